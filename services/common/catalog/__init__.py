@@ -1,0 +1,204 @@
+"""The catalog port: a small document store with one promise, kept by SQLite and by MongoDB alike.
+
+A document is a plain mapping of BSON values whose `_id` is a string. The catalog adds `_version`: 1 at
+insertion, one more at every write.
+
+The promise:
+- Acknowledged means durable: when a call returns, what it applied survives kill -9 and power loss.
+- One document is the unit of atomicity. A batch is not a transaction: each of its operations is applied or
+  not on its own, in the order given for operations on the same key, and all share one durable commit where
+  the adapter can give it.
+- Reads see every write that was acknowledged, by whichever process.
+- An instant is an int64 of nanoseconds; integers of 64 bits, floats, text, bytes, lists and mappings come back
+  bit for bit.
+- A catalog that cannot be reached raises `StoreUnavailable`, after which an operation may or may not have
+  been applied; every operation can be repeated safely by a caller that compares versions or keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol
+
+Document = dict[str, Any]
+Scalar = str | int | float | bool | bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """An ordered index over top-level fields; `_id` always breaks ties.
+
+    A document that lacks one of the fields (or holds None there) stands outside a unique index, and outside
+    a sparse one; in any other index it sorts first.
+    """
+
+    name: str
+    fields: tuple[str, ...]
+    unique: bool = False
+    sparse: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """A collection's name and indexes, and the field that numbers its insertions, if any.
+
+    The sequence field of an inserted document is set by the catalog: larger than that of every insertion
+    acknowledged before this one began. Numbers may have gaps.
+    """
+
+    name: str
+    indexes: tuple[Index, ...] = ()
+    sequence: str | None = None
+
+    def index(self, name: str) -> Index:
+        """The declared index of this name."""
+        return next(index for index in self.indexes if index.name == name)
+
+
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """Adds a document; refused as EXISTS when its key or a unique index is taken."""
+
+    collection: Collection
+    document: Document
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """Replaces the document of the same key where its version is the given one; else CONFLICT (also when it is gone)."""
+
+    collection: Collection
+    document: Document
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Upsert:
+    """Writes a document whether or not its key exists.
+
+    With `newer_by`, a stored document gives way only where its field of that name is smaller than the new
+    one's; else STALE.
+    """
+
+    collection: Collection
+    document: Document
+    newer_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Increment:
+    """Adds to integer fields of a document, which is made when missing; the outcome carries the document after it."""
+
+    collection: Collection
+    key: str
+    amounts: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Removes a document, where its version is the given one if any; else CONFLICT. Removing what is not there succeeds."""
+
+    collection: Collection
+    key: str
+    version: int | None = None
+
+
+Operation = Insert | Replace | Upsert | Increment | Delete
+
+
+class Refusal(StrEnum):
+    """Why an operation was not applied."""
+
+    EXISTS = "exists"
+    CONFLICT = "conflict"
+    STALE = "stale"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one operation; `document` is what is stored after an applied insertion, replacement, upsert or increment."""
+
+    refusal: Refusal | None = None
+    document: Document | None = None
+
+    @property
+    def applied(self) -> bool:
+        """Whether the operation took effect."""
+        return self.refusal is None
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Bounds on the field that follows the equalities of a search: `low` inclusive, `high` exclusive."""
+
+    low: Scalar = None
+    high: Scalar = None
+
+
+Position = tuple[Scalar, ...]
+"""Where a page ended: the values of the index's fields in its last document, then its `_id`."""
+
+
+class Catalog(Protocol):
+    """See the module's promise."""
+
+    async def batch(self, operations: Sequence[Operation]) -> list[Outcome]:
+        """Applies each operation on its own and returns their outcomes in order, all durable."""
+        ...
+
+    async def get(self, collection: Collection, key: str) -> Document | None:
+        """The document of this key."""
+        ...
+
+    async def get_many(self, collection: Collection, keys: Sequence[str]) -> dict[str, Document]:
+        """Those of these keys that exist, by key."""
+        ...
+
+    async def find(
+        self,
+        collection: Collection,
+        index: str,
+        equals: Sequence[Scalar] = (),
+        within: Range | None = None,
+        *,
+        descending: bool = False,
+        after: Position | None = None,
+        limit: int = 100,
+    ) -> list[Document]:
+        """One page in the order of an index: its first fields equal to `equals`, the next one in `within`, after a position.
+
+        The cost is that of the page and does not grow with the collection.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Waits for writes under way and lets go of connections."""
+        ...
+
+
+def position(index: Index, document: Document) -> Position:
+    """Where a page that ends with this document ended."""
+    return (*(document.get(field) for field in index.fields), document["_id"])
+
+
+async def change(
+    catalog: Catalog, collection: Collection, key: str, edit: Callable[[Document | None], Document | None]
+) -> Document | None:
+    """Reads a document, hands it to `edit`, and writes what that returns where nobody wrote in between; else again.
+
+    `edit` is a plain function: it is called once for each try. It returns the new document, or None to leave things as they
+    are. Returns what is stored afterwards.
+    """
+    while True:
+        stored = await catalog.get(collection, key)
+        edited = edit(None if stored is None else dict(stored))
+        if edited is None:
+            return stored
+        operation = (
+            Insert(collection, edited) if stored is None else Replace(collection, edited, stored["_version"])
+        )
+        (outcome,) = await catalog.batch([operation])
+        if outcome.applied:
+            return outcome.document

@@ -1,0 +1,83 @@
+"""The objects port: bytes under a key, in a directory or in S3.
+
+The promise:
+- No half object is ever visible: a key shows nothing until `commit` returned or was about to, and then all of it.
+- Committed means durable: the bytes survive kill -9 and power loss from the moment `commit` returns.
+- A key is written once and never overwritten; callers choose keys that nobody else chooses (a nonce in them).
+- Memory stays flat: nothing here holds a whole object, in either direction.
+- What was begun and never committed is invisible, and gone after a `sweep` that is told an age it has passed.
+- Deleting what is not there succeeds. A store that cannot be reached raises `StoreUnavailable`; a full one `StoreFull`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectInfo:
+    """A committed object."""
+
+    key: str
+    size_bytes: int
+    modified_ns: int
+
+
+class ObjectWriter(Protocol):
+    """One object on its way in; exactly one of `commit` and `abort` ends it, and `abort` after either is harmless."""
+
+    async def write(self, chunk: bytes | memoryview) -> None:
+        """Takes the next bytes; returns when there is room for more."""
+        ...
+
+    async def commit(self) -> ObjectInfo:
+        """Makes the object visible and durable."""
+        ...
+
+    async def abort(self) -> None:
+        """Forgets the bytes written so far."""
+        ...
+
+
+class Objects(Protocol):
+    """See the module's promise. A key is one or more segments of [A-Za-z0-9._-] joined by '/'."""
+
+    async def create(self, key: str) -> ObjectWriter:
+        """Begins an object of a key that nobody else uses."""
+        ...
+
+    async def stat(self, key: str) -> ObjectInfo | None:
+        """The committed object of this key, if there is one."""
+        ...
+
+    def read(self, key: str, offset: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
+        """The object's bytes from `offset`, at most `length` of them, in chunks of up to 1 MiB; `ObjectMissing` when it is not there."""
+        ...
+
+    async def fetch(self, key: str, target: Path) -> None:
+        """Puts the object's bytes into a file of its own, for code that needs a path; may be a hard link: do not write to it."""
+        ...
+
+    async def delete(self, keys: Sequence[str]) -> None:
+        """Removes objects."""
+        ...
+
+    async def list(self, prefix: str, *, after: str | None = None, limit: int = 1000) -> list[ObjectInfo]:
+        """Committed objects whose key starts with `prefix`, in the order of their keys, after a key."""
+        ...
+
+    async def sweep(self, older_than: timedelta) -> int:
+        """Removes what was begun longer ago than that and never committed; returns how many."""
+        ...
+
+    async def presign(self, key: str, *, expires: timedelta, content_type: str, content_disposition: str) -> str | None:
+        """An address from which anyone can download the object for a while; None where the store cannot give one."""
+        ...
+
+    async def close(self) -> None:
+        """Lets go of connections."""
+        ...
