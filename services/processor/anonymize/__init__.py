@@ -1,0 +1,1 @@
+"""Making objects unrecognisable: what to cover, and the pixels that cover it."""

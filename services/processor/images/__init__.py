@@ -1,0 +1,1 @@
+"""Pictures as bytes and as pixels: sniffing, limits, decoding, encoding, and what never leaves: metadata."""
