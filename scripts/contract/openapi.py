@@ -1,0 +1,3 @@
+"""stub"""
+def openapi_document(files):
+    return "{}"
