@@ -1,0 +1,1 @@
+"""Detection: from an upright picture to the objects in it."""

