@@ -28,7 +28,9 @@ ERROR_DETAILS = ("google/rpc/status.proto", "google/rpc/error_details.proto")
 def main() -> int:
     """Writes the build products, or with --check compares them with the committed ones."""
     parser = argparse.ArgumentParser(prog="scripts/generate", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="change nothing; fail when a committed product is out of date")
+    parser.add_argument(
+        "--check", action="store_true", help="change nothing; fail when a committed product is out of date"
+    )
     check = parser.parse_args().check
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder)
@@ -108,7 +110,9 @@ def run_protoc(*arguments: str) -> None:
 
 def products(folder: Path) -> list[Path]:
     """The build products that stand in a folder."""
-    stubs = (path.relative_to(folder) for path in (folder / STUBS).rglob("*") if path.suffix in {".py", ".pyi", ".typed"})
+    stubs = (
+        path.relative_to(folder) for path in (folder / STUBS).rglob("*") if path.suffix in {".py", ".pyi", ".typed"}
+    )
     return sorted([*stubs, *(path for path in (DESCRIPTORS, OPENAPI) if (folder / path).exists())])
 
 

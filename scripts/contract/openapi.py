@@ -1,3 +1,5 @@
 """stub"""
+
+
 def openapi_document(files):
     return "{}"

@@ -1,0 +1,113 @@
+"""Start-up and shut-down, the same for every service: listen, tell of health, drain, go."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import grpc
+from google.protobuf.descriptor import ServiceDescriptor
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+from prometheus_client.exposition import generate_latest
+
+from services.common.guard import Guard
+from services.common.settings import Settings
+from services.common.telemetry import Metrics
+
+MAX_MESSAGE_BYTES = 80 * 1024 * 1024
+log = logging.getLogger(__name__)
+
+
+async def serve(
+    name: str,
+    settings: Settings,
+    guard: Guard,
+    metrics: Metrics,
+    servicers: Mapping[ServiceDescriptor, object],
+    background: Sequence[Callable[[asyncio.Event], Awaitable[None]]] = (),
+) -> None:
+    """Serves until SIGTERM or SIGINT, then drains; `background` loops run beside and end when the event is set."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+
+    server = grpc.aio.server(
+        options=(
+            ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+            ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+            ("grpc.so_reuseport", 0),
+        )
+    )
+    server.add_generic_rpc_handlers(tuple(guard.handler(service, servicer) for service, servicer in servicers.items()))
+    health_servicer = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
+    names = [service.full_name for service in servicers]
+    reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
+    address = settings.socket(name)
+    _clear_socket(address)
+    server.add_insecure_port(address)
+    await server.start()
+    metrics_server = await _serve_metrics(settings.metrics_socket(name), metrics)
+    for service in ("", *names):
+        await health_servicer.set(service, health_pb2.HealthCheckResponse.SERVING)
+    log.info("serving", extra={"address": address})
+
+    loops = [asyncio.create_task(_endless(loop_, stopping)) for loop_ in background]
+    await stopping.wait()
+    log.info("stopping: no new calls, those under way may finish", extra={"seconds": settings.drain_seconds})
+    await health_servicer.enter_graceful_shutdown()
+    await server.stop(settings.drain_seconds)
+    await asyncio.gather(*loops)
+    metrics_server.close()
+    log.info("stopped")
+
+
+async def _endless(loop: Callable[[asyncio.Event], Awaitable[None]], stopping: asyncio.Event) -> None:
+    """Runs a loop again when it fails: a store that went away comes back."""
+    while not stopping.is_set():
+        try:
+            await loop(stopping)
+        except Exception:
+            log.exception("a background loop failed and starts again")
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), 1.0)
+
+
+def _clear_socket(address: str) -> None:
+    if address.startswith("unix:"):
+        path = Path(address.removeprefix("unix:"))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+
+
+async def _serve_metrics(address: str, metrics: Metrics) -> asyncio.AbstractServer:
+    """Answers every HTTP request with the metrics, in Prometheus' text format."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError):
+            await reader.readuntil(b"\r\n\r\n")
+            body = generate_latest(metrics.registry)
+            head = f"HTTP/1.1 200 OK\r\ncontent-type: text/plain; version=0.0.4\r\ncontent-length: {len(body)}\r\n"
+            writer.write(head.encode() + b"connection: close\r\n\r\n" + body)
+            await writer.drain()
+        writer.close()
+
+    _clear_socket(address)
+    if address.startswith("unix:"):
+        return await asyncio.start_unix_server(answer, address.removeprefix("unix:"))
+    host, _, port = address.rpartition(":")
+    return await asyncio.start_server(answer, host or None, int(port))
+
+
+def run(main: Callable[[], Awaitable[Any]]) -> None:
+    """Runs a service's main coroutine on the fast event loop."""
+    import uvloop
+
+    uvloop.run(main())  # type: ignore[arg-type]
