@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import filecmp
-import importlib.resources
 import os
 import subprocess
 import sys
@@ -14,7 +13,6 @@ from pathlib import Path
 import google.api
 import grpc_tools
 from google.protobuf import descriptor_pb2, descriptor_pool, duration_pb2, field_mask_pb2, timestamp_pb2  # noqa: F401
-from grpc_tools import protoc
 
 ROOT = Path(__file__).resolve().parents[2]
 CONTRACT = ROOT / "proto"
@@ -70,25 +68,25 @@ def generate(target: Path) -> None:
         *sources,
         *ERROR_DETAILS,
     )
-    whole = descriptor_pb2.FileDescriptorSet.FromString((target / DESCRIPTORS).read_bytes())
     validate.unlink()
-
-    from scripts.contract.openapi import openapi_document
-
-    (target / OPENAPI).write_text(openapi_document(whole))
-    for file in whole.file:
-        file.ClearField("source_code_info")
-    (target / DESCRIPTORS).write_bytes(whole.SerializeToString(deterministic=True))
     descriptors = f"--descriptor_set_in={target / DESCRIPTORS}"
     run_protoc(descriptors, f"--python_out={stubs}", f"--pyi_out={stubs}", "buf/validate/validate.proto")
     services = [source for source in sources if source.endswith("_service.proto")]
     run_protoc(*includes, descriptors, f"--python_out={stubs}", f"--mypy_out=quiet:{stubs}", *sources)
     run_protoc(*includes, descriptors, f"--grpc_python_out={stubs}", f"--mypy_grpc_out=quiet:{stubs}", *services)
     (stubs / "dropmesh" / "v1" / "py.typed").touch()
+    # A process of its own: the document speaks of the contract as it is now, so it reads the stubs just made.
+    fresh = {**os.environ, "PYTHONPATH": os.pathsep.join((str(stubs), str(ROOT)))}
+    document = [sys.executable, "-m", "scripts.contract.openapi", str(target / DESCRIPTORS)]
+    (target / OPENAPI).write_bytes(subprocess.run(document, check=True, env=fresh, stdout=subprocess.PIPE).stdout)
+    whole = descriptor_pb2.FileDescriptorSet.FromString((target / DESCRIPTORS).read_bytes())
+    for file in whole.file:
+        file.ClearField("source_code_info")
+    (target / DESCRIPTORS).write_bytes(whole.SerializeToString(deterministic=True))
 
 
 def validate_descriptors() -> descriptor_pb2.FileDescriptorSet:
-    """The files that buf/validate/validate.proto needs, itself last: protovalidate's wheel carries its descriptor only."""
+    """buf/validate/validate.proto after the files it needs: protovalidate's wheel carries no more than its descriptor."""
     from protovalidate._gen.buf.validate import validate_pb
 
     described = descriptor_pb2.FileDescriptorProto.FromString(validate_pb.desc().proto.to_binary())
