@@ -1,0 +1,130 @@
+"""An image's metadata, from its header alone."""
+
+from __future__ import annotations
+
+import io
+import warnings as python_warnings
+from collections.abc import Callable
+from typing import Any, BinaryIO, Final
+
+from PIL import ImageCms
+from PIL.AvifImagePlugin import AvifImageFile
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.GifImagePlugin import GifImageFile
+from PIL.Image import DecompressionBombError
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+from pillow_heif import HeifImageFile
+
+from services.ingest.media_errors import DamagedMedia, MediaRefused, TooManyPixels
+from services.ingest.metadata.bounded_file import BoundedFile
+from services.ingest.metadata.exif import read_exif
+from services.ingest.metadata.limits import MediaLimits, check_dimensions
+from services.ingest.metadata.media_metadata import MediaMetadata, MetadataReading
+from services.ingest.sniff import AVIF, BMP, GIF, HEIC, JPEG, PNG, TIFF, WEBP, MediaType
+
+# The format's own class, not Image.open: no other parser gets to see the bytes, and the limit on pixels is ours.
+_OPENERS: Final[dict[MediaType, Callable[[Any], ImageFile]]] = {
+    JPEG: JpegImageFile,
+    PNG: PngImageFile,
+    WEBP: WebPImageFile,
+    GIF: GifImageFile,
+    TIFF: TiffImageFile,
+    BMP: BmpImageFile,
+    AVIF: AvifImageFile,
+    HEIC: HeifImageFile,
+}
+_TRANSPOSED: Final = frozenset({5, 6, 7, 8})
+_MAX_WARNINGS: Final = 20
+
+
+def read_image(file: BinaryIO, media_type: MediaType, limits: MediaLimits) -> MetadataReading:
+    """Read the header of an image; nothing is decoded.
+
+    One call at a time per process: Pillow tells of damage through Python's warnings, which are the process's.
+    """
+    file.seek(0)
+    with python_warnings.catch_warnings(record=True) as told:
+        python_warnings.simplefilter("always")
+        image = _open(file, media_type, limits)
+        check_dimensions(media_type.format, *image.size, limits)
+        found: list[str] = []
+        metadata = _read(image, media_type, found)
+    found += [f"EXIF: {' '.join(str(warning.message).split())}" for warning in told]
+    return MetadataReading(metadata, tuple(dict.fromkeys(found))[:_MAX_WARNINGS])
+
+
+def _open(file: BinaryIO, media_type: MediaType, limits: MediaLimits) -> ImageFile:
+    try:
+        return _OPENERS[media_type](BoundedFile(file, media_type.format))
+    except MediaRefused:
+        raise
+    except DecompressionBombError as error:
+        raise TooManyPixels(limits.max_pixels, None) from error
+    except Exception as error:  # A library on a sender's bytes: whatever it raises, the header is unreadable.
+        raise DamagedMedia(media_type.format, str(error) or type(error).__name__) from error
+
+
+def _read(image: ImageFile, media_type: MediaType, found: list[str]) -> MediaMetadata:
+    width, height = image.size
+    try:
+        exif = image.getexif()
+    except MediaRefused:
+        raise
+    except Exception as error:  # noqa: BLE001 - as above, but what stands beside the EXIF block is still good.
+        found.append(f"EXIF cannot be read: {error}")
+        return MediaMetadata(media_type.format, width, height, color_space=_profile(image, found))
+    if image.info.get("exif") and not len(exif):
+        found.append("EXIF cannot be read: it holds no tags")
+    values = read_exif(exif, found)
+    if media_type is TIFF and values.orientation in _TRANSPOSED:
+        width, height = height, width  # Pillow tells a TIFF's upright dimensions; the promise is the stored ones.
+    color_space = values.color_space
+    if color_space in (None, "Uncalibrated"):
+        color_space = _profile(image, found) or color_space
+    captured = values.captured
+    return MediaMetadata(
+        format=media_type.format,
+        width=width,
+        height=height,
+        orientation=None if media_type is HEIC else values.orientation,
+        color_space=color_space,
+        camera_make=values.camera_make,
+        camera_model=values.camera_model,
+        lens=values.lens,
+        capture_time_text=captured.text if captured else None,
+        capture_time_ns=captured.instant_ns if captured else None,
+        latitude_degrees=values.latitude_degrees,
+        longitude_degrees=values.longitude_degrees,
+        altitude_meters=values.altitude_meters,
+        frames=_frames(image, found),
+    )
+
+
+def _frames(image: ImageFile, found: list[str]) -> int | None:
+    if not isinstance(image, GifImageFile | PngImageFile | WebPImageFile | AvifImageFile):
+        return None
+    try:
+        frames: int = getattr(image, "n_frames", 1)
+    except MediaRefused:
+        raise
+    except Exception as error:  # noqa: BLE001 - as above.
+        found.append(f"the frames cannot be counted: {error}")
+        return None
+    return frames if frames > 1 else None
+
+
+def _profile(image: ImageFile, found: list[str]) -> str | None:
+    if "srgb" in image.info:
+        return "sRGB"
+    profile = image.info.get("icc_profile")
+    if not profile:
+        return None
+    try:
+        return ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(profile))).strip()[:256] or None
+    except Exception as error:  # noqa: BLE001 - as above.
+        found.append(f"the colour profile cannot be read: {error}")
+        return None
