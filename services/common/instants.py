@@ -1,0 +1,30 @@
+"""Instants as nanoseconds since the epoch, and as the contract's timestamps."""
+
+from __future__ import annotations
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+
+SECOND_NS = 1_000_000_000
+
+
+def to_timestamp(instant_ns: int) -> Timestamp:
+    """The contract's form of an instant."""
+    seconds, nanos = divmod(instant_ns, SECOND_NS)
+    return Timestamp(seconds=seconds, nanos=nanos)
+
+
+def from_timestamp(timestamp: Timestamp) -> int:
+    """Nanoseconds since the epoch."""
+    return int(timestamp.seconds) * SECOND_NS + int(timestamp.nanos)
+
+
+def to_duration(length_ns: int) -> Duration:
+    """The contract's form of a length of time that is not negative."""
+    seconds, nanos = divmod(length_ns, SECOND_NS)
+    return Duration(seconds=seconds, nanos=nanos)
+
+
+def from_duration(duration: Duration) -> int:
+    """Nanoseconds."""
+    return int(duration.seconds) * SECOND_NS + int(duration.nanos)
