@@ -22,12 +22,12 @@ def path_too_deep(text: str, max_depth: int) -> str:
             path.append(0 if kind == "[" else "")
         elif kind in "]}":
             path.pop()
-        elif kind == "," and isinstance(path[-1], int):
-            path[-1] += 1
+        elif kind == '"':
+            key = json.loads(token[0])
         elif kind == ":":
             path[-1] = key
-        else:
-            key = json.loads(token[0])
+        elif isinstance(path[-1], int):
+            path[-1] += 1
     shown = "$"
     for step in path:
         shown = f"{shown}[{step}]" if isinstance(step, int) else key_path(shown, step)

@@ -27,6 +27,8 @@ from services.processor.measurements.outcomes import (
 from services.processor.measurements.timestamps import TimestampRefused, parse_timestamp
 
 _NUMBERS = {float, int}
+# orjson rounds numbers correctly up to this many digits, and some longer ones not.
+_MAX_DIGITS = 768
 _WITHOUT_STRINGS = {float, int, bool, type(None)}
 
 
@@ -39,7 +41,7 @@ def parse_plain_drop(raw: bytes, limits: DropLimits) -> ParsedDrop | None:
     """Parse a drop that is good beyond doubt, fast; None says only that the slow, exact examination has to decide."""
     # Without a backslash each string has exactly two quotes. orjson keeps the last of duplicate keys in silence, but
     # then the quotes of the dropped ones are left over.
-    if len(raw) > limits.max_bytes or b"\\" in raw:
+    if len(raw) > limits.max_bytes or b"\\" in raw or _may_hold_long_number(raw):
         return None
     try:
         document = orjson.loads(raw)
@@ -58,8 +60,8 @@ def parse_plain_drop(raw: bytes, limits: DropLimits) -> ParsedDrop | None:
         time_stamp, data = element.get(TIME_STAMP), element.get(DATA)
         if type(time_stamp) is not str or type(data) is not list or not 0 < len(data) <= limits.max_points:
             return None
-        # orjson gives floats and integers of up to 64 bits only, rounds what is longer correctly as Python's own
-        # conversion does, and refuses NaN, Infinity and 1e309: what is left in an array of numbers is finite.
+        # orjson gives floats and integers of up to 64 bits only, rounds what is longer as Python's own conversion
+        # does, and refuses NaN, Infinity and 1e309: what is left in an array of numbers is finite.
         if not _NUMBERS.issuperset(map(type, data)):
             return None
         try:
@@ -81,6 +83,17 @@ def parse_plain_drop(raw: bytes, limits: DropLimits) -> ParsedDrop | None:
     if raw.count(b'"') != 2 * strings:
         return None
     return accept(measured, warnings)
+
+
+def _may_hold_long_number(raw: bytes) -> bool:
+    """Tell whether more than 768 bytes stand anywhere without a comma: only there can a number be as long."""
+    start = 0
+    while len(raw) - start > _MAX_DIGITS:
+        comma = raw.rfind(b",", start, start + _MAX_DIGITS)
+        if comma < 0:
+            return True
+        start = comma + 1
+    return False
 
 
 def _count_strings(value: Any, depth_left: int) -> int | None:
