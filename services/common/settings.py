@@ -46,6 +46,7 @@ class Settings(BaseSettings):
     mode: Mode = Mode.OPEN
     edge_host: str = Field("127.0.0.1", description="address that the edge listens on")
     edge_port: int = Field(8080, ge=1, le=65535)
+    operations: int = Field(0, ge=0, le=65535, description="loopback port of metrics and health; 0: the edge's plus one")
     public_url: str = Field("", description="how clients reach the edge, in invite links; empty: its address")
 
     listen: str = Field("", description="host:port or unix:/path of this service; empty: a socket in the data folder")
@@ -114,6 +115,11 @@ class Settings(BaseSettings):
     def queue_url(self) -> str:
         """Where the queue is."""
         return self.queue or "embedded"
+
+    @property
+    def operations_port(self) -> int:
+        """Where metrics and health are told, on loopback."""
+        return self.operations or self.edge_port + 1
 
     @property
     def models_folder(self) -> Path:

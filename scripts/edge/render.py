@@ -12,7 +12,7 @@ from typing import Any
 
 Config = dict[str, Any]
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 DESCRIPTORS = ROOT / "proto" / "dropmesh.binpb"
 SERVICES = {"ingest": "IngestService", "processor": "ProcessorService", "query": "QueryService"}
 MIB = 1024 * 1024
@@ -35,7 +35,9 @@ def render(world: World) -> Config:
     """The whole bootstrap configuration."""
     return {
         "node": {"id": "edge", "cluster": "dropmesh"},
-        "layered_runtime": {"layers": [{"name": "static", "static_layer": {"re2": {"max_program_size": {"error_level": 1000}}}}]},
+        "layered_runtime": {
+            "layers": [{"name": "static", "static_layer": {"re2": {"max_program_size": {"error_level": 1000}}}}]
+        },
         "static_resources": {
             "listeners": [edge_listener(world), operations_listener(world)],
             "clusters": [
@@ -160,10 +162,22 @@ def routes(world: World) -> Config:
         for name, service in SERVICES.items()
     ]
     reflection = [
-        {"match": {"prefix": f"/grpc.reflection.{version}.ServerReflection/"}, "route": {"cluster": "query", "timeout": "0s"}}
+        {
+            "match": {"prefix": f"/grpc.reflection.{version}.ServerReflection/"},
+            "route": {"cluster": "query", "timeout": "0s"},
+        }
         for version in ("v1", "v1alpha")
     ]
-    return {"name": "edge", "virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [*grpc_routes, *reflection, {"match": {"prefix": "/"}, "route": {"cluster": "query"}}]}]}
+    return {
+        "name": "edge",
+        "virtual_hosts": [
+            {
+                "name": "all",
+                "domains": ["*"],
+                "routes": [*grpc_routes, *reflection, {"match": {"prefix": "/"}, "route": {"cluster": "query"}}],
+            }
+        ],
+    }
 
 
 def access_log() -> Config:
@@ -201,11 +215,19 @@ def service_cluster(name: str, upstream: str) -> Config:
         "name": name,
         "type": kind,
         "connect_timeout": "1s",
-        "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address(upstream)}}]}]},
+        "load_assignment": {
+            "cluster_name": name,
+            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address(upstream)}}]}],
+        },
         "typed_extension_protocol_options": {
             "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
                 "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-                "explicit_http_config": {"http2_protocol_options": {"initial_stream_window_size": MIB, "initial_connection_window_size": 4 * MIB}},
+                "explicit_http_config": {
+                    "http2_protocol_options": {
+                        "initial_stream_window_size": MIB,
+                        "initial_connection_window_size": 4 * MIB,
+                    }
+                },
             }
         },
     }
@@ -217,7 +239,10 @@ def metrics_cluster(name: str, upstream: str) -> Config:
         "name": f"{name}_metrics",
         "type": kind,
         "connect_timeout": "1s",
-        "load_assignment": {"cluster_name": f"{name}_metrics", "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address(upstream)}}]}]},
+        "load_assignment": {
+            "cluster_name": f"{name}_metrics",
+            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address(upstream)}}]}],
+        },
     }
 
 
@@ -231,7 +256,8 @@ def operations_listener(world: World) -> Config:
                     "name": "all",
                     "domains": ["*"],
                     "routes": [
-                        {"match": {"path": f"/metrics/{name}"}, "route": {"cluster": f"{name}_metrics"}} for name in world.metrics
+                        {"match": {"path": f"/metrics/{name}"}, "route": {"cluster": f"{name}_metrics"}}
+                        for name in world.metrics
                     ],
                 }
             ]

@@ -1,0 +1,62 @@
+"""What must hold before the mesh starts; each failure names the thing and the way out."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+from pathlib import Path
+from typing import IO
+
+# The longest path that a unix socket may have, on Linux and macOS alike, less its own end.
+LONGEST_SOCKET = 103
+
+
+class CannotStart(Exception):
+    """A reason for a person."""
+
+
+def own_folder(data: Path) -> IO[str]:
+    """Makes the data folder and takes its lock, which lasts as long as the returned file is open."""
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        for folder in ("run", "logs"):
+            (data / folder).mkdir(exist_ok=True)
+        lock = (data / "lock").open("a+")
+    except OSError as error:
+        raise CannotStart(
+            f"the data folder {data} cannot be written ({error.strerror}); choose another with --data DIR"
+        ) from None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.seek(0)
+        holder = lock.read().strip()
+        raise CannotStart(
+            f"a mesh already runs on {data}"
+            + (f" (process {holder})" if holder else "")
+            + "; stop it with scripts/down, "
+            "or choose another folder with --data DIR"
+        ) from None
+    lock.truncate(0)
+    lock.write(str(os.getpid()))
+    lock.flush()
+    longest = data / "run" / "processor.metrics.sock"
+    if len(str(longest)) > LONGEST_SOCKET:
+        raise CannotStart(
+            f"the data folder's path is too long for a unix socket ({longest}); choose a shorter one with --data DIR"
+        )
+    return lock
+
+
+def free_port(host: str, port: int, option: str) -> None:
+    """Fails when something else listens there."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host.strip("[]"), port))
+        except OSError as error:
+            raise CannotStart(
+                f"port {port} of {host} cannot be had ({error.strerror}); choose another with {option} PORT"
+            ) from None

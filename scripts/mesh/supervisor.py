@@ -1,0 +1,92 @@
+"""Keeps the mesh's processes running: starts them, starts those that die again with back-off, and ends them in order."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+FIRST_PAUSE_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 30.0
+STEADY_SECONDS = 60.0
+KILL_AFTER_SECONDS = 15.0
+PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One process of the mesh."""
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    log: Path
+
+
+class Supervisor:
+    """Runs programs until told to stop."""
+
+    def __init__(self, programs: Sequence[Program], say: Callable[[str], None]) -> None:
+        self._programs = programs
+        self._say = say
+        self._stopping = asyncio.Event()
+        self._processes: dict[str, asyncio.subprocess.Process] = {}
+        self._keepers: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Starts every program."""
+        self._keepers = [asyncio.create_task(self._keep(program)) for program in self._programs]
+
+    async def stop(self) -> None:
+        """Ends the programs in the reverse of their order, each given time to finish what it does."""
+        self._stopping.set()
+        for program in reversed(self._programs):
+            process = self._processes.get(program.name)
+            if process is None or process.returncode is not None:
+                continue
+            process.terminate()
+            try:
+                await asyncio.wait_for(process.wait(), KILL_AFTER_SECONDS)
+            except TimeoutError:
+                self._say(f"{program.name} does not stop; killed")
+                process.kill()
+        await asyncio.gather(*self._keepers)
+
+    async def _keep(self, program: Program) -> None:
+        pause = FIRST_PAUSE_SECONDS
+        while not self._stopping.is_set():
+            started = time.monotonic()
+            with program.log.open("ab") as log:
+                process = await asyncio.create_subprocess_exec(
+                    *program.command,
+                    env={**os.environ, **program.environment},
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                    preexec_fn=_end_with_parent,
+                )
+            self._processes[program.name] = process
+            code = await process.wait()
+            if self._stopping.is_set():
+                return
+            if time.monotonic() - started > STEADY_SECONDS:
+                pause = FIRST_PAUSE_SECONDS
+            how = f"signal {-code}" if code < 0 else f"exit status {code}"
+            self._say(f"{program.name} ended ({how}) and starts again in {pause:g} s; its log: {program.log}")
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), pause)
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+
+def _end_with_parent() -> None:
+    """In the new process: the kernel ends it when its parent ends, even by kill -9. Elsewhere than on Linux nothing does."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -1,0 +1,76 @@
+"""Makes, lists and revokes bearer tokens, in the catalog that the settings name."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import time
+from datetime import UTC, datetime
+
+from services.common.catalog.open import open_catalog
+from services.common.errors import DropmeshError
+from services.common.identity import Scope
+from services.common.settings import SettingsError, load_settings
+from services.common.stores.tokens import TOKENS, Token, Tokens
+
+DAY_NS = 86_400 * 1_000_000_000
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="scripts/token", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    create = commands.add_parser("create", help="make a token; its text is shown this once")
+    create.add_argument("subject", help="whose it is: what is made with it belongs to this name")
+    create.add_argument(
+        "--scope", action="append", choices=[scope.value for scope in Scope], help="default: read and write"
+    )
+    create.add_argument("--days", type=float, help="how long it lasts; left out, until it is revoked")
+    commands.add_parser("list", help="every token: id, subject, scopes, state")
+    revoke = commands.add_parser("revoke", help="end a token")
+    revoke.add_argument("id")
+    try:
+        return asyncio.run(_run(parser.parse_args()))
+    except (SettingsError, DropmeshError) as error:
+        print(f"scripts/token: {error}", file=sys.stderr)
+        return 1
+
+
+async def _run(arguments: argparse.Namespace) -> int:
+    catalog = await open_catalog(load_settings().catalog_url, (TOKENS,))
+    tokens = Tokens(catalog)
+    now_ns = time.time_ns()
+    try:
+        match arguments.command:
+            case "create":
+                scopes = tuple(Scope(scope) for scope in arguments.scope or (Scope.READ, Scope.WRITE))
+                expires = None if arguments.days is None else now_ns + round(arguments.days * DAY_NS)
+                _, text = await tokens.create(arguments.subject, scopes, now_ns=now_ns, expire_time_ns=expires)
+                print(text)
+            case "list":
+                for token in await tokens.list():
+                    print(f"{token.id}  {token.subject}  {','.join(token.scopes)}  {_state(token, now_ns)}")
+            case _:
+                if not await tokens.revoke(arguments.id, now_ns=now_ns):
+                    print(f"scripts/token: no token has the id {arguments.id}", file=sys.stderr)
+                    return 1
+    finally:
+        await catalog.close()
+    return 0
+
+
+def _state(token: Token, now_ns: int) -> str:
+    if token.revoke_time_ns is not None:
+        return f"revoked {_day(token.revoke_time_ns)}"
+    if token.expire_time_ns is None:
+        return "valid"
+    return f"{'expired' if token.expire_time_ns <= now_ns else 'valid until'} {_day(token.expire_time_ns)}"
+
+
+def _day(instant_ns: int) -> str:
+    return datetime.fromtimestamp(instant_ns / 1e9, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

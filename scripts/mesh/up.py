@@ -1,0 +1,188 @@
+"""Runs the whole mesh: three services behind Envoy, with embedded stores unless the settings name others."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from contextlib import suppress
+from pathlib import Path
+
+from scripts.edge.binary import envoy_binary
+from scripts.edge.render import SERVICES, World, render
+from scripts.mesh.admin_token import ensure_admin_token
+from scripts.mesh.preflight import CannotStart, free_port, own_folder
+from scripts.mesh.supervisor import Program, Supervisor
+from services.common.settings import Mode, Settings, SettingsError, load_settings
+
+HEALTHY_WITHIN_SECONDS = 60.0
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def main() -> int:
+    """Starts the mesh and stays with it until Ctrl-C, or leaves it running with --detach."""
+    arguments = _arguments()
+    try:
+        settings = _settings(arguments)
+        if arguments.detach:
+            return _detach(settings)
+        with own_folder(settings.data):
+            free_port(settings.edge_host, settings.edge_port, "--port")
+            free_port("127.0.0.1", settings.operations_port, "--operations-port")
+            return asyncio.run(_run(settings))
+    except (CannotStart, SettingsError) as reason:
+        print(f"scripts/up: {reason}", file=sys.stderr)
+        return 1
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="scripts/up",
+        description=__doc__,
+        epilog="Every other setting is an environment variable: see docs/operations.md.",
+    )
+    parser.add_argument("--data", metavar="DIR", help="folder of the stores, sockets, logs and models (.dropmesh)")
+    parser.add_argument("--port", metavar="PORT", help="where the edge listens (8080)")
+    parser.add_argument("--operations-port", metavar="PORT", help="where metrics and health are told (port + 1)")
+    parser.add_argument("--detach", action="store_true", help="leave it running; scripts/down stops it")
+    return parser.parse_args()
+
+
+def _settings(arguments: argparse.Namespace) -> Settings:
+    given = {
+        "DROPMESH_DATA": arguments.data,
+        "DROPMESH_EDGE_PORT": arguments.port,
+        "DROPMESH_OPERATIONS": arguments.operations_port,
+    }
+    os.environ.update({name: value for name, value in given.items() if value is not None})
+    settings = load_settings()
+    # The services are started elsewhere: they are told where the folder is, not how to find it from here.
+    os.environ["DROPMESH_DATA"] = str(settings.data)
+    return settings
+
+
+async def _run(settings: Settings) -> int:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, stopping.set)
+    token_file = await ensure_admin_token(settings)
+    supervisor = Supervisor(_programs(settings), say=lambda text: print(text, flush=True))
+    started = time.monotonic()
+    await supervisor.start()
+    try:
+        if not await _healthy(settings, stopping):
+            if not stopping.is_set():
+                print(
+                    f"the mesh is not healthy after {HEALTHY_WITHIN_SECONDS:g} s; logs: {settings.data}/logs",
+                    file=sys.stderr,
+                )
+            return 1
+        print(_welcome(settings, token_file, time.monotonic() - started), flush=True)
+        await stopping.wait()
+        print("\nstopping…", flush=True)
+        return 0
+    finally:
+        await supervisor.stop()
+
+
+def _programs(settings: Settings) -> list[Program]:
+    logs = settings.data / "logs"
+    config = settings.data / "run" / "envoy.json"
+    world = World(
+        listen=f"{settings.edge_host}:{settings.edge_port}",
+        operations=f"127.0.0.1:{settings.operations_port}",
+        upstreams={service: settings.socket(service) for service in SERVICES},
+        metrics={service: settings.metrics_socket(service) for service in SERVICES},
+    )
+    config.write_text(json.dumps(render(world)))
+    services = [
+        Program(service, (sys.executable, "-m", f"services.{service}"), {}, logs / f"{service}.log")
+        for service in SERVICES
+    ]
+    edge = (
+        str(envoy_binary()),
+        "-c",
+        str(config),
+        "--concurrency",
+        "1",
+        "--use-dynamic-base-id",
+        "--log-level",
+        "warning",
+    )
+    return [*services, Program("edge", edge, {}, logs / "edge.log")]
+
+
+async def _healthy(settings: Settings, stopping: asyncio.Event) -> bool:
+    """Whether every service answers through the edge, within the time it may take."""
+    deadline = time.monotonic() + HEALTHY_WITHIN_SECONDS
+    address = f"http://127.0.0.1:{settings.operations_port}/healthz"
+    while time.monotonic() < deadline and not stopping.is_set():
+        if await asyncio.to_thread(_answers, address):
+            return True
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stopping.wait(), 0.1)
+    return False
+
+
+def _answers(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(address, timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _welcome(settings: Settings, token_file: Path, seconds: float) -> str:
+    url = settings.edge_url
+    bearer = f'-H "Authorization: Bearer $(cat {token_file})"'
+    auth = "" if settings.mode is Mode.OPEN else f" {bearer}"
+    drop = """'{"time_stamp": "2019-05-01T06:00:00-04:00", "data": [0.379, 1.589, 2.188]}'"""
+    return f"""
+Dropmesh is up ({seconds:.1f} s): {url}  (REST, gRPC and gRPC-Web; documentation at {url}/docs)
+  data and logs   {settings.data}
+  admin token     {token_file}
+  metrics, health http://127.0.0.1:{settings.operations_port}/metrics/ingest  /metrics/processor  /metrics/query  /healthz
+
+Five lines to paste:
+  curl{auth} -X POST -d {drop} '{url}/v1/measurements?wait=2s'
+  curl{auth} {url}/v1/measurements/2019-05-01T10:00:00Z
+  curl{auth} -F photo=@photo.jpg {url}/v1/media
+  curl{auth} {url}/v1/media
+  curl {bearer} {url}/v1/statistics
+
+Ctrl-C stops it."""
+
+
+def _detach(settings: Settings) -> int:
+    """Starts the same command in the background and waits until it is healthy or has given up."""
+    settings.data.mkdir(parents=True, exist_ok=True)
+    log = settings.data / "up.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            (sys.executable, "-m", "scripts.mesh.up"),
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    while process.poll() is None:
+        text = log.read_text()
+        if "Ctrl-C stops it." in text:
+            print(text.replace("Ctrl-C stops it.", f"scripts/down --data {settings.data} stops it."))
+            return 0
+        time.sleep(0.1)
+    print(log.read_text(), file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
