@@ -11,6 +11,8 @@ The promise:
 - Reads see every write that was acknowledged, by whichever process.
 - An instant is an int64 of nanoseconds; integers of 64 bits, floats, text, bytes, lists and mappings come back
   bit for bit.
+- A document that encodes to more than MAX_DOCUMENT_BYTES, or that BSON cannot hold, raises ValueError or TypeError, and
+  nothing of its batch is applied.
 - A catalog that cannot be reached raises `StoreUnavailable`, after which an operation may or may not have
   been applied; every operation can be repeated safely by a caller that compares versions or keys.
 """
@@ -22,6 +24,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
+MAX_DOCUMENT_BYTES = 16_000_000
 Document = dict[str, Any]
 Scalar = str | int | float | bool | bytes | None
 
@@ -67,7 +70,10 @@ class Insert:
 
 @dataclass(frozen=True, slots=True)
 class Replace:
-    """Replaces the document of the same key where its version is the given one; else CONFLICT (also when it is gone)."""
+    """Replaces the document of the same key where its version is the given one; else, or when it is gone, CONFLICT.
+
+    Refused as EXISTS when another document holds its place in a unique index, as an Upsert and an Increment are.
+    """
 
     collection: Collection
     document: Document
@@ -98,7 +104,7 @@ class Increment:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Removes a document, where its version is the given one if any; else CONFLICT. Removing what is not there succeeds."""
+    """Removes a document, where its version is the given one if any; else CONFLICT. What is not there is removed."""
 
     collection: Collection
     key: str
@@ -118,7 +124,7 @@ class Refusal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one operation; `document` is what is stored after an applied insertion, replacement, upsert or increment."""
+    """What became of one operation; `document` is what an applied one, other than a Delete, has stored."""
 
     refusal: Refusal | None = None
     document: Document | None = None
@@ -167,7 +173,7 @@ class Catalog(Protocol):
         after: Position | None = None,
         limit: int = 100,
     ) -> list[Document]:
-        """One page in the order of an index: its first fields equal to `equals`, the next one in `within`, after a position.
+        """A page in the order of an index: its first fields equal to `equals`, the next in `within`, after a position.
 
         The cost is that of the page and does not grow with the collection.
         """
@@ -188,7 +194,7 @@ async def change(
 ) -> Document | None:
     """Reads a document, hands it to `edit`, and writes what that returns where nobody wrote in between; else again.
 
-    `edit` is a plain function: it is called once for each try. It returns the new document, or None to leave things as they
+    `edit` is a plain function, called once for each try. It returns the new document, or None to leave things as they
     are. Returns what is stored afterwards.
     """
     while True:
@@ -196,9 +202,7 @@ async def change(
         edited = edit(None if stored is None else dict(stored))
         if edited is None:
             return stored
-        operation = (
-            Insert(collection, edited) if stored is None else Replace(collection, edited, stored["_version"])
-        )
+        operation = Insert(collection, edited) if stored is None else Replace(collection, edited, stored["_version"])
         (outcome,) = await catalog.batch([operation])
         if outcome.applied:
             return outcome.document

@@ -1,0 +1,79 @@
+"""Batches of many callers on their way into one durable commit."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from services.common.catalog import Outcome
+
+Prepared = TypeVar("Prepared")
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What asked for something that cannot be, or fared nobody knows how; its caller gets the error, others do not."""
+
+    error: BaseException
+
+
+class Gathering(Generic[Prepared]):
+    """Batches that wait, each with the future of its caller; one thread may add while another takes."""
+
+    def __init__(self, most: int) -> None:
+        self._waiting: deque[tuple[list[Prepared], asyncio.Future[list[Outcome]]]] = deque()
+        self._most = most
+
+    def __bool__(self) -> bool:
+        return bool(self._waiting)
+
+    def add(self, prepared: list[Prepared]) -> asyncio.Future[list[Outcome]]:
+        """Lets a batch wait; its future is the caller's."""
+        future: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
+        self._waiting.append((prepared, future))
+        return future
+
+    def take(self) -> Group[Prepared]:
+        """Everything that waits, up to about the most operations that one commit should hold."""
+        operations: list[Prepared] = []
+        callers: list[tuple[int, asyncio.Future[list[Outcome]]]] = []
+        while self._waiting and len(operations) < self._most:
+            prepared, future = self._waiting.popleft()
+            operations += prepared
+            callers.append((len(operations), future))
+        return Group(operations, callers)
+
+
+class Group(Generic[Prepared]):
+    """The operations of some batches, to be applied together."""
+
+    def __init__(self, operations: list[Prepared], callers: list[tuple[int, asyncio.Future[list[Outcome]]]]) -> None:
+        self.operations = operations
+        self._callers = callers
+
+    def settle(self, outcomes: Sequence[Outcome | Failure]) -> None:
+        """Hands every caller what became of its operations, or the first error among them."""
+        start = 0
+        for end, future in self._callers:
+            if not future.done():
+                _settle(future, outcomes[start:end])
+            start = end
+
+    def fail(self, error: BaseException) -> None:
+        """Hands every caller one error."""
+        for _, future in self._callers:
+            if not future.done():
+                future.set_exception(error)
+
+
+def _settle(future: asyncio.Future[list[Outcome]], outcomes: Sequence[Outcome | Failure]) -> None:
+    applied: list[Outcome] = []
+    for outcome in outcomes:
+        if isinstance(outcome, Failure):
+            future.set_exception(outcome.error)
+            return
+        applied.append(outcome)
+    future.set_result(applied)

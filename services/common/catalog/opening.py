@@ -1,0 +1,23 @@
+"""Which adapter a setting asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from services.common.catalog import Catalog, Collection
+from services.common.catalog.sqlite import SqliteCatalog
+
+
+async def open_catalog(url: str, collections: Sequence[Collection]) -> Catalog:
+    """Opens the catalog at `sqlite:///absolute/path` or `mongodb://host/database`, making collections and indexes."""
+    scheme, _, path, *_ = urlsplit(url)
+    if scheme == "sqlite":
+        return await SqliteCatalog.open(Path(unquote(path)), collections)
+    if scheme in {"mongodb", "mongodb+srv"}:
+        # Imported where it is asked for: the driver takes 10 MB of every process.
+        from services.common.catalog.mongo import MongoCatalog
+
+        return await MongoCatalog.open(url, collections)
+    raise ValueError(f"a catalog is at sqlite:///… or mongodb://…, not {scheme or 'at nothing'}://…")

@@ -1,0 +1,115 @@
+"""What each operation does to SQLite's tables, inside a transaction that others share."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count
+from typing import Any
+
+from services.common.catalog import Delete, Document, Increment, Insert, Operation, Outcome, Refusal, Replace, Upsert
+from services.common.catalog.counting import counted, gives_way
+from services.common.catalog.encoding import encode
+from services.common.catalog.gathering import Failure
+from services.common.catalog.schema import TAKE_NUMBERS, Table
+
+Prepared = tuple[Table, Operation, bytes]
+
+_EXISTS = Outcome(Refusal.EXISTS)
+_CONFLICT = Outcome(Refusal.CONFLICT)
+_STALE = Outcome(Refusal.STALE)
+_DONE = Outcome()
+
+
+def apply(connection: sqlite3.Connection, group: Sequence[Prepared]) -> list[Outcome | Failure]:
+    """Applies operations in order, each on its own."""
+    numbers = _numbers(connection, group)
+    outcomes: list[Outcome | Failure] = []
+    for table, operation, encoded in group:
+        try:
+            if type(operation) is Insert:
+                outcomes.append(_insert(connection, table, operation.document, encoded, numbers))
+            else:
+                outcomes.append(_APPLY[type(operation)](connection, table, operation, encoded))
+        except sqlite3.IntegrityError:
+            # SQLite undid this statement, and no operation writes with more than one.
+            outcomes.append(_EXISTS)
+        except (TypeError, ValueError) as error:
+            outcomes.append(Failure(error))
+    return outcomes
+
+
+def _numbers(connection: sqlite3.Connection, group: Sequence[Prepared]) -> dict[str, Iterator[int]]:
+    wanted = Counter(table.name for table, operation, _ in group if table.sequence and type(operation) is Insert)
+    numbers: dict[str, Iterator[int]] = {}
+    for name, amount in wanted.items():
+        ((last,),) = connection.execute(TAKE_NUMBERS, (name, amount)).fetchall()
+        numbers[name] = count(last - amount + 1)
+    return numbers
+
+
+def _insert(
+    connection: sqlite3.Connection, table: Table, given: Document, encoded: bytes, numbers: dict[str, Iterator[int]]
+) -> Outcome:
+    document = {**given, "_version": 1}
+    if table.sequence is not None:
+        document[table.sequence] = next(numbers[table.name])
+    connection.execute(table.insert, table.row(document, 1, encoded))
+    return Outcome(None, document)
+
+
+def _replace(connection: sqlite3.Connection, table: Table, operation: Replace, encoded: bytes) -> Outcome:
+    return _write_over(connection, table, operation.document, encoded, operation.version)
+
+
+def _upsert(connection: sqlite3.Connection, table: Table, operation: Upsert, encoded: bytes) -> Outcome:
+    document = operation.document
+    stored = _stored(connection, table, document["_id"])
+    if stored is None:
+        return _write_first(connection, table, document, encoded)
+    newer_by = operation.newer_by
+    if newer_by is not None and not gives_way(table.document(stored).get(newer_by), document.get(newer_by)):
+        return _STALE
+    return _write_over(connection, table, document, encoded, stored[0])
+
+
+def _increment(connection: sqlite3.Connection, table: Table, operation: Increment, _: bytes) -> Outcome:
+    stored = _stored(connection, table, operation.key)
+    document = counted(None if stored is None else table.document(stored), operation.key, operation.amounts)
+    if stored is None:
+        return _write_first(connection, table, document, encode(document))
+    return _write_over(connection, table, document, encode(document), stored[0])
+
+
+def _delete(connection: sqlite3.Connection, table: Table, operation: Delete, _: bytes) -> Outcome:
+    if operation.version is None:
+        connection.execute(table.delete, (operation.key,))
+        return _DONE
+    cursor = connection.execute(table.delete_version, (operation.key, operation.version))
+    return _DONE if cursor.rowcount or _stored(connection, table, operation.key) is None else _CONFLICT
+
+
+def _stored(connection: sqlite3.Connection, table: Table, key: str) -> Any:
+    return connection.execute(table.get, (key,)).fetchone()
+
+
+def _write_first(connection: sqlite3.Connection, table: Table, document: Document, encoded: bytes) -> Outcome:
+    connection.execute(table.insert, table.row(document, 1, encoded))
+    return Outcome(None, {**document, "_version": 1})
+
+
+def _write_over(
+    connection: sqlite3.Connection, table: Table, document: Document, encoded: bytes, version: int
+) -> Outcome:
+    key, *changes = table.row(document, version + 1, encoded)
+    cursor = connection.execute(table.replace, (*changes, key, version))
+    return Outcome(None, {**document, "_version": version + 1}) if cursor.rowcount else _CONFLICT
+
+
+_APPLY: dict[type[Operation], Callable[..., Outcome]] = {
+    Replace: _replace,
+    Upsert: _upsert,
+    Increment: _increment,
+    Delete: _delete,
+}
