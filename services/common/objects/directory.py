@@ -1,0 +1,218 @@
+"""Objects in a directory of this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import secrets
+import shutil
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+
+from services.common.errors import DropmeshError, ObjectMissing, StoreFull, StoreUnavailable
+from services.common.objects import ObjectInfo
+
+CHUNK_BYTES = 1024 * 1024
+STORE = "objects"
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+class DirectoryObjects:
+    """An object is a file below `kept`, named by its key; what is on its way in stands in `incoming`.
+
+    A commit is: fsync of the file, rename, fsync of the folder. Both folders are on one file system, so that the rename is
+    atomic.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._kept = folder / "kept"
+        self._incoming = folder / "incoming"
+
+    @classmethod
+    async def open(cls, folder: Path) -> DirectoryObjects:
+        """Makes the folders when missing."""
+        objects = cls(folder)
+        await _in_thread(objects._make)
+        return objects
+
+    async def create(self, key: str) -> DirectoryWriter:
+        """See the port."""
+        temporary = self._incoming / secrets.token_hex(16)
+        descriptor = await _in_thread(os.open, temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        return DirectoryWriter(key, temporary, self._path(key), descriptor)
+
+    async def stat(self, key: str) -> ObjectInfo | None:
+        """See the port."""
+        return await _in_thread(_stat, key, self._path(key))
+
+    async def read(self, key: str, offset: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
+        """See the port."""
+        try:
+            descriptor = await _in_thread(os.open, self._path(key), os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            raise ObjectMissing(key) from None
+        try:
+            left = length
+            while left is None or left > 0:
+                wanted = CHUNK_BYTES if left is None else min(CHUNK_BYTES, left)
+                chunk = await _in_thread(os.pread, descriptor, wanted, offset)
+                if not chunk:
+                    return
+                offset += len(chunk)
+                left = None if left is None else left - len(chunk)
+                yield chunk
+        finally:
+            os.close(descriptor)
+
+    async def fetch(self, key: str, target: Path) -> None:
+        """See the port."""
+        try:
+            await _in_thread(_link_or_copy, self._path(key), target)
+        except FileNotFoundError:
+            raise ObjectMissing(key) from None
+
+    async def delete(self, keys: Sequence[str]) -> None:
+        """See the port."""
+        await _in_thread(_remove, [self._path(key) for key in keys])
+
+    async def list(self, prefix: str, *, after: str | None = None, limit: int = 1000) -> list[ObjectInfo]:
+        """See the port."""
+        return await _in_thread(self._list, prefix, after, limit)
+
+    async def sweep(self, older_than: timedelta) -> int:
+        """See the port."""
+        return await _in_thread(self._sweep, time.time() - older_than.total_seconds())
+
+    async def presign(self, key: str, *, expires: timedelta, content_type: str, content_disposition: str) -> str | None:
+        """A directory has no addresses."""
+        return None
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+    def _make(self) -> None:
+        self._kept.mkdir(parents=True, exist_ok=True)
+        self._incoming.mkdir(parents=True, exist_ok=True)
+
+    def _path(self, key: str) -> Path:
+        # Keys begin with a hash or an identifier: two of their characters spread them over folders.
+        head, _, rest = key.rpartition("/")
+        return self._kept / head / rest[:2] / rest
+
+    def _list(self, prefix: str, after: str | None, limit: int) -> list[ObjectInfo]:
+        head = prefix.rpartition("/")[0]
+        found = []
+        for folder, _, names in os.walk(self._kept / head):
+            parent = Path(folder).relative_to(self._kept).parent
+            for name in names:
+                key = name if parent == Path() else f"{parent}/{name}"
+                if key.startswith(prefix) and (after is None or key > after):
+                    found.append(key)
+        infos = (_stat(key, self._path(key)) for key in sorted(found)[:limit])
+        return [info for info in infos if info is not None]
+
+    def _sweep(self, before: float) -> int:
+        swept = 0
+        for entry in os.scandir(self._incoming):
+            with suppress(FileNotFoundError):
+                if entry.stat().st_mtime < before:
+                    Path(entry.path).unlink()
+                    swept += 1
+        return swept
+
+
+class DirectoryWriter:
+    """A file on its way in."""
+
+    def __init__(self, key: str, temporary: Path, target: Path, descriptor: int) -> None:
+        self._key = key
+        self._temporary = temporary
+        self._target = target
+        self._descriptor = descriptor
+
+    async def write(self, chunk: bytes | memoryview) -> None:
+        """See the port."""
+        await _in_thread(_write_all, self._descriptor, chunk)
+
+    async def commit(self) -> ObjectInfo:
+        """See the port."""
+        return await _in_thread(self._commit)
+
+    async def abort(self) -> None:
+        """See the port."""
+        if self._descriptor >= 0:
+            await _in_thread(self._abort)
+
+    def _commit(self) -> ObjectInfo:
+        os.fsync(self._descriptor)
+        self._close()
+        made = not self._target.parent.exists()
+        self._target.parent.mkdir(parents=True, exist_ok=True)
+        self._temporary.rename(self._target)
+        _fsync_folder(self._target.parent)
+        if made:
+            _fsync_folder(self._target.parent.parent)
+        info = _stat(self._key, self._target)
+        if info is None:
+            raise ObjectMissing(self._key)
+        return info
+
+    def _abort(self) -> None:
+        self._close()
+        self._temporary.unlink(missing_ok=True)
+
+    def _close(self) -> None:
+        os.close(self._descriptor)
+        self._descriptor = -1
+
+
+async def _in_thread(function, *arguments):  # type: ignore[no-untyped-def]
+    """Runs blocking file work off the event loop, its failures told as the store's."""
+    try:
+        return await asyncio.to_thread(function, *arguments)
+    except (FileNotFoundError, DropmeshError):
+        raise
+    except OSError as error:
+        if error.errno in FULL:
+            raise StoreFull(STORE) from error
+        raise StoreUnavailable(STORE, str(error)) from error
+
+
+def _write_all(descriptor: int, chunk: bytes | memoryview) -> None:
+    left = memoryview(chunk)
+    while left:
+        left = left[os.write(descriptor, left) :]
+
+
+def _stat(key: str, path: Path) -> ObjectInfo | None:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return ObjectInfo(key, status.st_size, status.st_mtime_ns)
+
+
+def _remove(paths: Sequence[Path]) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)
+
+
+def _link_or_copy(source: Path, target: Path) -> None:
+    try:
+        target.hardlink_to(source)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _fsync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
