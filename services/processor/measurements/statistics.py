@@ -35,9 +35,9 @@ class Statistics:
 
     count: int
     mean: float
-    population_standard_deviation: float
+    population_stddev: float
     # None for a single point, and where it lies beyond float64 (points near both ends of its range).
-    sample_standard_deviation: float | None
+    sample_stddev: float | None
     min: float
     max: float
 
@@ -71,15 +71,15 @@ def compute_statistics(points: NDArray[np.float64]) -> Statistics:
     return Statistics(
         count=count,
         mean=moments.total / (count << moments.unit_bits),
-        population_standard_deviation=_square_root(spread, (count * count) << scale),
-        sample_standard_deviation=_sample_deviation(spread, count, scale),
+        population_stddev=_square_root(spread, (count * count) << scale),
+        sample_stddev=_sample_stddev(spread, count, scale),
         # Which zero is the least of 0.0 and -0.0 depends on the order of the points: there is only 0.0.
         min=low + 0.0,
         max=high + 0.0,
     )
 
 
-def _sample_deviation(spread: int, count: int, scale: int) -> float | None:
+def _sample_stddev(spread: int, count: int, scale: int) -> float | None:
     if count == 1:
         return None
     try:

@@ -17,7 +17,7 @@ def test_what_generated_drops_come_to_is_what_the_reference_says_to_the_last_bit
         if isinstance(outcome, ParsedDrop):
             for one in outcome.measurements:
                 of = compute_statistics(one.points)
-                deviations = of.population_standard_deviation, of.sample_standard_deviation
+                deviations = of.population_stddev, of.sample_stddev
                 rows[one.time_ns] = (of.count, of.mean, *deviations, of.min, of.max)
     assert (rows, accepted) == reference_measurements(drop.raw for drop in drops)
     assert accepted == [not drop.reasons for drop in drops]

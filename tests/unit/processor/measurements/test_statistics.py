@@ -33,14 +33,14 @@ def standard_library(points: Points) -> tuple[float, float, float | None]:
 
 def test_a_known_measurement() -> None:
     result = compute_statistics(of(2, 4, 4, 4, 5, 5, 7, 9))
-    assert (result.count, result.mean, result.population_standard_deviation) == (8, 5.0, 2.0)
-    assert result.sample_standard_deviation == pytest.approx(2.138089935299395, rel=1e-15)
+    assert (result.count, result.mean, result.population_stddev) == (8, 5.0, 2.0)
+    assert result.sample_stddev == pytest.approx(2.138089935299395, rel=1e-15)
     assert (result.min, result.max) == (2.0, 9.0)
 
 
 def test_one_point_has_no_sample_deviation() -> None:
     result = compute_statistics(of(0.1))
-    assert (result.mean, result.population_standard_deviation, result.sample_standard_deviation) == (0.1, 0.0, None)
+    assert (result.mean, result.population_stddev, result.sample_stddev) == (0.1, 0.0, None)
 
 
 def test_no_points_have_no_statistics() -> None:
@@ -64,7 +64,7 @@ def test_points_that_are_not_finite_are_refused(count: int, value: float) -> Non
 @example([1e9, 1e9 + 1e-7, 1e9])
 def test_few_points_agree_with_the_standard_library_to_the_last_bit(values: list[float]) -> None:
     result = compute_statistics(of(*values))
-    computed = (result.mean, result.population_standard_deviation, result.sample_standard_deviation)
+    computed = (result.mean, result.population_stddev, result.sample_stddev)
     assert computed == standard_library(of(*values))
     assert (result.count, result.min, result.max) == (len(values), min(values), max(values))
 
@@ -73,7 +73,7 @@ def test_few_points_agree_with_the_standard_library_to_the_last_bit(values: list
 def test_many_points_agree_with_the_standard_library_to_the_last_bit(values: list[float], count: int) -> None:
     points = np.resize(of(*values), count)
     result = compute_statistics(points)
-    computed = (result.mean, result.population_standard_deviation, result.sample_standard_deviation)
+    computed = (result.mean, result.population_stddev, result.sample_stddev)
     assert computed == standard_library(points)
 
 
@@ -93,8 +93,8 @@ def test_zeros_are_positive_whatever_stood_first() -> None:
 
 def test_a_sample_deviation_beyond_float64_is_absent() -> None:
     result = compute_statistics(of(1.7e308, -1.7e308))
-    assert result.sample_standard_deviation is None
-    assert result.population_standard_deviation == 1.7e308
+    assert result.sample_stddev is None
+    assert result.population_stddev == 1.7e308
 
 
 def test_points_that_stand_apart_in_memory_are_read_as_they_are() -> None:
@@ -123,10 +123,10 @@ def test_a_million_points_are_right_to_a_trillionth_against_fsum(name: str) -> N
     centred = scaled - mean
     spread = math.fsum(centred * centred) - math.fsum(centred) ** 2 / MILLION
     result = compute_statistics(points)
-    sample = result.sample_standard_deviation
+    sample = result.sample_stddev
     assert sample is not None
     assert math.ldexp(result.mean, power) == pytest.approx(mean, rel=1e-12, abs=0)
-    deviation = math.ldexp(result.population_standard_deviation, power)
+    deviation = math.ldexp(result.population_stddev, power)
     assert deviation == pytest.approx(math.sqrt(spread / MILLION), rel=1e-12, abs=0)
     assert math.ldexp(sample, power) == pytest.approx(math.sqrt(spread / (MILLION - 1)), rel=1e-12, abs=0)
     assert (result.count, result.min, result.max) == (MILLION, float(points.min()), float(points.max()))
