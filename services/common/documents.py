@@ -1,0 +1,172 @@
+"""Typed storage models as documents of the catalog, and back: the one conversion between the two.
+
+A model is a dataclass of text, numbers, booleans, bytes, enumerations, lists, tuples, mappings with text keys, other
+dataclasses, and each of these or None. Its field `id` is stored as `_id`, and `version` as `_version`. Stored fields
+that the model does not know are ignored, and missing ones take their defaults, so that models can grow.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, fields, is_dataclass
+from enum import Enum
+from functools import cache
+from operator import attrgetter, itemgetter
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Model = TypeVar("Model", bound="DataclassInstance")
+Document = dict[str, Any]
+Convert = Callable[[Any], Any]
+
+_STORED_AS = {"id": "_id", "version": "_version"}
+_PLAIN = (str, int, float, bool, bytes, type(None), Any, object)
+
+
+def to_document(value: DataclassInstance) -> Document:
+    """The document that stores a model."""
+    return _mapping(type(value), top=True).encode(value)
+
+
+def from_document(model: type[Model], document: Mapping[str, Any]) -> Model:
+    """The model that a document stores."""
+    found: Model = _mapping(model, top=True).decode(document)
+    return found
+
+
+@cache
+def _mapping(model: type[Any], *, top: bool) -> _Mapping:
+    return _Mapping(model, _STORED_AS if top else {})
+
+
+class _Mapping:
+    """How one class is stored; found out once, since every read and write goes through it."""
+
+    def __init__(self, model: type[Any], stored_as: Mapping[str, str]) -> None:
+        hints = get_type_hints(model)
+        self._model = model
+        self._fields = [field for field in fields(model) if field.init]
+        self._names = tuple(field.name for field in self._fields)
+        self._keys = tuple(stored_as.get(name, name) for name in self._names)
+        # With a name more, both getters give a tuple also for a model of one field.
+        self._values: Callable[[Any], tuple[Any, ...]] = attrgetter(
+            *(field.name for field in self._fields), "__class__"
+        )
+        self._stored: Callable[[Any], tuple[Any, ...]] = itemgetter(*self._keys, self._keys[0])
+        self._encode: list[tuple[str, Convert]] = []
+        self._decode: list[tuple[int, Convert]] = []
+        for place, (key, field) in enumerate(zip(self._keys, self._fields, strict=True)):
+            try:
+                encode, decode = _conversions(hints[field.name])
+            except TypeError as error:
+                raise TypeError(f"{model.__name__}.{field.name} cannot be stored: {error}") from error
+            if encode is not None:
+                self._encode.append((key, encode))
+            if decode is not None:
+                self._decode.append((place, decode))
+
+    def encode(self, value: Any) -> Document:
+        """A model's fields as BSON takes them."""
+        document = dict(zip(self._keys, self._values(value), strict=False))
+        for key, encode in self._encode:
+            document[key] = encode(document[key])
+        return document
+
+    def decode(self, document: Mapping[str, Any]) -> Any:
+        """The model of these fields."""
+        try:
+            *values, _ = self._stored(document)
+        except KeyError:
+            return self._decode_older(document)
+        for place, decode in self._decode:
+            values[place] = decode(values[place])
+        return self._model(**dict(zip(self._names, values, strict=True)))
+
+    def _decode_older(self, document: Mapping[str, Any]) -> Any:
+        decodes = dict(self._decode)
+        found: dict[str, Any] = {}
+        for place, (key, field) in enumerate(zip(self._keys, self._fields, strict=True)):
+            if key in document:
+                found[field.name] = decodes.get(place, _same)(document[key])
+            elif field.default is MISSING and field.default_factory is MISSING:
+                raise ValueError(f"a stored {self._model.__name__} lacks {key}")
+        return self._model(**found)
+
+
+def _conversions(hint: Any) -> tuple[Convert | None, Convert | None]:
+    """How a value of this type is stored and read back; None where it stays as it is."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if hint in _PLAIN or origin is Literal:
+        return None, None
+    if origin in {Union, types.UnionType}:
+        return _of_union(arguments)
+    if origin in {list, Sequence}:
+        return _of_items(arguments[0], list)
+    if origin is tuple:
+        return _of_items(arguments[0], tuple) if arguments[1:] == (...,) else _of_places(arguments)
+    if origin in {dict, Mapping}:
+        return _of_values(*arguments)
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return attrgetter("value"), hint
+    if is_dataclass(hint) and isinstance(hint, type):
+        return _mapping(hint, top=False).encode, _mapping(hint, top=False).decode
+    raise TypeError(f"no BSON for {hint}")
+
+
+def _of_union(choices: tuple[Any, ...]) -> tuple[Convert | None, Convert | None]:
+    real = [choice for choice in choices if choice is not type(None)]
+    if all(_conversions(choice) == (None, None) for choice in real):
+        return None, None
+    if len(real) > 1:
+        raise TypeError(f"a stored value would not tell which of {real} it is")
+    encode, decode = _conversions(real[0])
+    return _or_none(encode), _or_none(decode)
+
+
+def _or_none(convert: Convert | None) -> Convert | None:
+    return None if convert is None else lambda value: None if value is None else convert(value)
+
+
+def _of_items(item: Any, kind: Callable[[Any], Any]) -> tuple[Convert, Convert]:
+    encode, decode = _conversions(item)
+    return (
+        list if encode is None else lambda values: [encode(value) for value in values],
+        kind if decode is None else lambda values: kind([decode(value) for value in values]),
+    )
+
+
+def _of_places(places: tuple[Any, ...]) -> tuple[Convert, Convert]:
+    pairs = [_conversions(place) for place in places]
+    if all(pair == (None, None) for pair in pairs):
+        return list, tuple
+    encodes, decodes = zip(*pairs, strict=True)
+    return lambda values: list(_each(encodes, values)), lambda values: tuple(_each(decodes, values))
+
+
+def _each(converts: Sequence[Convert | None], values: Sequence[Any]) -> list[Any]:
+    return [value if convert is None else convert(value) for convert, value in zip(converts, values, strict=True)]
+
+
+def _of_values(key: Any, item: Any) -> tuple[Convert, Convert]:
+    if not (isinstance(key, type) and issubclass(key, str)):
+        raise TypeError(f"the keys of a stored mapping are text, not {key}")
+    encode_key, decode_key = _conversions(key)
+    encode, decode = _conversions(item)
+    return (
+        _pairwise(encode_key, encode),
+        _pairwise(decode_key, decode),
+    )
+
+
+def _pairwise(of_key: Convert | None, of_value: Convert | None) -> Convert:
+    if of_key is None and of_value is None:
+        return dict
+    key, item = of_key or _same, of_value or _same
+    return lambda mapping: {key(name): item(value) for name, value in mapping.items()}
+
+
+def _same(value: Any) -> Any:
+    return value
