@@ -6,7 +6,7 @@ import os
 import time
 from pathlib import Path
 
-from services.common.catalog.open import open_catalog
+from services.common.catalog.opening import open_catalog
 from services.common.identity import Scope
 from services.common.settings import Settings
 from services.common.stores.tokens import TOKENS, Tokens

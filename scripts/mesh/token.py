@@ -8,7 +8,7 @@ import sys
 import time
 from datetime import UTC, datetime
 
-from services.common.catalog.open import open_catalog
+from services.common.catalog.opening import open_catalog
 from services.common.errors import DropmeshError
 from services.common.identity import Scope
 from services.common.settings import SettingsError, load_settings
