@@ -34,6 +34,11 @@ class ComposedDetector:
         return frozenset(self._serving)
 
     @property
+    def thresholds(self) -> Mapping[ObjectClass, float]:
+        """The score from which a detection counts, of each class: its model's own."""
+        return {object_class: entry.classes[object_class].threshold for object_class, entry in self._serving.items()}
+
+    @property
     def serving(self) -> Mapping[ObjectClass, ModelEntry]:
         """The registry entry that serves each class."""
         return self._serving

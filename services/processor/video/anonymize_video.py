@@ -1,0 +1,153 @@
+"""A video in, the same video with its objects unrecognisable out.
+
+Two passes, for three reasons: an object is covered before it is first seen, with no frames kept waiting in memory;
+what was found decides what is covered before the first frame is written; and decoding twice costs a small part of
+encoding once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TypeAlias
+
+from services.processor.anonymize.options import AnonymizeOptions
+from services.processor.detections import ObjectClass
+from services.processor.video.cadence import LookBudget
+from services.processor.video.errors import VideoCancelled, VideoUnreadable
+from services.processor.video.eye import VideoDetector
+from services.processor.video.limits import VideoLimits
+from services.processor.video.render import find_excluded, options_of_frames, render_video
+from services.processor.video.source import VideoSource
+from services.processor.video.survey import survey_video
+from services.processor.video.tracks import Track, describe_paths
+
+Progress: TypeAlias = Callable[[int, int | None], None]
+"""Told after each frame how many are done, and how many there are where it is known; each pass counts half a frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class VideoResult:
+    """What became of a video."""
+
+    tracks: tuple[Track, ...]
+    counts: Mapping[ObjectClass, int]
+    frames: int
+    duration: timedelta
+    """From the first frame to the last."""
+    width: int
+    height: int
+    """Of the upright picture."""
+    looks: int
+    """In how many of the frames a detector looked."""
+    warnings: tuple[str, ...]
+    timings: Mapping[str, timedelta]
+    """Where the time went; `detect` ran beside `survey`, the rest is one after the other."""
+
+
+def anonymize_video(
+    source_path: Path,
+    target_path: Path,
+    options: AnonymizeOptions,
+    detector: VideoDetector,
+    *,
+    limits: VideoLimits,
+    progress: Progress,
+    cancelled: Callable[[], bool],
+    threads: int = 2,
+    budget: LookBudget | None = None,
+) -> VideoResult:
+    """Write to `target_path` an MP4 of the video in which the objects that `options` name are unrecognisable.
+
+    Raises `VideoTooLarge` before work where the header tells, else as soon as it shows; `VideoUnreadable` where no
+    frame can be decoded; `VideoCancelled` once `cancelled` says so, which is asked between frames. After any error
+    there is no file at `target_path`. What part of a damaged video can be decoded is anonymized, with a warning.
+    `threads` bounds the decoder's, the encoder's and the looks'.
+    """
+    try:
+        return _anonymize(
+            source_path, target_path, options, detector, limits, progress, cancelled, threads, budget or LookBudget()
+        )
+    except BaseException:
+        target_path.unlink(missing_ok=True)
+        raise
+
+
+def _anonymize(
+    source_path: Path,
+    target_path: Path,
+    options: AnonymizeOptions,
+    detector: VideoDetector,
+    limits: VideoLimits,
+    progress: Progress,
+    cancelled: Callable[[], bool],
+    threads: int,
+    budget: LookBudget,
+) -> VideoResult:
+    started = time.perf_counter()
+    with VideoSource(source_path, limits, threads) as source:
+        header = source.header
+        total = header.frames or (round(header.seconds * header.rate) if header.seconds else None)
+
+        def surveyed(frames: int) -> None:
+            if cancelled():
+                raise VideoCancelled
+            progress(frames // 2, None if total is None else max(total, frames))
+
+        survey = survey_video(source, options, detector, limits, budget, threads, surveyed)
+        warnings = _damage(source, len(survey.timeline))
+    frames = len(survey.timeline)
+    if frames == 0:
+        raise VideoUnreadable(header.format, "no frame can be decoded")
+
+    def rendered(done: int) -> None:
+        if cancelled():
+            raise VideoCancelled
+        progress((frames + done) // 2, frames)
+
+    frame_options = options_of_frames(options, survey, header.width, header.height)
+    excluded = find_excluded(survey.paths, survey.timeline, frame_options)
+    covered = [path for path in survey.paths if path not in excluded]
+    between = time.perf_counter()
+    with VideoSource(source_path, limits, threads) as source:
+        bits = _bits(source)
+        rendering = render_video(source, target_path, survey, frame_options, covered, threads, rendered)
+    ended = time.perf_counter()
+    if bits > 8:
+        warnings.append(f"the pictures were converted from {bits} to 8 bits")
+    width, height = survey.orientation.upright_size(header.width, header.height)
+    return VideoResult(
+        tracks=describe_paths(survey, covered, header.width, header.height),
+        counts=Counter(path.object_class for path in survey.paths),
+        frames=frames,
+        duration=survey.timeline.time(frames - 1),
+        width=width,
+        height=height,
+        looks=survey.looks,
+        warnings=(*warnings, *rendering.warnings),
+        timings={
+            name: timedelta(seconds=seconds)
+            for name, seconds in (
+                ("survey", between - started),
+                ("detect", survey.look_seconds),
+                ("render", ended - between - rendering.cover_seconds - rendering.encode_seconds),
+                ("cover", rendering.cover_seconds),
+                ("encode", rendering.encode_seconds),
+            )
+        },
+    )
+
+
+def _bits(source: VideoSource) -> int:
+    return max((component.bits for component in source.pictures.format.components), default=8)
+
+
+def _damage(source: VideoSource, frames: int) -> list[str]:
+    if not source.damage and not source.is_cut_short:
+        return []
+    claimed = f" of {source.header.frames}" if source.header.frames else ""
+    return [f"the video is damaged or cut short: {frames}{claimed} frames could be read"]

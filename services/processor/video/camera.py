@@ -1,0 +1,73 @@
+"""How the scene moves from frame to frame, seen in a small grey picture of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
+from cv2.typing import MatLike
+from numpy.typing import NDArray
+
+LONG_SIDE: Final = 160
+STILL_DIFFERENCE: Final = 1.5
+CUT_DIFFERENCE: Final = 12.0
+"""Levels of grey, on average over the picture: below the one nothing moved, above the other all may be new."""
+CUT_CORRELATION: Final = 0.4
+"""Pictures of one scene are more alike than this, whatever moves in them."""
+WORTHWHILE_RESIDUE: Final = 0.9
+"""A movement is the camera's if undoing it leaves at most this share of the difference."""
+
+Grey = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class SceneMotion:
+    """How the scene moved across the picture since the frame before, in the frame's pixels."""
+
+    dx: float = 0.0
+    dy: float = 0.0
+    is_cut: bool = False
+
+
+class Camera:
+    """Compares each frame with the one before it."""
+
+    def __init__(self, width: int, height: int) -> None:
+        scale = LONG_SIDE / max(width, height)
+        self._size = max(16, round(width * scale)), max(16, round(height * scale))
+        self._scale_x, self._scale_y = width / self._size[0], height / self._size[1]
+        self._window = cv2.createHanningWindow(self._size, cv2.CV_32F)
+        self._reformatter = VideoReformatter()
+        self._last: Grey | None = None
+
+    def advance(self, frame: VideoFrame) -> SceneMotion:
+        """Take the next frame and tell what moved."""
+        small = self._reformatter.reformat(frame, *self._size, format="gray", interpolation="AREA")
+        grey: Grey = small.to_ndarray().astype(np.uint8, copy=False)
+        last, self._last = self._last, grey
+        if last is None:
+            return SceneMotion()
+        difference = _difference(last, grey)
+        if difference < STILL_DIFFERENCE:
+            return SceneMotion()
+        if difference > CUT_DIFFERENCE and _correlation(last, grey) < CUT_CORRELATION:
+            return SceneMotion(is_cut=True)
+        # The window is multiplied into these arrays, so they must be copies.
+        (x, y), _ = cv2.phaseCorrelate(last.astype(np.float32), grey.astype(np.float32), self._window)
+        shift = np.array([[1, 0, x], [0, 1, y]])
+        shifted = cv2.warpAffine(last, shift, self._size, borderMode=cv2.BORDER_REPLICATE)
+        if _difference(shifted, grey) > WORTHWHILE_RESIDUE * difference:
+            return SceneMotion()
+        return SceneMotion(x * self._scale_x, y * self._scale_y)
+
+
+def _difference(one: MatLike, other: MatLike) -> float:
+    return cv2.norm(one, other, cv2.NORM_L1) / one.size
+
+
+def _correlation(one: Grey, other: Grey) -> float:
+    return float(cv2.matchTemplate(one, other, cv2.TM_CCOEFF_NORMED)[0, 0])

@@ -1,0 +1,82 @@
+"""Frames that can be painted on: 8 bits, 4:2:0, with even sides, and not shared with the decoder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from av.video.frame import VideoFrame
+from av.video.plane import VideoPlane
+from av.video.reformatter import ColorRange, VideoReformatter
+from numpy.typing import NDArray
+
+from services.processor.anonymize.options import Mode
+from services.processor.anonymize.paint import paint_covers
+from services.processor.anonymize.plan import Cover
+from services.processor.detections import Box
+
+PIXEL_FORMAT: Final = "yuv420p"
+FULL_RANGE_FORMAT: Final = "yuvj420p"
+BLACK_LUMA: Final = 16
+NO_COLOUR: Final = 128
+
+
+class Canvas:
+    """Makes the frames of one video alike, and covers parts of them."""
+
+    def __init__(self, width: int, height: int, mode: Mode) -> None:
+        self._frame_size = width, height
+        self.width, self.height = width + width % 2, height + height % 2
+        self._mode = mode
+        self._reformatter = VideoReformatter()
+
+    def prepare(self, frame: VideoFrame) -> VideoFrame:
+        """The frame in the canvas's format and size; the frame itself where it is so already."""
+        if frame.format.name != PIXEL_FORMAT or (frame.width, frame.height) != self._frame_size:
+            full = frame.format.name == FULL_RANGE_FORMAT
+            frame = self._reformatter.reformat(
+                frame,
+                *self._frame_size,
+                format=PIXEL_FORMAT,
+                interpolation="BICUBIC",
+                src_color_range=ColorRange.JPEG if full else None,
+                dst_color_range=ColorRange.MPEG if full else None,
+            )
+        if self._frame_size != (self.width, self.height):
+            frame = self._padded(frame)
+        frame.pict_type = 0  # Or the encoder would repeat the source's choice of key frames.
+        return frame
+
+    def paint(self, frame: VideoFrame, covers: Sequence[Cover]) -> None:
+        """Cover parts of a prepared frame; every pixel outside of them stays as it is."""
+        if not covers:
+            return
+        frame.make_writable()
+        luma, *colours = (_pixels(plane) for plane in frame.planes)
+        paint_covers(luma, covers, self._mode, (BLACK_LUMA,))
+        halved = [_halved(cover) for cover in covers]
+        for colour in colours:
+            paint_covers(colour, halved, self._mode, (NO_COLOUR,))
+
+    def _padded(self, frame: VideoFrame) -> VideoFrame:
+        """Odd sides get their last row or column twice; the planes of colour have room for it already."""
+        padded = VideoFrame(self.width, self.height, PIXEL_FORMAT)
+        for source, target in zip(frame.planes, padded.planes, strict=True):
+            pixels, room = _pixels(source), _pixels(target)
+            height, width = pixels.shape
+            room[...] = np.pad(pixels, ((0, room.shape[0] - height), (0, room.shape[1] - width)), mode="edge")
+        padded.pts, padded.time_base = frame.pts, frame.time_base
+        padded.duration = frame.duration
+        return padded
+
+
+def _pixels(plane: VideoPlane) -> NDArray[np.uint8]:
+    # A plane is a buffer, which its type can only say from Python 3.12 on.
+    rows: NDArray[np.uint8] = np.frombuffer(memoryview(plane), np.uint8)
+    return rows.reshape(-1, plane.line_size)[: plane.height, : plane.width]
+
+
+def _halved(cover: Cover) -> Cover:
+    box = cover.box
+    return Cover(Box(box.left / 2, box.top / 2, box.right / 2, box.bottom / 2), cover.shape, cover.feather)

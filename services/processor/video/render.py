@@ -1,0 +1,127 @@
+"""The second pass over a video: covering what the first pass found, and encoding."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from services.processor.anonymize.options import AnonymizeOptions, ExcludedObject
+from services.processor.anonymize.plan import SAME_OBJECT_IOU, Cover, cover_object, cover_regions, is_exempt
+from services.processor.video.canvas import Canvas
+from services.processor.video.errors import VideoUnreadable
+from services.processor.video.object_path import ObjectPath
+from services.processor.video.sink import VideoSink
+from services.processor.video.source import TimedFrame, VideoSource
+from services.processor.video.survey import Survey
+from services.processor.video.timeline import Timeline
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """What the second pass did, and where its time went."""
+
+    warnings: tuple[str, ...]
+    cover_seconds: float
+    encode_seconds: float
+
+
+def render_video(
+    source: VideoSource,
+    target: Path,
+    survey: Survey,
+    options: AnonymizeOptions,
+    covered: Sequence[ObjectPath],
+    threads: int,
+    advance: Callable[[int], None],
+) -> Rendering:
+    """Write the video with these objects covered; `options` are in pixels of the frames as they are coded.
+
+    A frame that the survey did not see is never written: nobody looked for objects in it.
+    """
+    header = source.header
+    canvas = Canvas(header.width, header.height, options.mode)
+    covers = plan_frames(survey.timeline, covered, options)
+    cover_seconds = encode_seconds = 0.0
+    done = 0
+    with VideoSink(
+        target,
+        source.pictures,
+        header.time_base,
+        (canvas.width, canvas.height),
+        survey.display_matrix,
+        source.sounds if options.keep_audio else (),
+        threads,
+    ) as sink:
+        for item in source.read(with_sounds=options.keep_audio):
+            started = time.perf_counter()
+            if not isinstance(item, TimedFrame):
+                sink.write_sound(item)
+                continue
+            if done == len(survey.timeline):
+                break
+            if item.pts != survey.timeline.pts(done):
+                raise VideoUnreadable(header.format, f"frame {done} changed between two readings")
+            frame = canvas.prepare(item.frame)
+            canvas.paint(frame, next(covers))
+            painted = time.perf_counter()
+            sink.write_frame(frame)
+            cover_seconds += painted - started
+            encode_seconds += time.perf_counter() - painted
+            done += 1
+            advance(done)
+        started = time.perf_counter()
+        sink.finish()
+    encode_seconds += time.perf_counter() - started
+    return Rendering(tuple(sink.warnings), cover_seconds, encode_seconds)
+
+
+def options_of_frames(options: AnonymizeOptions, survey: Survey, width: int, height: int) -> AnonymizeOptions:
+    """The same options, with their boxes in pixels of the frames as they are coded, of this size."""
+    turn = survey.orientation.frame_box
+    return replace(
+        options,
+        regions=tuple(turn(box, width, height) for box in options.regions),
+        exempt=tuple(turn(box, width, height) for box in options.exempt),
+        excluded=tuple(replace(one, box=turn(one.box, width, height)) for one in options.excluded),
+    )
+
+
+def find_excluded(paths: Sequence[ObjectPath], timeline: Timeline, options: AnonymizeOptions) -> set[ObjectPath]:
+    """Each excluded object is at most one path: the one of its class that lies over it best at its time."""
+    found: set[ObjectPath] = set()
+    for excluded in options.excluded:
+        candidates = [
+            (overlap, number)
+            for number, path in enumerate(paths)
+            if path not in found and (overlap := _overlap(path, excluded, timeline)) >= SAME_OBJECT_IOU
+        ]
+        if candidates:
+            found.add(paths[max(candidates)[1]])
+    return found
+
+
+def plan_frames(timeline: Timeline, covered: Sequence[ObjectPath], options: AnonymizeOptions) -> Iterator[list[Cover]]:
+    """The covers of each frame, in order."""
+    regions = cover_regions(options)
+    waiting = sorted(((path.covered_from(timeline), path) for path in covered), key=lambda one: one[0], reverse=True)
+    current: list[tuple[int, ObjectPath]] = []
+    for frame in range(len(timeline)):
+        while waiting and waiting[-1][0] <= frame:
+            _, path = waiting.pop()
+            current.append((path.covered_to(timeline), path))
+        current = [(last, path) for last, path in current if last >= frame]
+        boxes = [(path.object_class, path.box_at(frame, timeline)) for _, path in current]
+        yield regions + [
+            cover_object(object_class, box, options) for object_class, box in boxes if not is_exempt(box, options)
+        ]
+
+
+def _overlap(path: ObjectPath, excluded: ExcludedObject, timeline: Timeline) -> float:
+    if excluded.time is None or path.object_class is not excluded.object_class:
+        return 0.0
+    frame = timeline.frame_at(excluded.time)
+    if not path.covered_from(timeline) <= frame <= path.covered_to(timeline):
+        return 0.0
+    return excluded.box.iou(path.box_at(frame, timeline))

@@ -1,0 +1,130 @@
+"""The first pass over a video: where its objects are, looking at as few frames as the budget asks."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+from av.video.frame import VideoFrame
+
+from services.processor.anonymize.options import AnonymizeOptions
+from services.processor.detections import Detection, ObjectClass
+from services.processor.video.cadence import Cadence, LookBudget
+from services.processor.video.camera import Camera
+from services.processor.video.eye import Eye, VideoDetector
+from services.processor.video.limits import VideoLimits
+from services.processor.video.object_path import ObjectPath
+from services.processor.video.orientation import Orientation
+from services.processor.video.source import VideoSource, display_matrix
+from services.processor.video.timeline import Timeline
+from services.processor.video.tracker import Tracker
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What the first pass found; boxes are in pixels of the frames as they are coded."""
+
+    timeline: Timeline
+    paths: list[ObjectPath]
+    """The objects that were found with certainty at least once, in the order in which they were first seen."""
+    display_matrix: tuple[int, ...] | None
+    orientation: Orientation
+    looks: int
+    look_seconds: float
+
+
+def survey_video(
+    source: VideoSource,
+    options: AnonymizeOptions,
+    detector: VideoDetector,
+    limits: VideoLimits,
+    budget: LookBudget,
+    threads: int,
+    advance: Callable[[int], None],
+) -> Survey:
+    """Follow the objects through the whole video; `advance` is called with the number of frames done, after each."""
+    thresholds = {kind: score for kind, score in detector.thresholds.items() if kind in options.object_classes}
+    thresholds |= options.thresholds
+    with ThreadPoolExecutor(threads, "video-look") as workers:
+        surveyor = _Surveyor(source, options.object_classes, thresholds, detector, budget, workers, threads)
+        for number, (pts, frame) in enumerate(source.frames()):
+            surveyor.advance(number, pts, frame)
+            limits.check_length(number + 1, surveyor.timeline.seconds(number))
+            advance(number + 1)
+        return surveyor.finish()
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    frame: int
+    result: Future[tuple[list[Detection], float]]
+
+
+class _Surveyor:
+    """Looks at some frames, beside the decoding of the next ones, and takes in what was seen in their order."""
+
+    def __init__(
+        self,
+        source: VideoSource,
+        classes: frozenset[ObjectClass],
+        thresholds: Mapping[ObjectClass, float],
+        detector: VideoDetector,
+        budget: LookBudget,
+        workers: ThreadPoolExecutor,
+        most_pending: int,
+    ) -> None:
+        header = source.header
+        self.timeline = Timeline(header.time_base)
+        self._header = header
+        self._classes = classes
+        self._thresholds = thresholds
+        self._detector = detector
+        self._workers = workers
+        self._most_pending = most_pending
+        self._camera = Camera(header.width, header.height)
+        self._tracker = Tracker(self.timeline)
+        self._cadence = Cadence(float(header.rate), header.width, header.height, budget)
+        self._matrix: tuple[int, ...] | None = None
+        self._orientation = Orientation()
+        self._eye: Eye | None = None
+        self._pending: deque[_Look] = deque()
+        self._next_look = 0
+        self._looks = 0
+        self._look_seconds = 0.0
+
+    def advance(self, number: int, pts: int, frame: VideoFrame) -> None:
+        """Take the next frame."""
+        motion = self._camera.advance(frame)
+        self.timeline.append(pts, motion.dx, motion.dy, motion.is_cut)
+        if number < self._next_look and not motion.is_cut:
+            return
+        eye = self._eye or self._open_eye(frame)
+        self._pending.append(_Look(number, self._workers.submit(eye.look, eye.show(frame))))
+        # The first look tells what looks cost, so it is waited for.
+        self._take_in(self._most_pending if self._looks else 0)
+        self._looks += 1
+        self._next_look = number + self._cadence.stride
+
+    def finish(self) -> Survey:
+        """Say what was found, after the last frame."""
+        self._take_in(0)
+        paths = [path for path in self._tracker.finish() if path.best_score >= self._thresholds[path.object_class]]
+        return Survey(self.timeline, paths, self._matrix, self._orientation, self._looks, self._look_seconds)
+
+    def _open_eye(self, frame: VideoFrame) -> Eye:
+        self._matrix = display_matrix(frame)
+        if self._matrix is not None:
+            self._orientation = Orientation.of_display_matrix(self._matrix)
+        width, height = self._header.width, self._header.height
+        self._eye = Eye(width, height, self._orientation, self._detector, self._classes, self._thresholds)
+        return self._eye
+
+    def _take_in(self, most_pending: int) -> None:
+        while len(self._pending) > most_pending:
+            look = self._pending.popleft()
+            detections, cost_seconds = look.result.result()
+            self._look_seconds += cost_seconds
+            self._tracker.look(look.frame, detections)
+            self._cadence.learn(cost_seconds, self._tracker.sizes_per_second)
