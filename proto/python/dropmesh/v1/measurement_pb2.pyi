@@ -147,7 +147,7 @@ class QualityFailure(_message.Message):
         TIMESTAMP_MALFORMED: QualityFailure._Reason.ValueType  # 10
         TIMESTAMP_WITHOUT_OFFSET: QualityFailure._Reason.ValueType  # 11
         TIMESTAMP_IMPOSSIBLE: QualityFailure._Reason.ValueType  # 12
-        """A date, time or offset that does not exist."""
+        """A date or time that does not exist."""
         LEAP_SECOND: QualityFailure._Reason.ValueType  # 13
         TIMESTAMP_OUT_OF_RANGE: QualityFailure._Reason.ValueType  # 14
         """Outside 1970 to 2261."""
@@ -157,6 +157,14 @@ class QualityFailure(_message.Message):
         NOT_A_NUMBER: QualityFailure._Reason.ValueType  # 18
         NOT_FINITE: QualityFailure._Reason.ValueType  # 19
         NESTED_ARRAY: QualityFailure._Reason.ValueType  # 20
+        LONE_SURROGATE: QualityFailure._Reason.ValueType  # 21
+        """Half of a surrogate pair, which is no character."""
+        TOO_MANY_MEASUREMENTS: QualityFailure._Reason.ValueType  # 22
+        """More measurements than one drop may hold."""
+        OFFSET_IMPOSSIBLE: QualityFailure._Reason.ValueType  # 23
+        """An offset that does not exist."""
+        TIMESTAMP_TOO_PRECISE: QualityFailure._Reason.ValueType  # 24
+        """More than nine digits of fraction."""
 
     class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper): ...
     REASON_UNSPECIFIED: QualityFailure.Reason.ValueType  # 0
@@ -175,7 +183,7 @@ class QualityFailure(_message.Message):
     TIMESTAMP_MALFORMED: QualityFailure.Reason.ValueType  # 10
     TIMESTAMP_WITHOUT_OFFSET: QualityFailure.Reason.ValueType  # 11
     TIMESTAMP_IMPOSSIBLE: QualityFailure.Reason.ValueType  # 12
-    """A date, time or offset that does not exist."""
+    """A date or time that does not exist."""
     LEAP_SECOND: QualityFailure.Reason.ValueType  # 13
     TIMESTAMP_OUT_OF_RANGE: QualityFailure.Reason.ValueType  # 14
     """Outside 1970 to 2261."""
@@ -185,6 +193,14 @@ class QualityFailure(_message.Message):
     NOT_A_NUMBER: QualityFailure.Reason.ValueType  # 18
     NOT_FINITE: QualityFailure.Reason.ValueType  # 19
     NESTED_ARRAY: QualityFailure.Reason.ValueType  # 20
+    LONE_SURROGATE: QualityFailure.Reason.ValueType  # 21
+    """Half of a surrogate pair, which is no character."""
+    TOO_MANY_MEASUREMENTS: QualityFailure.Reason.ValueType  # 22
+    """More measurements than one drop may hold."""
+    OFFSET_IMPOSSIBLE: QualityFailure.Reason.ValueType  # 23
+    """An offset that does not exist."""
+    TIMESTAMP_TOO_PRECISE: QualityFailure.Reason.ValueType  # 24
+    """More than nine digits of fraction."""
 
     REASON_FIELD_NUMBER: _builtins.int
     PATH_FIELD_NUMBER: _builtins.int
@@ -215,19 +231,41 @@ class QualityWarning(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    class _Reason:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[QualityWarning._Reason.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        REASON_UNSPECIFIED: QualityWarning._Reason.ValueType  # 0
+        UNKNOWN_KEY: QualityWarning._Reason.ValueType  # 1
+        """A key that means nothing here; it stays in the raw bytes."""
+        SAME_INSTANT_IN_DROP: QualityWarning._Reason.ValueType  # 2
+        """Two elements of one drop share an instant: the later one is the measurement."""
+
+    class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper): ...
+    REASON_UNSPECIFIED: QualityWarning.Reason.ValueType  # 0
+    UNKNOWN_KEY: QualityWarning.Reason.ValueType  # 1
+    """A key that means nothing here; it stays in the raw bytes."""
+    SAME_INSTANT_IN_DROP: QualityWarning.Reason.ValueType  # 2
+    """Two elements of one drop share an instant: the later one is the measurement."""
+
+    REASON_FIELD_NUMBER: _builtins.int
     PATH_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
+    reason: Global___QualityWarning.Reason.ValueType
     path: _builtins.str
     message: _builtins.str
     def __init__(
         self,
         *,
+        reason: Global___QualityWarning.Reason.ValueType = ...,
         path: _builtins.str = ...,
         message: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "path", b"path"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "path", b"path", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -259,7 +297,7 @@ class Measurement(_message.Message):
     population_stddev: _builtins.float
     """The standard deviation of the points taken as the whole population."""
     sample_stddev: _builtins.float
-    """The standard deviation of the points taken as a sample; absent for a single point."""
+    """The standard deviation of the points taken as a sample; absent for a single point, and where it lies beyond float64."""
     min: _builtins.float
     max: _builtins.float
     receipt: _builtins.str
