@@ -16,7 +16,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from scripts.edge.binary import envoy_binary
-from scripts.edge.render import SERVICES, World, render
+from scripts.edge.render import render
+from scripts.edge.routes import SERVICES
+from scripts.edge.world import World
 from scripts.mesh.admin_token import ensure_admin_token
 from scripts.mesh.preflight import CannotStart, free_port, own_folder
 from scripts.mesh.supervisor import Program, Supervisor

@@ -1,0 +1,172 @@
+"""The edge's routes, read from the contract: which paths exist, with which methods, and how patient each call is."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from dropmesh.v1 import behavior_pb2, ingest_service_pb2, processor_service_pb2, query_service_pb2
+from google.api import annotations_pb2
+from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.descriptor_pb2 import MethodOptions
+
+Config = dict[str, Any]
+
+SERVICES = {
+    "ingest": ingest_service_pb2.DESCRIPTOR.services_by_name["IngestService"],
+    "processor": processor_service_pb2.DESCRIPTOR.services_by_name["ProcessorService"],
+    "query": query_service_pb2.DESCRIPTOR.services_by_name["QueryService"],
+}
+DESCRIPTORS = Path(__file__).resolve().parents[2] / "proto" / "dropmesh.binpb"
+MIB = 1024 * 1024
+JSON_BODY_BYTES = MIB
+# A picture may take its time; nothing else that is answered in one piece does.
+UNARY_TIMEOUT = "30s"
+PIXELS_TIMEOUT = "120s"
+RETRIES = 2
+VARIABLE = re.compile(r"\{\w+(?:=(\w+)/\*)?\}")
+BUFFER = "envoy.filters.http.buffer"
+TRANSCODER = "envoy.filters.http.grpc_json_transcoder"
+
+
+@dataclass(frozen=True, slots=True)
+class RestPath:
+    """A path of the contract, as a regular expression, and what each HTTP method does there."""
+
+    pattern: str
+    methods: dict[str, MethodDescriptor]
+
+
+def routes() -> list[Config]:
+    """gRPC paths first: REST requests take one of them once they are transcoded."""
+    return [*_grpc_routes(), *_reflection_routes(), *_rest_routes(), _no_such_path()]
+
+
+def _grpc_routes() -> list[Config]:
+    return [
+        {"match": {"path": f"/{service.full_name}/{method.name}"}, "route": _patience(name, method)}
+        for name, service in SERVICES.items()
+        for method in service.methods
+    ]
+
+
+def _patience(cluster: str, method: MethodDescriptor) -> Config:
+    route: Config = {"cluster": cluster}
+    if method.client_streaming or method.server_streaming:
+        # As long as bytes flow: the connection manager's idle timeout ends a stream that stands still.
+        return {**route, "timeout": "0s"}
+    produces = method.GetOptions().Extensions[behavior_pb2.behavior].produces
+    route["timeout"] = (
+        PIXELS_TIMEOUT if cluster == "processor" and (produces or _takes_bytes(method)) else UNARY_TIMEOUT
+    )
+    repeatable = method.GetOptions().idempotency_level != MethodOptions.IDEMPOTENCY_UNKNOWN
+    # What never reached a service can be sent again, whatever it does; what may have, only if that does no harm.
+    retry_on = "connect-failure,refused-stream" + (",reset,unavailable" if repeatable else "")
+    route["retry_policy"] = {
+        "retry_on": retry_on,
+        "num_retries": RETRIES,
+        "retry_back_off": {"base_interval": "0.05s", "max_interval": "0.5s"},
+    }
+    return route
+
+
+def _takes_bytes(method: MethodDescriptor) -> bool:
+    return "body" in method.input_type.fields_by_name
+
+
+def _reflection_routes() -> list[Config]:
+    # Every service reflects the whole contract's files; query answers for all.
+    return [
+        {
+            "match": {"prefix": f"/grpc.reflection.{version}.ServerReflection/"},
+            "route": {"cluster": "query", "timeout": "0s"},
+        }
+        for version in ("v1", "v1alpha")
+    ]
+
+
+def _rest_routes() -> list[Config]:
+    found = []
+    for path in rest_paths():
+        for http_method, method in path.methods.items():
+            found.append(_rest_route(path, http_method, method))
+        allowed = ", ".join(sorted({*path.methods, "OPTIONS"}))
+        found.append(
+            {
+                "match": {"safe_regex": {"regex": path.pattern}},
+                "direct_response": {"status": 405, "body": {"inline_string": f"this path takes {allowed}"}},
+                "response_headers_to_add": [{"header": {"key": "allow", "value": allowed}}],
+                "typed_per_filter_config": {TRANSCODER: NOT_TRANSCODED},
+            }
+        )
+    return found
+
+
+def _rest_route(path: RestPath, http_method: str, method: MethodDescriptor) -> Config:
+    route: Config = {
+        "match": {
+            "safe_regex": {"regex": path.pattern},
+            "headers": [{"name": ":method", "string_match": {"exact": http_method}}],
+        },
+        # The transcoder has the route looked up again: this one only lets the request in.
+        "route": {"cluster": "query", "timeout": "0s"},
+    }
+    if not _takes_bytes(method):
+        limit = {"buffer": {"max_request_bytes": JSON_BODY_BYTES}}
+        kind = "type.googleapis.com/envoy.extensions.filters.http.buffer.v3.BufferPerRoute"
+        route["typed_per_filter_config"] = {BUFFER: {"@type": kind, **limit}}
+    return route
+
+
+def _no_such_path() -> Config:
+    return {
+        "match": {"prefix": "/"},
+        "direct_response": {"status": 404, "body": {"inline_string": "no method has this path; see /docs"}},
+        "typed_per_filter_config": {TRANSCODER: NOT_TRANSCODED},
+    }
+
+
+NOT_TRANSCODED: Config = {
+    "@type": "type.googleapis.com/envoy.extensions.filters.http.grpc_json_transcoder.v3.GrpcJsonTranscoder",
+    "proto_descriptor_bin": "",
+    "services": [],
+}
+
+
+@cache
+def rest_paths() -> tuple[RestPath, ...]:
+    """Every REST path of the contract, busiest first where it matters."""
+    found: dict[str, dict[str, MethodDescriptor]] = {}
+    for service in SERVICES.values():
+        for method in service.methods:
+            rule = method.GetOptions().Extensions[annotations_pb2.http]
+            for binding in (rule, *rule.additional_bindings):
+                kind = str(binding.WhichOneof("pattern"))
+                custom = kind == "custom"
+                verb = binding.custom.kind if custom else kind.upper()
+                template = binding.custom.path if custom else getattr(binding, kind)
+                found.setdefault(_pattern(template), {})[verb] = method
+    return tuple(RestPath(pattern, methods) for pattern, methods in sorted(found.items(), key=_specific_first))
+
+
+def _pattern(template: str) -> str:
+    """The template as a regular expression over a whole path without its query."""
+    literal = re.split(VARIABLE, template)
+    texts = [
+        re.escape(text) if index % 2 == 0 else (f"{text}/" if text else "") + "[^/]+"
+        for index, text in _pieces(literal)
+    ]
+    return "".join(texts)
+
+
+def _pieces(parts: list[Any]) -> list[tuple[int, str]]:
+    return [(index, part or "") for index, part in enumerate(parts)]
+
+
+def _specific_first(entry: tuple[str, Any]) -> tuple[int, str]:
+    """A path with a verb (`:watch`) also fits the pattern of the resource: it must be tried before that one."""
+    pattern = entry[0]
+    return (0 if ":" in pattern.rpartition("/")[2] else 1, pattern)

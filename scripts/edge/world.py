@@ -1,0 +1,24 @@
+"""Where the edge runs: what differs between a laptop, docker compose and Kubernetes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# Pages on this machine may call a mesh on this machine; others are named by the settings.
+LOCAL_ORIGINS = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?"
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Addresses are unix:/path or host:port; `metrics` are those of the services' metrics."""
+
+    listen: str
+    operations: str
+    upstreams: dict[str, str]
+    metrics: dict[str, str]
+    origins: str = LOCAL_ORIGINS
+    requests_per_second: int = 20_000
+    # Of the calls that went well and fast; what failed or was slow is always logged.
+    logged_percent: int = 100
+    certificate: str = ""
+    private_key: str = ""
