@@ -1,26 +1,36 @@
--- gRPC has no status 201, 206 or 304: a service names it in a header, and this sets it.
--- `Accept: text/csv` on the list of measurements is the export of them.
+-- The few things for which Envoy has no setting.
 
+-- `Accept: text/csv` on the list of measurements asks for the export of them.
 function envoy_on_request(handle)
   local headers = handle:headers()
-  headers:remove("x-http-code")
-  if headers:get(":method") == "GET" then
-    local accept = headers:get("accept")
-    if accept ~= nil and accept:find("text/csv", 1, true) then
-      local path = headers:get(":path")
-      local query = path:match("^/v1/measurements(%?.*)$")
-      if path == "/v1/measurements" or query ~= nil then
-        headers:replace(":path", "/v1/measurements:export" .. (query or ""))
-      end
+  local accept = headers:get("accept")
+  if accept ~= nil and accept:find("text/csv", 1, true) and headers:get(":method") == "GET" then
+    local path = headers:get(":path")
+    local query = path:match("^/v1/measurements(%?.*)$")
+    if path == "/v1/measurements" or query ~= nil then
+      headers:replace(":path", "/v1/measurements:export" .. (query or ""))
     end
   end
 end
 
+-- gRPC has no status 201, 206 or 304, and a stream has no length: a service names both in headers of their own.
 function envoy_on_response(handle)
   local headers = handle:headers()
+  local content_type = headers:get("content-type")
+  if content_type ~= nil and content_type:sub(1, 16) == "application/grpc" then
+    return
+  end
+  headers:remove("grpc-accept-encoding")
+  headers:remove("grpc-status")
+  headers:remove("grpc-message")
   local status = headers:get("x-http-code")
   if status ~= nil then
     headers:replace(":status", status)
     headers:remove("x-http-code")
+  end
+  local length = headers:get("x-content-length")
+  if length ~= nil then
+    headers:replace("content-length", length)
+    headers:remove("x-content-length")
   end
 end

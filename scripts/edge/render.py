@@ -53,6 +53,7 @@ def _edge_listener(world: World) -> Config:
         "codec_type": "AUTO",
         # No header from outside is trusted: neither who the client is, nor what the request is called.
         "use_remote_address": True,
+        "server_name": "dropmesh",
         "always_set_request_id_in_response": True,
         "normalize_path": True,
         "merge_slashes": False,

@@ -21,14 +21,22 @@ REPLIES: dict[int, tuple[int, str, str]] = {
     503: (14, "SERVICE_UNAVAILABLE", "the service behind the edge is down; try again"),
     504: (4, "TIMED_OUT", "the service behind the edge took too long; try again"),
 }
-NOT_GRPC: Config = {
-    "header_filter": {
-        "header": {
-            "name": "content-type",
-            "string_match": {"prefix": "application/grpc"},
-            "invert_match": True,
-            "treat_missing_header_as_empty": True,
-        }
+# A request that was transcoded looks like gRPC by now; it came as REST when it had another path.
+REST: Config = {
+    "or_filter": {
+        "filters": [
+            {"header_filter": {"header": {"name": "x-envoy-original-path", "present_match": True}}},
+            {
+                "header_filter": {
+                    "header": {
+                        "name": "content-type",
+                        "string_match": {"prefix": "application/grpc"},
+                        "invert_match": True,
+                        "treat_missing_header_as_empty": True,
+                    }
+                }
+            },
+        ]
     }
 }
 
@@ -47,6 +55,6 @@ def _mapper(status: int, code: int, reason: str, message: str) -> Config:
     }
     is_status = {"comparison": {"op": "EQ", "value": {"default_value": status, "runtime_key": f"reply_{status}"}}}
     return {
-        "filter": {"and_filter": {"filters": [{"status_code_filter": is_status}, NOT_GRPC]}},
+        "filter": {"and_filter": {"filters": [{"status_code_filter": is_status}, REST]}},
         "body_format_override": {"json_format": {"code": code, "message": message, "details": [info]}},
     }

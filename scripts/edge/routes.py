@@ -42,7 +42,16 @@ class RestPath:
 
 def routes() -> list[Config]:
     """gRPC paths first: REST requests take one of them once they are transcoded."""
-    return [*_grpc_routes(), *_reflection_routes(), *_rest_routes(), _no_such_path()]
+    return [_preflight(), *_grpc_routes(), *_reflection_routes(), *_rest_routes(), _no_such_path()]
+
+
+def _preflight() -> Config:
+    # The CORS filter answers on its own, but only on a route that leads to a cluster.
+    headers = [
+        {"name": ":method", "string_match": {"exact": "OPTIONS"}},
+        {"name": "access-control-request-method", "present_match": True},
+    ]
+    return {"match": {"prefix": "/", "headers": headers}, "route": {"cluster": "query"}}
 
 
 def _grpc_routes() -> list[Config]:
@@ -154,16 +163,12 @@ def rest_paths() -> tuple[RestPath, ...]:
 
 def _pattern(template: str) -> str:
     """The template as a regular expression over a whole path without its query."""
-    literal = re.split(VARIABLE, template)
-    texts = [
-        re.escape(text) if index % 2 == 0 else (f"{text}/" if text else "") + "[^/]+"
-        for index, text in _pieces(literal)
-    ]
-    return "".join(texts)
-
-
-def _pieces(parts: list[Any]) -> list[tuple[int, str]]:
-    return [(index, part or "") for index, part in enumerate(parts)]
+    # Split at the variables, every other part is the collection that a variable begins with, if any.
+    parts = VARIABLE.split(template)
+    return "".join(
+        re.escape(part) if index % 2 == 0 else (f"{part}/[^/]+" if part else "[^/]+")
+        for index, part in enumerate(parts)
+    )
 
 
 def _specific_first(entry: tuple[str, Any]) -> tuple[int, str]:
