@@ -1,0 +1,139 @@
+"""The command behind scripts/check: style, types, contract, build products, edge and cluster configuration."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from scripts.lib.contract_image import contract_image
+from tests.servers.tools import Missing, find_tool
+
+ROOT = Path(__file__).resolve().parents[2]
+PYTHON_FOLDERS = ("services", "scripts", "tests")
+CONTRACT = ("--path", "dropmesh/v1", "--config", "buf.yaml")
+
+
+class Failed(Exception):
+    """A check found something; its text is what the tool said."""
+
+
+def main() -> int:
+    """Runs the named checks, or all, and says of each whether it passed, failed or was left out."""
+    parser = argparse.ArgumentParser(prog="scripts/check", description=__doc__)
+    parser.add_argument("--require-all", action="store_true", help="leaving out a check fails the run")
+    parser.add_argument("names", nargs="*", metavar="CHECK", help=f"only these of: {', '.join(CHECKS)}")
+    arguments = parser.parse_args()
+    unknown = set(arguments.names) - set(CHECKS)
+    if unknown:
+        parser.error(f"no such check: {', '.join(sorted(unknown))}")
+    failed, left_out = [], []
+    for name in arguments.names or CHECKS:
+        began = time.monotonic()
+        try:
+            CHECKS[name]()
+        except Failed as failure:
+            failed.append(name)
+            print(f"{name:12} FAILED\n{failure}", flush=True)
+        except Missing as missing:
+            left_out.append(name)
+            print(f"{name:12} left out: {missing}", flush=True)
+        else:
+            print(f"{name:12} ok ({time.monotonic() - began:.0f} s)", flush=True)
+    if left_out and arguments.require_all:
+        print(f"--require-all: leaving out {', '.join(left_out)} is a failure", flush=True)
+    return 1 if failed or (left_out and arguments.require_all) else 0
+
+
+def check_format() -> None:
+    """Every Python file is as ruff formats it."""
+    _python("ruff", "format", "--check", "--quiet", ".")
+
+
+def check_lint() -> None:
+    """Ruff finds nothing."""
+    _python("ruff", "check", "--quiet", ".")
+
+
+def check_types() -> None:
+    """Mypy finds nothing, in its strict mode."""
+    _python("mypy", *PYTHON_FOLDERS)
+
+
+def check_contract() -> None:
+    """The contract keeps buf's rules."""
+    with tempfile.TemporaryDirectory() as folder:
+        _run(find_tool("buf"), "lint", contract_image(Path(folder)), *CONTRACT)
+
+
+def check_breaking() -> None:
+    """The contract breaks no client of the one on main (DROPMESH_BASE names another commit)."""
+    base, before = _descriptors_of_base()
+    with tempfile.TemporaryDirectory() as folder:
+        against = Path(folder) / "before.binpb"
+        against.write_bytes(before)
+        try:
+            _run(find_tool("buf"), "breaking", contract_image(Path(folder)), "--against", against, *CONTRACT)
+        except Failed as failure:
+            raise Failed(f"compared with {base}:\n{failure}") from None
+
+
+def check_generated() -> None:
+    """Stubs, descriptor set and OpenAPI document are what the contract says."""
+    _python("scripts.contract.generate", "--check")
+
+
+def check_kubernetes() -> None:
+    """Every overlay renders, and every object it holds keeps its schema."""
+    kubectl = find_tool("kubectl")
+    for overlay in sorted((ROOT / "k8s").rglob("kustomization.yaml")):
+        rendered = _run(kubectl, "kustomize", overlay.parent)
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+            file.write(rendered)
+            file.flush()
+            try:
+                _python("kubernetes_validate", "--strict", "--quiet", file.name)
+            except Failed as failure:
+                raise Failed(f"{overlay.parent.relative_to(ROOT)}:\n{failure}") from None
+
+
+CHECKS: dict[str, Callable[[], None]] = {
+    "format": check_format,
+    "lint": check_lint,
+    "types": check_types,
+    "contract": check_contract,
+    "breaking": check_breaking,
+    "generated": check_generated,
+    "kubernetes": check_kubernetes,
+}
+
+
+def _descriptors_of_base() -> tuple[str, bytes]:
+    bases = [os.environ["DROPMESH_BASE"]] if os.environ.get("DROPMESH_BASE") else ["origin/main", "main"]
+    for base in bases:
+        found = subprocess.run(
+            ["git", "show", f"{base}:proto/dropmesh.binpb"], cwd=ROOT, capture_output=True, check=False
+        )
+        if found.returncode == 0:
+            return base, found.stdout
+    raise Missing("an earlier contract", f"no proto/dropmesh.binpb in {' or '.join(bases)}")
+
+
+def _python(module: str, *arguments: str) -> str:
+    return _run(sys.executable, "-m", module, *arguments)
+
+
+def _run(*command: str | Path) -> str:
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise Failed((done.stdout + done.stderr).rstrip())
+    return done.stdout
+
+
+if __name__ == "__main__":
+    sys.exit(main())
