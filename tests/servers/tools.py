@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import sys
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -30,7 +31,7 @@ class Source(Enum):
     GO = "go"
     MAVEN = "mvn"
     NPM = "npm"
-    PIP = "python3"
+    PIP = sys.executable
 
 
 @dataclass(frozen=True)
