@@ -1,0 +1,247 @@
+"""Objects in a bucket of S3, or of any server that speaks its protocol."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+
+from services.common.errors import ObjectMissing, StoreFull, StoreUnavailable
+from services.common.objects import ObjectInfo
+from services.common.settings import Settings
+
+Result = TypeVar("Result")
+
+STORE = "objects"
+CHUNK_BYTES = 1024 * 1024
+# S3 takes parts of 5 MiB at least, 10,000 at most: these allow objects of 80 GiB.
+PART_BYTES = 8 * CHUNK_BYTES
+DELETED_AT_ONCE = 1000
+THREADS = 16
+MISSING = frozenset({"NoSuchKey", "404", "NotFound"})
+FULL = frozenset({"InsufficientStorage", "QuotaExceeded", "XMinioStorageFull", "507"})
+
+
+class S3Objects:
+    """boto3 blocks, so each of its calls takes a thread of a small pool."""
+
+    def __init__(self, client: Any, bucket: str) -> None:
+        self._client = client
+        self._bucket = bucket
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="s3")
+
+    @classmethod
+    async def open(cls, bucket: str, settings: Settings) -> S3Objects:
+        """Connects, and makes the bucket when it is missing."""
+        client = boto3.client(
+            "s3",
+            endpoint_url=settings.s3_endpoint or None,
+            aws_access_key_id=settings.s3_access_key or None,
+            aws_secret_access_key=settings.s3_secret_key or None,
+            region_name=settings.s3_region,
+            config=Config(
+                signature_version="s3v4",
+                s3={"addressing_style": "path" if settings.s3_endpoint else "auto"},
+                connect_timeout=3,
+                read_timeout=30,
+                retries={"mode": "standard", "max_attempts": 3},
+                max_pool_connections=THREADS,
+            ),
+        )
+        objects = cls(client, bucket)
+        await objects._call(objects._make_bucket)
+        return objects
+
+    async def create(self, key: str) -> S3Writer:
+        """See the port."""
+        return S3Writer(key, self._call, self._client, self._bucket)
+
+    async def stat(self, key: str) -> ObjectInfo | None:
+        """See the port."""
+        try:
+            head = await self._call(self._client.head_object, Bucket=self._bucket, Key=key)
+        except FileNotFoundError:
+            return None
+        return ObjectInfo(key, int(head["ContentLength"]), _nanoseconds(head["LastModified"]))
+
+    async def read(self, key: str, offset: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
+        """See the port."""
+        if length == 0:
+            return
+        end = "" if length is None else str(offset + length - 1)
+        whole = offset == 0 and length is None
+        span = {} if whole else {"Range": f"bytes={offset}-{end}"}
+        try:
+            answer = await self._call(self._client.get_object, Bucket=self._bucket, Key=key, **span)
+        except FileNotFoundError:
+            raise ObjectMissing(key) from None
+        except _BeyondTheEnd:
+            return
+        body = answer["Body"]
+        try:
+            while chunk := await self._call(body.read, CHUNK_BYTES):
+                yield chunk
+        finally:
+            body.close()
+
+    async def fetch(self, key: str, target: Path) -> None:
+        """See the port."""
+        try:
+            await self._call(self._client.download_file, self._bucket, key, str(target))
+        except FileNotFoundError:
+            raise ObjectMissing(key) from None
+
+    async def delete(self, keys: Sequence[str]) -> None:
+        """See the port."""
+        for start in range(0, len(keys), DELETED_AT_ONCE):
+            some = [{"Key": key} for key in keys[start : start + DELETED_AT_ONCE]]
+            answer = await self._call(
+                self._client.delete_objects, Bucket=self._bucket, Delete={"Objects": some, "Quiet": True}
+            )
+            if failed := answer.get("Errors"):
+                raise StoreUnavailable(STORE, f"deletion of {failed[0].get('Key')} failed: {failed[0].get('Code')}")
+
+    async def list(self, prefix: str, *, after: str | None = None, limit: int = 1000) -> list[ObjectInfo]:
+        """See the port."""
+        start = {} if after is None else {"StartAfter": after}
+        answer = await self._call(
+            self._client.list_objects_v2, Bucket=self._bucket, Prefix=prefix, MaxKeys=limit, **start
+        )
+        return [
+            ObjectInfo(entry["Key"], int(entry["Size"]), _nanoseconds(entry["LastModified"]))
+            for entry in answer.get("Contents", ())
+        ]
+
+    async def sweep(self, older_than: timedelta) -> int:
+        """See the port: what is on its way in is an unfinished multipart upload."""
+        before = datetime.now(UTC) - older_than
+        answer = await self._call(self._client.list_multipart_uploads, Bucket=self._bucket)
+        old = [upload for upload in answer.get("Uploads", ()) if upload["Initiated"] <= before]
+        for upload in old:
+            await self._call(
+                self._client.abort_multipart_upload,
+                Bucket=self._bucket,
+                Key=upload["Key"],
+                UploadId=upload["UploadId"],
+            )
+        return len(old)
+
+    async def presign(self, key: str, *, expires: timedelta, content_type: str, content_disposition: str) -> str | None:
+        """See the port."""
+        parameters = {
+            "Bucket": self._bucket,
+            "Key": key,
+            "ResponseContentType": content_type,
+            "ResponseContentDisposition": content_disposition,
+        }
+        address: str = self._client.generate_presigned_url(
+            "get_object", Params=parameters, ExpiresIn=int(expires.total_seconds())
+        )
+        return address
+
+    async def close(self) -> None:
+        """See the port."""
+        self._client.close()
+        self._threads.shutdown(wait=False)
+
+    def _make_bucket(self) -> None:
+        try:
+            self._client.head_bucket(Bucket=self._bucket)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in {*MISSING, "NoSuchBucket"}:
+                raise
+            self._client.create_bucket(Bucket=self._bucket)
+
+    async def _call(self, function: Callable[..., Result], *arguments: Any, **named: Any) -> Result:
+        """Runs one of boto3's calls in a thread, its failures told as the store's."""
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._threads, partial(function, *arguments, **named))
+        except ClientError as error:
+            code = str(error.response["Error"]["Code"])
+            if code in MISSING:
+                raise FileNotFoundError(code) from None
+            if code == "InvalidRange":
+                raise _BeyondTheEnd from None
+            if code in FULL:
+                raise StoreFull(STORE) from error
+            raise StoreUnavailable(STORE, f"{error.operation_name}: {code}") from error
+        except (BotoCoreError, HTTPClientError, OSError) as error:
+            raise StoreUnavailable(STORE, str(error)) from error
+
+
+class S3Writer:
+    """An object on its way in: one request if it is small, else a multipart upload while its bytes arrive."""
+
+    def __init__(self, key: str, call: Callable[..., Any], client: Any, bucket: str) -> None:
+        self._key = key
+        self._call = call
+        self._client = client
+        self._place = {"Bucket": bucket, "Key": key}
+        self._buffer = bytearray()
+        self._size_bytes = 0
+        self._upload_id: str | None = None
+        self._parts: list[dict[str, Any]] = []
+        self._ended = False
+
+    async def write(self, chunk: bytes | memoryview) -> None:
+        """See the port."""
+        self._buffer += chunk
+        self._size_bytes += len(chunk)
+        while len(self._buffer) >= PART_BYTES:
+            await self._send_part(PART_BYTES)
+
+    async def commit(self) -> ObjectInfo:
+        """See the port."""
+        if self._upload_id is None:
+            await self._call(self._client.put_object, **self._place, Body=bytes(self._buffer))
+        else:
+            if self._buffer:
+                await self._send_part(len(self._buffer))
+            await self._call(
+                self._client.complete_multipart_upload,
+                **self._place,
+                UploadId=self._upload_id,
+                MultipartUpload={"Parts": self._parts},
+            )
+        self._ended = True
+        head = await self._call(self._client.head_object, **self._place)
+        return ObjectInfo(self._key, self._size_bytes, _nanoseconds(head["LastModified"]))
+
+    async def abort(self) -> None:
+        """See the port."""
+        self._buffer.clear()
+        if self._upload_id is not None and not self._ended:
+            self._ended = True
+            await self._call(self._client.abort_multipart_upload, **self._place, UploadId=self._upload_id)
+
+    async def _send_part(self, size_bytes: int) -> None:
+        if self._upload_id is None:
+            begun = await self._call(self._client.create_multipart_upload, **self._place)
+            self._upload_id = begun["UploadId"]
+        number = len(self._parts) + 1
+        sent = await self._call(
+            self._client.upload_part,
+            **self._place,
+            UploadId=self._upload_id,
+            PartNumber=number,
+            Body=bytes(memoryview(self._buffer)[:size_bytes]),
+        )
+        self._parts.append({"PartNumber": number, "ETag": sent["ETag"]})
+        del self._buffer[:size_bytes]
+
+
+class _BeyondTheEnd(Exception):
+    """The range starts where the object has no bytes."""
+
+
+def _nanoseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1e9)
