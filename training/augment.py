@@ -19,6 +19,8 @@ REFERENCE_SIDE = 416
 KEEP_VISIBLE = 0.4
 # Boxes with a side under this many canvas pixels are ignored: too small to learn, too visible to be background.
 MIN_SIDE = 5.0
+# How often a crop is chosen to hold an object.
+OBJECT_SHARE = 0.75
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,9 @@ def _place(picture: Picture, canvas: Pixels, tile: tuple[int, int, int, int], rn
     scale_x, scale_y = scale * np.exp(rng.uniform(-0.12, 0.12, 2))
     crop_width = min(source_width, max(1, round(width / scale_x)))
     crop_height = min(source_height, max(1, round(height / scale_y)))
-    crop_x = int(rng.integers(0, source_width - crop_width + 1))
-    crop_y = int(rng.integers(0, source_height - crop_height + 1))
+    centre_x, centre_y = _point_of_interest(picture, rng)
+    crop_x = _crop_start(source_width, crop_width, centre_x, rng)
+    crop_y = _crop_start(source_height, crop_height, centre_y, rng)
     out_width = min(width, max(1, round(crop_width * scale_x)))
     out_height = min(height, max(1, round(crop_height * scale_y)))
     crop = picture.pixels[crop_y : crop_y + crop_height, crop_x : crop_x + crop_width]
@@ -95,6 +98,20 @@ def _place(picture: Picture, canvas: Pixels, tile: tuple[int, int, int, int], rn
     good = kept & (side >= MIN_SIDE)
     regions, _, region_seen = moved(picture.ignored)
     return boxes[good], np.concatenate([boxes[~good & seen], regions[region_seen]])
+
+
+def _point_of_interest(picture: Picture, rng: Generator) -> tuple[float, float]:
+    """The centre of one of the boxes, mostly, so that few canvases are empty; else any point."""
+    if len(picture.boxes) and rng.random() < OBJECT_SHARE:
+        _, x1, y1, x2, y2 = picture.boxes[rng.integers(len(picture.boxes))].tolist()
+        return (x1 + x2) / 2, (y1 + y2) / 2
+    height, width = picture.pixels.shape[:2]
+    return rng.uniform(0, width), rng.uniform(0, height)
+
+
+def _crop_start(length: int, crop: int, centre: float, rng: Generator) -> int:
+    low, high = np.clip([centre - 0.85 * crop, centre - 0.15 * crop], 0, length - crop)
+    return int(rng.uniform(low, high))
 
 
 def _area(corners: Boxes) -> Boxes:
