@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import orjson
 
+from services.common.timestamps import TimestampRefused, parse_timestamp
 from services.processor.measurements.examination import examine_drop
 from services.processor.measurements.findings import Findings, WarningReason
 from services.processor.measurements.outcomes import (
@@ -24,7 +25,6 @@ from services.processor.measurements.outcomes import (
     accept,
     warn_of_unknown_key,
 )
-from services.processor.measurements.timestamps import TimestampRefused, parse_timestamp
 
 _NUMBERS = {float, int}
 # orjson rounds numbers correctly up to this many digits, and some longer ones not.

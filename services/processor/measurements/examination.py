@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from services.common.timestamps import TimestampRefused, parse_timestamp
 from services.processor.measurements.depth import path_too_deep
 from services.processor.measurements.documents import (
     DuplicateKeys,
@@ -29,7 +30,6 @@ from services.processor.measurements.outcomes import (
     warn_of_unknown_key,
 )
 from services.processor.measurements.paths import key_path, quoted
-from services.processor.measurements.timestamps import TimestampRefused, parse_timestamp
 
 _NOTHING_TO_FIND = {float, bool, type(None)}
 
@@ -115,8 +115,8 @@ class _Examination:
         try:
             return parse_timestamp(value)
         except TimestampRefused as refused:
-            for reason, message in refused.refusals:
-                self._failures.add(reason, path, message)
+            for fault, message in refused.refusals:
+                self._failures.add(QualityReason(fault.value), path, message)
             return None
 
     def _data(self, value: Any, path: str, depth: int) -> NDArray[np.float64] | None:

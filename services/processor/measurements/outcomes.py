@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from services.common.timestamps import format_timestamp
 from services.processor.measurements.findings import Finding, Findings, QualityReason, WarningReason
 from services.processor.measurements.paths import key_path
-from services.processor.measurements.timestamps import format_timestamp
 
 TIME_STAMP = "time_stamp"
 DATA = "data"

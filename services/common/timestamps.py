@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta
-
-from services.processor.measurements.findings import QualityReason
+from enum import StrEnum
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _END_NS = (datetime(2262, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(seconds=1) * 1_000_000_000
@@ -29,10 +28,22 @@ _WELL_FORMED = re.compile(
 _OFFSET_WITHOUT_COLON = re.compile(r"\d\d:\d\d(?::\d\d(?:\.\d+)?)?([+-]\d\d)(\d\d)?", re.ASCII)
 
 
-class TimestampRefused(ValueError):
-    """A text that names no instant the catalog can keep, with every reason found and a message for each."""
+class TimestampFault(StrEnum):
+    """Why a text names no instant."""
 
-    def __init__(self, refusals: list[tuple[QualityReason, str]]) -> None:
+    TIMESTAMP_MALFORMED = "TIMESTAMP_MALFORMED"
+    TIMESTAMP_IMPOSSIBLE = "TIMESTAMP_IMPOSSIBLE"
+    LEAP_SECOND = "LEAP_SECOND"
+    TIMESTAMP_TOO_PRECISE = "TIMESTAMP_TOO_PRECISE"
+    TIMESTAMP_WITHOUT_OFFSET = "TIMESTAMP_WITHOUT_OFFSET"
+    OFFSET_IMPOSSIBLE = "OFFSET_IMPOSSIBLE"
+    TIMESTAMP_OUT_OF_RANGE = "TIMESTAMP_OUT_OF_RANGE"
+
+
+class TimestampRefused(ValueError):
+    """A text that names no instant the catalog can keep, with every fault found and a message for each."""
+
+    def __init__(self, refusals: list[tuple[TimestampFault, str]]) -> None:
         super().__init__("; ".join(message for _, message in refusals))
         self.refusals = refusals
 
@@ -69,31 +80,31 @@ def format_timestamp(time_ns: int) -> str:
     return f"{text}.{nanos:09d}Z"
 
 
-def _refusals(text: str) -> list[tuple[QualityReason, str]]:
+def _refusals(text: str) -> list[tuple[TimestampFault, str]]:
     match = _WELL_FORMED.fullmatch(text)
     if match is None:
-        return [(QualityReason.TIMESTAMP_MALFORMED, _malformed_message(text))]
+        return [(TimestampFault.TIMESTAMP_MALFORMED, _malformed_message(text))]
     year, month, day, hour, minute, second = (int(part) for part in match.groups()[:6])
     fraction, offset = match[7], match[8]
     shown = text[:_SHOWN_LENGTH]
     refusals = []
     if not _is_date(year, month, day) or hour > 23 or minute > 59 or second > 60:
-        refusals.append((QualityReason.TIMESTAMP_IMPOSSIBLE, f"{shown}: no calendar or clock ever shows this time"))
+        refusals.append((TimestampFault.TIMESTAMP_IMPOSSIBLE, f"{shown}: no calendar or clock ever shows this time"))
     if second == 60:
         message = f"{shown}: a leap second has no nanosecond of its own in UTC; send second 59 or the next minute's 00"
-        refusals.append((QualityReason.LEAP_SECOND, message))
+        refusals.append((TimestampFault.LEAP_SECOND, message))
     if fraction is not None and len(fraction) > 9:
         message = f"{shown}: {len(fraction)} digits of fraction; at most 9 (nanoseconds) can be kept"
-        refusals.append((QualityReason.TIMESTAMP_TOO_PRECISE, message))
+        refusals.append((TimestampFault.TIMESTAMP_TOO_PRECISE, message))
     if offset is None:
         message = f"{shown}: no offset, so it names no instant; append Z for UTC or an offset such as -04:00"
-        refusals.append((QualityReason.TIMESTAMP_WITHOUT_OFFSET, message))
+        refusals.append((TimestampFault.TIMESTAMP_WITHOUT_OFFSET, message))
     elif len(offset) == 6 and (int(offset[1:3]) > 23 or int(offset[4:]) > 59):
         message = f"{shown}: the offset {offset} is not within -23:59 to +23:59"
-        refusals.append((QualityReason.OFFSET_IMPOSSIBLE, message))
+        refusals.append((TimestampFault.OFFSET_IMPOSSIBLE, message))
     if not refusals:
         message = f"{shown}: not within the years 1970 to 2261 in UTC"
-        refusals.append((QualityReason.TIMESTAMP_OUT_OF_RANGE, message))
+        refusals.append((TimestampFault.TIMESTAMP_OUT_OF_RANGE, message))
     return refusals
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from services.processor.measurements.timestamps import TimestampRefused, format_timestamp, parse_timestamp
+from services.common.timestamps import TimestampRefused, format_timestamp, parse_timestamp
 from tests.drop_strategies import FIRST_NS, LAST_NS, write_instant
 
 TEN_O_CLOCK_NS = 1_556_704_800_000_000_000
