@@ -86,7 +86,7 @@ def generate(target: Path) -> None:
 
 
 def validate_descriptors() -> descriptor_pb2.FileDescriptorSet:
-    """buf/validate/validate.proto after the files it needs: protovalidate's wheel carries no more than its descriptor."""
+    """buf/validate/validate.proto after the files it needs; protovalidate's wheel carries just its descriptor."""
     from protovalidate._gen.buf.validate import validate_pb
 
     described = descriptor_pb2.FileDescriptorProto.FromString(validate_pb.desc().proto.to_binary())

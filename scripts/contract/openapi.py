@@ -71,7 +71,7 @@ def openapi_document(files: descriptor_pb2.FileDescriptorSet) -> str:
         "info": {
             "title": "Dropmesh",
             "version": "v1",
-            "description": "Drop photos, videos and readings; get back anonymized media, labels, aggregates, statistics.",
+            "description": "Drop photos, videos, readings; get back anonymized media, labels, aggregates, statistics.",
             "license": {"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
         },
         "servers": [{"url": "/"}],
@@ -147,8 +147,9 @@ def _operation(
 
 
 def _body_content(field: FieldDescriptor, behavior: Behavior, schemas: Schemas) -> Schema:
-    if field.message_type.full_name != HTTP_BODY:
-        return {"application/json": {"schema": schemas.message(field.message_type)}}
+    message = field.message_type
+    if message is not None and message.full_name != HTTP_BODY:
+        return {"application/json": {"schema": schemas.message(message)}}
     return {media_type: {"schema": BYTES} for media_type in behavior.consumes}
 
 

@@ -69,7 +69,7 @@ class Schemas:
 
     def field(self, field: FieldDescriptor) -> Schema:
         """A field's schema with its limits and comment."""
-        rules = field.GetOptions().Extensions[validate_pb2.field]
+        rules: validate_pb2.FieldRules = field.GetOptions().Extensions[validate_pb2.field]  # type: ignore[index]
         if _is_map(field):
             schema: Schema = {"type": "object", "additionalProperties": {"type": "string"}}
         elif field.is_repeated:

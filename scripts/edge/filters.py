@@ -69,9 +69,10 @@ def cors(world: World) -> Config:
         "@type": f"type.googleapis.com/{FILTERS}.cors.v3.CorsPolicy",
         "allow_origin_string_match": [{"safe_regex": {"regex": world.origins}}],
         "allow_methods": "GET, HEAD, POST, PUT, DELETE, OPTIONS",
-        "allow_headers": "authorization, content-type, if-none-match, if-range, range, x-grpc-web, x-user-agent, grpc-timeout",
-        "expose_headers": "etag, content-range, content-disposition, x-request-id, retry-after, grpc-status, grpc-message, "
-        "grpc-status-details-bin",
+        "allow_headers": "authorization, content-type, if-none-match, if-range, range, x-grpc-web, x-user-agent, "
+        "grpc-timeout",
+        "expose_headers": "etag, content-range, content-disposition, x-request-id, retry-after, grpc-status, "
+        "grpc-message, grpc-status-details-bin",
         "max_age": "3600",
     }
 

@@ -6,7 +6,7 @@ from typing import Any
 
 Config = dict[str, Any]
 
-# The HTTP status of an answer of Envoy's own: gRPC's code, the reason of the contract, and the text where Envoy's is poor.
+# By the HTTP status of an answer of Envoy's own: gRPC's code, the contract's reason, and a text where Envoy's is poor.
 REPLIES: dict[int, tuple[int, str, str]] = {
     400: (3, "REQUEST_MALFORMED", "%LOCAL_REPLY_BODY%"),
     403: (7, "SCOPE_MISSING", "%LOCAL_REPLY_BODY%"),

@@ -1,4 +1,4 @@
-"""Keeps the mesh's processes running: starts them, starts those that die again with back-off, and ends them in order."""
+"""Keeps the mesh's processes running: starts them, restarts those that die with back-off, and ends them in order."""
 
 from __future__ import annotations
 
@@ -87,6 +87,6 @@ class Supervisor:
 
 
 def _end_with_parent() -> None:
-    """In the new process: the kernel ends it when its parent ends, even by kill -9. Elsewhere than on Linux nothing does."""
+    """In the new process: Linux ends it when its parent ends, even by kill -9; elsewhere nothing does."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

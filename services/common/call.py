@@ -1,4 +1,4 @@
-"""One call as a servicer sees it: who makes it, what REST headers came with it, and how to answer beyond the message."""
+"""One call as a servicer sees it: who makes it, its REST headers, and how to answer beyond the message."""
 
 from __future__ import annotations
 

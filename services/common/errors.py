@@ -1,6 +1,7 @@
 """What can go wrong, as typed exceptions; `services.common.server` turns them into google.rpc.Status, in one place.
 
-Each exception names a reason of the contract's ErrorReason. The message is for a person: it names the field and the limit.
+Each exception names a reason of the contract's ErrorReason. The message is for a person: it names the field and
+the limit.
 """
 
 from __future__ import annotations

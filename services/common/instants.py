@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 SECOND_NS = 1_000_000_000
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def to_timestamp(instant_ns: int) -> Timestamp:
@@ -28,3 +31,8 @@ def to_duration(length_ns: int) -> Duration:
 def from_duration(duration: Duration) -> int:
     """Nanoseconds."""
     return int(duration.seconds) * SECOND_NS + int(duration.nanos)
+
+
+def utc_day(instant_ns: int) -> str:
+    """The day of an instant in UTC, for example "2026-01-31"."""
+    return (EPOCH + timedelta(seconds=instant_ns // SECOND_NS)).strftime("%Y-%m-%d")

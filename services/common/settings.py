@@ -46,13 +46,11 @@ class Settings(BaseSettings):
     mode: Mode = Mode.OPEN
     edge_host: str = Field("127.0.0.1", description="address that the edge listens on")
     edge_port: int = Field(8080, ge=1, le=65535)
-    operations: int = Field(0, ge=0, le=65535, description="loopback port of metrics and health; 0: the edge's plus one")
+    operations: int = Field(0, ge=0, le=65535, description="port of metrics and health; 0: the edge's plus one")
     public_url: str = Field("", description="how clients reach the edge, in invite links; empty: its address")
 
-    listen: str = Field("", description="host:port or unix:/path of this service; empty: a socket in the data folder")
-    metrics: str = Field(
-        "", description="host:port or unix:/path of this service's metrics; empty: a socket in the data folder"
-    )
+    listen: str = Field("", description="host:port or unix:/path of it; empty: a socket in the data folder")
+    metrics: str = Field("", description="host:port or unix:/path of its metrics; empty: a socket in the data folder")
     max_in_flight: int = Field(512, ge=1, description="calls that one service works on at once")
     drain_seconds: float = Field(10.0, ge=0, description="how long a stopping service lets calls finish")
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")

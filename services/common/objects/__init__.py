@@ -55,18 +55,18 @@ class Objects(Protocol):
         ...
 
     def read(self, key: str, offset: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
-        """The object's bytes from `offset`, at most `length` of them, in chunks of up to 1 MiB; `ObjectMissing` when it is not there."""
+        """The object's bytes from `offset`, at most `length`, in chunks of up to 1 MiB; `ObjectMissing` without it."""
         ...
 
     async def fetch(self, key: str, target: Path) -> None:
-        """Puts the object's bytes into a file of its own, for code that needs a path; may be a hard link: do not write to it."""
+        """Puts the bytes into a file, for code that needs a path; it may be a hard link: do not write to it."""
         ...
 
     async def delete(self, keys: Sequence[str]) -> None:
         """Removes objects."""
         ...
 
-    async def list(self, prefix: str, *, after: str | None = None, limit: int = 1000) -> list[ObjectInfo]:
+    async def list(self, prefix: str, *, after: str | None = None, limit: int = 1000) -> Sequence[ObjectInfo]:
         """Committed objects whose key starts with `prefix`, in the order of their keys, after a key."""
         ...
 

@@ -8,13 +8,16 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import TypeVar
 
 from services.common.errors import DropmeshError, ObjectMissing, StoreFull, StoreUnavailable
 from services.common.objects import ObjectInfo
+
+Result = TypeVar("Result")
 
 CHUNK_BYTES = 1024 * 1024
 STORE = "objects"
@@ -24,8 +27,8 @@ FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 class DirectoryObjects:
     """An object is a file below `kept`, named by its key; what is on its way in stands in `incoming`.
 
-    A commit is: fsync of the file, rename, fsync of the folder. Both folders are on one file system, so that the rename is
-    atomic.
+    A commit is: fsync of the file, rename, fsync of the folder. Both folders are on one file system, so that the rename
+    is atomic.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -79,7 +82,7 @@ class DirectoryObjects:
         """See the port."""
         await _in_thread(_remove, [self._path(key) for key in keys])
 
-    async def list(self, prefix: str, *, after: str | None = None, limit: int = 1000) -> list[ObjectInfo]:
+    async def list(self, prefix: str, *, after: str | None = None, limit: int = 1000) -> Sequence[ObjectInfo]:
         """See the port."""
         return await _in_thread(self._list, prefix, after, limit)
 
@@ -87,7 +90,7 @@ class DirectoryObjects:
         """See the port."""
         return await _in_thread(self._sweep, time.time() - older_than.total_seconds())
 
-    async def presign(self, key: str, *, expires: timedelta, content_type: str, content_disposition: str) -> str | None:
+    async def presign(self, key: str, **_: object) -> str | None:  # noqa: ARG002
         """A directory has no addresses."""
         return None
 
@@ -103,7 +106,7 @@ class DirectoryObjects:
         head, _, rest = key.rpartition("/")
         return self._kept / head / rest[:2] / rest
 
-    def _list(self, prefix: str, after: str | None, limit: int) -> list[ObjectInfo]:
+    def _list(self, prefix: str, after: str | None, limit: int) -> Sequence[ObjectInfo]:
         head = prefix.rpartition("/")[0]
         found = []
         for folder, _, names in os.walk(self._kept / head):
@@ -170,7 +173,7 @@ class DirectoryWriter:
         self._descriptor = -1
 
 
-async def _in_thread(function, *arguments):  # type: ignore[no-untyped-def]
+async def _in_thread(function: Callable[..., Result], *arguments: object) -> Result:
     """Runs blocking file work off the event loop, its failures told as the store's."""
     try:
         return await asyncio.to_thread(function, *arguments)

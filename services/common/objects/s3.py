@@ -109,7 +109,7 @@ class S3Objects:
             if failed := answer.get("Errors"):
                 raise StoreUnavailable(STORE, f"deletion of {failed[0].get('Key')} failed: {failed[0].get('Code')}")
 
-    async def list(self, prefix: str, *, after: str | None = None, limit: int = 1000) -> list[ObjectInfo]:
+    async def list(self, prefix: str, *, after: str | None = None, limit: int = 1000) -> Sequence[ObjectInfo]:
         """See the port."""
         start = {} if after is None else {"StartAfter": after}
         answer = await self._call(

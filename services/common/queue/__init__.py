@@ -3,8 +3,9 @@
 The promise:
 - Published means durable: once `publish` returned, every message will be claimed until it is acknowledged,
   rejected or given up.
-- A message is with one claimer at a time while its lease lasts. A lease ends when it is not extended in time, or (where the
-  queue can tell) at once when its holder's process ends; then the message is claimed again, its `attempt` one higher.
+- A message is with one claimer at a time while its lease lasts. A lease ends when it is not extended in time, or
+  (where the queue can tell) when its holder's process ends; then the message is claimed again, its `attempt` one
+  higher.
 - A claim whose lease ended is stale: `acknowledge`, `release` and `extend` of it change nothing and return False.
 - Order is roughly that of publication. Duplicates are possible: a claimer's effects must be idempotent.
 - After `max_attempts` claims a message goes to the topic's dead letters with the reason last given.

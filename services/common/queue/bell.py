@@ -15,7 +15,7 @@ LONGEST_NAME = 256
 class Bell:
     """One socket for each process that listens, in a folder that all of them know.
 
-    A ring may be lost (a full socket buffer): but then the listener has others to wake it. It says "look", not "here is".
+    A ring may be lost to a full buffer, but then others are in it to wake the listener. It says "look", not "here is".
     """
 
     def __init__(self, folder: Path) -> None:

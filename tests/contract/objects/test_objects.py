@@ -163,7 +163,7 @@ asyncio.run(main())
 @pytest.mark.parametrize("after", [1, 4])
 async def test_a_kill_loses_nothing_committed_and_leaves_nothing_half(objects, objects_settings, after):
     given = objects_settings.model_dump_json(exclude_defaults=True)
-    with subprocess.Popen([sys.executable, "-c", WRITE_UNTIL_KILLED, given], stdout=subprocess.PIPE) as process:
+    with subprocess.Popen([sys.executable, "-c", WRITE_UNTIL_KILLED, given], stdout=subprocess.PIPE) as process:  # noqa: ASYNC220
         acknowledged = [int(process.stdout.readline()) for _ in range(after)]
         os.kill(process.pid, signal.SIGKILL)
         acknowledged += [int(line) for line in process.stdout.read().split()]
