@@ -1,0 +1,75 @@
+"""Choosing what to cover: which of the objects found, and how far around each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from services.processor.anonymize.options import AnonymizeOptions, Shape
+from services.processor.detections import Box, Detection, ObjectClass
+
+SAME_OBJECT_IOU: Final = 0.5
+ELLIPSE_MARGIN: Final = (math.sqrt(2) - 1) / 2
+"""An ellipse goes through the corners of the object's box, so that no part of it looks out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """One area that becomes unrecognisable: every pixel of the shape inside `box`, and a soft edge around it."""
+
+    box: Box
+    shape: Shape
+    feather: float = 0.0
+    """How wide the soft edge around the box is, as a share of the box's size."""
+
+
+def cover_object(object_class: ObjectClass, box: Box, options: AnonymizeOptions) -> Cover:
+    """The cover of one object, its margin included."""
+    shape = options.shape_of(object_class)
+    margin = options.margin + (ELLIPSE_MARGIN if shape is Shape.ELLIPSE else 0.0)
+    return Cover(box.expanded(margin), shape, options.feather)
+
+
+def cover_regions(options: AnonymizeOptions) -> list[Cover]:
+    """The covers of the regions that a person drew: exactly what was drawn."""
+    return [Cover(region, Shape.BOX, options.feather) for region in options.regions]
+
+
+def is_exempt(box: Box, options: AnonymizeOptions) -> bool:
+    """Whether the centre of this box lies in one of the exempt boxes."""
+    x, y = (box.left + box.right) / 2, (box.top + box.bottom) / 2
+    return any(area.left <= x < area.right and area.top <= y < area.bottom for area in options.exempt)
+
+
+def choose_covered(detections: Sequence[Detection], options: AnonymizeOptions) -> list[bool]:
+    """Tell for each detection of a picture whether it is to be covered."""
+    excluded = _find_excluded(detections, options)
+    return [
+        found.object_class in options.object_classes and index not in excluded and not is_exempt(found.box, options)
+        for index, found in enumerate(detections)
+    ]
+
+
+def plan_covers(detections: Iterable[Detection], options: AnonymizeOptions) -> list[Cover]:
+    """The covers of one picture: its regions, and the objects that are not exempt or excluded."""
+    found = list(detections)
+    chosen = choose_covered(found, options)
+    objects = (one for one, covered in zip(found, chosen, strict=True) if covered)
+    return cover_regions(options) + [cover_object(one.object_class, one.box, options) for one in objects]
+
+
+def _find_excluded(detections: Sequence[Detection], options: AnonymizeOptions) -> set[int]:
+    """Each excluded object is at most one detection: the one of its class that lies over it best."""
+    indexes: set[int] = set()
+    for excluded in options.excluded:
+        candidates = [
+            (excluded.box.iou(found.box), index)
+            for index, found in enumerate(detections)
+            if found.object_class is excluded.object_class and index not in indexes
+        ]
+        best_iou, best_index = max(candidates, default=(0.0, -1))
+        if best_iou >= SAME_OBJECT_IOU:
+            indexes.add(best_index)
+    return indexes

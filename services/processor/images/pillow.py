@@ -1,0 +1,92 @@
+"""Pillow, one format at a time, so that bytes are never taken for what they do not say they are."""
+
+from __future__ import annotations
+
+import io
+import struct
+import threading
+import zlib
+
+import numpy as np
+import pillow_heif
+from PIL import Image, ImageFile
+
+from services.processor.images.errors import PictureUnreadable
+from services.processor.images.formats import ImageFormat
+from services.processor.images.orientation import UPRIGHT
+from services.processor.images.raster import Channels, Raster
+
+# The limits here are ImageLimits, held against every header; Pillow's own are in its way.
+Image.MAX_IMAGE_PIXELS = None
+pillow_heif.register_heif_opener(thumbnails=False)
+
+TRUNCATED = "the data ends early or is damaged: what can be decoded was anonymized"
+BROKEN = (OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, RuntimeError, struct.error, zlib.error)
+"""What Pillow's plugins raise at bytes that are not what they should be."""
+_NAMES = {ImageFormat.HEIC: "HEIF"}
+_LENIENT = threading.Lock()
+_GREY_16 = {"I;16", "I;16L", "I;16B", "I;16N"}
+
+
+def open_image(data: bytes, image_format: ImageFormat) -> Image.Image:
+    """Read the header; no pixel is decoded."""
+    try:
+        image = Image.open(io.BytesIO(data), formats=[_NAMES.get(image_format, image_format.value.upper())])
+    except BROKEN as error:
+        raise unreadable(image_format, error) from error
+    if image.width < 1 or image.height < 1:
+        raise PictureUnreadable(image_format, "it has no pixels")
+    return image
+
+
+def load_image(data: bytes, image_format: ImageFormat, frame: int = 0) -> tuple[Image.Image, bool]:
+    """Decode one frame, as far as it goes; and tell whether it was all there."""
+    image = open_image(data, image_format)
+    try:
+        image.seek(frame)
+        image.load()
+    except BROKEN:
+        return _load_leniently(data, image_format, frame), False
+    return image, True
+
+
+def unreadable(image_format: ImageFormat, error: BaseException) -> PictureUnreadable:
+    """What a caller sees of an error of Pillow's."""
+    return PictureUnreadable(image_format, str(error) or type(error).__name__)
+
+
+def to_raster(image: Image.Image, orientation: int = UPRIGHT) -> Raster:
+    """The pixels of a decoded image, in the nearest form that can be covered."""
+    if image.mode in _GREY_16:
+        return Raster(np.array(image).astype(np.uint16, copy=False), Channels.GREY, orientation)
+    if image.mode in {"F", "I"}:
+        return Raster(np.array(image).astype(np.float32, copy=False), Channels.GREY, orientation)
+    mode = {"1": "L", "La": "LA", "RGBa": "RGBA", "RGBX": "RGB"}.get(image.mode, image.mode)
+    if mode == "PA" or (mode in {"P", "RGB", "L"} and "transparency" in image.info):
+        mode = "RGBA"
+    elif mode not in set(Channels):
+        mode = "RGB"
+    return Raster(np.array(image if image.mode == mode else image.convert(mode)), Channels(mode), orientation)
+
+
+def to_image(raster: Raster) -> Image.Image:
+    """The pixels as Pillow writes them."""
+    pixels = np.ascontiguousarray(raster.pixels)
+    if pixels.dtype != np.uint8:
+        return Image.fromarray(pixels)
+    height, width = pixels.shape[:2]
+    return Image.frombuffer(raster.channels.value, (width, height), pixels, "raw", raster.channels.value, 0, 1)
+
+
+def _load_leniently(data: bytes, image_format: ImageFormat, frame: int) -> Image.Image:
+    image = open_image(data, image_format)
+    with _LENIENT:
+        ImageFile.LOAD_TRUNCATED_IMAGES = True
+        try:
+            image.seek(frame)
+            image.load()
+        except BROKEN as error:
+            raise unreadable(image_format, error) from error
+        finally:
+            ImageFile.LOAD_TRUNCATED_IMAGES = False
+    return image

@@ -1,0 +1,89 @@
+"""Pixels in memory, whatever their depth and channels, and what a detector sees of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import cv2
+import numpy as np
+
+from services.processor.anonymize.paint import Pixels
+from services.processor.detections import Picture
+from services.processor.images.orientation import UPRIGHT, turn_upright
+
+
+class Channels(StrEnum):
+    """What the numbers of a pixel mean; the values are Pillow's names for them."""
+
+    GREY = "L"
+    GREY_ALPHA = "LA"
+    RGB = "RGB"
+    RGBA = "RGBA"
+    CMYK = "CMYK"
+
+
+@dataclass(slots=True)
+class Raster:
+    """The pixels of one picture as they are stored, and which way up they are."""
+
+    pixels: Pixels
+    channels: Channels
+    orientation: int = UPRIGHT
+
+    @property
+    def upright(self) -> Pixels:
+        """The upright picture, a view on the stored pixels."""
+        return turn_upright(self.pixels, self.orientation)
+
+    @property
+    def black(self) -> tuple[float, ...]:
+        """Opaque black in these channels."""
+        full = 1.0 if self.pixels.dtype == np.float32 else float(np.iinfo(self.pixels.dtype).max)
+        return {
+            Channels.GREY: (0.0,),
+            Channels.GREY_ALPHA: (0.0, full),
+            Channels.RGB: (0.0, 0.0, 0.0),
+            Channels.RGBA: (0.0, 0.0, 0.0, full),
+            Channels.CMYK: (0.0, 0.0, 0.0, full),
+        }[self.channels]
+
+    def as_bytes(self) -> Pixels:
+        """The stored pixels in 8 bits a channel."""
+        return _to_bytes(self.pixels)
+
+    def turned_upright(self) -> Raster:
+        """The same picture stored upright."""
+        return Raster(np.ascontiguousarray(self.upright), self.channels)
+
+    def picture(self) -> Picture:
+        """The upright picture as detectors take it; colours under transparency are seen too."""
+        pixels = self.as_bytes()
+        match self.channels:
+            case Channels.GREY:
+                shown = cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR)
+            case Channels.GREY_ALPHA:
+                shown = cv2.cvtColor(np.ascontiguousarray(pixels[..., 0]), cv2.COLOR_GRAY2BGR)
+            case Channels.RGB:
+                shown = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
+            case Channels.RGBA:
+                shown = cv2.cvtColor(pixels, cv2.COLOR_RGBA2BGR)
+            case _:
+                shown = _cmyk_to_bgr(pixels)
+        return np.ascontiguousarray(turn_upright(shown, self.orientation)).astype(np.uint8, copy=False)
+
+
+def _to_bytes(pixels: Pixels) -> Pixels:
+    if pixels.dtype == np.uint16:
+        return cv2.convertScaleAbs(pixels, alpha=1 / 257)
+    if pixels.dtype == np.float32:
+        low, high = float(np.nanmin(pixels)), float(np.nanmax(pixels))
+        scaled = (np.nan_to_num(pixels, nan=low) - low) * (255 / (high - low) if high > low else 0.0)
+        return scaled.astype(np.uint8)
+    return pixels
+
+
+def _cmyk_to_bgr(pixels: Pixels) -> Pixels:
+    ink = 255 - pixels.astype(np.uint16)
+    mixed = ink[..., 2::-1] * ink[..., 3:] // 255
+    return mixed.astype(np.uint8)
