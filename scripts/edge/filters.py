@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 from pathlib import Path
 from typing import Any
 
-from scripts.edge.routes import BUFFER, DESCRIPTORS, JSON_BODY_BYTES, MIB, SERVICES, TRANSCODER
+from scripts.edge.routes import BUFFER, JSON_BODY_BYTES, MIB, SERVICES, TRANSCODER
 from scripts.edge.world import World
 
 Config = dict[str, Any]
@@ -42,7 +41,7 @@ def edge_filters(world: World) -> list[Config]:
             response_headers_to_add=[{"header": {"key": "retry-after", "value": "1"}}],
         ),
         {**typed(BUFFER, f"{FILTERS}.buffer.v3.Buffer", max_request_bytes=JSON_BODY_BYTES), "disabled": True},
-        typed(TRANSCODER, f"{FILTERS}.grpc_json_transcoder.v3.GrpcJsonTranscoder", **_transcoder()),
+        typed(TRANSCODER, f"{FILTERS}.grpc_json_transcoder.v3.GrpcJsonTranscoder", **_transcoder(world)),
         router(),
     ]
 
@@ -77,10 +76,10 @@ def cors(world: World) -> Config:
     }
 
 
-def _transcoder() -> Config:
+def _transcoder(world: World) -> Config:
     """REST to gRPC and back, strict where Envoy is lax by default."""
     return {
-        "proto_descriptor_bin": base64.b64encode(DESCRIPTORS.read_bytes()).decode(),
+        "proto_descriptor": world.descriptors,
         "services": [service.full_name for service in SERVICES.values()],
         "convert_grpc_status": True,
         "case_insensitive_enum_parsing": True,

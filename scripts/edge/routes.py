@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from dropmesh.v1 import behavior_pb2, ingest_service_pb2, processor_service_pb2, query_service_pb2
@@ -20,7 +19,6 @@ SERVICES = {
     "processor": processor_service_pb2.DESCRIPTOR.services_by_name["ProcessorService"],
     "query": query_service_pb2.DESCRIPTOR.services_by_name["QueryService"],
 }
-DESCRIPTORS = Path(__file__).resolve().parents[2] / "proto" / "dropmesh.binpb"
 MIB = 1024 * 1024
 JSON_BODY_BYTES = MIB
 # A picture may take its time; nothing else that is answered in one piece does.

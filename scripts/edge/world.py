@@ -16,6 +16,8 @@ class World:
     operations: str
     upstreams: dict[str, str]
     metrics: dict[str, str]
+    # The contract's descriptor set, as a path that Envoy can read.
+    descriptors: str
     origins: str = LOCAL_ORIGINS
     requests_per_second: int = 20_000
     # Of the calls that went well and fast; what failed or was slow is always logged.

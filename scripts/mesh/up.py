@@ -103,6 +103,8 @@ def _programs(settings: Settings) -> list[Program]:
         operations=f"127.0.0.1:{settings.operations_port}",
         upstreams={service: settings.socket(service) for service in SERVICES},
         metrics={service: settings.metrics_socket(service) for service in SERVICES},
+        descriptors=str(ROOT / "proto" / "dropmesh.binpb"),
+        logged_percent=0,
     )
     config.write_text(json.dumps(render(world)))
     services = [
