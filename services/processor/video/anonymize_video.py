@@ -99,7 +99,7 @@ def _anonymize(
             progress(frames // 2, None if total is None else max(total, frames))
 
         survey = survey_video(source, options, detector, limits, budget, threads, surveyed)
-        warnings = _damage(source, len(survey.timeline))
+        warnings = source.warnings
     frames = len(survey.timeline)
     if frames == 0:
         raise VideoUnreadable(header.format, "no frame can be decoded")
@@ -144,10 +144,3 @@ def _anonymize(
 
 def _bits(source: VideoSource) -> int:
     return max((component.bits for component in source.pictures.format.components), default=8)
-
-
-def _damage(source: VideoSource, frames: int) -> list[str]:
-    if not source.damage and not source.is_cut_short:
-        return []
-    claimed = f" of {source.header.frames}" if source.header.frames else ""
-    return [f"the video is damaged or cut short: {frames}{claimed} frames could be read"]

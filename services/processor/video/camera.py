@@ -54,20 +54,23 @@ class Camera:
         difference = _difference(last, grey)
         if difference < STILL_DIFFERENCE:
             return SceneMotion()
-        if difference > CUT_DIFFERENCE and _correlation(last, grey) < CUT_CORRELATION:
-            return SceneMotion(is_cut=True)
         # The window is multiplied into these arrays, so they must be copies.
         (x, y), _ = cv2.phaseCorrelate(last.astype(np.float32), grey.astype(np.float32), self._window)
         shift = np.array([[1, 0, x], [0, 1, y]])
         shifted = cv2.warpAffine(last, shift, self._size, borderMode=cv2.BORDER_REPLICATE)
-        if _difference(shifted, grey) > WORTHWHILE_RESIDUE * difference:
-            return SceneMotion()
-        return SceneMotion(x * self._scale_x, y * self._scale_y)
+        residue = _difference(shifted, grey)
+        is_moved = residue <= WORTHWHILE_RESIDUE * difference
+        if (
+            min(residue, difference) > CUT_DIFFERENCE
+            and _correlation(shifted if is_moved else last, grey) < CUT_CORRELATION
+        ):
+            return SceneMotion(is_cut=True)
+        return SceneMotion(x * self._scale_x, y * self._scale_y) if is_moved else SceneMotion()
 
 
 def _difference(one: MatLike, other: MatLike) -> float:
     return cv2.norm(one, other, cv2.NORM_L1) / one.size
 
 
-def _correlation(one: Grey, other: Grey) -> float:
+def _correlation(one: MatLike, other: MatLike) -> float:
     return float(cv2.matchTemplate(one, other, cv2.TM_CCOEFF_NORMED)[0, 0])

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from av.video.frame import VideoFrame
 from av.video.plane import VideoPlane
-from av.video.reformatter import ColorRange, VideoReformatter
+from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
 from services.processor.anonymize.options import Mode
@@ -17,7 +17,8 @@ from services.processor.anonymize.plan import Cover
 from services.processor.detections import Box
 
 PIXEL_FORMAT: Final = "yuv420p"
-FULL_RANGE_FORMAT: Final = "yuvj420p"
+RGB_BECOMES: Final = Colorspace.ITU709
+CONVERSION: Final = Interpolation.BICUBIC | Interpolation.ACCURATE_RND
 BLACK_LUMA: Final = 16
 NO_COLOUR: Final = 128
 
@@ -34,15 +35,7 @@ class Canvas:
     def prepare(self, frame: VideoFrame) -> VideoFrame:
         """The frame in the canvas's format and size; the frame itself where it is so already."""
         if frame.format.name != PIXEL_FORMAT or (frame.width, frame.height) != self._frame_size:
-            full = frame.format.name == FULL_RANGE_FORMAT
-            frame = self._reformatter.reformat(
-                frame,
-                *self._frame_size,
-                format=PIXEL_FORMAT,
-                interpolation="BICUBIC",
-                src_color_range=ColorRange.JPEG if full else None,
-                dst_color_range=ColorRange.MPEG if full else None,
-            )
+            frame = self._converted(frame)
         if self._frame_size != (self.width, self.height):
             frame = self._padded(frame)
         frame.pict_type = 0  # Or the encoder would repeat the source's choice of key frames.
@@ -58,6 +51,18 @@ class Canvas:
         halved = [_halved(cover) for cover in covers]
         for colour in colours:
             paint_covers(colour, halved, self._mode, (NO_COLOUR,))
+
+    def _converted(self, frame: VideoFrame) -> VideoFrame:
+        is_full = frame.color_range == ColorRange.JPEG or frame.format.name.startswith("yuvj")
+        return self._reformatter.reformat(
+            frame,
+            *self._frame_size,
+            format=PIXEL_FORMAT,
+            interpolation=CONVERSION,
+            dst_colorspace=RGB_BECOMES if frame.format.is_rgb else None,
+            src_color_range=ColorRange.JPEG if is_full else None,
+            dst_color_range=ColorRange.MPEG,
+        )
 
     def _padded(self, frame: VideoFrame) -> VideoFrame:
         """Odd sides get their last row or column twice; the planes of colour have room for it already."""

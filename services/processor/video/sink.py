@@ -12,8 +12,10 @@ from typing import Final, Self
 import av
 from av.audio.stream import AudioStream
 from av.video.frame import VideoFrame
+from av.video.reformatter import ColorRange
 from av.video.stream import VideoStream
 
+from services.processor.video.canvas import PIXEL_FORMAT, RGB_BECOMES
 from services.processor.video.source import SoundPacket
 
 CONTENT_TYPE: Final = "video/mp4"
@@ -109,7 +111,8 @@ class VideoSink:
             context.sample_aspect_ratio = pictures.sample_aspect_ratio
         context.color_primaries = source.color_primaries
         context.color_trc = source.color_trc
-        context.colorspace = source.colorspace
+        context.colorspace = RGB_BECOMES if pictures.format.is_rgb else source.colorspace
+        context.color_range = source.color_range if source.pix_fmt == PIXEL_FORMAT else ColorRange.MPEG
         return video
 
     def _add_sound(self, source: AudioStream) -> _Sound:

@@ -30,6 +30,7 @@ _CONTAINER_OPTIONS: Final = {
     "fflags": "+genpts",
 }
 _FALLBACK_RATE: Final = Fraction(25)
+_UNREMARKABLE_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class VideoSource:
     """One pass over a video: its main pictures, and all of its sounds.
 
     Frames come in the order of presentation, each with a time after the one before it, whatever the container says.
-    What cannot be decoded is skipped and counted in `damage`.
+    What cannot be decoded is skipped; `warnings` then says so.
     """
 
     def __init__(self, path: Path, limits: VideoLimits, threads: int) -> None:
@@ -76,8 +77,9 @@ class VideoSource:
         context = self._video.codec_context
         context.options = {"max_pixels": str(limits.max_pixels)}
         context.thread_count = threads
-        self.damage = 0
-        self.is_cut_short = False
+        self._damage = 0
+        self._is_cut_short = False
+        self._end_seconds = 0.0
 
     def __enter__(self) -> Self:
         return self
@@ -96,6 +98,19 @@ class VideoSource:
     def pictures(self) -> VideoStream:
         """The stream of the pictures."""
         return self._video
+
+    @property
+    def warnings(self) -> list[str]:
+        """What was wrong with the pictures that were read."""
+        found = []
+        if self._damage or self._is_cut_short:
+            found.append("the video is damaged: some of its frames could not be read")
+        if self.header.seconds is not None:
+            start = (self._container.start_time or 0) / av.time_base
+            missing = self.header.seconds - (self._end_seconds - start)
+            if missing > _UNREMARKABLE_SECONDS:
+                found.append(f"the pictures end {missing:.0f} seconds before the video does")
+        return found
 
     def frames(self) -> Iterator[TimedFrame]:
         """Decode the pictures."""
@@ -116,6 +131,7 @@ class VideoSource:
                 if pts is None or (last_pts is not None and pts <= last_pts):
                     pts = 0 if last_pts is None else last_pts + step
                 frame.pts = last_pts = pts
+                self._end_seconds = float((pts + step) * self.header.time_base)
                 yield TimedFrame(pts, frame)
 
     def _packets(self, with_sounds: bool) -> Iterator[Packet[Stream]]:
@@ -125,12 +141,12 @@ class VideoSource:
             try:
                 packet = next(packets, None)
             except av.error.FFmpegError:
-                self.is_cut_short = True
+                self._is_cut_short = True
                 return
             if packet is None:
                 return
             if packet.is_corrupt:
-                self.damage += 1
+                self._damage += 1
             yield packet
 
     def _decode(self, packet: Packet[Stream]) -> Sequence[VideoFrame]:
@@ -139,7 +155,7 @@ class VideoSource:
         except av.error.EOFError:
             return []
         except av.error.FFmpegError:
-            self.damage += 1
+            self._damage += 1
             return []
 
     def _main_pictures(self) -> VideoStream:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from array import array
 from bisect import bisect_left, bisect_right
 from datetime import timedelta
 from fractions import Fraction
+from typing import Final
+
+ROUNDING: Final = 1e-6
+"""What a number of ticks may lack of a whole one."""
 
 
 class Timeline:
@@ -52,12 +57,12 @@ class Timeline:
 
     def first_within(self, frame: int, seconds: float) -> int:
         """The earliest frame of the same scene that is shown at most so long before."""
-        earliest = self._pts[frame] - int(seconds / self._time_base)
+        earliest = self._pts[frame] - self._ticks(seconds)
         return max(bisect_left(self._pts, earliest, 0, frame), self.scene_start(frame))
 
     def last_within(self, frame: int, seconds: float) -> int:
         """The latest frame of the same scene that is shown at most so long after."""
-        latest = self._pts[frame] + int(seconds / self._time_base)
+        latest = self._pts[frame] + self._ticks(seconds)
         return min(bisect_right(self._pts, latest, frame) - 1, self.scene_end(frame))
 
     def scene_start(self, frame: int) -> int:
@@ -69,3 +74,6 @@ class Timeline:
         """The last frame of the scene that this frame belongs to, as far as it is known."""
         position = bisect_right(self._cuts, frame)
         return (self._cuts[position] if position < len(self._cuts) else len(self._pts)) - 1
+
+    def _ticks(self, seconds: float) -> int:
+        return math.floor(seconds / self._time_base + ROUNDING)

@@ -1,0 +1,178 @@
+"""Videos that are too large, damaged or none at all."""
+
+from __future__ import annotations
+
+import resource
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import pytest
+
+from services.processor.video.errors import VideoTooLarge, VideoUnreadable
+from services.processor.video.limits import VideoLimits
+from services.processor.video.source import VideoSource
+from tests.unit.processor.video.scenes import (
+    BlueDetector,
+    Scene,
+    Storage,
+    anonymize,
+    blue_pixels,
+    write_video,
+)
+
+SHORT = Scene(frames=20)
+
+
+def refuse(source: Path, limits: VideoLimits | None = None) -> tuple[BlueDetector, Exception]:
+    detector = BlueDetector()
+    target = source.with_name("out.mp4")
+    with pytest.raises((VideoTooLarge, VideoUnreadable)) as caught:
+        anonymize(source, target, detector, limits=limits)
+    assert not target.exists()
+    return detector, caught.value
+
+
+def long_video(path: Path, seconds: int) -> Path:
+    """One frame a second, all of them the same."""
+    with av.open(str(path), "w") as container:
+        encoder = av.CodecContext.create("mpeg4", "w")
+        encoder.width, encoder.height, encoder.pix_fmt = 64, 48, "yuv420p"
+        encoder.time_base = Fraction(1, 1)
+        encoder.framerate = Fraction(1)
+        frame = av.VideoFrame(64, 48, "yuv420p")
+        frame.pts, frame.time_base = 0, Fraction(1)
+        (packet,) = [*encoder.encode(frame), *encoder.encode(None)]
+        content = bytes(packet)
+        stream = container.add_mux_stream("mpeg4", rate=1, width=64, height=48, time_base=Fraction(1))
+        for second in range(seconds):
+            copy = av.Packet(content)
+            copy.stream, copy.pts, copy.dts, copy.duration = stream, second, second, 1
+            copy.time_base, copy.is_keyframe = Fraction(1), True
+            container.mux(copy)
+    return path
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "avi", "mkv"])
+def test_ten_hours_are_refused_before_a_frame_is_looked_at(tmp_path: Path, suffix: str) -> None:
+    source = long_video(tmp_path / f"in.{suffix}", 36_000)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    detector, error = refuse(source)
+
+    assert detector.looks == []
+    assert "36000 seconds" in str(error)
+    assert "3600 seconds" in str(error)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000
+
+
+def test_too_many_frames_and_too_many_pixels_are_refused_by_name(tmp_path: Path) -> None:
+    source = write_video(tmp_path / "in.mp4", SHORT)
+
+    frames, many = refuse(source, VideoLimits(max_frames=19))
+    pixels, large = refuse(source, VideoLimits(max_pixels=160 * 120 - 1))
+
+    assert isinstance(many, VideoTooLarge)
+    assert many.metadata == {"limit": "19 frames", "found": "20 frames"}
+    assert isinstance(large, VideoTooLarge)
+    assert frames.looks == pixels.looks == []
+
+
+def test_a_length_that_the_header_does_not_tell_is_found_on_the_way(tmp_path: Path) -> None:
+    # A stream that was cut off while it was written has no length in its header.
+    whole = write_video(tmp_path / "whole.mkv", Scene(frames=90)).read_bytes()
+    source = tmp_path / "in.mkv"
+    source.write_bytes(_without_matroska_duration(whole))
+    with VideoSource(source, VideoLimits(), 1) as opened:
+        assert opened.header.frames is None
+
+    _, error = refuse(source, VideoLimits(max_seconds=2))
+
+    assert isinstance(error, VideoTooLarge)
+
+
+def test_the_whole_part_of_a_truncated_video_is_anonymized_with_a_warning(tmp_path: Path) -> None:
+    whole = write_video(tmp_path / "whole.mp4", Scene(), Storage(sound="aac", options={"g": "10", "bf": "0"}))
+    content = whole.read_bytes()
+    source = tmp_path / "in.mp4"
+    source.write_bytes(content[: len(content) // 2])
+
+    result = anonymize(source, tmp_path / "out.mp4")
+
+    assert 5 < result.frames < 45
+    assert result.warnings[0].startswith("the video is damaged")
+    left = blue_pixels(tmp_path / "out.mp4")
+    assert len(left) == result.frames
+    assert max(left) == 0
+
+
+def test_a_video_with_a_hole_is_anonymized_around_it(tmp_path: Path) -> None:
+    whole = write_video(tmp_path / "whole.mp4", Scene(), Storage(options={"g": "1"}))
+    content = bytearray(whole.read_bytes())
+    middle = (content.index(b"mdat") + len(content)) // 2
+    content[middle : middle + 5000] = bytes(5000)
+    source = tmp_path / "in.mp4"
+    source.write_bytes(content)
+
+    result = anonymize(source, tmp_path / "out.mp4")
+
+    assert result.warnings == ("the video is damaged: some of its frames could not be read",)
+    assert 20 < result.frames < 45
+    assert len(blue_pixels(tmp_path / "out.mp4")) == result.frames
+
+
+def test_pictures_that_end_early_are_told(tmp_path: Path) -> None:
+    whole = write_video(tmp_path / "whole.mkv", Scene(frames=90), Storage(options={"g": "10"})).read_bytes()
+    source = tmp_path / "in.mkv"
+    source.write_bytes(whole[: len(whole) // 2])
+
+    result = anonymize(source, tmp_path / "out.mp4")
+
+    assert 10 < result.frames < 60
+    assert result.warnings[-1].endswith("seconds before the video does")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"not a video at all" * 100,
+        b"ffconcat version 1.0\nfile /etc/passwd\n",
+        b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n",
+    ],
+)
+def test_what_is_no_video_is_unreadable_and_opens_nothing_else(tmp_path: Path, content: bytes) -> None:
+    source = tmp_path / "in.mp4"
+    source.write_bytes(content)
+
+    _, error = refuse(source)
+
+    assert isinstance(error, VideoUnreadable)
+
+
+def test_sound_without_pictures_is_unreadable(tmp_path: Path) -> None:
+    source = tmp_path / "in.mp4"
+    with av.open(str(source), "w") as container:
+        stream = container.add_stream("aac", rate=48_000, layout="mono")
+        container.mux(stream.encode(None))
+
+    _, error = refuse(source)
+
+    assert isinstance(error, VideoUnreadable)
+
+
+def test_a_video_without_a_frame_is_unreadable(tmp_path: Path) -> None:
+    source = write_video(tmp_path / "in.mp4", SHORT)
+    content = source.read_bytes()
+    pictures = content.index(b"mdat") + 4
+    source.write_bytes(content[:pictures] + bytes(len(content) - pictures))
+
+    _, error = refuse(source)
+
+    assert isinstance(error, VideoUnreadable)
+
+
+def _without_matroska_duration(content: bytes) -> bytes:
+    duration = content.index(b"\x44\x89\x88")
+    # A void element of the same length.
+    return content[:duration] + b"\xec\x89" + bytes(9) + content[duration + 11 :]
