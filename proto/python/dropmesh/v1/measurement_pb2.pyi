@@ -165,6 +165,8 @@ class QualityFailure(_message.Message):
         """An offset that does not exist."""
         TIMESTAMP_TOO_PRECISE: QualityFailure._Reason.ValueType  # 24
         """More than nine digits of fraction."""
+        PROCESSOR_FAULT: QualityFailure._Reason.ValueType  # 25
+        """The processor failed, and the drop may be good: replay it once that is mended."""
 
     class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper): ...
     REASON_UNSPECIFIED: QualityFailure.Reason.ValueType  # 0
@@ -201,6 +203,8 @@ class QualityFailure(_message.Message):
     """An offset that does not exist."""
     TIMESTAMP_TOO_PRECISE: QualityFailure.Reason.ValueType  # 24
     """More than nine digits of fraction."""
+    PROCESSOR_FAULT: QualityFailure.Reason.ValueType  # 25
+    """The processor failed, and the drop may be good: replay it once that is mended."""
 
     REASON_FIELD_NUMBER: _builtins.int
     PATH_FIELD_NUMBER: _builtins.int

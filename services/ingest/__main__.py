@@ -1,0 +1,58 @@
+"""The ingest service: every write."""
+
+from __future__ import annotations
+
+import time
+
+from dropmesh.v1 import ingest_service_pb2
+
+from services.common.auth import Authenticator
+from services.common.guard import Guard
+from services.common.opening import Stores, open_stores
+from services.common.server import run, serve
+from services.common.settings import Settings, load_settings
+from services.common.stores.measurements import Measurements
+from services.common.stores.receipts import Receipts
+from services.common.stores.tokens import Tokens
+from services.common.telemetry import Metrics, start_logging
+from services.ingest.drop_outcomes import DropOutcomes
+from services.ingest.drop_queue import DropQueue
+from services.ingest.drops import DropWrites
+
+SERVICE = ingest_service_pb2.DESCRIPTOR.services_by_name["IngestService"]
+
+
+class IngestServicer(DropWrites):
+    """The methods of the contract, one noun a base."""
+
+    def __init__(self, stores: Stores, receipts: Receipts, drops: DropQueue, settings: Settings) -> None:
+        DropWrites.__init__(
+            self,
+            receipts,
+            Measurements(stores.catalog),
+            drops,
+            DropOutcomes(receipts),
+            max_drop_bytes=settings.max_drop_bytes,
+            now_ns=time.time_ns,
+        )
+
+
+async def main(settings: Settings) -> None:
+    """Opens the stores and serves until told to stop."""
+    metrics = Metrics()
+    stores = await open_stores(settings)
+    try:
+        receipts = Receipts(stores.catalog, stores.objects)
+        drops = DropQueue(stores.queue, receipts, time.time_ns)
+        authenticator = Authenticator(Tokens(stores.catalog), settings.mode)
+        guard = Guard(authenticator, metrics, max_in_flight=settings.max_in_flight)
+        servicer = IngestServicer(stores, receipts, drops, settings)
+        await serve("ingest", settings, guard, metrics, {SERVICE: servicer}, (drops.run,))
+    finally:
+        await stores.close()
+
+
+if __name__ == "__main__":
+    loaded = load_settings()
+    start_logging("ingest", loaded.log_level)
+    run(lambda: main(loaded))

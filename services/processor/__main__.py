@@ -1,0 +1,51 @@
+"""The processor: every computation."""
+
+from __future__ import annotations
+
+from dropmesh.v1 import processor_service_pb2
+
+from services.common.auth import Authenticator
+from services.common.guard import Guard
+from services.common.opening import open_stores
+from services.common.server import run, serve
+from services.common.settings import Settings, load_settings
+from services.common.stores.measurements import Measurements
+from services.common.stores.receipts import Receipts
+from services.common.stores.tokens import Tokens
+from services.common.telemetry import Metrics, start_logging
+from services.processor.code_version import measurement_code_version
+from services.processor.drop_results import DropRules
+from services.processor.drops import DropWorker
+from services.processor.measurements.outcomes import DropLimits
+from services.processor.verify import MeasurementChecks
+
+SERVICE = processor_service_pb2.DESCRIPTOR.services_by_name["ProcessorService"]
+
+
+class ProcessorServicer(MeasurementChecks):
+    """The methods of the contract, one noun a base."""
+
+
+async def main(settings: Settings) -> None:
+    """Opens the stores, works and serves until told to stop."""
+    metrics = Metrics()
+    stores = await open_stores(settings)
+    try:
+        receipts, measurements = Receipts(stores.catalog, stores.objects), Measurements(stores.catalog)
+        code_version = measurement_code_version()
+        limits = DropLimits(max_bytes=settings.max_drop_bytes, max_points=settings.max_drop_points)
+        drops = DropWorker(stores.queue, receipts, measurements, DropRules(limits, code_version), metrics)
+        guard = Guard(
+            Authenticator(Tokens(stores.catalog), settings.mode), metrics, max_in_flight=settings.max_in_flight
+        )
+        servicer = ProcessorServicer(receipts, measurements, code_version)
+        background = (drops.run, drops.run_large)
+        await serve("processor", settings, guard, metrics, {SERVICE: servicer}, background)
+    finally:
+        await stores.close()
+
+
+if __name__ == "__main__":
+    loaded = load_settings()
+    start_logging("processor", loaded.log_level)
+    run(lambda: main(loaded))

@@ -1,0 +1,114 @@
+"""Processes drops: claims many, computes them off the event loop, writes what they come to, and settles their receipts.
+
+Every step can be repeated: a measurement gives way to a newer receipt alone, a lineage entry is the same each time, a
+receipt is settled once. So a worker may die anywhere, and two may do the same work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+from services.common.drop_topics import DROPS, LARGE_DROPS, receipt_ids
+from services.common.errors import DropmeshError, ObjectMissing
+from services.common.queue import Claim, Queue, Topic
+from services.common.stores.measurements import Measurements
+from services.common.stores.receipts import Receipt, Receipts, ReceiptState
+from services.common.telemetry import Metrics
+from services.processor.drop_results import DropResult, DropRules, drop_result
+
+LEASE = timedelta(seconds=60)
+LARGE_LEASE = timedelta(minutes=5)
+WAIT = timedelta(seconds=5)
+RETRY_AFTER = timedelta(seconds=2)
+MOST_MESSAGES = 50
+MOST_RECEIPTS = 500
+# A message that did not come through twice may hold a drop that ends its process: each goes alone from then on.
+_ALONE_FROM_ATTEMPT = 3
+log = logging.getLogger(__name__)
+
+
+class DropWorker:
+    """Works on one topic of drops; several may, in one process or many."""
+
+    def __init__(
+        self,
+        queue: Queue,
+        receipts: Receipts,
+        measurements: Measurements,
+        rules: DropRules,
+        metrics: Metrics,
+        now_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._queue = queue
+        self._receipts = receipts
+        self._measurements = measurements
+        self._rules = rules
+        self._metrics = metrics
+        self._now_ns = now_ns
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Processes small drops, many at a time, until told to stop."""
+        await self._work(DROPS, MOST_MESSAGES, LEASE, stopping)
+
+    async def run_large(self, stopping: asyncio.Event) -> None:
+        """Processes large drops, one after the other, until told to stop."""
+        await self._work(LARGE_DROPS, 1, LARGE_LEASE, stopping)
+
+    async def _work(self, topic: Topic, most: int, lease: timedelta, stopping: asyncio.Event) -> None:
+        stopped = asyncio.create_task(stopping.wait())
+        try:
+            while not stopping.is_set():
+                claiming = asyncio.create_task(self._queue.claim(topic, limit=most, lease=lease, wait=WAIT))
+                await asyncio.wait({claiming, stopped}, return_when=asyncio.FIRST_COMPLETED)
+                if not claiming.done():
+                    # What the claim has got by now comes back when its lease ends.
+                    claiming.cancel()
+                    return
+                if claims := claiming.result():
+                    await self._process(claims)
+        finally:
+            stopped.cancel()
+
+    async def _process(self, claims: Sequence[Claim]) -> None:
+        try:
+            alone = any(claim.attempt >= _ALONE_FROM_ATTEMPT for claim in claims)
+            ids = list(dict.fromkeys(key for claim in claims for key in receipt_ids(claim.body)))
+            step = 1 if alone else MOST_RECEIPTS
+            for start in range(0, len(ids), step):
+                await self._process_receipts(ids[start : start + step])
+        except (DropmeshError, MemoryError) as error:
+            log.warning("drops are left for later", extra={"cause": str(error) or type(error).__name__})
+            for claim in claims:
+                await self._queue.release(claim, reason=str(error) or type(error).__name__, delay=RETRY_AFTER)
+        else:
+            await self._queue.acknowledge(claims)
+
+    async def _process_receipts(self, ids: Sequence[str]) -> None:
+        found = await self._receipts.get_many(ids)
+        new = [receipt for receipt in found.values() if receipt.state is ReceiptState.NEW]
+        if not new:
+            return
+        self._metrics.batch_size.labels("drops").observe(len(new))
+        raws = [await self._raw(receipt) for receipt in new]
+        results = await asyncio.to_thread(self._compute, list(zip(new, raws, strict=True)))
+        await self._measurements.write([one for result in results for one in result.measurements])
+        await self._receipts.settle(result.receipt for result in results)
+        for result in results:
+            self._metrics.work_done.labels("drops", result.receipt.state.value).inc()
+
+    def _compute(self, drops: Sequence[tuple[Receipt, bytes | None]]) -> list[DropResult]:
+        now_ns = self._now_ns()
+        return [drop_result(receipt, raw, self._rules, now_ns) for receipt, raw in drops if raw is not None]
+
+    async def _raw(self, receipt: Receipt) -> bytes | None:
+        if receipt.raw is not None:
+            return receipt.raw
+        try:
+            return b"".join([chunk async for chunk in self._receipts.read_raw(receipt)])
+        except ObjectMissing:
+            log.exception("the bytes of a drop are gone; its receipt stays NEW", extra={"receipt": receipt.id})
+            return None

@@ -1,0 +1,48 @@
+"""The query service: every read."""
+
+from __future__ import annotations
+
+from dropmesh.v1 import query_service_pb2
+
+from services.common.auth import Authenticator
+from services.common.guard import Guard
+from services.common.opening import Stores, open_stores
+from services.common.server import run, serve
+from services.common.settings import Settings, load_settings
+from services.common.stores.measurements import Measurements
+from services.common.stores.receipts import Receipts
+from services.common.stores.tokens import Tokens
+from services.common.telemetry import Metrics, start_logging
+from services.query.documents import DocumentReads
+from services.query.measurements import MeasurementReads
+from services.query.receipts import ReceiptReads
+
+SERVICE = query_service_pb2.DESCRIPTOR.services_by_name["QueryService"]
+
+
+class QueryServicer(DocumentReads, MeasurementReads, ReceiptReads):
+    """The methods of the contract, one noun a base."""
+
+    def __init__(self, stores: Stores) -> None:
+        receipts = Receipts(stores.catalog, stores.objects)
+        DocumentReads.__init__(self)
+        MeasurementReads.__init__(self, Measurements(stores.catalog), receipts)
+        ReceiptReads.__init__(self, receipts)
+
+
+async def main(settings: Settings) -> None:
+    """Opens the stores and serves until told to stop."""
+    metrics = Metrics()
+    stores = await open_stores(settings)
+    try:
+        authenticator = Authenticator(Tokens(stores.catalog), settings.mode)
+        guard = Guard(authenticator, metrics, max_in_flight=settings.max_in_flight)
+        await serve("query", settings, guard, metrics, {SERVICE: QueryServicer(stores)})
+    finally:
+        await stores.close()
+
+
+if __name__ == "__main__":
+    loaded = load_settings()
+    start_logging("query", loaded.log_level)
+    run(lambda: main(loaded))
