@@ -62,7 +62,7 @@ def check_lint() -> None:
 
 def check_types() -> None:
     """Mypy finds nothing, in its strict mode."""
-    _python("mypy", *PYTHON_FOLDERS)
+    _python("mypy", *PYTHON_FOLDERS, "--no-error-summary")
 
 
 def check_contract() -> None:
@@ -88,6 +88,11 @@ def check_generated() -> None:
     _python("scripts.contract.generate", "--check")
 
 
+def check_edge() -> None:
+    """The edge's configuration is what its one source says, and Envoy itself takes it."""
+    _python("scripts.edge", "--check")
+
+
 def check_kubernetes() -> None:
     """Every overlay renders, and every object it holds keeps its schema."""
     kubectl = find_tool("kubectl")
@@ -109,6 +114,7 @@ CHECKS: dict[str, Callable[[], None]] = {
     "contract": check_contract,
     "breaking": check_breaking,
     "generated": check_generated,
+    "edge": check_edge,
     "kubernetes": check_kubernetes,
 }
 
