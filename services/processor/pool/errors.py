@@ -1,0 +1,40 @@
+"""How a job can end without a result."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from dropmesh.v1 import error_reason_pb2
+
+from services.common.errors import FailedPrecondition
+
+
+class JobTimedOut(FailedPrecondition):
+    """The job took longer than it may; its process was killed."""
+
+    def __init__(self, limit: timedelta) -> None:
+        seconds = f"{limit.total_seconds():g}"
+        super().__init__(
+            error_reason_pb2.PROCESSING_TIMED_OUT,
+            f"the work took longer than {seconds} seconds",
+            metadata={"limit_seconds": seconds},
+        )
+
+
+class JobCrashed(FailedPrecondition):
+    """The job's process died under it, by a signal or by an exit that nobody asked for."""
+
+    def __init__(self, exit_code: int | None) -> None:
+        super().__init__(error_reason_pb2.PROCESSING_CRASHED, "the content crashed the process that worked on it")
+        self.exit_code = exit_code
+
+
+class JobOutOfMemory(FailedPrecondition):
+    """The job asked for more memory than it may have."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(
+            error_reason_pb2.PROCESSING_OUT_OF_MEMORY,
+            f"the work needs more than {limit_bytes >> 20} MiB of memory",
+            metadata={"limit_bytes": str(limit_bytes)},
+        )

@@ -1,0 +1,165 @@
+"""A few long-lived children that jobs are handed to, from an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine
+from datetime import timedelta
+from types import TracebackType
+from typing import Any, Concatenate, Generic, Self, TypeVar
+
+from services.processor.pool.messages import Run, Start
+from services.processor.pool.process import ChildProcess
+from services.processor.pool.worker import Context, Worker
+
+Result = TypeVar("Result")
+START_LIMIT = timedelta(seconds=120)
+CANCEL_GRACE = timedelta(seconds=2)
+
+
+class ProcessPool(Generic[Context]):
+    """Runs jobs in children that can be killed.
+
+    Promises: a job is a function of a module, called with a `Worker` before its own arguments, whose `context` is
+    what `setup(threads)` returned in that child. A job that takes longer than its time limit, crashes its process or
+    runs into the memory limit ends with `JobTimedOut`, `JobCrashed` or `JobOutOfMemory`, alone: others go on, and
+    another child takes the dead one's place when it is needed. What a job raises is raised here. A caller that is
+    cancelled leaves at once; its job is asked to stop, and its child killed where it does not. Children die with
+    their parent. Arguments and results are pickled: what is large goes by the path of a file.
+
+    The first `warm` children stay; the others are started when jobs wait for them, and end when idle for long.
+    """
+
+    def __init__(
+        self,
+        setup: Callable[[int], Context],
+        *,
+        children: int,
+        threads: int,
+        memory_limit_bytes: int,
+        warm: int = 1,
+        idle: timedelta = timedelta(seconds=30),
+    ) -> None:
+        self._start = Start(setup, threads, memory_limit_bytes)
+        self._most = children
+        self._warm = min(warm, children)
+        self._idle_seconds = idle.total_seconds()
+        self._idle: list[ChildProcess] = []
+        self._retirements: dict[ChildProcess, asyncio.TimerHandle] = {}
+        self._children: set[ChildProcess] = set()
+        self._places = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._errands: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        """Start the warm children."""
+        started = [self._take() for _ in range(self._warm)]
+        for child in await asyncio.gather(*started):
+            self._give_back(child)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Kill all children, whatever they do."""
+        for child in tuple(self._children):
+            self._forget_retirement(child)
+            await self._end(child)
+        while self._errands:
+            await asyncio.gather(*self._errands)
+
+    async def run(
+        self,
+        function: Callable[Concatenate[Worker[Context], ...], Result],
+        *args: Any,
+        time_limit: timedelta,
+        on_progress: Callable[[Any], None] | None = None,
+    ) -> Result:
+        """Run a job in a child that is free; its time starts once there is one."""
+        child = await self._take()
+        try:
+            result: Result = await child.run(Run(function, args), time_limit, on_progress)
+        except asyncio.CancelledError:
+            self._spawn(self._cancel(child))
+            raise
+        except BaseException:
+            self._give_back(child)
+            raise
+        self._give_back(child)
+        return result
+
+    async def _take(self) -> ChildProcess:
+        while True:
+            while self._idle:
+                child = self._idle.pop()
+                self._forget_retirement(child)
+                if child.is_alive:
+                    return child
+                await self._end(child)
+            if self._places < self._most:
+                self._places += 1
+                try:
+                    child = await ChildProcess.launch(self._start, START_LIMIT)
+                except BaseException:
+                    self._places -= 1
+                    self._wake()
+                    raise
+                self._children.add(child)
+                return child
+            await self._turn()
+
+    async def _turn(self) -> None:
+        """Wait in line for a child or a place for one."""
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self._wake()
+            raise
+
+    def _give_back(self, child: ChildProcess) -> None:
+        if not child.is_alive:
+            self._spawn(self._end(child))
+        else:
+            self._idle.append(child)
+            if self._places > self._warm:
+                loop = asyncio.get_running_loop()
+                self._retirements[child] = loop.call_later(self._idle_seconds, self._retire, child)
+        self._wake()
+
+    def _wake(self) -> None:
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+
+    def _retire(self, child: ChildProcess) -> None:
+        self._forget_retirement(child)
+        if child in self._idle and self._places > self._warm:
+            self._idle.remove(child)
+            self._spawn(self._end(child))
+
+    async def _end(self, child: ChildProcess) -> None:
+        if child in self._children:
+            self._children.remove(child)
+            self._places -= 1
+        await child.kill()
+        self._wake()
+
+    def _forget_retirement(self, child: ChildProcess) -> None:
+        timer = self._retirements.pop(child, None)
+        if timer is not None:
+            timer.cancel()
+
+    async def _cancel(self, child: ChildProcess) -> None:
+        await child.cancel(CANCEL_GRACE)
+        self._give_back(child)
+
+    def _spawn(self, errand: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(errand)
+        self._errands.add(task)
+        task.add_done_callback(self._errands.discard)
