@@ -6,11 +6,13 @@ insertion, one more at every write.
 The promise:
 - Acknowledged means durable: when a call returns, what it applied survives kill -9 and power loss.
 - One document is the unit of atomicity. A batch is not a transaction: each of its operations is applied or
-  not on its own, in the order given for operations on the same key, and all share one durable commit where
-  the adapter can give it.
+  not on its own, in the order given for operations on the same key and in any order otherwise, and all share
+  one durable commit where the adapter can give it.
 - Reads see every write that was acknowledged, by whichever process.
 - An instant is an int64 of nanoseconds; integers of 64 bits, floats, text, bytes, lists and mappings come back
   bit for bit.
+- The values of an indexed field are of one kind (None aside), byte strings of one length. Top-level names hold no dot
+  and begin with no `$`; those that begin with `_` are the catalog's.
 - A document that encodes to more than MAX_DOCUMENT_BYTES, or that BSON cannot hold, raises ValueError or TypeError, and
   nothing of its batch is applied.
 - A catalog that cannot be reached raises `StoreUnavailable`, after which an operation may or may not have
@@ -47,8 +49,9 @@ class Index:
 class Collection:
     """A collection's name and indexes, and the field that numbers its insertions, if any.
 
-    The sequence field of an inserted document is set by the catalog: larger than that of every insertion
-    acknowledged before this one began. Numbers may have gaps.
+    The sequence field of a document added by an Insert is set by the catalog: larger than that of every insertion
+    acknowledged before this one began. Numbers may have gaps, and of insertions under way at once a higher one may
+    show first. Other writes keep the field as it is handed to them.
     """
 
     name: str
@@ -95,7 +98,10 @@ class Upsert:
 
 @dataclass(frozen=True, slots=True)
 class Increment:
-    """Adds to integer fields of a document, which is made when missing; the outcome carries the document after it."""
+    """Adds to integer fields of a document, which is made when missing; the outcome carries the document after it.
+
+    A field of a unique or sparse index cannot count.
+    """
 
     collection: Collection
     key: str
@@ -189,16 +195,20 @@ def position(index: Index, document: Document) -> Position:
     return (*(document.get(field) for field in index.fields), document["_id"])
 
 
+class PlaceTaken(Exception):
+    """Another document holds the place in a unique index that a changed one would need."""
+
+
 async def change(
     catalog: Catalog, collection: Collection, key: str, edit: Callable[[Document | None], Document | None]
 ) -> Document | None:
     """Reads a document, hands it to `edit`, and writes what that returns where nobody wrote in between; else again.
 
     `edit` is a plain function, called once for each try. It returns the new document, or None to leave things as they
-    are. Returns what is stored afterwards.
+    are. Returns what is stored afterwards; raises PlaceTaken where a unique index refuses that.
     """
+    stored = await catalog.get(collection, key)
     while True:
-        stored = await catalog.get(collection, key)
         edited = edit(None if stored is None else dict(stored))
         if edited is None:
             return stored
@@ -206,3 +216,6 @@ async def change(
         (outcome,) = await catalog.batch([operation])
         if outcome.applied:
             return outcome.document
+        before, stored = stored, await catalog.get(collection, key)
+        if outcome.refusal is Refusal.EXISTS and (before is not None or stored is None):
+            raise PlaceTaken(f"{collection.name}/{key}")

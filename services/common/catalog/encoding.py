@@ -5,6 +5,7 @@ from __future__ import annotations
 import bson
 
 from services.common.catalog import MAX_DOCUMENT_BYTES, Document, Increment, Insert, Operation, Replace, Upsert
+from services.common.catalog.paging import members_only
 
 
 def encode(document: Document) -> bytes:
@@ -27,7 +28,8 @@ def encoded_document(operation: Operation) -> bytes:
     if isinstance(operation, (Insert, Replace, Upsert)):
         return encode(operation.document)
     if isinstance(operation, Increment):
+        special = {field for index in operation.collection.indexes if members_only(index) for field in index.fields}
         for field in operation.amounts:
-            if not field or "." in field or field.startswith(("$", "_")):
-                raise ValueError(f"cannot count in a field named {field!r}")
+            if not field or "." in field or field.startswith(("$", "_")) or field in special:
+                raise ValueError(f"cannot count in {field!r}")
     return b""

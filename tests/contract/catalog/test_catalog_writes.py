@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from services.common.catalog import (
@@ -204,19 +206,19 @@ async def test_what_cannot_be_stored_is_refused_before_anything_happens(
     assert await catalog.get(NOTES, "first") is None
 
 
-@pytest.mark.parametrize("field", ["", "a.b", "$a", "_id", "_version"])
+@pytest.mark.parametrize("field", ["", "a.b", "$a", "_id", "_version", "deadline_ns"])
 async def test_names_that_cannot_count(catalog: Catalog, field: str) -> None:
     with pytest.raises(ValueError, match="cannot count"):
-        await catalog.batch([Increment(COUNTERS, "a", {field: 1})])
+        await catalog.batch([Increment(NOTES, "a", {field: 1})])
 
 
-@pytest.mark.parametrize(
-    ("held", "error"), [("text", TypeError), (1.5, TypeError), (None, TypeError), (2**63 - 1, ValueError)]
-)
-async def test_a_count_that_cannot_be_is_its_callers_error_alone(
-    catalog: Catalog, held: object, error: type[Exception]
-) -> None:
+@pytest.mark.parametrize("held", ["text", True, [1]])
+async def test_a_count_that_cannot_be_is_its_callers_error_alone(catalog: Catalog, held: object) -> None:
     await insert(catalog, {"_id": "a", "n": held}, collection=COUNTERS)
-    with pytest.raises(error):
-        await catalog.batch([Increment(COUNTERS, "a", {"n": 1})])
-    assert await catalog.get(COUNTERS, "a") == {"_id": "a", "n": held, "_version": 1}
+    impossible = catalog.batch([Increment(COUNTERS, "a", {"n": 1})])
+    neighbour = catalog.batch([Increment(COUNTERS, "a", {"m": 1}), Increment(COUNTERS, "b", {"n": 1})])
+    error, outcomes = await asyncio.gather(impossible, neighbour, return_exceptions=True)
+    assert isinstance(error, TypeError)
+    assert isinstance(outcomes, list)
+    assert [outcome.applied for outcome in outcomes] == [True, True]
+    assert await catalog.get(COUNTERS, "a") == {"_id": "a", "n": held, "m": 1, "_version": 2}

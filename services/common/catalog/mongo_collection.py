@@ -1,0 +1,90 @@
+"""What a collection looks like in MongoDB: its documents as they are, its indexes, and how both are searched."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pymongo import ASCENDING, DESCENDING
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import OperationFailure
+
+from services.common.catalog import Collection, Document, Index
+from services.common.catalog.paging import Comparison, Segment, members_only, ordering
+
+_PLACES = "_index"
+_OPERATORS = {Comparison.AT_LEAST: "$gte", Comparison.ABOVE: "$gt", Comparison.BELOW: "$lt"}
+_INDEX_OPTIONS_CONFLICT = 85
+_INDEX_KEY_SPECS_CONFLICT = 86
+
+
+class MongoCollection:
+    """A collection on the server.
+
+    A unique or sparse index is over copies of its fields (`_index.NAME.FIELD`), which are there only where all of them
+    hold something: so a document stands outside also where a field holds null, and a plain sparse index is enough.
+    """
+
+    def __init__(self, database: AsyncDatabase[Document], collection: Collection) -> None:
+        self.collection = collection
+        self.documents: AsyncCollection[Document] = database[collection.name]
+        self.indexes = {index.name: index for index in collection.indexes}
+        self._members = [index for index in collection.indexes if members_only(index)]
+
+    async def ensure_indexes(self) -> None:
+        """Makes missing indexes, and anew those that were declared otherwise."""
+        for index in self.indexes.values():
+            keys = [(self._path(index, field), ASCENDING) for field in ordering(index)]
+            options: dict[str, Any] = {"name": index.name}
+            if members_only(index):
+                options["sparse"] = True
+            if index.unique:
+                options["unique"] = True
+            try:
+                await self.documents.create_index(keys, **options)
+            except OperationFailure as error:
+                if error.code not in {_INDEX_OPTIONS_CONFLICT, _INDEX_KEY_SPECS_CONFLICT}:
+                    raise
+                await self.documents.drop_index(index.name)
+                await self.documents.create_index(keys, **options)
+
+    def stored(self, document: Document, version: int) -> Document:
+        """A document as the server holds it."""
+        stored = {**document, "_version": version}
+        places = {
+            index.name: {field: document[field] for field in index.fields}
+            for index in self._members
+            if all(document.get(field) is not None for field in index.fields)
+        }
+        if places:
+            stored[_PLACES] = places
+        else:
+            stored.pop(_PLACES, None)
+        return stored
+
+    def loaded(self, stored: Document) -> Document:
+        """The document that the server holds."""
+        stored.pop(_PLACES, None)
+        return stored
+
+    def search(self, index: Index, segment: Segment) -> dict[str, Any]:
+        """The filter that finds a segment of an index."""
+        conditions: dict[str, dict[str, Any]] = {}
+        for field, value in segment.equals:
+            conditions.setdefault(self._path(index, field), {})["$eq"] = value
+        for field, comparison, value in segment.bounds:
+            condition = conditions.setdefault(self._path(index, field), {})
+            if comparison is Comparison.PRESENT:
+                condition["$ne"] = None
+            else:
+                condition[_OPERATORS[comparison]] = value
+        if members_only(index):
+            conditions.setdefault(self._path(index, index.fields[0]), {})["$exists"] = True
+        return conditions
+
+    def order(self, index: Index, *, descending: bool) -> list[tuple[str, int]]:
+        """The sort that an index gives."""
+        return [(self._path(index, field), DESCENDING if descending else ASCENDING) for field in ordering(index)]
+
+    def _path(self, index: Index, field: str) -> str:
+        return f"{_PLACES}.{index.name}.{field}" if members_only(index) and field in index.fields else field
