@@ -16,13 +16,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from services.common.stores.media_models import MediaKind
 from services.ingest.media_errors import DamagedMedia, MediaRefused
 from services.ingest.metadata.image import read_image
 from services.ingest.metadata.limits import MediaLimits
 from services.ingest.metadata.media_metadata import MetadataReading
 from services.ingest.metadata.reader import WORKER_LOST, MetadataReader
 from services.ingest.metadata.video import read_video
-from services.ingest.sniff import SNIFF_BYTES, MediaKind, MediaType, sniff
+from services.ingest.sniff import SNIFF_BYTES, MediaType, sniff
 from tests.media_samples import IMAGE_FORMATS, VIDEO_FORMATS, exif_block, image_bytes, video_bytes
 
 _EDGES = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)

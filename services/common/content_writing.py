@@ -43,7 +43,7 @@ class ContentWriter:
     @property
     def whole(self) -> bytes | None:
         """All bytes, where they are so few that none was written yet."""
-        return bytes(self._gathered) if self._writer is None and self._under_way is None else None
+        return bytes(self._gathered) if self.size_bytes == len(self._gathered) else None
 
     async def write(self, chunk: bytes) -> None:
         """Takes the next bytes."""
@@ -54,8 +54,7 @@ class ContentWriter:
 
     async def sha256(self) -> str:
         """The hash of all bytes, in hexadecimal, once there are no more."""
-        if self._under_way is not None:
-            await self._under_way
+        await self._written()
         if not self._hashed:
             await asyncio.to_thread(self._hash.update, bytes(self._gathered))
             self._hashed = True
@@ -65,8 +64,7 @@ class ContentWriter:
         """Makes the object durable."""
         sha256 = await self.sha256()
         await self._flush()
-        if self._under_way is not None:
-            await self._under_way
+        await self._written()
         writer = await self._opened()
         info = await writer.commit()
         self._committed = True
@@ -80,12 +78,16 @@ class ContentWriter:
             await self._writer.abort()
 
     async def _flush(self) -> None:
-        if self._under_way is not None:
-            await self._under_way
-            self._under_way = None
+        await self._written()
         if self._gathered:
             piece, self._gathered = bytes(self._gathered), bytearray()
             self._under_way = asyncio.create_task(self._write(piece))
+
+    async def _written(self) -> None:
+        if self._under_way is not None:
+            # Shielded: a thread that writes must never outlive the file it writes to.
+            await asyncio.shield(self._under_way)
+            self._under_way = None
 
     async def _write(self, piece: bytes) -> None:
         writer = await self._opened()

@@ -88,3 +88,25 @@ class BodyInterrupted(MediaRefused):
 
     def __init__(self) -> None:
         super().__init__(error_reason_pb2.BODY_INTERRUPTED, "the body ended early; nothing of its last part was kept")
+
+
+class MediaTooLong(MediaRefused):
+    """A video of more seconds or frames, or an animation of more frames, than are taken."""
+
+    def __init__(self, limit: str, found: str, setting: str) -> None:
+        super().__init__(
+            error_reason_pb2.MEDIA_TOO_LONG_OR_WIDE,
+            f"the media has {found}, and the limit is {limit} ({setting})",
+            metadata={"limit": limit, "found": found},
+        )
+
+
+class HashMismatch(MediaRefused):
+    """The bytes are not those whose hash was given."""
+
+    def __init__(self, expected: str, actual: str) -> None:
+        super().__init__(
+            error_reason_pb2.SHA256_MISMATCH,
+            f"sha256: {expected} was expected, and the bytes that came have {actual}; nothing was kept",
+            metadata={"expected": expected, "actual": actual},
+        )

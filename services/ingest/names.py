@@ -21,9 +21,9 @@ def sanitize_file_name(name: str, extension: str) -> str:
     """Make `name` one plain file name: no path, nothing invisible, bounded; without a name it is "media.EXTENSION"."""
     name = name[-4096:].replace("\\", "/").rpartition("/")[2]
     name = unicodedata.normalize("NFC", name)
-    name = _SPACES.sub(" ", name)
+    name = "".join(" " if char.isspace() else char for char in name)
     name = "".join(char for char in name if unicodedata.category(char) not in _UNPRINTABLE)
-    name = _RESERVED.sub("_", name).strip(". ")
+    name = _RESERVED.sub("_", _SPACES.sub(" ", name)).strip(". ")
     if not name:
         return f"media.{extension}"
     if _DEVICE.match(name):

@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
+from services.common.stores.media_models import MediaKind
 from services.ingest.media_errors import EmptyMedia, UnsupportedMedia
 
 SNIFF_BYTES: Final = 4096
 """How many leading bytes `sniff` wants; fewer are fine when the media is shorter."""
-
-
-class MediaKind(StrEnum):
-    """The two kinds of media."""
-
-    IMAGE = "image"
-    VIDEO = "video"
 
 
 @dataclass(frozen=True, slots=True)

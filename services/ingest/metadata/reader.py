@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from typing import BinaryIO, Final
 
 from services.ingest.media_errors import DamagedMedia
@@ -32,7 +33,7 @@ class MetadataReader:
         self._limits = limits
         self._turns = threading.BoundedSemaphore(workers)
         self._lock = threading.Lock()
-        self._idle: list[_Worker] = []
+        self._idle: list[tuple[float, _Worker]] = []
         self._closed = False
 
     def read(self, file: BinaryIO, size_bytes: int, media_type: MediaType) -> MetadataReading:
@@ -54,7 +55,16 @@ class MetadataReader:
         with self._lock:
             self._closed = True
             idle, self._idle = self._idle, []
-        for worker in idle:
+        for _, worker in idle:
+            worker.stop()
+
+    def retire_idle(self, seconds: float) -> None:
+        """Stop workers that had nothing to read for so long."""
+        before = time.monotonic() - seconds
+        with self._lock:
+            retired = [worker for since, worker in self._idle if since <= before]
+            self._idle = [(since, worker) for since, worker in self._idle if since > before]
+        for worker in retired:
             worker.stop()
 
     def _take(self) -> _Worker:
@@ -62,14 +72,14 @@ class MetadataReader:
             if self._closed:
                 raise RuntimeError("the metadata reader is closed")
             if self._idle:
-                return self._idle.pop()
+                return self._idle.pop()[1]
         return _Worker()
 
     def _give_back(self, worker: _Worker) -> None:
         with self._lock:
             keep = worker.usable and not self._closed
             if keep:
-                self._idle.append(worker)
+                self._idle.append((time.monotonic(), worker))
         if not keep:
             worker.stop()
 

@@ -14,11 +14,11 @@ import sys
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
+from services.common.stores.media_models import MediaKind
 from services.ingest.media_errors import DamagedMedia, TooManyPixels
 from services.ingest.metadata import wire
 from services.ingest.metadata.image import read_image
 from services.ingest.metadata.video import read_video
-from services.ingest.sniff import MediaKind
 
 MEMORY_BYTES: Final = 1536 * 2**20
 CPU_SECONDS: Final = 5.0

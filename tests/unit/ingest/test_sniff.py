@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from services.common.stores.media_models import MediaKind
 from services.ingest.media_errors import EmptyMedia, UnsupportedMedia
-from services.ingest.sniff import MEDIA_TYPES, MediaKind, sniff
+from services.ingest.sniff import MEDIA_TYPES, sniff
 from tests.media_samples import IMAGE_FORMATS, VIDEO_FORMATS, image_bytes, video_bytes
 
 

@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
+from services.common.stores.media_models import MediaKind
 from services.ingest.metadata.image import read_image
 from services.ingest.metadata.limits import MediaLimits
 from services.ingest.metadata.media_metadata import MediaMetadata
 from services.ingest.metadata.video import read_video
-from services.ingest.sniff import MediaKind, sniff
+from services.ingest.sniff import sniff
 from tests.media_samples import EXIF_FORMATS, exif_block, image_bytes, video_bytes
 
 pytestmark = pytest.mark.skipif(shutil.which("exiftool") is None, reason="exiftool is not on PATH")

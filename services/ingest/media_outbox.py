@@ -1,0 +1,82 @@
+"""Brings stored media into the queue: at once, many together, and by a sweep what a crash left out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from services.common.queue import Queue
+from services.common.stores.contents import Contents
+from services.common.stores.media import MediaStore
+from services.common.stores.media_models import Media
+from services.common.stores.media_work import MEDIA_WORK
+
+LEFT_OUT_SECONDS = 5.0
+log = logging.getLogger(__name__)
+
+
+class MediaOutbox:
+    """A media is marked as unqueued in the write that stores it; here it is published, then the marker cleared.
+
+    Published twice is harmless: a worker that finds nothing to do acknowledges the message.
+    """
+
+    def __init__(
+        self, media: MediaStore, contents: Contents, queue: Queue, now_ns: Callable[[], int] = time.time_ns
+    ) -> None:
+        self._media = media
+        self._contents = contents
+        self._queue = queue
+        self._now_ns = now_ns
+        self._waiting: list[Media] = []
+        self._something = asyncio.Event()
+
+    def add(self, media: Media) -> None:
+        """Has a media published soon; its marker is in the catalog already."""
+        self._waiting.append(media)
+        self._something.set()
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Publishes what is added, and every few seconds what was left out, until the service stops."""
+        stop = asyncio.create_task(stopping.wait())
+        try:
+            while not stopping.is_set():
+                something = asyncio.create_task(self._something.wait())
+                await asyncio.wait({stop, something}, timeout=LEFT_OUT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                something.cancel()
+                if self._waiting:
+                    await self.publish_waiting()
+                else:
+                    await self.publish_left_out()
+        finally:
+            stop.cancel()
+        with suppress(asyncio.CancelledError):
+            await self.publish_waiting()
+
+    async def publish_waiting(self) -> None:
+        """Publishes what was added until now, and settles the claims of its content."""
+        media, self._waiting = self._waiting, []
+        self._something.clear()
+        if media:
+            await asyncio.gather(
+                self._publish(media),
+                self._contents.settle([(added.original.sha256, added.original.holder) for added in media]),
+            )
+
+    async def publish_left_out(self) -> int:
+        """Publishes media that are marked for longer than a live process would leave them; returns how many."""
+        before_ns = self._now_ns() - round(LEFT_OUT_SECONDS * 1e9)
+        media = await self._media.marked("unqueued", before_ns=before_ns)
+        if media:
+            log.info("media that were stored and not queued are queued now", extra={"count": len(media)})
+            await self._publish(media)
+        return len(media)
+
+    async def _publish(self, media: Sequence[Media]) -> None:
+        media_ids = [unqueued.id for unqueued in media]
+        since_ns = max(unqueued.unqueued_since_ns or 0 for unqueued in media)
+        await self._queue.publish(MEDIA_WORK, [media_id.encode() for media_id in media_ids])
+        await self._media.clear_unqueued(media_ids, since_ns=since_ns)
