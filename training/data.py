@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from training.model import CLASSES
+# In the order of the label files, and of the scores that the model gives.
+CLASSES = ("face", "person", "license_plate", "vehicle")
 
 Boxes = NDArray[np.float32]
 Pixels = NDArray[np.uint8]

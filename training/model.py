@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-CLASSES = ("face", "person", "license_plate", "vehicle")
+from training.data import CLASSES
+
 STRIDES = (8, 16, 32)
 
 # The pixels arrive as the decoder of a JPEG leaves them (BGR, 0-255); the backbone was trained on (RGB - 127) / 128.
