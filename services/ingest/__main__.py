@@ -18,14 +18,18 @@ from services.common.telemetry import Metrics, start_logging
 from services.ingest.drop_outcomes import DropOutcomes
 from services.ingest.drop_queue import DropQueue
 from services.ingest.drops import DropWrites
+from services.ingest.media_writes import MediaParts, MediaWrites
 
 SERVICE = ingest_service_pb2.DESCRIPTOR.services_by_name["IngestService"]
 
 
-class IngestServicer(DropWrites):
+class IngestServicer(DropWrites, MediaWrites):
     """The methods of the contract, one noun a base."""
 
-    def __init__(self, stores: Stores, receipts: Receipts, drops: DropQueue, settings: Settings) -> None:
+    def __init__(
+        self, stores: Stores, receipts: Receipts, drops: DropQueue, media: MediaParts, settings: Settings
+    ) -> None:
+        MediaWrites.__init__(self, media, settings)
         DropWrites.__init__(
             self,
             receipts,
@@ -41,14 +45,17 @@ async def main(settings: Settings) -> None:
     """Opens the stores and serves until told to stop."""
     metrics = Metrics()
     stores = await open_stores(settings)
+    media = MediaParts(stores, settings)
     try:
         receipts = Receipts(stores.catalog, stores.objects)
         drops = DropQueue(stores.queue, receipts, time.time_ns)
         authenticator = Authenticator(Tokens(stores.catalog), settings.mode)
         guard = Guard(authenticator, metrics, max_in_flight=settings.max_in_flight)
-        servicer = IngestServicer(stores, receipts, drops, settings)
-        await serve("ingest", settings, guard, metrics, {SERVICE: servicer}, (drops.run,))
+        servicer = IngestServicer(stores, receipts, drops, media, settings)
+        loops = (drops.run, media.outbox.run, media.sweep.run)
+        await serve("ingest", settings, guard, metrics, {SERVICE: servicer}, loops)
     finally:
+        await media.close()
         await stores.close()
 
 

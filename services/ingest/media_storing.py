@@ -74,7 +74,7 @@ class MediaStoring:
 
     async def store(self, file: IncomingFile, destination: Destination) -> Stored:
         """Reads a file to its end and stores it; raises a DropmeshError where it is not taken."""
-        writer = ContentWriter(self._objects, self._now_ns)
+        writer = ContentWriter(self._objects, self._now_ns())
         try:
             media_type = await self._receive(file.chunks, writer)
         except BaseException:

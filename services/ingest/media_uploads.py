@@ -1,0 +1,114 @@
+"""Uploads of media in one call: by an owner, or through an invite's link."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Protocol
+
+from dropmesh.v1 import ingest_service_pb2, object_pb2
+from google.api.httpbody_pb2 import HttpBody
+
+from services.common.call import Call
+from services.common.errors import DropmeshError
+from services.common.guard import error_status
+from services.common.messages.anonymize import to_options
+from services.common.messages.media import holder_message, media_message
+from services.common.stores.invites import Invites
+from services.ingest.media_errors import EmptyMedia
+from services.ingest.media_files import FileOptions, IncomingFile, checked_sha256, files_of, invalid_field
+from services.ingest.media_storing import Destination, MediaStoring, Stored
+
+CREATED = 201
+
+
+class MediaUploads:
+    """Takes one or many files in a call."""
+
+    def __init__(self, storing: MediaStoring, invites: Invites, now_ns: Callable[[], int] = time.time_ns) -> None:
+        self._media_storing = storing
+        self._upload_invites = invites
+        self._uploads_now_ns = now_ns
+
+    async def UploadMedia(
+        self, requests: AsyncIterator[ingest_service_pb2.UploadMediaRequest], call: Call
+    ) -> ingest_service_pb2.UploadMediaResponse:
+        """Stores one or more images or videos."""
+        messages = aiter(requests)
+        first = await anext(messages, None)
+        if first is None:
+            raise EmptyMedia
+        anonymize = object_pb2.AnonymizeOptions()
+        anonymize.CopyFrom(first.anonymize)
+        if first.objects:
+            anonymize.objects[:] = first.objects
+        if first.mode:
+            anonymize.mode = first.mode
+        if anonymize.exclude_objects:
+            raise invalid_field("anonymize.exclude_objects", "nothing here: a new media has no earlier processing")
+        options = FileOptions(to_options(anonymize), first.filename, checked_sha256(first.sha256))
+        files = files_of(bodies(first, messages), first.body.content_type, options)
+        answer = await self._store(files, Destination(call.caller.owner))
+        await call.answer_with(CREATED)
+        return answer
+
+    async def UploadInviteMedia(
+        self, requests: AsyncIterator[ingest_service_pb2.UploadInviteMediaRequest], call: Call
+    ) -> ingest_service_pb2.UploadMediaResponse:
+        """Stores what the holder of an invite's link sends."""
+        messages = aiter(requests)
+        first = await anext(messages, None)
+        if first is None:
+            raise EmptyMedia
+        invite = await self._upload_invites.find_by_link(first.link)
+        invite.check_usable(self._uploads_now_ns())
+        options = FileOptions(invite.anonymize, first.filename, checked_sha256(first.sha256))
+        files = files_of(bodies(first, messages), first.body.content_type, options, form_may_change_options=False)
+        answer = await self._store(files, Destination(invite.owner, invite))
+        await call.answer_with(CREATED)
+        return answer
+
+    async def _store(
+        self, files: AsyncIterator[IncomingFile], destination: Destination
+    ) -> ingest_service_pb2.UploadMediaResponse:
+        """Stores the files, each for itself; a single file that is refused is the call's error."""
+        answer = ingest_service_pb2.UploadMediaResponse()
+        refusal: DropmeshError | None = None
+        async for file in files:
+            try:
+                stored = await self._media_storing.store(file, destination)
+            except DropmeshError as error:
+                refusal = error
+                answer.results.add(filename=file.options.filename, error=error_status(error))
+            else:
+                answer.results.append(result_message(stored, for_holder=destination.invite is not None))
+        if refusal is not None and len(answer.results) == 1:
+            raise refusal
+        return answer
+
+
+def result_message(stored: Stored, *, for_holder: bool = False) -> ingest_service_pb2.UploadResult:
+    """What became of a file that was taken."""
+    return ingest_service_pb2.UploadResult(
+        filename=stored.media.filename,
+        media=holder_message(stored.media) if for_holder else media_message(stored.media),
+        duplicate=stored.duplicate,
+    )
+
+
+class HasBody(Protocol):
+    """A message of an upload's stream."""
+
+    @property
+    def body(self) -> HttpBody:
+        """A chunk of the bytes."""
+        ...
+
+
+async def bodies(first: HasBody, rest: AsyncIterator[HasBody]) -> AsyncIterator[bytes]:
+    """The bytes that a stream of messages carries."""
+    if first.body.data:
+        yield first.body.data
+    async for message in rest:
+        if message.body.data:
+            yield message.body.data
