@@ -14,10 +14,10 @@ SMOOTHING: Final = 0.2
 class LookBudget:
     """How much time looks may cost, and how far they may lie apart whatever they cost."""
 
-    seconds_per_frame: float = 0.003
-    seconds_per_megapixel: float = 0.01
+    seconds_per_frame: float = 0.005
+    seconds_per_megapixel: float = 0.015
     """Added for each frame: large frames take as much longer to encode."""
-    widest_gap_seconds: float = 0.15
+    widest_gap_seconds: float = 0.1
     farthest_move: float = 0.4
     """How far the fastest object may move between two looks, in its own size."""
 
@@ -51,4 +51,4 @@ class Cadence:
         allowed_seconds = self._budget.widest_gap_seconds
         if self._sizes_per_second > 0:
             allowed_seconds = min(allowed_seconds, self._budget.farthest_move / self._sizes_per_second)
-        return max(1, min(affordable, int(allowed_seconds * self._rate)))
+        return max(1, min(affordable, round(allowed_seconds * self._rate)))

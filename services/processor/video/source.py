@@ -77,6 +77,7 @@ class VideoSource:
         context = self._video.codec_context
         context.options = {"max_pixels": str(limits.max_pixels)}
         context.thread_count = threads
+        context.thread_type = "AUTO"
         self._damage = 0
         self._is_cut_short = False
         self._end_seconds = 0.0

@@ -1,0 +1,1 @@
+"""What the measuring commands in scripts/ are made of."""
