@@ -1,4 +1,4 @@
-"""Makes everything that is built from the contract: Python stubs, the edge's descriptor set, the OpenAPI document."""
+"""Makes what is built from the contract (stubs, descriptor set, OpenAPI document) and from the storage models."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ import google.api
 import grpc_tools
 from google.protobuf import descriptor_pb2, descriptor_pool, duration_pb2, field_mask_pb2, timestamp_pb2  # noqa: F401
 
+from scripts.contract.data_model import data_model_document
+
 ROOT = Path(__file__).resolve().parents[2]
 CONTRACT = ROOT / "proto"
 STUBS = Path("python")
 DESCRIPTORS = Path("dropmesh.binpb")
 OPENAPI = Path("openapi.json")
+DATA_MODEL = ROOT / "docs" / "data-model.md"
 # Named by no request or response, yet what errors carry in their details: the edge must know them to print them.
 ERROR_DETAILS = ("google/rpc/status.proto", "google/rpc/error_details.proto")
 
@@ -35,10 +38,14 @@ def main() -> int:
         generate(made)
         stale = [product for product in products(made) if not same(made / product, CONTRACT / product)]
         stale += [product for product in products(CONTRACT) if not (made / product).exists()]
+        model_is_stale = not DATA_MODEL.exists() or DATA_MODEL.read_text() != data_model_document()
         if check:
+            if model_is_stale:
+                print("docs/data-model.md is not what the stores say: run scripts/generate", file=sys.stderr)
             for product in stale:
                 print(f"proto/{product} is not what the contract says: run scripts/generate", file=sys.stderr)
-            return 1 if stale else 0
+            return 1 if stale or model_is_stale else 0
+        DATA_MODEL.write_text(data_model_document())
         for product in stale:
             target = CONTRACT / product
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -33,7 +33,9 @@ class DetectedObject:
 
 
 @dataclass(frozen=True, slots=True)
-class _Stored:
+class StoredObject:
+    """An object as it is stored, with the run of the media that found it."""
+
     id: str
     media_run: str
     number: int
@@ -51,7 +53,7 @@ class MediaObjects:
         media_run = _media_run(media_id, run)
         for start in range(0, len(objects), WRITTEN_AT_ONCE):
             written = objects[start : start + WRITTEN_AT_ONCE]
-            stored = (_Stored(f"{media_run}/{found.number}", media_run, found.number, found) for found in written)
+            stored = (StoredObject(f"{media_run}/{found.number}", media_run, found.number, found) for found in written)
             await self._catalog.batch([Upsert(MEDIA_OBJECTS, to_document(entry)) for entry in stored])
 
     async def list(
@@ -63,13 +65,13 @@ class MediaObjects:
         )
         page = documents[:limit]
         end = position(MEDIA_OBJECTS.index("by_run"), page[-1]) if len(documents) > limit else None
-        return [from_document(_Stored, document).found for document in page], end
+        return [from_document(StoredObject, document).found for document in page], end
 
     async def get_many(self, media_id: str, run: int, numbers: Sequence[int]) -> dict[int, DetectedObject]:
         """Those of these objects that a run found, by number."""
         media_run = _media_run(media_id, run)
         found = await self._catalog.get_many(MEDIA_OBJECTS, [f"{media_run}/{number}" for number in numbers])
-        return {document["number"]: from_document(_Stored, document).found for document in found.values()}
+        return {document["number"]: from_document(StoredObject, document).found for document in found.values()}
 
     async def delete(self, media_id: str, run: int) -> None:
         """Forgets what a run found."""

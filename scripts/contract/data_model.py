@@ -1,0 +1,124 @@
+"""docs/data-model.md: what every collection holds, drawn from the storage models themselves."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from services.common.catalog import Collection
+from services.common.stores.schema import MODELS
+
+INTRODUCTION = """# The data model
+
+<!-- Made by scripts/generate from services/common/stores/: change it there. -->
+
+What the catalog holds, for people who query it themselves: in MongoDB each of these is a collection; in SQLite a table of
+the same name, whose column `document` is the BSON of it and whose other columns are the indexed fields. Instants are
+64-bit integers of nanoseconds since the epoch, in fields that end in `_ns`; `_version` grows by one at every write.
+An object below another is embedded in its document. Large bytes are in the objects store, under the keys named here.
+"""
+GROUPS = {
+    "Media": ("media", "media_objects", "contents", "uploads", "invites", "statistics"),
+    "Readings": ("receipts", "measurements", "lineage"),
+    "The mesh itself": ("tokens", "sweeps"),
+}
+# (collection, field) → what it names; the rest of a relation is how many of them there are.
+REFERENCES = (
+    ("media_objects", "media", "media_run names"),
+    ("contents", "media", "holders name"),
+    ("uploads", "media", "media names"),
+    ("media", "contents", "sha256 names"),
+    ("media", "invites", "invites names"),
+    ("measurements", "receipts", "receipt names"),
+    ("lineage", "receipts", "receipt names"),
+    ("lineage", "measurements", "measurement names"),
+)
+
+
+def data_model_document() -> str:
+    """The page as Markdown."""
+    models = {collection.name: (collection, model) for collection, model in MODELS}
+    missing = set(models) ^ {name for names in GROUPS.values() for name in names}
+    if missing:
+        raise ValueError(f"docs/data-model.md leaves out, or invents: {', '.join(sorted(missing))}")
+    parts = [INTRODUCTION]
+    for title, names in GROUPS.items():
+        parts.append(f"## {title}\n\n```mermaid\nerDiagram\n{_diagram(names, models)}```\n")
+        for name in names:
+            parts.append(_collection(*models[name]))
+    return "\n".join(parts)
+
+
+def _diagram(names: tuple[str, ...], models: Mapping[str, tuple[Collection, type]]) -> str:
+    lines: list[str] = []
+    drawn: set[type] = set()
+    for name in names:
+        collection, model = models[name]
+        lines += _entity(name, model, collection)
+        lines += _embedded(name, model, drawn)
+    for source, target, how in REFERENCES:
+        if source in names:
+            lines.append(f'    {source} }}o--o{{ {target} : "{how}"')
+    return "\n".join(lines) + "\n"
+
+
+def _entity(name: str, model: type, collection: Collection | None) -> list[str]:
+    hints = get_type_hints(model)
+    unique = {field for index in (collection.indexes if collection else ()) if index.unique for field in index.fields}
+    lines = [f"    {name} {{"]
+    for field in fields(model):
+        stored = {"id": "_id", "version": "_version"}.get(field.name, field.name) if collection else field.name
+        key = " PK" if stored == "_id" else " UK" if field.name in unique else ""
+        lines.append(f"        {_type_name(hints[field.name])} {stored}{key}")
+    return [*lines, "    }"]
+
+
+def _embedded(name: str, model: type, drawn: set[type]) -> Iterator[str]:
+    """The models inside a model, each with its relation."""
+    for field, hint in get_type_hints(model).items():
+        for inner, many in _inner_models(hint):
+            yield f'    {name} ||--{"o{" if many else "||"} {inner.__name__} : "{field}"'
+            if inner not in drawn:
+                drawn.add(inner)
+                yield from _entity(inner.__name__, inner, None)
+                yield from _embedded(inner.__name__, inner, drawn)
+
+
+def _inner_models(hint: Any, *, many: bool = False) -> Iterator[tuple[type, bool]]:
+    if is_dataclass(hint) and isinstance(hint, type):
+        yield hint, many
+    origin = get_origin(hint)
+    if origin is not None:
+        several = many or origin not in (Union, types.UnionType)
+        for argument in get_args(hint):
+            yield from _inner_models(argument, many=several)
+
+
+def _type_name(hint: Any) -> str:
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        return _type_name(next(argument for argument in arguments if argument is not type(None))) + "_or_none"
+    if origin is tuple:
+        return f"list_of_{_type_name(arguments[0])}"
+    if origin is not None and issubclass(origin, Mapping):
+        return f"map_to_{_type_name(arguments[1])}"
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return "enum"
+    return {str: "text", int: "int64", float: "double", bytes: "bytes", bool: "bool"}.get(hint, hint.__name__)
+
+
+def _collection(collection: Collection, model: type) -> str:
+    summary = (model.__doc__ or "").strip().split("\n\n")[0].replace("\n", " ")
+    lines = [f"### {collection.name}\n", f"{' '.join(summary.split())}\n"]
+    if collection.sequence:
+        lines.append(f"`{collection.sequence}` numbers the insertions: larger than that of all before, with gaps.\n")
+    if collection.indexes:
+        lines += ["| index | fields | |", "|---|---|---|"]
+        for index in collection.indexes:
+            how = ", ".join(word for word, is_so in (("unique", index.unique), ("sparse", index.sparse)) if is_so)
+            lines.append(f"| `{index.name}` | {', '.join(f'`{field}`' for field in index.fields)} | {how} |")
+        lines.append("")
+    return "\n".join(lines)
