@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from services.common.content_writing import ContentWriter, Written
 from services.common.errors import StoreUnavailable
+from services.common.file_names import sanitize_file_name
 from services.common.ids import new_id
 from services.common.objects import Objects
 from services.common.stores.contents import Contents, Holder
@@ -22,7 +23,6 @@ from services.ingest.media_inspection import MediaInspection, to_metadata
 from services.ingest.media_outbox import MediaOutbox
 from services.ingest.metadata.limits import MediaLimits
 from services.ingest.metadata.media_metadata import MetadataReading
-from services.ingest.names import sanitize_file_name
 from services.ingest.sniff import SNIFF_BYTES, MediaType, sniff
 
 T = TypeVar("T")

@@ -15,19 +15,21 @@ from services.common.stores.tokens import Tokens
 from services.common.telemetry import Metrics, start_logging
 from services.query.documents import DocumentReads
 from services.query.measurements import MeasurementReads
+from services.query.media_reads import AllMediaReads
 from services.query.receipts import ReceiptReads
 
 SERVICE = query_service_pb2.DESCRIPTOR.services_by_name["QueryService"]
 
 
-class QueryServicer(DocumentReads, MeasurementReads, ReceiptReads):
+class QueryServicer(DocumentReads, MeasurementReads, ReceiptReads, AllMediaReads):
     """The methods of the contract, one noun a base."""
 
-    def __init__(self, stores: Stores) -> None:
+    def __init__(self, stores: Stores, settings: Settings) -> None:
         receipts = Receipts(stores.catalog, stores.objects)
         DocumentReads.__init__(self)
         MeasurementReads.__init__(self, Measurements(stores.catalog), receipts)
         ReceiptReads.__init__(self, receipts)
+        AllMediaReads.__init__(self, stores, settings)
 
 
 async def main(settings: Settings) -> None:
@@ -37,7 +39,7 @@ async def main(settings: Settings) -> None:
     try:
         authenticator = Authenticator(Tokens(stores.catalog), settings.mode)
         guard = Guard(authenticator, metrics, max_in_flight=settings.max_in_flight)
-        await serve("query", settings, guard, metrics, {SERVICE: QueryServicer(stores)})
+        await serve("query", settings, guard, metrics, {SERVICE: QueryServicer(stores, settings)})
     finally:
         await stores.close()
 

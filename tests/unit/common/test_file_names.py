@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.ingest.names import MAX_NAME_BYTES, content_disposition, sanitize_file_name
+from services.common.file_names import MAX_NAME_BYTES, content_disposition, sanitize_file_name
 
 
 @pytest.mark.parametrize(
