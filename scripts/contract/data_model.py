@@ -15,8 +15,8 @@ INTRODUCTION = """# The data model
 
 <!-- Made by scripts/generate from services/common/stores/: change it there. -->
 
-What the catalog holds, for people who query it themselves: in MongoDB each of these is a collection; in SQLite a table of
-the same name, whose column `document` is the BSON of it and whose other columns are the indexed fields. Instants are
+What the catalog holds, for people who query it themselves: in MongoDB each of these is a collection; in SQLite a table
+of the same name, whose column `document` is the BSON of it and whose other columns are the indexed fields. Instants are
 64-bit integers of nanoseconds since the epoch, in fields that end in `_ns`; `_version` grows by one at every write.
 An object below another is embedded in its document. Large bytes are in the objects store, under the keys named here.
 """
@@ -47,8 +47,7 @@ def data_model_document() -> str:
     parts = [INTRODUCTION]
     for title, names in GROUPS.items():
         parts.append(f"## {title}\n\n```mermaid\nerDiagram\n{_diagram(names, models)}```\n")
-        for name in names:
-            parts.append(_collection(*models[name]))
+        parts += [_collection(*models[name]) for name in names]
     return "\n".join(parts)
 
 
@@ -107,7 +106,8 @@ def _type_name(hint: Any) -> str:
         return f"map_to_{_type_name(arguments[1])}"
     if isinstance(hint, type) and issubclass(hint, Enum):
         return "enum"
-    return {str: "text", int: "int64", float: "double", bytes: "bytes", bool: "bool"}.get(hint, hint.__name__)
+    names = {str: "text", int: "int64", float: "double", bytes: "bytes", bool: "bool"}
+    return names.get(hint) or str(hint.__name__)
 
 
 def _collection(collection: Collection, model: type) -> str:
