@@ -14,7 +14,7 @@ from services.processor.detect.merge import suppress
 from services.processor.detect.tensor import view_tensor
 from services.processor.detect.views import View, plan_views
 from services.processor.detections import Box, Detection, ObjectClass, Picture
-from services.processor.models.entry import Input, ModelEntry
+from services.processor.models.entry import Input, ModelEntry, ServedClass
 from services.processor.models.runtime import Model, Provider
 
 EDGE_PIXELS = 3
@@ -61,11 +61,11 @@ class ModelDetector:
     ) -> list[Candidates]:
         tensor = np.stack([view_tensor(pictures[look.picture], look.view, self._input) for look in group])
         outputs = self._model.run(tensor, self._decoder.tensors)
-        wanted = [output for object_class in thresholds for output in self._entry.classes[object_class].outputs]
-        first = group[0].view
-        return self._decoder.decode(
-            outputs, first.input_width, first.input_height, wanted, min(thresholds.values())
-        )
+        served = [self._entry.classes[object_class] for object_class in thresholds]
+        wanted = [output for each in served for output in each.outputs]
+        width, height = group[0].view.input_width, group[0].view.input_height
+        decoded = self._decoder.decode(outputs, width, height, wanted, min(thresholds.values()))
+        return [_shaped(candidates, served, width, height) for candidates in decoded]
 
     def _merge(
         self,
@@ -100,6 +100,21 @@ def _equal_inputs(looks: Sequence[_Look], limit: int) -> list[list[_Look]]:
             groups.append(group)
         group.append(look)
     return groups
+
+
+def _shaped(candidates: Candidates, served: Sequence[ServedClass], width: int, height: int) -> Candidates:
+    limited = [each for each in served if each.aspect is not None or each.largest < 1]
+    if not limited:
+        return candidates
+    wide = candidates.boxes[:, 2] - candidates.boxes[:, 0]
+    tall = candidates.boxes[:, 3] - candidates.boxes[:, 1]
+    keep = np.ones(len(candidates), np.bool_)
+    for each in limited:
+        narrowest, widest = each.aspect or (0.0, np.inf)
+        fits = (wide <= each.largest * width) & (tall <= each.largest * height)
+        fits &= (wide >= narrowest * tall) & (wide <= widest * tall)
+        keep &= fits | ~np.isin(candidates.outputs, each.outputs)
+    return candidates.only(keep)
 
 
 def _in_picture(

@@ -13,26 +13,41 @@ from services.processor.models.entry import Input
 
 def view_tensor(picture: Picture, view: View, model_input: Input) -> Floats:
     """The 3 x height x width input of one view: scaled, padded, in the model's colours and units."""
-    part = picture[view.top : view.bottom, view.left : view.right]
-    size = (view.scaled_width, view.scaled_height)
-    if size != (part.shape[1], part.shape[0]):
-        part = cv2.resize(part, size, interpolation=cv2.INTER_AREA if view.scale < 0.5 else cv2.INTER_LINEAR)
+    part = scaled(picture[view.top : view.bottom, view.left : view.right], view.scaled_width, view.scaled_height)
     tensor = np.empty((3, view.input_height, view.input_width), np.float32)
-    padded = size != (view.input_width, view.input_height)
-    for channel in range(3):
-        source = channel if model_input.colour == "bgr" else 2 - channel
-        plane = tensor[channel]
-        if padded:
-            plane.fill(model_input.padding)
-        plane[: size[1], : size[0]] = part[:, :, source]
+    if part.shape[:2] != tensor.shape[1:]:
+        tensor.fill(model_input.padding)
+    fill_planes(tensor[:, : part.shape[0], : part.shape[1]], part, model_input)
     return normalized(tensor, model_input)
+
+
+def scaled(part: Picture, width: int, height: int) -> Picture:
+    """The part at another size; shrinking averages, so that nothing small is skipped."""
+    if (width, height) == (part.shape[1], part.shape[0]):
+        return part
+    shrinks = 2 * width <= part.shape[1]
+    resized: Picture = cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    return resized
+
+
+def fill_planes(planes: Floats, part: Picture, model_input: Input) -> None:
+    """Write a picture's channels into planes of the same size, in the model's order of colours."""
+    order = (0, 1, 2) if model_input.colour == "bgr" else (2, 1, 0)
+    if not model_input.balance:
+        for plane, channel in zip(planes, order, strict=True):
+            plane[:] = part[:, :, channel]
+        return
+    means = [mean + 1 for mean in cv2.mean(part)[:3]]
+    grey = sum(means) / 3
+    for plane, channel in zip(planes, order, strict=True):
+        np.minimum(part[:, :, channel] * np.float32(grey / means[channel]), 255, out=plane)
 
 
 def normalized(tensor: Floats, model_input: Input) -> Floats:
     """The tensor less the mean, over the deviation; changed in place."""
     for plane, mean, std in zip(tensor, model_input.mean, model_input.std, strict=True):
         if mean:
-            plane -= mean
+            plane -= np.float32(mean)
         if std != 1:
-            plane /= std
+            plane /= np.float32(std)
     return tensor

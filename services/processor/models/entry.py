@@ -50,7 +50,8 @@ class Input(_Value):
     """How pixels become a model's input tensor.
 
     `width` and `height` are exact, unless `stride` is given: then they bound the input, whose sides are multiples of
-    it. `mean` and `std` are in units of 0 to 255, in the order of `colour`.
+    it. `mean` and `std` are in units of 0 to 255, in the order of `colour`. `balance` first makes the average colour
+    grey, which undoes a tint that the model has never seen.
     """
 
     width: int = Field(gt=0)
@@ -59,6 +60,7 @@ class Input(_Value):
     colour: Literal["bgr", "rgb"] = "bgr"
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
     std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    balance: bool = False
     padding: int = Field(default=114, ge=0, le=255, description="the grey beside a letterboxed picture")
     crop: Share = Field(default=1.0, description="the share of the shorter side that a classifier's centre crop keeps")
     batch: int = Field(default=1, gt=0, description="the most pictures in one run on an accelerator")
@@ -77,10 +79,16 @@ class Tiles(_Value):
 
 
 class ServedClass(_Value):
-    """One class that a detector finds: from which of its outputs, from which score on, and how well."""
+    """One class that a detector finds: from which of its outputs, from which score on, and how well.
+
+    Where the class has a shape, `aspect` bounds a box's width over its height, and `largest` the share of the input's
+    width and height that a box may take; what is outside is something else.
+    """
 
     outputs: tuple[int, ...] = Field(min_length=1)
     threshold: Share
+    aspect: tuple[float, float] | None = None
+    largest: Share = 1.0
     priority: int = 0
     recall: Share | None = None
     precision: Share | None = None

@@ -2,7 +2,8 @@
 
 Every cell of every stride carries a few square priors. A box's centre is the prior's plus the offset times the
 prior's size times the first variance; its size is the prior's times the exponential of the offset times the second.
-The score is the geometric mean of the class's probability and of the predicted overlap.
+The score is the geometric mean of the class's probability and of the predicted overlap. Where the model gives the
+object's corners too, as points that are offset like centres, the box around them fits a tilted plate better.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ class SsdDecoder:
     strides: tuple[int, ...]
     sizes: tuple[tuple[float, ...], ...]
     variances: tuple[float, float] = (0.1, 0.2)
+    corners: tuple[int, ...] = ()
+    """The columns of loc where each corner's x stands, before its y."""
 
     @property
     def tensors(self) -> int:
@@ -39,9 +42,16 @@ class SsdDecoder:
         found = scores >= floor
         centres, sizes = _priors(self.strides, self.sizes, width, height)
         offsets, centres, sizes = offsets[found], centres[found], sizes[found]
-        centres = centres + offsets[:, :2] * self.variances[0] * sizes
-        sizes = sizes * np.exp(offsets[:, 2:4] * self.variances[1])
-        return [single_output(corners(centres, sizes), scores[found])]
+        return [single_output(self._boxes(offsets, centres, sizes), scores[found])]
+
+    def _boxes(self, offsets: Floats, centres: Floats, sizes: Floats) -> Floats:
+        def point(column: int) -> Floats:
+            return centres + offsets[:, column : column + 2] * self.variances[0] * sizes
+
+        if self.corners:
+            points = np.stack([point(column) for column in self.corners])
+            return np.concatenate([points.min(axis=0), points.max(axis=0)], axis=1)
+        return corners(point(0), sizes * np.exp(offsets[:, 2:4] * self.variances[1]))
 
 
 @lru_cache(maxsize=8)
