@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -20,7 +19,7 @@ from services.processor.images.pillow import TRUNCATED, load_image, open_image, 
 from services.processor.images.raster import Channels, Raster
 
 _SOS, _EOI, _APP0, _APP2, _APP14, _COMMENT = 0xDA, 0xD9, 0xE0, 0xE2, 0xEE, 0xFE
-_MARKER_IN_SCAN = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]")
+_STUFFING, _FILLING, _RESTARTS = 0x00, 0xFF, range(0xD0, 0xD8)
 _FRAMES = frozenset({0xC0, 0xC1, 0xC2})
 _TABLES = frozenset({0xC4, 0xDB, 0xDD})
 
@@ -176,11 +175,21 @@ def _segments(data: bytes) -> Iterator[tuple[int, slice]]:
             raise JpegDamaged("cut off")
         end = at + 2 + int.from_bytes(head[2:4], "big")
         if marker == _SOS:
-            found = _MARKER_IN_SCAN.search(data, end)
-            if found is None:
-                raise JpegDamaged("cut off")
-            end = found.start()
+            end = _scan_end(data, end)
         if end > len(data):
             raise JpegDamaged("cut off")
         yield marker, slice(at, end)
         at = end
+
+
+def _scan_end(data: bytes, at: int) -> int:
+    """Where the coded data that goes on here ends: at the first marker that is not part of it."""
+    while (at := data.find(b"\xff", at)) >= 0 and at + 1 < len(data):
+        follower = data[at + 1]
+        if follower == _STUFFING or follower in _RESTARTS:
+            at += 2
+        elif follower == _FILLING:
+            at += 1
+        else:
+            return at
+    raise JpegDamaged("cut off")

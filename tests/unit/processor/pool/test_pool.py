@@ -35,7 +35,7 @@ def is_running(pid: int) -> bool:
 async def until(condition: object, *args: object) -> None:
     assert callable(condition)
     async with asyncio.timeout(30):
-        while not condition(*args):
+        while not condition(*args):  # noqa: ASYNC110 - it comes true in other processes
             await asyncio.sleep(0.01)
 
 
