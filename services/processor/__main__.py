@@ -11,12 +11,14 @@ from services.common.server import run, serve
 from services.common.settings import Settings, load_settings
 from services.common.stores.measurements import Measurements
 from services.common.stores.receipts import Receipts
+from services.common.stores.statistics import StatisticsStore
 from services.common.stores.tokens import Tokens
 from services.common.telemetry import Metrics, start_logging
 from services.processor.code_version import measurement_code_version
 from services.processor.drop_results import DropRules
 from services.processor.drops import DropWorker
 from services.processor.measurements.outcomes import DropLimits
+from services.processor.statistics.folding import StatisticsFolding
 from services.processor.verify import MeasurementChecks
 
 SERVICE = processor_service_pb2.DESCRIPTOR.services_by_name["ProcessorService"]
@@ -39,7 +41,8 @@ async def main(settings: Settings) -> None:
             Authenticator(Tokens(stores.catalog), settings.mode), metrics, max_in_flight=settings.max_in_flight
         )
         servicer = ProcessorServicer(receipts, measurements, code_version)
-        background = (drops.run, drops.run_large)
+        folding = StatisticsFolding(StatisticsStore(stores.catalog))
+        background = (drops.run, drops.run_large, folding.run)
         await serve("processor", settings, guard, metrics, {SERVICE: servicer}, background)
     finally:
         await stores.close()

@@ -84,6 +84,7 @@ class Downloads:
         }
         if is_unchanged(call.header("if-none-match"), etag):
             await call.answer_with(NOT_MODIFIED, headers)
+            yield HttpBody(content_type=content.content_type)
             return
         part = _asked(request, call, etag, content.size_bytes)
         is_head = call.header(REST_METHOD) == "HEAD"

@@ -23,13 +23,13 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
 
-from services.common.catalog import Catalog, Collection, Document, Insert, Replace
+from services.common.catalog import Catalog, Collection, Document, Index, Insert, Replace, position
 from services.common.documents import from_document, to_document
 from services.common.instants import utc_day
 from services.common.stores.media import MEDIA, media_document
-from services.common.stores.media_models import NOTHING, Contribution, Media
+from services.common.stores.media_models import Contribution, Media
 
-STATISTICS = Collection("statistics")
+STATISTICS = Collection("statistics", (Index("by_update_time", ("update_time_ns",)),))
 WHOLE_MESH = "mesh"
 DAYS_KEPT = 400
 CAMERAS_MOST = 5000
@@ -148,6 +148,28 @@ class StatisticsStore:
         await self._mark_counted([media for media in views.values() if media.id not in differ])
         return len(waiting)
 
+    async def has_uncounted(self) -> bool:
+        """Whether some media waits to be folded."""
+        return bool(await self._uncounted(None, 1))
+
+    async def version(self, scope: str) -> int:
+        """A number that changes with every folding into these statistics."""
+        return (await self._get(scope)).version
+
+    async def kept(self) -> dict[str, StoredStatistics]:
+        """All that is kept, as it was folded."""
+        index = STATISTICS.index("by_update_time")
+        kept: dict[str, StoredStatistics] = {}
+        after = None
+        while page := await self._catalog.find(STATISTICS, index.name, after=after):
+            kept.update((document["_id"], from_document(StoredStatistics, document)) for document in page)
+            after = position(index, page[-1])
+        return kept
+
+    async def replace_totals(self, kept: StoredStatistics, totals: Totals, *, now_ns: int) -> bool:
+        """Puts other totals in place of those that were read; False when something was folded since."""
+        return await self._write(kept, replace(kept, totals=totals, pending={}, update_time_ns=now_ns))
+
     async def _fold_into(self, scope: str, media_ids: Sequence[str], now_ns: int) -> dict[str, Media]:
         """Folds media into one document; returns them as they were seen."""
         while True:
@@ -207,8 +229,3 @@ class StatisticsStore:
     async def _media(self, media_ids: Sequence[str]) -> dict[str, Media]:
         documents = await self._catalog.get_many(MEDIA, media_ids)
         return {media_id: from_document(Media, document) for media_id, document in documents.items()}
-
-
-def totals_of(media: Iterable[Contribution], today: str) -> Totals:
-    """The totals of media, counted anew."""
-    return totals_after(Totals(), ((NOTHING, contribution) for contribution in media), today)

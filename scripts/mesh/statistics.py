@@ -1,0 +1,49 @@
+"""Counts the statistics of media anew from the catalog: compares them with the kept ones, or replaces those."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import time
+
+from services.common.catalog.opening import open_catalog
+from services.common.errors import DropmeshError
+from services.common.settings import SettingsError, load_settings
+from services.common.stores.schema import COLLECTIONS
+from services.common.stores.statistics import StatisticsStore
+from services.processor.statistics.recounting import NotQuiet, Recounting
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="scripts/statistics", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("check", help="say where the kept statistics are not what counting gives")
+    commands.add_parser("recompute", help="put what counting gives in place of the kept statistics")
+    try:
+        return asyncio.run(_run(parser.parse_args().command))
+    except (SettingsError, DropmeshError, NotQuiet) as error:
+        print(f"scripts/statistics: {error}", file=sys.stderr)
+        return 1
+
+
+async def _run(command: str) -> int:
+    catalog = await open_catalog(load_settings().catalog_url, COLLECTIONS)
+    recounting = Recounting(catalog, StatisticsStore(catalog))
+    now_ns = time.time_ns()
+    try:
+        if command == "recompute":
+            print(f"{await recounting.recompute(now_ns=now_ns)} statistics were counted anew")
+            return 0
+        found = await recounting.check(now_ns=now_ns)
+        for difference in found:
+            print(f"{difference.scope}: {difference.what} is {difference.kept}, counted {difference.counted}")
+        print("the kept statistics agree" if not found else f"{len(found)} differences")
+        return 1 if found else 0
+    finally:
+        await catalog.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
