@@ -8,10 +8,12 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
+from services.common.catalog.checkpoint import Checkpointer
 from services.common.catalog.locking import ProcessLock
 from services.common.errors import StoreFull, StoreUnavailable
 
@@ -21,7 +23,7 @@ Function = Callable[[sqlite3.Connection], T]
 _STORE = "catalog"
 _BUSY_SECONDS = 10.0
 _SWITCH_SECONDS = 0.0005
-_CHECKPOINT_PAGES = 2000
+_JOURNAL_BYTES = 64 << 20
 
 
 class SqliteDatabase:
@@ -31,11 +33,12 @@ class SqliteDatabase:
     Reads see every write that was acknowledged, by whichever process.
     """
 
-    def __init__(self, path: Path, writer: sqlite3.Connection, reader: sqlite3.Connection, lock: ProcessLock) -> None:
+    def __init__(self, path: Path, connections: _Connections) -> None:
         self.path = path
-        self._writer = writer
-        self._reader = reader
-        self._lock = lock
+        self._writer = connections.writer
+        self._reader = connections.reader
+        self._lock = connections.lock
+        self._checkpointer = Checkpointer(connections.checkpointing, connections.checkpoint_lock)
         self._loop = asyncio.get_running_loop()
         self._waiting: SimpleQueue[_Write | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._write_until_closed, name=f"write {path.name}", daemon=True)
@@ -45,8 +48,7 @@ class SqliteDatabase:
     @classmethod
     async def open(cls, path: Path) -> SqliteDatabase:
         """Opens the file, making it and its folder when missing."""
-        writer, reader, lock = await asyncio.to_thread(_open, path)
-        return cls(path, writer, reader, lock)
+        return cls(path, await asyncio.to_thread(_open, path))
 
     async def write(self, function: Function[T]) -> T:
         """Runs a function in the next transaction, beside those of others; what it returns is returned once durable.
@@ -95,6 +97,7 @@ class SqliteDatabase:
         await asyncio.to_thread(self._close_writer)
 
     def _close_writer(self) -> None:
+        self._checkpointer.close()
         # The last connection folds the WAL back into the file: alone, so that no other process sees it half closed.
         with self._lock:
             self._writer.close()
@@ -107,6 +110,7 @@ class SqliteDatabase:
             if group:
                 results = self._commit(group)
                 self._loop.call_soon_threadsafe(_deliver, group, results)
+                self._checkpointer.note_write()
 
     def _gather(self) -> tuple[list[_Write], bool]:
         write = self._waiting.get()
@@ -157,6 +161,15 @@ class SqliteDatabase:
         return results
 
 
+@dataclass(frozen=True, slots=True)
+class _Connections:
+    writer: sqlite3.Connection
+    reader: sqlite3.Connection
+    checkpointing: sqlite3.Connection
+    lock: ProcessLock
+    checkpoint_lock: ProcessLock
+
+
 class _Write:
     __slots__ = ("function", "future")
 
@@ -187,7 +200,7 @@ def _deliver(group: list[_Write], results: list[Any]) -> None:
             future.set_result(result)
 
 
-def _open(path: Path) -> tuple[sqlite3.Connection, sqlite3.Connection, ProcessLock]:
+def _open(path: Path) -> _Connections:
     # A commit ends in the writing thread, which then waits for a busy event loop to let go of the interpreter: Python's
     # 5 ms of patience would be added to every transaction, with the lock held.
     sys.setswitchinterval(min(sys.getswitchinterval(), _SWITCH_SECONDS))
@@ -196,12 +209,13 @@ def _open(path: Path) -> tuple[sqlite3.Connection, sqlite3.Connection, ProcessLo
         lock = ProcessLock(path)
         with lock:
             writer = _connect(path, cache_kilobytes=8000)
-            writer.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
+            writer.execute("PRAGMA wal_autocheckpoint=0")
+            checkpointing = _connect(path, cache_kilobytes=100)
             reader = _connect(path, cache_kilobytes=4000)
             reader.execute("PRAGMA query_only=ON")
     except (OSError, sqlite3.Error) as error:
         raise _translated(error, path) from error
-    return writer, reader, lock
+    return _Connections(writer, reader, checkpointing, lock, ProcessLock(path))
 
 
 def _connect(path: Path, cache_kilobytes: int) -> sqlite3.Connection:
@@ -209,6 +223,7 @@ def _connect(path: Path, cache_kilobytes: int) -> sqlite3.Connection:
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA temp_store=MEMORY")
+    connection.execute(f"PRAGMA journal_size_limit={_JOURNAL_BYTES}")
     connection.execute(f"PRAGMA cache_size=-{cache_kilobytes}")
     return connection
 

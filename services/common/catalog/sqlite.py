@@ -103,6 +103,7 @@ class SqliteCatalog:
                 wanted = limit - len(page)
                 rows, cut = self.database.look(partial(_some, sql, (*values, wanted)))
                 page += map(table.document, rows)
+                cut = cut and len(page) < limit
                 if cut or len(page) == limit:
                     break
             if cut:
@@ -112,6 +113,8 @@ class SqliteCatalog:
 
     async def close(self) -> None:
         """See `Catalog`."""
+        while self._asked or self._waiting:
+            await self.database.write(lambda _: None)
         await self.database.close()
 
     def _ask(self) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from itertools import count
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import count, groupby
 from typing import Any
 
 from services.common.catalog import Delete, Document, Increment, Insert, Operation, Outcome, Refusal, Replace, Upsert
@@ -26,18 +26,22 @@ def apply(connection: sqlite3.Connection, group: Sequence[Prepared]) -> list[Out
     """Applies operations in order, each on its own."""
     numbers = _numbers(connection, group)
     outcomes: list[Outcome | Failure] = []
-    for table, operation, encoded in group:
-        try:
-            if type(operation) is Insert:
-                outcomes.append(_insert(connection, table, operation.document, encoded, numbers))
-            else:
-                outcomes.append(_APPLY[type(operation)](connection, table, operation, encoded))
-        except sqlite3.IntegrityError:
-            # SQLite undid this statement, and no operation writes with more than one.
-            outcomes.append(_EXISTS)
-        except (TypeError, ValueError) as error:
-            outcomes.append(Failure(error))
+    for table, run in groupby(group, lambda prepared: prepared[0] if type(prepared[1]) is Insert else None):
+        if table is not None:
+            outcomes += _insert(connection, table, run, numbers.get(table.name))
+        else:
+            outcomes += [_apply_one(connection, *prepared) for prepared in run]
     return outcomes
+
+
+def _apply_one(connection: sqlite3.Connection, table: Table, operation: Operation, encoded: bytes) -> Outcome | Failure:
+    try:
+        return _APPLY[type(operation)](connection, table, operation, encoded)
+    except sqlite3.IntegrityError:
+        # SQLite undid this statement, and no operation writes with more than one.
+        return _EXISTS
+    except (TypeError, ValueError) as error:
+        return Failure(error)
 
 
 def _numbers(connection: sqlite3.Connection, group: Sequence[Prepared]) -> dict[str, Iterator[int]]:
@@ -50,13 +54,28 @@ def _numbers(connection: sqlite3.Connection, group: Sequence[Prepared]) -> dict[
 
 
 def _insert(
-    connection: sqlite3.Connection, table: Table, given: Document, encoded: bytes, numbers: dict[str, Iterator[int]]
-) -> Outcome:
-    document = {**given, "_version": 1}
-    if table.sequence is not None:
-        document[table.sequence] = next(numbers[table.name])
-    connection.execute(table.insert, table.row(document, 1, encoded))
-    return Outcome(None, document)
+    connection: sqlite3.Connection, table: Table, run: Iterable[Prepared], numbers: Iterator[int] | None
+) -> list[Outcome]:
+    outcomes: list[Outcome] = []
+    rows: list[list[Any]] = []
+    for _, operation, encoded in run:
+        document = {**operation.document, "_version": 1}  # type: ignore[union-attr]
+        if numbers is not None and table.sequence is not None:
+            document[table.sequence] = next(numbers)
+        outcomes.append(Outcome(None, document))
+        rows.append(table.row(document, 1, encoded))
+    start = 0
+    while start < len(rows):
+        before = connection.total_changes
+        try:
+            connection.executemany(table.insert, rows[start:])
+            break
+        except sqlite3.IntegrityError:
+            # The rows before the refused one are in; those after it are still to come.
+            start += connection.total_changes - before
+            outcomes[start] = _EXISTS
+            start += 1
+    return outcomes
 
 
 def _replace(connection: sqlite3.Connection, table: Table, operation: Replace, encoded: bytes) -> Outcome:

@@ -48,12 +48,12 @@ async def test_a_catalog_opened_again_holds_everything(catalog_url: str) -> None
 
 async def test_closing_waits_for_what_is_under_way(catalog_url: str) -> None:
     first = await open_catalog(catalog_url, COLLECTIONS)
-    under_way = [asyncio.create_task(first.batch([Insert(EVENTS, {"_id": f"{n}"})])) for n in range(300)]
+    under_way = [asyncio.create_task(first.batch([Insert(EVENTS, {"_id": f"{n}"})])) for n in range(2500)]
     await asyncio.sleep(0)
     await first.close()
     assert all(outcome.applied for (outcome,) in await asyncio.gather(*under_way))
     second = await open_catalog(catalog_url, COLLECTIONS)
-    assert len(await second.find(EVENTS, "by_number", limit=500)) == 300
+    assert len(await second.find(EVENTS, "by_number", limit=3000)) == 2500
     await second.close()
 
 
