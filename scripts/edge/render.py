@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from scripts.edge.addresses import address, cluster
 from scripts.edge.filters import cors, edge_filters, health_check, router, typed
+from scripts.edge.plain_drops import plain_drop_clusters, plain_drop_routes
 from scripts.edge.replies import local_replies
 from scripts.edge.routes import MIB, routes
 from scripts.edge.world import World
@@ -21,12 +23,12 @@ HTTP2 = {"initial_stream_window_size": MIB, "initial_connection_window_size": 8 
 def render(world: World) -> Config:
     """The whole bootstrap configuration."""
     services = [_service_cluster(name, upstream) for name, upstream in world.upstreams.items()]
-    metrics = [_cluster(f"{name}_metrics", upstream) for name, upstream in world.metrics.items()]
+    metrics = [cluster(f"{name}_metrics", upstream) for name, upstream in world.metrics.items()]
     return {
         "node": {"id": "edge", "cluster": "dropmesh"},
         "static_resources": {
             "listeners": [_edge_listener(world), _operations_listener(world)],
-            "clusters": [*services, *metrics],
+            "clusters": [*services, *metrics, *plain_drop_clusters(world)],
         },
         "overload_manager": {
             "resource_monitors": [
@@ -45,7 +47,7 @@ def _edge_listener(world: World) -> Config:
     everywhere = {
         "name": "everywhere",
         "domains": ["*"],
-        "routes": routes(),
+        "routes": [*plain_drop_routes(world), *routes()],
         "typed_per_filter_config": {"envoy.filters.http.cors": cors(world)},
     }
     manager = {
@@ -78,7 +80,7 @@ def _edge_listener(world: World) -> Config:
         chain["transport_socket"] = typed("envoy.transport_sockets.tls", TLS, common_tls_context=context)
     return {
         "name": "edge",
-        "address": _address(world.listen),
+        "address": address(world.listen),
         "per_connection_buffer_limit_bytes": MIB,
         "filter_chains": [chain],
     }
@@ -103,7 +105,7 @@ def _operations_listener(world: World) -> Config:
         "http_filters": [health_check(), router()],
     }
     filters = [typed("envoy.filters.network.http_connection_manager", MANAGER, **manager)]
-    return {"name": "operations", "address": _address(world.operations), "filter_chains": [{"filters": filters}]}
+    return {"name": "operations", "address": address(world.operations), "filter_chains": [{"filters": filters}]}
 
 
 def _access_logs(world: World) -> list[Config]:
@@ -178,7 +180,7 @@ def _service_cluster(name: str, upstream: str) -> Config:
         "explicit_http_config": {"http2_protocol_options": {"max_concurrent_streams": 1000, **HTTP2}},
     }
     return {
-        **_cluster(name, upstream),
+        **cluster(name, upstream),
         "lb_policy": "LEAST_REQUEST",
         "health_checks": [check],
         "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
@@ -191,20 +193,3 @@ def _service_cluster(name: str, upstream: str) -> Config:
         "per_connection_buffer_limit_bytes": MIB,
         "typed_extension_protocol_options": {UPSTREAM_OPTIONS: options},
     }
-
-
-def _cluster(name: str, upstream: str) -> Config:
-    endpoint = {"endpoint": {"address": _address(upstream)}}
-    return {
-        "name": name,
-        "type": "STATIC" if upstream.startswith("unix:") else "STRICT_DNS",
-        "connect_timeout": "1s",
-        "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [endpoint]}]},
-    }
-
-
-def _address(text: str) -> Config:
-    if text.startswith("unix:"):
-        return {"pipe": {"path": text.removeprefix("unix:")}}
-    host, _, port = text.rpartition(":")
-    return {"socket_address": {"address": host.strip("[]"), "port_value": int(port)}}

@@ -18,6 +18,8 @@ class World:
     metrics: dict[str, str]
     # The contract's descriptor set, as a path that Envoy can read.
     descriptors: str
+    # Where ingest takes drops in plain HTTP; left out, they take the way of every other call.
+    plain_drops: str = ""
     origins: str = LOCAL_ORIGINS
     requests_per_second: int = 20_000
     # Of the calls that went well and fast; what failed or was slow is always logged.

@@ -30,7 +30,7 @@ async def serve(
     settings: Settings,
     guard: Guard,
     metrics: Metrics,
-    servicers: Mapping[ServiceDescriptor, object],
+    servicers: Mapping[ServiceDescriptor, object | tuple[object, ...]],
     background: Sequence[Callable[[asyncio.Event], Awaitable[None]]] = (),
 ) -> None:
     """Serves until SIGTERM or SIGINT, then drains; `background` loops run beside and end when the event is set."""
@@ -46,13 +46,18 @@ async def serve(
             ("grpc.so_reuseport", 0),
         )
     )
-    server.add_generic_rpc_handlers(tuple(guard.handler(service, servicer) for service, servicer in servicers.items()))
+    server.add_generic_rpc_handlers(
+        tuple(
+            guard.handler(service, *(parts if isinstance(parts, tuple) else (parts,)))
+            for service, parts in servicers.items()
+        )
+    )
     health_servicer = HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
     names = [service.full_name for service in servicers]
     reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
     address = settings.socket(name)
-    _clear_socket(address)
+    clear_socket(address)
     server.add_insecure_port(address)
     await server.start()
     metrics_server = await _serve_metrics(settings.metrics_socket(name), metrics)
@@ -81,7 +86,8 @@ async def _endless(loop: Callable[[asyncio.Event], Awaitable[None]], stopping: a
                 await asyncio.wait_for(stopping.wait(), 1.0)
 
 
-def _clear_socket(address: str) -> None:
+def clear_socket(address: str) -> None:
+    """Removes the socket that an earlier process left at unix:/path, and makes its folder."""
     if address.startswith("unix:"):
         path = Path(address.removeprefix("unix:"))
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -100,7 +106,7 @@ async def _serve_metrics(address: str, metrics: Metrics) -> asyncio.AbstractServ
             await writer.drain()
         writer.close()
 
-    _clear_socket(address)
+    clear_socket(address)
     if address.startswith("unix:"):
         return await asyncio.start_unix_server(answer, address.removeprefix("unix:"))
     host, _, port = address.rpartition(":")

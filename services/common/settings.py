@@ -51,6 +51,9 @@ class Settings(BaseSettings):
 
     listen: str = Field("", description="host:port or unix:/path of it; empty: a socket in the data folder")
     metrics: str = Field("", description="host:port or unix:/path of its metrics; empty: a socket in the data folder")
+    plain_drops: str = Field(
+        "", description="host:port or unix:/path where ingest takes plain drops; empty: a socket in the data folder"
+    )
     max_in_flight: int = Field(512, ge=1, description="calls that one service works on at once")
     drain_seconds: float = Field(10.0, ge=0, description="how long a stopping service lets calls finish")
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
@@ -141,6 +144,11 @@ class Settings(BaseSettings):
     def metrics_socket(self, service: str) -> str:
         """Where a service of this data folder tells its metrics."""
         return self.metrics or f"unix:{self.data}/run/{service}.metrics.sock"
+
+    @property
+    def plain_drops_socket(self) -> str:
+        """Where ingest takes drops in plain HTTP."""
+        return self.plain_drops or f"unix:{self.data}/run/drops.sock"
 
 
 def load_settings(environment: dict[str, str] | None = None) -> Settings:

@@ -19,6 +19,7 @@ from services.ingest.drop_outcomes import DropOutcomes
 from services.ingest.drop_queue import DropQueue
 from services.ingest.drops import DropWrites
 from services.ingest.media_writes import MediaParts, MediaWrites
+from services.ingest.plain_door import PlainDoor
 
 SERVICE = ingest_service_pb2.DESCRIPTOR.services_by_name["IngestService"]
 
@@ -52,7 +53,10 @@ async def main(settings: Settings) -> None:
         authenticator = Authenticator(Tokens(stores.catalog), settings.mode)
         guard = Guard(authenticator, metrics, max_in_flight=settings.max_in_flight)
         servicer = IngestServicer(stores, receipts, drops, media, settings)
-        loops = (drops.run, media.outbox.run, media.sweep.run)
+        door = PlainDoor(
+            guard.handler(SERVICE, servicer), settings.plain_drops_socket, max_drop_bytes=settings.max_drop_bytes
+        )
+        loops = (door.run, drops.run, media.outbox.run, media.sweep.run)
         await serve("ingest", settings, guard, metrics, {SERVICE: servicer}, loops)
     finally:
         await media.close()
