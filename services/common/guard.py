@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -50,14 +50,15 @@ class Guard:
         # Streams may last long and wait most of the time: they do not take the places of calls that work.
         self._in_flight = {False: 0, True: 0}
 
-    def handler(self, service: ServiceDescriptor, servicer: object) -> grpc.GenericRpcHandler[Any, Any]:
-        """What a server is given for a servicer; methods that it lacks answer UNIMPLEMENTED."""
-        methods = {method.name: self._method(method, servicer) for method in service.methods}
+    def handler(self, service: ServiceDescriptor, *servicers: object) -> grpc.GenericRpcHandler[Any, Any]:
+        """What a server is given for a service, whose methods its servicers share; a missing one is UNIMPLEMENTED."""
+        methods = {method.name: self._method(method, servicers) for method in service.methods}
         return grpc.method_handlers_generic_handler(service.full_name, methods)
 
-    def _method(self, method: MethodDescriptor, servicer: object) -> grpc.RpcMethodHandler[Any, Any]:
+    def _method(self, method: MethodDescriptor, servicers: Sequence[object]) -> grpc.RpcMethodHandler[Any, Any]:
         behavior = method.GetOptions().Extensions[behavior_pb2.behavior]
-        body: Callable[[Any, Call], Any] = getattr(servicer, method.name, _not_implemented)
+        having = (getattr(servicer, method.name) for servicer in servicers if hasattr(servicer, method.name))
+        body: Callable[[Any, Call], Any] = next(having, _not_implemented)
         name = method.full_name
         request = message_factory.GetMessageClass(method.input_type).FromString
 

@@ -18,14 +18,11 @@ from services.processor.code_version import measurement_code_version
 from services.processor.drop_results import DropRules
 from services.processor.drops import DropWorker
 from services.processor.measurements.outcomes import DropLimits
+from services.processor.pixels import open_pixels
 from services.processor.statistics.folding import StatisticsFolding
 from services.processor.verify import MeasurementChecks
 
 SERVICE = processor_service_pb2.DESCRIPTOR.services_by_name["ProcessorService"]
-
-
-class ProcessorServicer(MeasurementChecks):
-    """The methods of the contract, one noun a base."""
 
 
 async def main(settings: Settings) -> None:
@@ -37,13 +34,14 @@ async def main(settings: Settings) -> None:
         code_version = measurement_code_version()
         limits = DropLimits(max_bytes=settings.max_drop_bytes, max_points=settings.max_drop_points)
         drops = DropWorker(stores.queue, receipts, measurements, DropRules(limits, code_version), metrics)
+        folding = StatisticsFolding(StatisticsStore(stores.catalog))
         guard = Guard(
             Authenticator(Tokens(stores.catalog), settings.mode), metrics, max_in_flight=settings.max_in_flight
         )
-        servicer = ProcessorServicer(receipts, measurements, code_version)
-        folding = StatisticsFolding(StatisticsStore(stores.catalog))
-        background = (drops.run, drops.run_large, folding.run)
-        await serve("processor", settings, guard, metrics, {SERVICE: servicer}, background)
+        async with open_pixels(stores, settings, metrics) as pixels:
+            servicers = (MeasurementChecks(receipts, measurements, code_version), *pixels.servicers)
+            loops = (drops.run, drops.run_large, folding.run, *pixels.loops)
+            await serve("processor", settings, guard, metrics, {SERVICE: servicers}, loops)
     finally:
         await stores.close()
 

@@ -23,8 +23,9 @@ from services.common.stores.media_models import (
     Step,
 )
 
-MEDIA_WORK = Topic("media", max_attempts=5)
-"""A message is the id of a media to be processed."""
+ATTEMPTS_MOST = 5
+MEDIA_WORK = Topic("media", max_attempts=ATTEMPTS_MOST + 1)
+"""A message is the id of a media to be processed. Who claims it once more than it may be tried tells that it failed."""
 
 UNFINISHED = frozenset({MediaState.NEW, MediaState.PROCESSING})
 

@@ -1,0 +1,264 @@
+"""Takes media from the queue and anonymizes them, one at a time for each worker process that there is."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from dropmesh.v1 import error_reason_pb2 as reasons
+
+from services.common.content_writing import ContentWriter
+from services.common.errors import DropmeshError, FailedPrecondition, InvalidArgument
+from services.common.messages.failures import failure_of
+from services.common.objects import Objects
+from services.common.queue import Claim, Queue
+from services.common.stores.contents import Contents, Holder
+from services.common.stores.media_models import Content, Media, MediaKind
+from services.common.stores.media_objects import MediaObjects
+from services.common.stores.media_work import ATTEMPTS_MOST, MEDIA_WORK, MediaWork, Result
+from services.common.telemetry import Metrics
+from services.processor.jobs import Tools, anonymize_media
+from services.processor.made import Limits, Made
+from services.processor.pool.errors import JobCrashed
+from services.processor.pool.pool import ProcessPool
+
+LEASE = timedelta(seconds=30)
+HEARTBEAT_SECONDS = 10.0
+# How soon a worker notices that its media was cancelled or deleted, and how often it tells how far it is.
+LOOK_SECONDS = 0.5
+WAIT = timedelta(seconds=30)
+RETRY_AFTER = timedelta(seconds=2)
+READ_BYTES = 1024 * 1024
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class MediaStores:
+    """Where a worker's media come from and go to."""
+
+    queue: Queue
+    objects: Objects
+    work: MediaWork
+    contents: Contents
+    found: MediaObjects
+
+
+@dataclass(frozen=True, slots=True)
+class TimeLimits:
+    """How long the work on one media may take."""
+
+    image: timedelta
+    video: timedelta
+
+    def of(self, kind: MediaKind) -> timedelta:
+        """The limit for a kind of media."""
+        return self.video if kind is MediaKind.VIDEO else self.image
+
+
+class MediaWorker:
+    """One loop: claim, take, make, store, acknowledge; run as many as there are worker processes."""
+
+    def __init__(
+        self,
+        stores: MediaStores,
+        pool: ProcessPool[Tools],
+        limits: Limits,
+        times: TimeLimits,
+        folder: Path,
+        metrics: Metrics,
+        now_ns: Callable[[], int],
+    ) -> None:
+        self._stores = stores
+        self._pool = pool
+        self._limits = limits
+        self._times = times
+        self._folder = folder
+        self._metrics = metrics
+        self._now_ns = now_ns
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Works until told to stop; what is in hand then goes back to the queue."""
+        while not stopping.is_set():
+            claiming = asyncio.create_task(self._stores.queue.claim(MEDIA_WORK, limit=1, lease=LEASE, wait=WAIT))
+            await _first(claiming, stopping)
+            for claim in await claiming if claiming.done() and not claiming.cancelled() else ():
+                working = asyncio.create_task(self._work(claim))
+                await _first(working, stopping)
+                if working.cancelled():
+                    await self._stores.queue.release(claim, reason="the worker was stopped")
+                else:
+                    await working
+
+    async def _work(self, claim: Claim) -> None:
+        media_id = claim.body.decode()
+        if claim.attempt > ATTEMPTS_MOST:
+            await self._give_up(media_id, claim)
+            return
+        media = await self._stores.work.begin(media_id, attempt=claim.attempt, now_ns=self._now_ns())
+        if media is None:
+            await self._stores.queue.acknowledge([claim])
+            return
+        with self._metrics.work_in_progress.labels("media").track_inprogress():
+            outcome = await self._try(media, claim)
+        self._metrics.work_done.labels("media", outcome).inc()
+
+    async def _try(self, media: Media, claim: Claim) -> str:
+        queue = self._stores.queue
+        try:
+            finished = await self._anonymize(media, claim)
+        except JobCrashed as error:
+            # The content may be to blame, or the machine: only when every attempt ends so is it the content.
+            if claim.attempt < ATTEMPTS_MOST:
+                await queue.release(claim, reason=error.message, delay=RETRY_AFTER)
+                return "released"
+            return await self._fail(media, claim, error)
+        except (InvalidArgument, FailedPrecondition) as error:
+            return await self._fail(media, claim, error)
+        except DropmeshError as error:
+            log.warning("the work on a media is put off", extra={"media": media.id, "cause": error.message})
+            await queue.release(claim, reason=error.message, delay=RETRY_AFTER)
+            return "released"
+        except Exception as fault:
+            log.exception("the work on a media failed in a way nobody thought of", extra={"media": media.id})
+            await queue.release(claim, reason=repr(fault), delay=RETRY_AFTER)
+            return "released"
+        await queue.acknowledge([claim])
+        return "finished" if finished else "stale"
+
+    async def _anonymize(self, media: Media, claim: Claim) -> bool:
+        """Makes and stores the result; False when the media went another way meanwhile."""
+        with tempfile.TemporaryDirectory(dir=self._folder) as name:
+            source, target = Path(name) / "original", Path(name) / "anonymized"
+            await self._stores.objects.fetch(media.original.object_key, source)
+            made = await self._make(media, claim, source, target)
+            return made is not None and await self._keep(media, made, target)
+
+    async def _make(self, media: Media, claim: Claim, source: Path, target: Path) -> Made | None:
+        heard: list[tuple[int, int]] = []
+        job = asyncio.create_task(
+            self._pool.run(
+                anonymize_media,
+                media.kind,
+                source,
+                target,
+                media.anonymize,
+                self._limits,
+                time_limit=self._times.of(media.kind),
+                on_progress=heard.append,
+            )
+        )
+        try:
+            async with self._watched(media, claim, job, heard):
+                return await job
+        except asyncio.CancelledError:
+            if job.cancelled() and not _is_cancelled():
+                return None
+            raise
+
+    @asynccontextmanager
+    async def _watched(
+        self, media: Media, claim: Claim, job: asyncio.Task[Made], heard: list[tuple[int, int]]
+    ) -> AsyncIterator[None]:
+        """Keeps the lease while a job runs, tells how far it is, and ends it when nobody wants it any more."""
+        watching = asyncio.create_task(self._watch(media, claim, job, heard))
+        try:
+            yield
+        finally:
+            job.cancel()
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+
+    async def _watch(self, media: Media, claim: Claim, job: asyncio.Task[Made], heard: list[tuple[int, int]]) -> None:
+        loop = asyncio.get_running_loop()
+        extended = loop.time()
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            wanted = await self._tell(media, heard)
+            if loop.time() - extended >= HEARTBEAT_SECONDS:
+                wanted = await self._stores.queue.extend(claim, LEASE) and wanted
+                extended = loop.time()
+            if not wanted:
+                job.cancel()
+                return
+
+    async def _tell(self, media: Media, heard: list[tuple[int, int]]) -> bool:
+        work = self._stores.work
+        if not heard:
+            return await work.is_current(media.id, media.run)
+        done, total = heard[-1]
+        heard.clear()
+        return await work.progress(
+            media.id,
+            media.run,
+            progress=min(0.99, done / total) if total else 0.0,
+            frames_done=done,
+            frames_total=total,
+            now_ns=self._now_ns(),
+        )
+
+    async def _keep(self, media: Media, made: Made, target: Path) -> bool:
+        stores, holder = self._stores, f"{media.id}/anonymized/{media.run}"
+        await stores.found.write(media.id, media.run, made.objects)
+        writer = ContentWriter(stores.objects, self._now_ns())
+        try:
+            with target.open("rb") as file:
+                while chunk := await asyncio.to_thread(file.read, READ_BYTES):
+                    await writer.write(chunk)
+            written = await writer.commit()
+        finally:
+            await writer.abort()
+        claimed = Holder(media.id, holder, self._now_ns())
+        key = await stores.contents.claim(written.sha256, written.object_key, written.size_bytes, claimed)
+        content = Content(written.sha256, key, holder, made.format, made.content_type, written.size_bytes)
+        result = Result(
+            anonymized=content,
+            object_counts=made.object_counts,
+            labels=made.labels,
+            models=made.models,
+            steps=made.steps,
+            warnings=made.warnings,
+            frames=made.frames,
+        )
+        if await stores.work.finish(media.id, media.run, result, now_ns=self._now_ns()):
+            await stores.contents.settle([(written.sha256, holder)])
+            return True
+        await stores.contents.release(written.sha256, holder)
+        return False
+
+    async def _fail(self, media: Media, claim: Claim, error: DropmeshError) -> str:
+        await self._stores.work.fail(media.id, media.run, failure_of(error), now_ns=self._now_ns())
+        await self._stores.queue.reject(claim, reason=error.message)
+        return "failed"
+
+    async def _give_up(self, media_id: str, claim: Claim) -> None:
+        error = FailedPrecondition(
+            reasons.PROCESSING_GIVEN_UP,
+            f"each of {ATTEMPTS_MOST} attempts broke off",
+            metadata={"attempts": str(ATTEMPTS_MOST)},
+        )
+        await self._stores.work.fail(media_id, None, failure_of(error), now_ns=self._now_ns())
+        await self._stores.queue.reject(claim, reason=error.message)
+        self._metrics.work_done.labels("media", "given up").inc()
+
+
+async def _first(task: asyncio.Task[object], stopping: asyncio.Event) -> None:
+    """Waits for the task; cancels it when the stop comes first."""
+    stop = asyncio.create_task(stopping.wait())
+    try:
+        await asyncio.wait((task, stop), return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            task.cancel()
+            await asyncio.wait((task,))
+    finally:
+        stop.cancel()
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
