@@ -7,7 +7,7 @@ import threading
 
 from services.common.catalog.locking import ProcessLock
 
-_PAUSE_SECONDS = 2.0
+_PAUSE_SECONDS = 0.5
 _LARGE_PAGES = 8000
 
 
