@@ -82,6 +82,7 @@ class Settings(BaseSettings):
     )
 
     models: Path | None = Field(None, description="folder of pulled models; empty: models in the data folder")
+    models_mirror: str = Field("", description="http(s) address or folder that models are pulled from first")
     provider: str = Field("cpu", pattern="^(cpu|cuda)$", description="where models run")
     workers: int = Field(0, ge=0, le=64, description="processes that decode and infer; 0: by the machine's cores")
     photo_seconds: float = Field(60.0, gt=0, description="time limit for the work on one image")

@@ -17,9 +17,7 @@ from services.processor.models.store import ModelStore
 class ComposedDetector:
     """Asks, for each class, the model that serves it."""
 
-    def __init__(
-        self, serving: Mapping[ObjectClass, ModelEntry], detectors: Mapping[str, ModelDetector]
-    ) -> None:
+    def __init__(self, serving: Mapping[ObjectClass, ModelEntry], detectors: Mapping[str, ModelDetector]) -> None:
         self._serving = dict(serving)
         self._detectors = dict(detectors)
 
@@ -61,8 +59,8 @@ class ComposedDetector:
         """Find the objects of these classes in several pictures, in their order."""
         found: list[list[Detection]] = [[] for _ in pictures]
         for name, wanted in self._plan(classes, thresholds or {}).items():
-            for detections, more in zip(found, self._detectors[name].detect_batch(pictures, wanted), strict=True):
-                detections += more
+            for all_found, more in zip(found, self._detectors[name].detect_batch(pictures, wanted), strict=True):
+                all_found.extend(more)
         for detections in found:
             detections.sort(key=lambda detection: -detection.score)
         return found
@@ -102,14 +100,13 @@ def open_detector(
                 path = store.verified(entry)
                 if path is None:
                     continue
-                detectors[entry.name] = _open(entry, path, runtime)
+                detectors[entry.name] = open_model(entry, path, runtime)
             serving[object_class] = entry
             break
     return ComposedDetector(serving, detectors)
 
 
-def _open(entry: ModelEntry, path: Path, runtime: Runtime) -> ModelDetector:
-    assert entry.input is not None  # the registry refuses a detector without one
+def open_model(entry: ModelEntry, path: Path, runtime: Runtime) -> ModelDetector:
+    """One detector of the registry, whatever the others are."""
     decoder = open_decoder(f"models.{entry.name}.decoder", entry.decoder)
-    return ModelDetector(entry, entry.input, decoder, Model(entry.name, path, runtime), runtime.provider)
-
+    return ModelDetector(entry, decoder, Model(entry.name, path, runtime), runtime.provider)

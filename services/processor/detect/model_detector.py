@@ -14,7 +14,7 @@ from services.processor.detect.merge import suppress
 from services.processor.detect.tensor import view_tensor
 from services.processor.detect.views import View, plan_views
 from services.processor.detections import Box, Detection, ObjectClass, Picture
-from services.processor.models.entry import Input, ModelEntry, ServedClass
+from services.processor.models.entry import ModelEntry, ServedClass
 from services.processor.models.runtime import Model, Provider
 
 EDGE_PIXELS = 3
@@ -32,12 +32,12 @@ class _Look:
 class ModelDetector:
     """Finds, with one model, the classes that its registry entry gives it."""
 
-    def __init__(self, entry: ModelEntry, model_input: Input, decoder: Decoder, model: Model, provider: Provider) -> None:
+    def __init__(self, entry: ModelEntry, decoder: Decoder, model: Model, provider: Provider) -> None:
         self._entry = entry
-        self._input = model_input
+        self._input = entry.required_input
         self._decoder = decoder
         self._model = model
-        self._batch = model_input.batch if provider is not Provider.CPU else 1
+        self._batch = self._input.batch if provider is not Provider.CPU else 1
 
     def detect_batch(
         self, pictures: Sequence[Picture], thresholds: Mapping[ObjectClass, float]
@@ -52,9 +52,7 @@ class ModelDetector:
         for group in _equal_inputs(looks, self._batch):
             for look, candidates in zip(group, self._run(pictures, group, thresholds), strict=True):
                 found[look.picture].append((look.view, candidates))
-        return [
-            self._merge(picture, views, thresholds) for picture, views in zip(pictures, found, strict=True)
-        ]
+        return [self._merge(picture, views, thresholds) for picture, views in zip(pictures, found, strict=True)]
 
     def _run(
         self, pictures: Sequence[Picture], group: Sequence[_Look], thresholds: Mapping[ObjectClass, float]
@@ -117,9 +115,7 @@ def _shaped(candidates: Candidates, served: Sequence[ServedClass], width: int, h
     return candidates.only(keep)
 
 
-def _in_picture(
-    candidates: Candidates, view: View, width: int, height: int
-) -> tuple[Candidates, NDArray[np.bool_]]:
+def _in_picture(candidates: Candidates, view: View, width: int, height: int) -> tuple[Candidates, NDArray[np.bool_]]:
     boxes = candidates.boxes / np.float32(view.scale) + np.array([view.left, view.top] * 2, np.float32)
     edge = EDGE_PIXELS / view.scale
     cut = np.zeros(len(boxes), np.bool_)

@@ -26,8 +26,8 @@ def scaled(part: Picture, width: int, height: int) -> Picture:
     if (width, height) == (part.shape[1], part.shape[0]):
         return part
     shrinks = 2 * width <= part.shape[1]
-    resized: Picture = cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-    return resized
+    resized = cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    return resized.astype(np.uint8, copy=False)
 
 
 def fill_planes(planes: Floats, part: Picture, model_input: Input) -> None:
@@ -45,9 +45,9 @@ def fill_planes(planes: Floats, part: Picture, model_input: Input) -> None:
 
 def normalized(tensor: Floats, model_input: Input) -> Floats:
     """The tensor less the mean, over the deviation; changed in place."""
-    for plane, mean, std in zip(tensor, model_input.mean, model_input.std, strict=True):
+    for index, (mean, std) in enumerate(zip(model_input.mean, model_input.std, strict=True)):
         if mean:
-            plane -= np.float32(mean)
+            tensor[index] -= np.float32(mean)
         if std != 1:
-            plane /= np.float32(std)
+            tensor[index] /= np.float32(std)
     return tensor

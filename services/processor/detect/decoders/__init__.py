@@ -34,7 +34,7 @@ def open_decoder(where: str, settings: Mapping[str, Any]) -> Decoder:
         raise RegistryInvalid(f"{where}.name", f"{name!r} is none of {', '.join(sorted(_DECODERS))}")
     decoder_type = _DECODERS[name]
     if unknown := options.keys() - decoder_type.__annotations__.keys():
-        raise RegistryInvalid(f"{where}.{sorted(unknown)[0]}", f"the decoder {name!r} has no such option")
+        raise RegistryInvalid(f"{where}.{min(unknown)}", f"the decoder {name!r} has no such option")
     try:
         decoder: Decoder = TypeAdapter(decoder_type).validate_python(options)
     except ValidationError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 _WEIGHTS_NEED_NOT_BE_INPUTS = 4
 
+
 def with_free_input(members: list[bytes]) -> bytes:
     """The same ONNX model, with batch, height and width of input and outputs left open, and weights as constants.
 
