@@ -26,7 +26,7 @@ from services.processor.images.gif_blocks import (
 )
 from services.processor.images.limits import ImageLimits
 from services.processor.images.palette import TRANSPARENT, Palette, PaletteChooser, few_colours
-from services.processor.images.pillow import BROKEN, TRUNCATED, open_image, unreadable
+from services.processor.images.pillow import BROKEN, TRUNCATED, load_image, open_image, seek_frame
 from services.processor.images.raster import Channels, Raster
 
 
@@ -48,15 +48,17 @@ class GifSource:
         """Decode frame after frame, each with what earlier ones left on the canvas."""
         header = self._header
         image = open_image(self._data, self.format)
-        pixels: NDArray[np.uint8] | None = None
+        pixels = np.zeros((header.height, header.width, 4), np.uint8)
         for index, (duration_ms, disposal) in enumerate(zip(header.durations_ms, header.disposals, strict=True)):
+            shown: Image.Image | None = image
             try:
-                image.seek(index)
-                pixels = _on_canvas(np.array(image.convert("RGBA")), header.width, header.height)
-            except BROKEN as error:
-                if pixels is None:
-                    raise unreadable(self.format, error) from error
+                seek_frame(image, index)
+            except BROKEN:
                 self._warn()
+                # From a later frame that breaks off on, what was shown before it stays.
+                shown = load_image(self._data, self.format)[0] if index == 0 else None
+            if shown is not None:
+                pixels = _on_canvas(np.array(shown.convert("RGBA")), header.width, header.height)
             yield Frame(Raster(pixels.copy(), Channels.RGBA), duration_ms, disposal, few_colours(pixels))
 
     def write(self, frames: Iterable[Frame]) -> bytes:

@@ -15,7 +15,7 @@ from services.processor.images.formats import ImageFormat
 from services.processor.images.frames import Frame
 from services.processor.images.limits import ImageLimits
 from services.processor.images.orientation import orientation_exif, read_orientation
-from services.processor.images.pillow import TRUNCATED, load_image, open_image, to_image
+from services.processor.images.pillow import TRUNCATED, load_image, open_image, to_image, to_raster
 from services.processor.images.raster import Channels, Raster
 
 _SOS, _EOI, _APP0, _APP2, _APP14, _COMMENT = 0xDA, 0xD9, 0xE0, 0xE2, 0xEE, 0xFE
@@ -60,16 +60,19 @@ class JpegSource:
 
     def frames(self) -> Iterator[Frame]:
         """Decode as much as there is; what is missing is grey."""
-        if self._image.mode == "CMYK":
-            image, _ = load_image(self._data, self.format)
-            yield Frame(Raster(np.array(image), Channels.CMYK, self._orientation))
-            return
-        grey = self._image.mode == "L"
-        flag = cv2.IMREAD_GRAYSCALE if grey else cv2.IMREAD_COLOR_RGB
-        pixels = cv2.imdecode(np.frombuffer(self._data, np.uint8), flag | cv2.IMREAD_IGNORE_ORIENTATION)
-        if pixels is None or pixels.shape[1::-1] != self._image.size:
-            raise PictureUnreadable(self.format, "its data is damaged from the start")
-        yield Frame(Raster(pixels, Channels.GREY if grey else Channels.RGB, self._orientation))
+        yield Frame(self._decode())
+
+    def _decode(self) -> Raster:
+        mode = self._image.mode
+        if self._complete and mode in {"L", "RGB"}:
+            flag = cv2.IMREAD_GRAYSCALE if mode == "L" else cv2.IMREAD_COLOR_RGB
+            pixels = cv2.imdecode(np.frombuffer(self._data, np.uint8), flag | cv2.IMREAD_IGNORE_ORIENTATION)
+            if pixels is not None and pixels.shape[1::-1] == self._image.size:
+                return Raster(pixels, Channels(mode), self._orientation)
+        image, whole = load_image(self._data, self.format)
+        if not whole and not self.warnings:
+            self.warnings.append(TRUNCATED)
+        return to_raster(image, self._orientation)
 
     def write(self, frames: Iterable[Frame]) -> bytes:
         """Encode with the input's own tables and subsampling."""

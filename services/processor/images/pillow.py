@@ -5,11 +5,14 @@ from __future__ import annotations
 import io
 import struct
 import threading
+import warnings
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import pillow_heif
-from PIL import Image, ImageFile
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from services.processor.images.errors import PictureUnreadable
 from services.processor.images.formats import ImageFormat
@@ -31,7 +34,10 @@ _GREY_16 = {"I;16", "I;16L", "I;16B", "I;16N"}
 def open_image(data: bytes, image_format: ImageFormat) -> Image.Image:
     """Read the header; no pixel is decoded."""
     try:
-        image = Image.open(io.BytesIO(data), formats=[_NAMES.get(image_format, image_format.value.upper())])
+        with _quiet():
+            image = Image.open(io.BytesIO(data), formats=[_NAMES.get(image_format, image_format.value.upper())])
+    except UnidentifiedImageError as error:
+        raise PictureUnreadable(image_format, "its header is damaged") from error
     except BROKEN as error:
         raise unreadable(image_format, error) from error
     if image.width < 1 or image.height < 1:
@@ -39,12 +45,19 @@ def open_image(data: bytes, image_format: ImageFormat) -> Image.Image:
     return image
 
 
+def seek_frame(image: Image.Image, frame: int, *, load: bool = True) -> None:
+    """Go to a frame and decode it; raises one of `BROKEN` where that cannot be had."""
+    with _quiet():
+        image.seek(frame)
+        if load:
+            image.load()
+
+
 def load_image(data: bytes, image_format: ImageFormat, frame: int = 0) -> tuple[Image.Image, bool]:
     """Decode one frame, as far as it goes; and tell whether it was all there."""
     image = open_image(data, image_format)
     try:
-        image.seek(frame)
-        image.load()
+        seek_frame(image, frame)
     except BROKEN:
         return _load_leniently(data, image_format, frame), False
     return image, True
@@ -83,10 +96,17 @@ def _load_leniently(data: bytes, image_format: ImageFormat, frame: int) -> Image
     with _LENIENT:
         ImageFile.LOAD_TRUNCATED_IMAGES = True
         try:
-            image.seek(frame)
-            image.load()
+            seek_frame(image, frame)
         except BROKEN as error:
             raise unreadable(image_format, error) from error
         finally:
             ImageFile.LOAD_TRUNCATED_IMAGES = False
     return image
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Pillow warns of metadata that is damaged; metadata is not kept."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

@@ -12,7 +12,16 @@ from services.processor.images.formats import ImageFormat
 from services.processor.images.frames import Disposal, Frame
 from services.processor.images.limits import ImageLimits
 from services.processor.images.orientation import UPRIGHT, orientation_exif, read_orientation
-from services.processor.images.pillow import BROKEN, TRUNCATED, load_image, open_image, to_image, to_raster, unreadable
+from services.processor.images.pillow import (
+    BROKEN,
+    TRUNCATED,
+    load_image,
+    open_image,
+    seek_frame,
+    to_image,
+    to_raster,
+    unreadable,
+)
 from services.processor.images.png import colour_chunks, insert_chunks
 from services.processor.images.raster import Raster
 
@@ -36,7 +45,6 @@ class PillowSource:
         self.frame_count = 1 if image_format is ImageFormat.HEIC else count
         self.is_animated = self.frame_count > 1 and image_format is not ImageFormat.TIFF
         limits.check(*self._image.size, self.frame_count)
-        self._limits = limits
         self.warnings = [PICTURES_DROPPED] if count > self.frame_count else []
 
     def frames(self) -> Iterator[Frame]:
@@ -49,9 +57,7 @@ class PillowSource:
             return
         for index in range(self.frame_count):
             try:
-                self._image.seek(index)
-                self._limits.check(*self._image.size)
-                self._image.load()
+                seek_frame(self._image, index)
             except BROKEN as error:
                 if index == 0:
                     raise unreadable(self.format, error) from error
@@ -81,7 +87,7 @@ class PillowSource:
         pages = 0
         try:
             while pages <= limits.max_frames:
-                self._image.seek(pages)
+                seek_frame(self._image, pages, load=False)
                 limits.check(*self._image.size)
                 pages += 1
         except EOFError:

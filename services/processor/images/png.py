@@ -20,6 +20,8 @@ from services.processor.images.raster import Channels, Raster
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOUR_CHUNKS = frozenset({b"cHRM", b"gAMA", b"iCCP", b"sRGB", b"cICP", b"mDCV", b"cLLI"})
 _GREY_ALPHA = 4
+_MOST_DEFLATED = 1032
+"""A byte of deflated data is at most so many bytes, each of at most 8 pixels."""
 _LARGEST_PROFILE_BYTES = 4 << 20
 
 
@@ -35,12 +37,14 @@ class PngSource:
         self._exif, self._complete, self._grey_alpha = b"", False, False
         self._colours: list[bytes] = []
         self.icc_profile: bytes | None = None
-        width = height = 0
+        width = height = packed_bytes = 0
         for kind, span in png_chunks(data):
             body = data[span.start + 8 : span.stop - 4]
             if kind == b"IHDR" and len(body) >= 13:
                 width, height = int.from_bytes(body[:4], "big"), int.from_bytes(body[4:8], "big")
                 self._grey_alpha = body[9] == _GREY_ALPHA
+            elif kind == b"IDAT":
+                packed_bytes += len(body)
             elif kind == b"eXIf":
                 self._exif = body
             elif kind in _COLOUR_CHUNKS:
@@ -52,6 +56,8 @@ class PngSource:
         if width < 1 or height < 1:
             raise PictureUnreadable(self.format, "it has no pixels")
         limits.check(width, height)
+        if self._complete and width * height // 8 > _MOST_DEFLATED * (packed_bytes + 1):
+            raise PictureUnreadable(self.format, f"its data is far too short for {width} x {height} pixels")
         self.warnings = [] if self._complete else [TRUNCATED]
 
     def frames(self) -> Iterator[Frame]:
@@ -64,7 +70,9 @@ class PngSource:
         if self._complete and not self._grey_alpha:
             pixels = cv2.imdecode(np.frombuffer(self._data, np.uint8), cv2.IMREAD_UNCHANGED)
         if pixels is None:
-            image, _ = load_image(self._data, self.format)
+            image, whole = load_image(self._data, self.format)
+            if not whole and not self.warnings:
+                self.warnings.append(TRUNCATED)
             return to_raster(image, orientation)
         if pixels.ndim == 2:
             return Raster(pixels, Channels.GREY, orientation)

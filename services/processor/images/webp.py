@@ -13,7 +13,16 @@ from services.processor.images.formats import ImageFormat
 from services.processor.images.frames import Disposal, Frame, FrameDelta
 from services.processor.images.limits import ImageLimits
 from services.processor.images.orientation import UPRIGHT, orientation_exif, read_orientation
-from services.processor.images.pillow import BROKEN, TRUNCATED, load_image, open_image, to_image, to_raster, unreadable
+from services.processor.images.pillow import (
+    BROKEN,
+    TRUNCATED,
+    load_image,
+    open_image,
+    seek_frame,
+    to_image,
+    to_raster,
+    unreadable,
+)
 from services.processor.images.raster import Channels, Raster
 
 LOSSY_QUALITY = 90
@@ -90,7 +99,7 @@ class WebpSource:
         image = open_image(self._data, self.format)
         for index, (duration_ms, disposal) in enumerate(zip(header.durations_ms, header.disposals, strict=True)):
             try:
-                image.seek(index)
+                seek_frame(image, index)
                 pixels = np.array(image.convert("RGBA"))
             except BROKEN as error:
                 raise unreadable(self.format, error) from error
