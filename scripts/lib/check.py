@@ -52,12 +52,12 @@ def main() -> int:
 
 def check_format() -> None:
     """Every Python file is as ruff formats it."""
-    _python("ruff", "format", "--check", "--quiet", ".")
+    _python("ruff", "format", "--check", "--output-format", "concise", "--quiet", ".")
 
 
 def check_lint() -> None:
     """Ruff finds nothing."""
-    _python("ruff", "check", "--quiet", ".")
+    _python("ruff", "check", "--output-format", "concise", "--quiet", ".")
 
 
 def check_types() -> None:
