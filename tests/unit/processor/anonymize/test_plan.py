@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from services.processor.anonymize.options import AnonymizeOptions, ExcludedObject, Shape
+from services.processor.anonymize.plan import Cover, choose_covered, plan_covers
+from services.processor.detections import Box, Detection, ObjectClass
+
+FACE = Detection(ObjectClass.FACE, 0.9, Box(100, 100, 140, 160))
+NEIGHBOUR = Detection(ObjectClass.FACE, 0.8, Box(120, 100, 160, 160))
+PLATE = Detection(ObjectClass.LICENSE_PLATE, 0.7, Box(300, 200, 400, 220))
+
+
+def test_a_margin_is_a_share_of_the_object_on_each_side() -> None:
+    (cover,) = plan_covers([PLATE], AnonymizeOptions(margin=0.5, feather=0.2))
+    assert cover == Cover(Box(250, 190, 450, 230), Shape.BOX, 0.2)
+
+
+def test_an_ellipse_goes_around_the_whole_box_of_its_object() -> None:
+    (cover,) = plan_covers([FACE], AnonymizeOptions(margin=0))
+    reach = ((FACE.box.width / cover.box.width) ** 2 + (FACE.box.height / cover.box.height) ** 2) ** 0.5
+    assert cover.shape is Shape.ELLIPSE
+    assert 0.999 < reach < 1.001
+
+
+def test_only_the_classes_asked_for_are_covered() -> None:
+    options = AnonymizeOptions(object_classes=frozenset({ObjectClass.FACE}))
+    assert choose_covered([FACE, PLATE], options) == [True, False]
+
+
+def test_an_object_whose_centre_is_exempt_is_not_covered() -> None:
+    assert choose_covered([FACE, PLATE], AnonymizeOptions(exempt=(Box(119, 129, 121, 131),))) == [False, True]
+    assert choose_covered([FACE, PLATE], AnonymizeOptions(exempt=(Box(100, 100, 119, 160),))) == [True, True]
+
+
+def test_an_excluded_object_is_known_again_by_its_place_and_only_one_is_spared() -> None:
+    moved = Box(103, 102, 143, 163)
+    assert choose_covered([FACE, NEIGHBOUR], _excluding(ObjectClass.FACE, moved)) == [False, True]
+    assert choose_covered([NEIGHBOUR, FACE], _excluding(ObjectClass.FACE, moved)) == [True, False]
+
+
+def test_what_is_not_clearly_the_excluded_object_is_covered() -> None:
+    assert choose_covered([FACE], _excluding(ObjectClass.FACE, Box(130, 100, 170, 160))) == [True]
+    assert choose_covered([FACE], _excluding(ObjectClass.PERSON, FACE.box)) == [True]
+
+
+def test_regions_are_covered_exactly_and_always() -> None:
+    region = Box(10, 20, 30, 40)
+    options = AnonymizeOptions(regions=(region,), exempt=(Box(0, 0, 1000, 1000),), margin=0.5)
+    assert plan_covers([FACE], options) == [Cover(region, Shape.BOX)]
+
+
+def _excluding(object_class: ObjectClass, box: Box) -> AnonymizeOptions:
+    return AnonymizeOptions(excluded=(ExcludedObject(object_class, box),))
