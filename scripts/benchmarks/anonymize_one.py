@@ -46,10 +46,19 @@ def main() -> None:
                 "tracks": len(result.tracks),
                 "models": dict(detector.versions),
                 "warnings": result.warnings,
+                "peak_bytes": _peak_bytes(),
                 "seconds": {step: taken.total_seconds() for step, taken in result.timings.items()},
             }
         )
     )
+
+
+def _peak_bytes() -> int:
+    """Of this process alone: getrusage's peak begins with the parent's."""
+    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    return 0
 
 
 if __name__ == "__main__":

@@ -121,11 +121,11 @@ class _Bench:
         """The peak for a short video and for a long one."""
         long = self._folder / "long.mp4"
         _repeat(self._video, long, MEMORY_REPEATS)
-        short_cost, short = self._ours(self._video, self._folder / "short-out.mp4", ObjectClass.FACE, "blur")
-        long_cost, result = self._ours(long, self._folder / "long-out.mp4", ObjectClass.FACE, "blur")
+        _, short = self._ours(self._video, self._folder / "short-out.mp4", ObjectClass.FACE, "blur")
+        _, result = self._ours(long, self._folder / "long-out.mp4", ObjectClass.FACE, "blur")
         print(
-            f"peak memory: {short_cost.peak_bytes / 2**20:.0f} MiB for {short['frames']} frames,"
-            f" {long_cost.peak_bytes / 2**20:.0f} MiB for {result['frames']}"
+            f"peak memory: {short['peak_bytes'] / 2**20:.0f} MiB for {short['frames']} frames,"
+            f" {result['peak_bytes'] / 2**20:.0f} MiB for {result['frames']}"
         )
 
     def _ours(self, source: Path, target: Path, object_class: ObjectClass, mode: str) -> tuple[Cost, dict[str, Any]]:
@@ -177,7 +177,7 @@ def _repeat(source: Path, target: Path, times: int) -> None:
                     if packet.dts is None or packet.pts is None:
                         continue
                     last = max(last, packet.pts + (packet.duration or 1))
-                    packet.pts, packet.dts, packet.stream = packet.pts + step, packet.dts + step, stream
+                    packet.pts, packet.dts, packet.stream = (packet.pts + step, packet.dts + step, stream)
                     out.mux(packet)
                 step += last
 

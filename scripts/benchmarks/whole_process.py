@@ -16,7 +16,6 @@ class Cost:
 
     wall_seconds: float
     processor_seconds: float
-    peak_bytes: int
     output: str
 
 
@@ -30,4 +29,4 @@ def run_measured(command: Sequence[str], log: Path) -> Cost:
     wall = time.perf_counter() - started
     if process.returncode != 0:
         raise RuntimeError(f"{command[0]} failed: {log.read_text(errors='replace')[-2000:]}")
-    return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, output)
+    return Cost(wall, usage.ru_utime + usage.ru_stime, output)
