@@ -75,6 +75,7 @@ async def _run(settings: Settings) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stopping.set)
+    await _models(*(("pull", "--quick") if settings.pull_models else ("list",)))
     token_file = await ensure_admin_token(settings)
     supervisor = Supervisor(_programs(settings), say=lambda text: print(text, flush=True))
     started = time.monotonic()
@@ -93,6 +94,12 @@ async def _run(settings: Settings) -> int:
         return 0
     finally:
         await supervisor.stop()
+
+
+async def _models(*arguments: str) -> None:
+    """Runs scripts/models, which says what is in use; what it cannot do stops nothing."""
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "services.processor.models", *arguments)
+    await process.wait()
 
 
 def _programs(settings: Settings) -> list[Program]:

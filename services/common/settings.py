@@ -83,6 +83,9 @@ class Settings(BaseSettings):
 
     models: Path | None = Field(None, description="folder of pulled models; empty: models in the data folder")
     models_mirror: str = Field("", description="http(s) address or folder that models are pulled from first")
+    pull_models: bool = Field(
+        True, description="let scripts/up fetch better models than the bundled one, for 20 seconds at most"
+    )
     provider: str = Field("cpu", pattern="^(cpu|cuda)$", description="where models run")
     workers: int = Field(0, ge=0, le=64, description="processes that decode and infer; 0: by the machine's cores")
     photo_seconds: float = Field(60.0, gt=0, description="time limit for the work on one image")
@@ -98,8 +101,8 @@ class Settings(BaseSettings):
     def _open_on_loopback_only(self) -> Settings:
         if self.mode is Mode.OPEN and not is_loopback(self.edge_host):
             raise ValueError(
-                f"{PREFIX}MODE is 'open' while {PREFIX}EDGE_HOST is {self.edge_host!r}: mode open is for a loopback address "
-                f"(127.0.0.1); set {PREFIX}MODE=tokens to listen elsewhere"
+                f"{PREFIX}MODE is 'open' while {PREFIX}EDGE_HOST is {self.edge_host!r}: mode open is for a loopback "
+                f"address (127.0.0.1); set {PREFIX}MODE=tokens to listen elsewhere"
             )
         return self
 

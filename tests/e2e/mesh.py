@@ -69,7 +69,12 @@ def bearer(token: str) -> dict[str, str]:
 def running_mesh(data: Path, settings: Mapping[str, str] | None = None) -> Iterator[Mesh]:
     """Starts a mesh and stops it afterwards."""
     port = free_port_pair()
-    environment = {"DROPMESH_DATA": str(data), "DROPMESH_EDGE_PORT": str(port), **(settings or {})}
+    environment = {
+        "DROPMESH_DATA": str(data),
+        "DROPMESH_EDGE_PORT": str(port),
+        "DROPMESH_PULL_MODELS": "false",
+        **(settings or {}),
+    }
     mesh = Mesh(data, port, environment)
     started = subprocess.run(
         [sys.executable, "-m", "scripts.mesh.up", "--detach"],
