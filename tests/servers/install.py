@@ -43,7 +43,7 @@ def install(*, require_all: bool) -> bool:
 def _get(tool: Tool) -> None:
     if shutil.which(tool.source.value) is None:
         raise CannotInstall(f"no {tool.source.value} on the PATH")
-    print(f"  {tool.name:20} getting {tool.package} {tool.version} …", flush=True)
+    print(f"  {tool.name:20} getting {' '.join(filter(None, (tool.package, tool.version)))} …", flush=True)
     began = time.monotonic()
     if tool.source is Source.APT:
         _apt(tool)
