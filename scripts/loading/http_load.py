@@ -1,7 +1,7 @@
-"""A load generator that costs little, since it shares its machine with what it measures: one thread, prepared requests.
+"""A load generator that costs little, since it shares its machine with what it measures.
 
-Requests go out on a schedule whether or not earlier ones were answered, and a latency counts from the moment when its request
-was due: an overloaded service cannot hide that it makes callers wait.
+Prepared requests go out on a schedule whether or not earlier ones were answered, and a latency counts from the moment
+when its request was due: an overloaded service cannot hide that it makes callers wait.
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ LEASE = timedelta(seconds=60)
 LARGE_LEASE = timedelta(minutes=5)
 WAIT = timedelta(seconds=5)
 RETRY_AFTER = timedelta(seconds=2)
+DEPTH_EVERY_NS = 500_000_000
 MOST_MESSAGES = 50
 MOST_RECEIPTS = 500
 # A message that did not come through twice may hold a drop that ends its process: each goes alone from then on.
@@ -49,6 +50,7 @@ class DropWorker:
         self._rules = rules
         self._metrics = metrics
         self._now_ns = now_ns
+        self._depth_told_ns: dict[Topic, int] = {}
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Processes small drops, many at a time, until told to stop."""
@@ -70,8 +72,15 @@ class DropWorker:
                     return
                 if claims := claiming.result():
                     await self._process(claims)
+                await self._tell_depth(topic)
         finally:
             stopped.cancel()
+
+    async def _tell_depth(self, topic: Topic) -> None:
+        now_ns = self._now_ns()
+        if now_ns - self._depth_told_ns.get(topic, 0) > DEPTH_EVERY_NS:
+            self._depth_told_ns[topic] = now_ns
+            self._metrics.queue_depth.labels(topic.name).set(await self._queue.depth(topic))
 
     async def _process(self, claims: Sequence[Claim]) -> None:
         try:
