@@ -52,7 +52,8 @@ def _view(left: int, top: int, right: int, bottom: int, model_input: Input) -> V
     scale = min(model_input.width / width, model_input.height / height)
     if model_input.stride is None:
         return View(left, top, right, bottom, scale, model_input.width, model_input.height)
-    scale = min(scale, 1.0)
+    if not model_input.enlarge:
+        scale = min(scale, 1.0)
     stride = model_input.stride
     input_width = math.ceil(round(width * scale) / stride) * stride
     input_height = math.ceil(round(height * scale) / stride) * stride

@@ -50,13 +50,14 @@ class Input(_Value):
     """How pixels become a model's input tensor.
 
     `width` and `height` are exact, unless `stride` is given: then they bound the input, whose sides are multiples of
-    it. `mean` and `std` are in units of 0 to 255, in the order of `colour`. `balance` first makes the average colour
-    grey, which undoes a tint that the model has never seen.
+    it, and only `enlarge` makes a picture larger than it is. `mean` and `std` are in units of 0 to 255, in the order of
+    `colour`. `balance` first makes the average colour grey, which undoes a tint that the model has never seen.
     """
 
     width: int = Field(gt=0)
     height: int = Field(gt=0)
     stride: int | None = Field(default=None, gt=0)
+    enlarge: bool = False
     colour: Literal["bgr", "rgb"] = "bgr"
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
     std: tuple[float, float, float] = (1.0, 1.0, 1.0)

@@ -1,0 +1,1 @@
+"""Measures how much the detectors find, on pictures that people labelled."""
