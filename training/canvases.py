@@ -13,7 +13,7 @@ from training.trainer import Batch
 # How often a source is drawn, against 1: the video frames of roeu repeat themselves, and persons that people labelled
 # are few.
 SOURCE_WEIGHTS = {"roeu": 0.45, "mask853": 0.9, "coco256": 3.0, "tinycoco": 3.0, "voc100": 2.5, "oiplates": 1.5}
-MOSAIC_SHARE = 0.5
+MOSAIC_SHARE = 0.3
 
 
 class Canvases(Dataset[Sample]):
