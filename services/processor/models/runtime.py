@@ -76,6 +76,8 @@ class Model:
         options.inter_op_num_threads = 1
         # Threads that spin while they wait would keep an idle mesh's cores busy.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # The arena keeps for ever what the largest picture needed; the allocator gives it back, and is as fast.
+        options.enable_cpu_mem_arena = False
         options.log_severity_level = 3
         names = dict.fromkeys([_ORT_NAMES[self._runtime.provider], _ORT_NAMES[Provider.CPU]])
         return ort.InferenceSession(str(self._path), options, providers=list(names))

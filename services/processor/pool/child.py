@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import resource
+import select
 import signal
 import sys
 from socket import socket
@@ -14,7 +15,7 @@ from services.processor.pool.messages import Done, Failed, OutOfMemory, Ready, R
 from services.processor.pool.worker import Worker
 
 _PR_SET_PDEATHSIG = 1
-_TRIM_ABOVE_BYTES = 64 << 20
+_REST_SECONDS = 1.0
 _MEMORY_WORDS = ("insufficient memory", "bad_alloc", "out of memory", "failed to allocate memory")
 
 
@@ -35,19 +36,18 @@ def serve(connection: socket, parent: int) -> None:
         connection.sendall(pack(Failed.of(error)))
         return
     connection.sendall(pack(Ready()))
-    idle_bytes = _resident_bytes()
     while isinstance(job := _next_job(connection), Run):
         answer = _run(job, Worker(context, start.threads, connection))
         connection.sendall(_pack(answer))
         if isinstance(answer, OutOfMemory):
             return
         del job, answer
-        if _resident_bytes() - idle_bytes > _TRIM_ABOVE_BYTES:
-            _trim()
 
 
 def _next_job(connection: socket) -> Run | None:
     """The next job; what arrives too late for the last one is skipped."""
+    if not select.select([connection], [], [], _REST_SECONDS)[0]:
+        _trim()
     while True:
         message = receive(connection)
         if message is None or isinstance(message, Run):
@@ -80,17 +80,8 @@ def _die_with(parent: int) -> None:
         sys.exit(1)
 
 
-def _resident_bytes() -> int:
-    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss if sys.platform != "linux" else _statm_bytes()
-
-
-def _statm_bytes() -> int:
-    with open("/proc/self/statm", "rb") as statm:  # noqa: PTH123 - pathlib is not needed otherwise
-        return int(statm.read().split()[1]) * resource.getpagesize()
-
-
 def _trim() -> None:
-    """Hand what the last job freed back to the system: an idle child shall be small."""
+    """Hand what was freed back to the system: an idle child shall be small."""
     if sys.platform == "linux" and hasattr(ctypes.CDLL(None), "malloc_trim"):
         ctypes.CDLL(None).malloc_trim(0)
 
