@@ -17,9 +17,14 @@ _UNPRINTABLE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _ATTR_CHARS: Final = "!#$&+-.^_`|~"
 
 
+def plain_name(name: str) -> str:
+    """What stands after the last slash of a path."""
+    return name.replace("\\", "/").rpartition("/")[2]
+
+
 def sanitize_file_name(name: str, extension: str) -> str:
     """Make `name` one plain file name: no path, nothing invisible, bounded; without a name it is "media.EXTENSION"."""
-    name = name[-4096:].replace("\\", "/").rpartition("/")[2]
+    name = plain_name(name[-4096:])
     name = unicodedata.normalize("NFC", name)
     name = "".join(" " if char.isspace() else char for char in name)
     name = "".join(char for char in name if unicodedata.category(char) not in _UNPRINTABLE)

@@ -11,6 +11,7 @@ from google.api.httpbody_pb2 import HttpBody
 
 from services.common.call import Call
 from services.common.errors import DropmeshError
+from services.common.file_names import plain_name
 from services.common.guard import error_status
 from services.common.messages.anonymize import to_options
 from services.common.messages.media import holder_message, media_message
@@ -79,7 +80,7 @@ class MediaUploads:
                 stored = await self._media_storing.store(file, destination)
             except DropmeshError as error:
                 refusal = error
-                answer.results.add(filename=file.options.filename, error=error_status(error))
+                answer.results.add(filename=plain_name(file.options.filename), error=error_status(error))
             else:
                 answer.results.append(result_message(stored, for_holder=destination.invite is not None))
         if refusal is not None and len(answer.results) == 1:

@@ -13,6 +13,7 @@ from google.protobuf.empty_pb2 import Empty
 
 from services.common.call import Call
 from services.common.errors import Aborted, FailedPrecondition, InvalidArgument, NotFound
+from services.common.file_names import plain_name
 from services.common.ids import new_id
 from services.common.messages.anonymize import to_options
 from services.common.messages.uploads import upload_message
@@ -62,7 +63,7 @@ class UploadWrites:
         upload = Upload(
             id=new_id(now_ns),
             owner=call.caller.owner,
-            filename=wanted.filename,
+            filename=plain_name(wanted.filename),
             anonymize=to_options(wanted.anonymize),
             create_time_ns=now_ns,
             expire_time_ns=now_ns + self._lifetime_ns,
