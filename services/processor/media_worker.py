@@ -29,11 +29,7 @@ from services.processor.pool.errors import JobCrashed
 from services.processor.pool.pool import ProcessPool
 
 LEASE = timedelta(seconds=30)
-HEARTBEAT_SECONDS = 10.0
-# How soon a worker notices that its media was cancelled or deleted, and how often it tells how far it is.
-LOOK_SECONDS = 0.5
 WAIT = timedelta(seconds=30)
-RETRY_AFTER = timedelta(seconds=2)
 READ_BYTES = 1024 * 1024
 log = logging.getLogger(__name__)
 
@@ -61,6 +57,18 @@ class TimeLimits:
         return self.video if kind is MediaKind.VIDEO else self.image
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often a worker does what it does beside the work."""
+
+    look_seconds: float = 0.5
+    """It notices that its media was cancelled or deleted, and tells how far it is."""
+    heartbeat_seconds: float = 10.0
+    """It extends its lease."""
+    retry_after: timedelta = timedelta(seconds=2)
+    """It puts off what may go better later."""
+
+
 class MediaWorker:
     """One loop: claim, take, make, store, acknowledge; run as many as there are worker processes."""
 
@@ -73,6 +81,7 @@ class MediaWorker:
         folder: Path,
         metrics: Metrics,
         now_ns: Callable[[], int],
+        pace: Pace = Pace(),  # noqa: B008 - a value
     ) -> None:
         self._stores = stores
         self._pool = pool
@@ -81,6 +90,7 @@ class MediaWorker:
         self._folder = folder
         self._metrics = metrics
         self._now_ns = now_ns
+        self._pace = pace
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Works until told to stop; what is in hand then goes back to the queue."""
@@ -115,18 +125,18 @@ class MediaWorker:
         except JobCrashed as error:
             # The content may be to blame, or the machine: only when every attempt ends so is it the content.
             if claim.attempt < ATTEMPTS_MOST:
-                await queue.release(claim, reason=error.message, delay=RETRY_AFTER)
+                await queue.release(claim, reason=error.message, delay=self._pace.retry_after)
                 return "released"
             return await self._fail(media, claim, error)
         except (InvalidArgument, FailedPrecondition) as error:
             return await self._fail(media, claim, error)
         except DropmeshError as error:
             log.warning("the work on a media is put off", extra={"media": media.id, "cause": error.message})
-            await queue.release(claim, reason=error.message, delay=RETRY_AFTER)
+            await queue.release(claim, reason=error.message, delay=self._pace.retry_after)
             return "released"
         except Exception as fault:
             log.exception("the work on a media failed in a way nobody thought of", extra={"media": media.id})
-            await queue.release(claim, reason=repr(fault), delay=RETRY_AFTER)
+            await queue.release(claim, reason=repr(fault), delay=self._pace.retry_after)
             return "released"
         await queue.acknowledge([claim])
         return "finished" if finished else "stale"
@@ -178,9 +188,9 @@ class MediaWorker:
         loop = asyncio.get_running_loop()
         extended = loop.time()
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(self._pace.look_seconds)
             wanted = await self._tell(media, heard)
-            if loop.time() - extended >= HEARTBEAT_SECONDS:
+            if loop.time() - extended >= self._pace.heartbeat_seconds:
                 wanted = await self._stores.queue.extend(claim, LEASE) and wanted
                 extended = loop.time()
             if not wanted:
