@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 FIRST_PAUSE_SECONDS = 0.5
-LONGEST_PAUSE_SECONDS = 30.0
+LONGEST_PAUSE_SECONDS = 5.0
 STEADY_SECONDS = 60.0
 KILL_AFTER_SECONDS = 15.0
 PR_SET_PDEATHSIG = 1
@@ -71,7 +71,7 @@ class Supervisor:
                     stdout=log,
                     stderr=log,
                     start_new_session=True,
-                    preexec_fn=_end_with_parent,
+                    preexec_fn=end_with_parent,
                 )
             self._processes[program.name] = process
             code = await process.wait()
@@ -86,7 +86,7 @@ class Supervisor:
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """In the new process: Linux ends it when its parent ends, even by kill -9; elsewhere nothing does."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

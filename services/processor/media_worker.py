@@ -81,7 +81,7 @@ class MediaWorker:
         folder: Path,
         metrics: Metrics,
         now_ns: Callable[[], int],
-        pace: Pace = Pace(),  # noqa: B008 - a value
+        pace: Pace = Pace(),
     ) -> None:
         self._stores = stores
         self._pool = pool

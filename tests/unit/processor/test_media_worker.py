@@ -112,7 +112,7 @@ async def settled(mesh: MediaMesh, media: Media) -> Media:
 async def nothing_left(stores: Stores) -> None:
     """Waits until every message is acknowledged or given up."""
     async with asyncio.timeout(10):
-        while await stores.queue.depth(MEDIA_WORK):
+        while await stores.queue.depth(MEDIA_WORK):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
 
@@ -180,7 +180,7 @@ async def test_a_store_that_is_away_is_waited_for(stores, mesh, new, tmp_path):
 async def test_progress_is_told_and_a_cancelled_media_is_let_go(stores, mesh, new, tmp_path):
     async with working(stores, mesh, tmp_path, never_ends):
         async with asyncio.timeout(10):
-            while (found := await mesh.media.find(new.id)) is not None and found.processing.frames_done != 3:
+            while (found := await mesh.media.find(new.id)) is not None and found.processing.frames_done != 3:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         assert found.processing.progress == pytest.approx(0.3)
         await cancel(mesh, new)

@@ -1,0 +1,88 @@
+"""Kills processors again and again under a queue of media: each media ends, once, and nothing is stuck.
+
+`python -m tests.chaos.processor_kills --media 200 --kills 50` does it at length; the suite does it briefly.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import random
+import signal
+import subprocess
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+import httpx
+from PIL import Image, ImageDraw
+
+from tests.e2e.mesh import Mesh, running_mesh
+
+ENDED = {"PROCESSED", "FAILED"}
+
+
+def processor_of(mesh: Mesh) -> int | None:
+    """The process id of the mesh's processor, while there is one."""
+    supervisor = (mesh.data / "lock").read_text()
+    found = subprocess.run(
+        ["pgrep", "-P", supervisor, "-f", "services.processor"], check=False, stdout=subprocess.PIPE, text=True
+    )
+    return int(found.stdout.split()[0]) if found.stdout.split() else None
+
+
+def picture(number: int) -> bytes:
+    """A small picture, another one for each number."""
+    drawn = Image.new("RGB", (640, 480), (number % 256, number // 256, 90))
+    ImageDraw.Draw(drawn).ellipse((100, 100, 300, 350), fill="tan")
+    output = io.BytesIO()
+    drawn.save(output, "JPEG")
+    return output.getvalue()
+
+
+def kill_processors(mesh: Mesh, media: int, kills: int, seed: int, within_seconds: float) -> Counter[str]:
+    """Uploads so many media, kills so often at random moments, and returns how many ended in which state."""
+    choose = random.Random(seed)
+    with httpx.Client(base_url=mesh.url, timeout=60) as http:
+        names = []
+        for number in range(media):
+            answer = http.post("/v1/media", content=picture(number)).raise_for_status().json()
+            names.append(answer["results"][0]["media"]["name"])
+        deadline = time.monotonic() + within_seconds
+        killed = 0
+        while killed < kills and time.monotonic() < deadline:
+            time.sleep(choose.uniform(0.2, 3.0))
+            if (process := processor_of(mesh)) is not None:
+                os.kill(process, signal.SIGKILL)
+                killed += 1
+        states: dict[str, str] = {}
+        while time.monotonic() < deadline and len(states) < len(names):
+            for name in names:
+                if name not in states:
+                    found = http.get(f"/v1/{name}").json()
+                    if found["state"] in ENDED:
+                        states[name] = found["state"]
+            time.sleep(0.5)
+        for name, state in states.items():
+            if state == "PROCESSED":
+                found = http.get(f"/v1/{name}").json()
+                content = http.get(f"/v1/{name}/anonymized").raise_for_status().content
+                assert len(content) == int(found["anonymized"]["size_bytes"])
+        return Counter(states.get(name, "stuck") for name in names)
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos.processor_kills", description=__doc__)
+    parser.add_argument("--media", type=int, default=200)
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="dropmesh-") as data, running_mesh(Path(data)) as mesh:
+        print(dict(kill_processors(mesh, arguments.media, arguments.kills, arguments.seed, 1800)))
+
+
+if __name__ == "__main__":
+    main()
