@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     classes = frozenset(arguments.objects)
-    detector = open_detector(load_registry(), ModelStore(arguments.models), Runtime(threads=1), classes)
+    detector = open_detector(load_registry(), ModelStore(arguments.models), Runtime(threads=arguments.threads), classes)
     result = anonymize_video(
         arguments.source,
         arguments.target,

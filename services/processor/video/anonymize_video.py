@@ -46,7 +46,7 @@ class VideoResult:
     """In how many of the frames a detector looked."""
     warnings: tuple[str, ...]
     timings: Mapping[str, timedelta]
-    """Where the time went; `detect` ran beside `survey`, the rest is one after the other."""
+    """Where the time went: `survey` is the first pass, beside which `detect` ran; the rest is the second."""
 
 
 def anonymize_video(
@@ -134,7 +134,7 @@ def _anonymize(
             for name, seconds in (
                 ("survey", between - started),
                 ("detect", survey.look_seconds),
-                ("render", ended - between - rendering.cover_seconds - rendering.encode_seconds),
+                ("decode", ended - between - rendering.cover_seconds - rendering.encode_seconds),
                 ("cover", rendering.cover_seconds),
                 ("encode", rendering.encode_seconds),
             )

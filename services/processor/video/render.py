@@ -62,7 +62,7 @@ def render_video(
             if done == len(survey.timeline):
                 break
             if item.pts != survey.timeline.pts(done):
-                raise VideoUnreadable(header.format, f"frame {done} changed between two readings")
+                raise _changed(source, done)
             frame = canvas.prepare(item.frame)
             canvas.paint(frame, next(covers))
             painted = time.perf_counter()
@@ -71,6 +71,8 @@ def render_video(
             encode_seconds += time.perf_counter() - painted
             done += 1
             advance(done)
+        if done < len(survey.timeline):
+            raise _changed(source, done)
         started = time.perf_counter()
         sink.finish()
     encode_seconds += time.perf_counter() - started
@@ -116,6 +118,10 @@ def plan_frames(timeline: Timeline, covered: Sequence[ObjectPath], options: Anon
         yield regions + [
             cover_object(object_class, box, options) for object_class, box in boxes if not is_exempt(box, options)
         ]
+
+
+def _changed(source: VideoSource, frame: int) -> VideoUnreadable:
+    return VideoUnreadable(source.header.format, f"frame {frame} was another one at its second reading")
 
 
 def _overlap(path: ObjectPath, excluded: ExcludedObject, timeline: Timeline) -> float:
