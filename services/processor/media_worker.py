@@ -28,7 +28,7 @@ from services.processor.made import Limits, Made
 from services.processor.pool.errors import JobCrashed
 from services.processor.pool.pool import ProcessPool
 
-LEASE = timedelta(seconds=30)
+LEASE = timedelta(seconds=10)
 WAIT = timedelta(seconds=30)
 READ_BYTES = 1024 * 1024
 log = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ class Pace:
 
     look_seconds: float = 0.5
     """It notices that its media was cancelled or deleted, and tells how far it is."""
-    heartbeat_seconds: float = 10.0
+    heartbeat_seconds: float = 3.0
     """It extends its lease."""
     retry_after: timedelta = timedelta(seconds=2)
     """It puts off what may go better later."""
