@@ -15,7 +15,7 @@ from scripts.lib.contract_image import contract_image
 from tests.servers.tools import Missing, find_tool
 
 ROOT = Path(__file__).resolve().parents[2]
-PYTHON_FOLDERS = ("services", "scripts", "tests")
+PYTHON_FOLDERS = ("services", "scripts")
 CONTRACT = ("--path", "dropmesh/v1", "--config", "buf.yaml")
 
 

@@ -90,7 +90,7 @@ class DirectoryObjects:
         """See the port."""
         return await _in_thread(self._sweep, time.time() - older_than.total_seconds())
 
-    async def presign(self, key: str, **_: object) -> str | None:  # noqa: ARG002
+    async def presign(self, key: str, **_: object) -> str | None:
         """A directory has no addresses."""
         return None
 
