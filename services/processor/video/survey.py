@@ -90,6 +90,9 @@ class _Surveyor:
         self._orientation = Orientation()
         self._eye: Eye | None = None
         self._pending: deque[_Look] = deque()
+        self._widest_gap_seconds = budget.widest_gap_seconds
+        self._passed: tuple[int, VideoFrame] | None = None
+        self._last_look = 0
         self._next_look = 0
         self._looks = 0
         self._look_seconds = 0.0
@@ -98,20 +101,35 @@ class _Surveyor:
         """Take the next frame."""
         motion = self._camera.advance(frame)
         self.timeline.append(pts, motion.dx, motion.dy, motion.is_cut)
-        if number < self._next_look and not motion.is_cut:
-            return
+        if motion.is_cut:
+            self._look_at_passed()
+        waited = self.timeline.seconds(number) - self.timeline.seconds(self._last_look)
+        if number >= self._next_look or waited >= self._widest_gap_seconds or motion.is_cut:
+            self._look(number, frame)
+        else:
+            self._passed = number, frame
+
+    def finish(self) -> Survey:
+        """Say what was found, after the last frame."""
+        self._look_at_passed()
+        self._take_in(0)
+        paths = [path for path in self._tracker.finish() if path.best_score >= self._thresholds[path.object_class]]
+        return Survey(self.timeline, paths, self._matrix, self._orientation, self._looks, self._look_seconds)
+
+    def _look_at_passed(self) -> None:
+        """A scene's last frame is always looked at: what shows in it first, no later look would find."""
+        if self._passed is not None:
+            self._look(*self._passed)
+
+    def _look(self, number: int, frame: VideoFrame) -> None:
         eye = self._eye or self._open_eye(frame)
         self._pending.append(_Look(number, self._workers.submit(eye.look, eye.show(frame))))
         # The first look tells what looks cost, so it is waited for.
         self._take_in(self._most_pending if self._looks else 0)
         self._looks += 1
+        self._passed = None
+        self._last_look = number
         self._next_look = number + self._cadence.stride
-
-    def finish(self) -> Survey:
-        """Say what was found, after the last frame."""
-        self._take_in(0)
-        paths = [path for path in self._tracker.finish() if path.best_score >= self._thresholds[path.object_class]]
-        return Survey(self.timeline, paths, self._matrix, self._orientation, self._looks, self._look_seconds)
 
     def _open_eye(self, frame: VideoFrame) -> Eye:
         self._matrix = display_matrix(frame)

@@ -96,6 +96,19 @@ def test_does_not_carry_an_object_over_a_cut(tmp_path: Path) -> None:
     assert result.tracks[0].last < timedelta(seconds=20 / 30)
 
 
+@pytest.mark.parametrize("last", [16, 17, 18, 19, 20])
+def test_covers_what_shows_in_the_last_frame_of_a_scene_only(tmp_path: Path, last: int) -> None:
+    at_cut = Scene(place=lambda n: (60.0, 40.0) if n == last else None, seed=lambda n: 1 if n <= last else 2, frames=30)
+    at_end = Scene(place=lambda n: (60.0, 40.0) if n == last else None, frames=last + 1)
+    for name, scene in (("cut", at_cut), ("end", at_end)):
+        source = write_video(tmp_path / f"{name}.mp4", scene)
+
+        anonymize(source, tmp_path / "out.mp4", budget=RARE_LOOKS)
+
+        assert max(blue_pixels(source)) > 400
+        assert max(blue_pixels(tmp_path / "out.mp4")) == 0
+
+
 def test_objects_on_two_sides_of_a_cut_are_two(tmp_path: Path) -> None:
     source = write_video(tmp_path / "in.mp4", Scene(place=resting, seed=lambda frame: 1 if frame < 20 else 2))
 
