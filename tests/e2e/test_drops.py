@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import json
+import math
 import statistics
 import time
 import uuid
@@ -252,3 +253,17 @@ def test_the_same_comes_by_grpc(tokens_mesh: Mesh) -> None:
         request.wait.seconds = 10
         answer = stub.DropMeasurements(request, metadata=tuple(bearer(token).items()))
     assert [one.name for one in answer.measurements] == [TEN]
+
+
+def test_a_million_points_come_out_right_to_the_twelfth_digit(dropper: httpx.Client) -> None:
+    points = [round(20 + index * 7919 % 1000003 / 1000003, 6) for index in range(1_000_000)]
+    raw = json.dumps({"time_stamp": "2023-01-01T00:00:00Z", "data": points}, separators=(",", ":"))
+    receipt = drop(dropper, raw).json()["receipt"]["name"]
+    assert settled(dropper, receipt, 120)["state"] == "PROCESSED"
+    found = dropper.get("/v1/measurements/2023-01-01T00:00:00Z").json()
+    mean = math.fsum(points) / len(points)
+    spread = math.fsum((point - mean) ** 2 for point in points)
+    assert found["count"] == "1000000"
+    assert found["mean"] == pytest.approx(mean, rel=1e-12)
+    assert found["population_stddev"] == pytest.approx(math.sqrt(spread / 1_000_000), rel=1e-12)
+    assert found["sample_stddev"] == pytest.approx(math.sqrt(spread / 999_999), rel=1e-12)
