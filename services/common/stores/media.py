@@ -59,12 +59,12 @@ class MediaFilter:
     start_ns: int | None = None
     end_ns: int | None = None
 
-    def accepts(self, media: Media) -> bool:
-        """Whether a media of the right time is among them."""
+    def accepts(self, document: Document) -> bool:
+        """Whether a stored media of the right time is among them."""
         return (
-            (self.state is None or media.state is self.state)
-            and (self.kind is None or media.kind is self.kind)
-            and (self.camera_model is None or media.metadata.camera_model == self.camera_model)
+            (self.state is None or document["state"] == self.state)
+            and (self.kind is None or document["kind"] == self.kind)
+            and (self.camera_model is None or document["camera_model"] == self.camera_model)
         )
 
 
@@ -122,11 +122,10 @@ class MediaStore:
                 MEDIA, index.name, equals, within, descending=True, after=after, limit=asked
             )
             for document in documents:
-                media = from_document(Media, document)
-                if wanted.accepts(media):
+                if wanted.accepts(document):
                     if len(page) == limit:
                         return MediaPage(page, after)
-                    page.append(media)
+                    page.append(from_document(Media, document))
                 after = position(index, document)
             if len(documents) < asked:
                 return MediaPage(page, None)
