@@ -22,12 +22,20 @@ def view_tensor(picture: Picture, view: View, model_input: Input) -> Floats:
 
 
 def scaled(part: Picture, width: int, height: int) -> Picture:
-    """The part at another size; shrinking averages, so that nothing small is skipped."""
+    """The part at another size; shrinking averages, so that nothing small is skipped.
+
+    Halving is the one step of averaging that is fast; what is left is less than a half, where interpolation will do.
+    """
+    while part.shape[1] >= 2 * width and part.shape[0] >= 2 * height:
+        half = (part.shape[1] // 2, part.shape[0] // 2)
+        part = _resized(part[: 2 * half[1], : 2 * half[0]], *half, cv2.INTER_AREA)
     if (width, height) == (part.shape[1], part.shape[0]):
         return part
-    shrinks = 2 * width <= part.shape[1]
-    resized = cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-    return resized.astype(np.uint8, copy=False)
+    return _resized(part, width, height, cv2.INTER_LINEAR)
+
+
+def _resized(part: Picture, width: int, height: int, interpolation: int) -> Picture:
+    return cv2.resize(part, (width, height), interpolation=interpolation).astype(np.uint8, copy=False)
 
 
 def fill_planes(planes: Floats, part: Picture, model_input: Input) -> None:
