@@ -53,7 +53,7 @@ class DropWrites:
         if len(raw) > self._max_drop_bytes:
             raise InvalidArgument(
                 reasons.REQUEST_TOO_LARGE,
-                f"body: {len(raw)} bytes; a drop has at most {self._max_drop_bytes}",
+                f"body: a drop has at most {self._max_drop_bytes} bytes",
                 metadata={"limit_bytes": str(self._max_drop_bytes)},
                 http_status=413,
             )

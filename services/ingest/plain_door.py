@@ -86,11 +86,11 @@ class _Connection(asyncio.Protocol):
             self._metadata.append((name.decode(), value.decode("latin-1")))
 
     def on_body(self, chunk: bytes) -> None:
-        self._size_bytes += len(chunk)
-        if self._size_bytes > self._max_drop_bytes + 1:
-            # One byte too many is enough to be refused; the rest only passes by.
-            chunk, self._chunks = b"", [b"".join(self._chunks)[: self._max_drop_bytes + 1]]
-        self._chunks.append(chunk)
+        # One byte too many is enough to be refused; the rest only passes by.
+        kept = chunk[: self._max_drop_bytes + 1 - self._size_bytes]
+        if kept:
+            self._size_bytes += len(kept)
+            self._chunks.append(kept)
 
     def on_message_complete(self) -> None:
         request = ingest_service_pb2.DropMeasurementsRequest()

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.e2e.mesh import Mesh, running_mesh
+from tests.e2e.mesh import MOST_DROP_BYTES, Mesh, running_mesh
 
 
 @pytest.fixture(scope="session", params=["embedded", "real"])
@@ -44,6 +44,14 @@ def tokens_mesh(stores: dict[str, str]) -> Iterator[Mesh]:
         tempfile.TemporaryDirectory(prefix="dropmesh-") as data,
         running_mesh(Path(data), {**apart, "DROPMESH_MODE": "tokens"}) as running,
     ):
+        yield running
+
+
+@pytest.fixture(scope="session")
+def tight_mesh() -> Iterator[Mesh]:
+    """A mesh that takes one call at a time, and small drops alone; its services may be killed."""
+    limits = {"DROPMESH_MAX_IN_FLIGHT": "1", "DROPMESH_MAX_DROP_BYTES": str(MOST_DROP_BYTES)}
+    with tempfile.TemporaryDirectory(prefix="dropmesh-") as data, running_mesh(Path(data), limits) as running:
         yield running
 
 

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import os
+import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.servers.process import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
+MOST_DROP_BYTES = 1000  # in the tight mesh
+SIGNS = {
+    "ingest": "-m services.ingest",
+    "processor": "-m services.processor",
+    "query": "-m services.query",
+    "edge": "envoy",
+}
 
 
 @dataclass(frozen=True)
@@ -43,6 +54,27 @@ class Mesh:
     def admin(self) -> dict[str, str]:
         return bearer(self.admin_token)
 
+    @property
+    def supervisor(self) -> int:
+        """The process that keeps the others running."""
+        return int((self.data / "lock").read_text())
+
+    def service(self, name: str) -> int:
+        """The process of a service, or of the edge, as it runs now."""
+        return next(pid for pid in children(self.supervisor) if SIGNS[name] in words(pid))
+
+    def logged(self, service: str, request_id: str) -> dict[str, Any]:
+        """The first line that a service wrote for a request."""
+        found: list[dict[str, Any]] = []
+
+        def looked() -> bool:
+            lines = (self.data / "logs" / f"{service}.log").read_text().splitlines()
+            found.extend(json.loads(line) for line in lines if request_id in line)
+            return bool(found)
+
+        eventually(looked)
+        return found[0]
+
     def token(self, subject: str, *scopes: str, days: str | None = None) -> str:
         """A new token, made as an operator makes one."""
         command = ["create", subject, *(part for scope in scopes for part in ("--scope", scope))]
@@ -58,6 +90,30 @@ class Mesh:
             stdout=subprocess.PIPE,
             text=True,
         ).stdout
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process started and that are there still."""
+    return [int(child) for task in Path(f"/proc/{pid}/task").glob("*/children") for child in task.read_text().split()]
+
+
+def descendants(pid: int) -> list[int]:
+    """The processes below a process."""
+    below = children(pid)
+    return below + [further for child in below for further in descendants(child)]
+
+
+def words(pid: int) -> str:
+    """A process's command line."""
+    return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+
+
+def eventually(holds: Callable[[], object], within_seconds: float = 30) -> None:
+    """Waits until something holds."""
+    deadline = time.monotonic() + within_seconds
+    while not holds():
+        assert time.monotonic() < deadline, f"not within {within_seconds:g} s"
+        time.sleep(0.05)
 
 
 def bearer(token: str) -> dict[str, str]:
@@ -102,8 +158,6 @@ def free_port_pair() -> int:
 
 
 def _is_free(port: int) -> bool:
-    import socket
-
     with socket.socket() as probe:
         try:
             probe.bind(("127.0.0.1", port))
