@@ -48,7 +48,7 @@ def edge_filters(world: World) -> list[Config]:
 
 def router() -> Config:
     """The last of all filters."""
-    return typed("envoy.filters.http.router", f"{FILTERS}.router.v3.Router")
+    return typed("envoy.filters.http.router", f"{FILTERS}.router.v3.Router", suppress_envoy_headers=True)
 
 
 def health_check() -> Config:

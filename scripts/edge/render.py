@@ -47,7 +47,7 @@ def _edge_listener(world: World) -> Config:
     everywhere = {
         "name": "everywhere",
         "domains": ["*"],
-        "routes": [*plain_drop_routes(world), *routes()],
+        "routes": [*plain_drop_routes(world), *routes(world.origins)],
         "typed_per_filter_config": {"envoy.filters.http.cors": cors(world)},
     }
     manager = {

@@ -38,16 +38,17 @@ class RestPath:
     methods: dict[str, MethodDescriptor]
 
 
-def routes() -> list[Config]:
+def routes(origins: str) -> list[Config]:
     """gRPC paths first: REST requests take one of them once they are transcoded."""
-    return [_preflight(), *_grpc_routes(), *_reflection_routes(), *_rest_routes(), _no_such_path()]
+    return [_preflight(origins), *_grpc_routes(), *_reflection_routes(), *_rest_routes(), _no_such_path()]
 
 
-def _preflight() -> Config:
-    # The CORS filter answers on its own, but only on a route that leads to a cluster.
+def _preflight(origins: str) -> Config:
+    # The CORS filter answers on its own, but only on a route that leads to a cluster; other origins are told 405.
     headers = [
         {"name": ":method", "string_match": {"exact": "OPTIONS"}},
         {"name": "access-control-request-method", "present_match": True},
+        {"name": "origin", "string_match": {"safe_regex": {"regex": origins}}},
     ]
     return {"match": {"prefix": "/", "headers": headers}, "route": {"cluster": "query"}}
 

@@ -1,0 +1,233 @@
+"""The edge over REST: what it refuses and how, which pages may call, what it tells and what it does not believe."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import httpx
+import pytest
+
+from scripts.edge.binary import envoy_binary
+from scripts.edge.render import render
+from scripts.edge.routes import SERVICES
+from scripts.edge.world import World
+from tests.e2e.errors import reason_of
+from tests.e2e.mesh import ROOT, Mesh, eventually, free_port_pair
+from tests.media_samples import image_bytes
+from tests.servers.process import accepts
+
+JSON = {"content-type": "application/json"}
+PAGE = {"origin": "http://localhost:3000"}
+FOREIGN = {"origin": "https://example.com"}
+DROP = b'{"time_stamp": "2019-05-01T06:00:00-04:00", "data": [0.379, 1.589, 2.188]}'
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A request that is refused, the status and the reason."""
+
+    method: str
+    path: str
+    status: int
+    reason: str
+    content: bytes = b""
+    headers: dict[str, str] = field(default_factory=lambda: dict(JSON))
+
+
+REFUSED = [
+    Refused("GET", "/nothing", 404, "ROUTE_NOT_FOUND"),
+    Refused("GET", "/v1/media/a/b/c", 404, "ROUTE_NOT_FOUND"),
+    Refused("GET", "/v1//media", 404, "ROUTE_NOT_FOUND"),
+    Refused("GET", "/v1/media/never-was", 404, "MEDIA_NOT_FOUND"),
+    Refused("PATCH", "/v1/media", 405, "METHOD_NOT_ALLOWED"),
+    Refused("DELETE", "/v1/measurements", 405, "METHOD_NOT_ALLOWED"),
+    Refused("GET", "/v1/media/a:process", 405, "METHOD_NOT_ALLOWED"),
+    Refused("OPTIONS", "/v1/media", 405, "METHOD_NOT_ALLOWED"),
+    Refused("GET", "/v1/media?colour=red", 400, "REQUEST_MALFORMED"),
+    Refused("GET", "/v1/media?state=SLEEPING", 400, "REQUEST_MALFORMED"),
+    Refused("GET", "/v1/media?page_size=many", 400, "REQUEST_MALFORMED"),
+    Refused("GET", "/v1/media?start=yesterday", 400, "REQUEST_MALFORMED"),
+    Refused("GET", "/v1/media?page_size=1001", 400, "INVALID_FIELD"),
+    Refused("GET", "/v1/media?page_token=forged", 400, "PAGE_TOKEN_INVALID"),
+    Refused("GET", "/v1/media/a%2fb", 400, "REQUEST_MALFORMED"),
+    Refused("GET", "/v1/media/a%00", 400, "REQUEST_MALFORMED"),
+    Refused("GET", "/v1/media/~", 400, "INVALID_FIELD"),
+    Refused("POST", "/v1/uploads", 400, "REQUEST_MALFORMED", b'{"filename": '),
+    Refused("POST", "/v1/uploads", 400, "REQUEST_MALFORMED", b"\xff\xfe"),
+    Refused("POST", "/v1/uploads", 400, "REQUEST_MALFORMED", b'{"anonymize": {"objects": ["HAT"]}}'),
+    Refused("POST", "/v1/uploads", 413, "REQUEST_TOO_LARGE", b" " * (1024 * 1024 + 1)),
+    Refused("POST", "/v1/measurements", 413, "REQUEST_TOO_LARGE", b" " * (16 * 1024 * 1024 + 1)),
+    Refused("POST", "/v1/measurements?wait=1s", 413, "REQUEST_TOO_LARGE", b" " * (16 * 1024 * 1024 + 1)),
+    Refused("POST", "/v1/measurements?wait=1s", 400, "DROP_QUARANTINED", b"no JSON"),
+    Refused("POST", "/v1/measurements?wait=1h", 400, "REQUEST_MALFORMED", DROP),
+    Refused("POST", "/v1/measurements?wait=3600s", 400, "INVALID_FIELD", DROP),
+    Refused("GET", "/v1/statistics", 401, "TOKEN_MISSING"),
+    Refused("POST", "/v1/media", 400, "MEDIA_EMPTY"),
+    Refused("POST", "/v1/media", 415, "MEDIA_TYPE_UNSUPPORTED", b"plain text, and no picture"),
+    Refused("POST", "/v1/measurements", 401, "TOKEN_INVALID", DROP, {"authorization": "Bearer dm_wrong_wrong"}),
+]
+
+
+@pytest.mark.parametrize("case", REFUSED, ids=lambda case: f"{case.method} {case.path} {case.reason}"[:60])
+def test_what_is_refused_says_so_in_one_shape(client, case):
+    answer = client.request(case.method, case.path, content=case.content, headers=case.headers)
+    assert (answer.status_code, reason_of(answer)) == (case.status, case.reason), answer.text
+
+
+def test_a_wrong_method_is_told_the_right_ones(client):
+    assert client.patch("/v1/media").headers["allow"] == "GET, OPTIONS, POST"
+
+
+@pytest.fixture(scope="module")
+def media(mesh: Mesh) -> str:
+    """The name of an uploaded media."""
+    answer = httpx.post(f"{mesh.url}/v1/media", content=image_bytes("png"), timeout=30)
+    return str(answer.raise_for_status().json()["results"][0]["media"]["name"])
+
+
+def test_a_head_tells_of_the_content_without_sending_it(client, media):
+    whole = client.get(f"/v1/{media}/original")
+    head = client.head(f"/v1/{media}/original")
+    assert (head.status_code, head.content) == (200, b"")
+    told = ("content-length", "content-type", "etag", "accept-ranges")
+    assert {name: head.headers.get(name) for name in told} == {name: whole.headers.get(name) for name in told}
+    assert head.headers["content-length"] == str(len(whole.content))
+
+
+def test_a_page_of_this_machine_may_call(client):
+    asked = {**PAGE, "access-control-request-method": "POST", "access-control-request-headers": "authorization"}
+    answer = client.options("/v1/media", headers=asked)
+    assert answer.status_code == 200
+    assert answer.headers["access-control-allow-origin"] == PAGE["origin"]
+    assert "POST" in answer.headers["access-control-allow-methods"]
+    assert "authorization" in answer.headers["access-control-allow-headers"]
+    called = client.get("/v1/media", headers=PAGE)
+    assert called.headers["access-control-allow-origin"] == PAGE["origin"]
+    assert "x-request-id" in called.headers["access-control-expose-headers"]
+
+
+def test_a_page_from_elsewhere_may_not(client):
+    for answer in (
+        client.options("/v1/media", headers={**FOREIGN, "access-control-request-method": "POST"}),
+        client.get("/v1/media", headers=FOREIGN),
+    ):
+        assert not [name for name in answer.headers if name.startswith("access-control")]
+    refused = client.options("/v1/media", headers={**FOREIGN, "access-control-request-method": "POST"})
+    assert (refused.status_code, reason_of(refused)) == (405, "METHOD_NOT_ALLOWED")
+
+
+def test_every_answer_has_a_request_id_of_its_own(client):
+    answers = [
+        client.get("/v1/media"),
+        client.get("/v1/media/never-was"),
+        client.get("/nothing"),
+        client.patch("/v1/media"),
+        client.post("/v1/measurements", content=DROP),
+        client.post("/v1/measurements", content=DROP, headers={"authorization": "Bearer dm_wrong_wrong"}),
+        client.get("/openapi.json"),
+    ]
+    assert len({answer.headers["x-request-id"] for answer in answers}) == len(answers)
+
+
+def test_a_request_id_is_found_in_the_logs_of_the_edge_and_of_the_service(mesh, client):
+    refused = {
+        "ingest": client.post("/v1/media", content=b"plain text, and no picture"),
+        "query": client.get("/v1/media/never-was"),
+        "processor": client.post("/v1/measurements/2001-01-01T00:00:00Z:verify", json={}),
+    }
+    for service, answer in refused.items():
+        assert answer.status_code >= 400
+        identifier = answer.headers["x-request-id"]
+        assert mesh.logged("edge", identifier)
+        assert mesh.logged(service, identifier)
+
+
+def test_what_a_client_says_of_itself_is_not_believed(mesh, client):
+    claims = {
+        "x-request-id": "11111111-2222-4333-8444-555555555555",
+        "x-forwarded-for": "203.0.113.7",
+        "x-envoy-original-path": "/v1/invites/x",
+        "x-envoy-external-address": "203.0.113.7",
+        "x-envoy-upstream-rq-timeout-ms": "1",
+        "x-http-code": "299",
+    }
+    answer = client.get("/v1/media/never-was", headers=claims)
+    assert (answer.status_code, reason_of(answer)) == (404, "MEDIA_NOT_FOUND")
+    identifier = answer.headers["x-request-id"]
+    assert identifier != claims["x-request-id"]
+    line = mesh.logged("edge", identifier)
+    assert (line["client"], line["path"]) == ("127.0.0.1", "/v1/media/never-was")
+
+
+def test_nothing_is_told_of_what_stands_behind(client):
+    for answer in (client.get("/v1/media"), client.get("/v1/media/never-was"), client.post("/v1/uploads", json={})):
+        told = [name for name in answer.headers if name.startswith(("x-envoy", "grpc-", "x-http", "x-content-length"))]
+        assert told == []
+        assert answer.headers["server"] == "dropmesh"
+
+
+def test_too_many_at_once_are_told_when_to_come_again(tmp_path):
+    port = free_port_pair()
+    nowhere = {service: f"unix:{tmp_path}/{service}.sock" for service in SERVICES}
+    world = World(
+        listen=f"127.0.0.1:{port}",
+        operations=f"127.0.0.1:{port + 1}",
+        upstreams=nowhere,
+        metrics=nowhere,
+        descriptors=str(ROOT / "proto" / "dropmesh.binpb"),
+        requests_per_second=3,
+    )
+    (tmp_path / "envoy.json").write_text(json.dumps(render(world)))
+    command = [envoy_binary(), "-c", tmp_path / "envoy.json", "--concurrency", "1", "--use-dynamic-base-id"]
+    with (tmp_path / "log").open("wb") as log:
+        edge = subprocess.Popen([*map(str, command), "--log-level", "error"], stdout=log, stderr=log)
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}") as http:
+            eventually(lambda: accepts(port))
+            answers = [http.get("/v1/media") for _ in range(12)]
+    finally:
+        edge.kill()
+        edge.wait()
+    busy = [answer for answer in answers if answer.status_code == 429]
+    assert busy
+    for answer in busy:
+        assert reason_of(answer) == "RATE_LIMITED"
+        assert answer.headers["retry-after"] == "1"
+    # The others found nobody behind the edge.
+    others = [answer for answer in answers if answer.status_code != 429]
+    assert {(answer.status_code, reason_of(answer)) for answer in others} == {(503, "SERVICE_UNAVAILABLE")}
+
+
+@pytest.mark.parametrize("service", ["ingest", "query"])
+def test_a_service_that_is_down_answers_503_until_it_is_started_again(tight_mesh, service):
+    mesh = tight_mesh
+    calls: dict[str, list[tuple[str, str, dict[str, Any]]]] = {
+        "ingest": [
+            ("POST", "/v1/measurements", {"content": DROP}),
+            ("POST", "/v1/measurements?wait=0s", {"content": DROP}),
+            ("POST", "/v1/uploads", {"json": {}}),
+        ],
+        "query": [("GET", "/v1/media", {}), ("GET", "/v1/measurements:export", {})],
+    }
+    with httpx.Client(base_url=mesh.url, timeout=30) as http:
+        died = mesh.service(service)
+        os.kill(died, signal.SIGKILL)
+        for method, path, more in calls[service]:
+            answer = http.request(method, path, **more)
+            assert answer.status_code == 503, f"{path}: {answer.text}"
+            assert reason_of(answer) == "SERVICE_UNAVAILABLE"
+        for method, path, more in calls[service]:
+            eventually(partial(_succeeds, http, method, path, more))
+    said = (mesh.data / "up.log").read_text()
+    assert f"{service} ended (signal 9) and starts again in 0.5 s" in said
+    assert mesh.service(service) != died
+
+
+def _succeeds(http: httpx.Client, method: str, path: str, more: dict[str, Any]) -> bool:
+    return http.request(method, path, **more).is_success
