@@ -27,7 +27,16 @@ from google.rpc import error_details_pb2, status_pb2
 from services.common import telemetry
 from services.common.auth import Authenticator
 from services.common.call import HTTP_STATUS, Call
-from services.common.errors import DropmeshError, FieldViolation, InvalidArgument, ResourceExhausted
+from services.common.errors import (
+    DataLoss,
+    DropmeshError,
+    FieldViolation,
+    InvalidArgument,
+    ResourceExhausted,
+    StoreFull,
+    StoreUnavailable,
+    Unavailable,
+)
 
 ERROR_DOMAIN = "dropmesh.dev"
 REQUEST_ID = "x-request-id"
@@ -122,6 +131,7 @@ class Guard:
                 return await body(Call(caller, identifier, context))
         except DropmeshError as error:
             code = error.code.name
+            _log_refusal(name, error)
             await _abort(context, error, identifier)
             raise
         except grpc.aio.AbortError:
@@ -218,6 +228,17 @@ def error_status(error: DropmeshError) -> status_pb2.Status:
         packed.Pack(detail)
         status.details.append(packed)
     return status
+
+
+def _log_refusal(method: str, error: DropmeshError) -> None:
+    """What a caller is refused can be found by its request id; what is no fault of a caller's stands out."""
+    ours = isinstance(error, (Unavailable, StoreFull, DataLoss))
+    more = {"cause": error.cause} if isinstance(error, StoreUnavailable) else {}
+    log.log(
+        logging.WARNING if ours else logging.INFO,
+        error.message,
+        extra={"method": method, "reason": reasons.ErrorReason.Name(error.reason), **more},
+    )
 
 
 async def _abort(context: grpc.aio.ServicerContext[Any, Any], error: DropmeshError, identifier: str) -> None:
