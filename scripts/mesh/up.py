@@ -21,7 +21,7 @@ from scripts.edge.routes import SERVICES
 from scripts.edge.world import World
 from scripts.mesh.admin_token import ensure_admin_token
 from scripts.mesh.preflight import CannotStart, free_port, own_folder
-from scripts.mesh.supervisor import Program, Supervisor
+from scripts.mesh.supervisor import Program, Supervisor, end_with_parent
 from services.common.settings import Mode, Settings, SettingsError, load_settings
 
 HEALTHY_WITHIN_SECONDS = 60.0
@@ -75,7 +75,9 @@ async def _run(settings: Settings) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stopping.set)
-    await _models(*(("pull", "--quick") if settings.pull_models else ("list",)))
+    await _models(stopping, *(("pull", "--quick") if settings.pull_models else ("list",)))
+    if stopping.is_set():
+        return 0
     token_file = await ensure_admin_token(settings)
     supervisor = Supervisor(_programs(settings), say=lambda text: print(text, flush=True))
     started = time.monotonic()
@@ -96,10 +98,22 @@ async def _run(settings: Settings) -> int:
         await supervisor.stop()
 
 
-async def _models(*arguments: str) -> None:
+async def _models(stopping: asyncio.Event, *arguments: str) -> None:
     """Runs scripts/models, which says what is in use; what it cannot do stops nothing."""
-    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "services.processor.models", *arguments)
-    await process.wait()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "services.processor.models",
+        *arguments,
+        start_new_session=True,
+        preexec_fn=end_with_parent,
+    )
+    stop = asyncio.create_task(stopping.wait())
+    await asyncio.wait((stop, done := asyncio.create_task(process.wait())), return_when=asyncio.FIRST_COMPLETED)
+    stop.cancel()
+    if not done.done():
+        process.terminate()
+    await done
 
 
 def _programs(settings: Settings) -> list[Program]:
@@ -128,6 +142,8 @@ def _programs(settings: Settings) -> list[Program]:
         "--use-dynamic-base-id",
         "--log-level",
         "warning",
+        "--file-flush-interval-msec",
+        "1000",
     )
     return [*services, Program("edge", edge, {}, logs / "edge.log")]
 
