@@ -30,7 +30,7 @@ FACES, DEFAULTS, ALL = ["face"], ["face", "license_plate"], ["face", "person", "
 
 def main() -> None:
     """Read the command line and print what was measured."""
-    parser = argparse.ArgumentParser(prog="scripts/bench_images", description=__doc__)
+    parser = argparse.ArgumentParser(prog="scripts/bench images", description=__doc__)
     parser.add_argument("--photos", type=Path, default=SHARED / "media" / "photos", help="JPEGs; cropped to 1920x1080")
     parser.add_argument("--models", type=Path, default=SHARED / "models", help="the folder of pulled weights")
     parser.add_argument("--pictures", type=int, default=10, help="how many of the photos (10)")
