@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+from dropmesh.v1 import ingest_service_pb2, processor_service_pb2, query_service_pb2
 from google.protobuf.descriptor import ServiceDescriptor
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
@@ -21,6 +22,12 @@ from services.common.guard import Guard
 from services.common.settings import Settings
 from services.common.telemetry import Metrics
 
+# Each service reflects all of them: at the edge one answers for all.
+CONTRACT = [
+    service.full_name
+    for file in (ingest_service_pb2, processor_service_pb2, query_service_pb2)
+    for service in file.DESCRIPTOR.services_by_name.values()
+]
 MAX_MESSAGE_BYTES = 80 * 1024 * 1024
 log = logging.getLogger(__name__)
 
@@ -55,7 +62,7 @@ async def serve(
     health_servicer = HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
     names = [service.full_name for service in servicers]
-    reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
+    reflection.enable_server_reflection([*CONTRACT, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
     address = settings.socket(name)
     clear_socket(address)
     server.add_insecure_port(address)
