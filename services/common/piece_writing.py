@@ -8,6 +8,7 @@ from collections.abc import Callable
 from services.common.objects import ObjectInfo, Objects, ObjectWriter
 
 PIECE_BYTES = 1024 * 1024
+SMALL_BYTES = 256 * 1024
 
 
 class PieceWriter:
@@ -41,7 +42,11 @@ class PieceWriter:
         """There are no more bytes: `beside` has seen all of them when it returns; the object is not visible yet."""
         await self._written()
         if self._beside is not None:
-            await asyncio.to_thread(self._beside, bytes(self._gathered))
+            if len(self._gathered) <= SMALL_BYTES:
+                # Handing it to a thread would take longer.
+                self._beside(bytes(self._gathered))
+            else:
+                await asyncio.to_thread(self._beside, bytes(self._gathered))
             self._beside = None
 
     async def commit(self) -> ObjectInfo:

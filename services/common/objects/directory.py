@@ -21,6 +21,7 @@ Result = TypeVar("Result")
 
 CHUNK_BYTES = 1024 * 1024
 STORE = "objects"
+FOLDERS_REMEMBERED = 10_000
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
@@ -34,6 +35,8 @@ class DirectoryObjects:
     def __init__(self, folder: Path) -> None:
         self._kept = folder / "kept"
         self._incoming = folder / "incoming"
+        # Folders that this process knows to outlive a loss of power.
+        self._durable: set[Path] = set()
 
     @classmethod
     async def open(cls, folder: Path) -> DirectoryObjects:
@@ -46,7 +49,9 @@ class DirectoryObjects:
         """See the port."""
         temporary = self._incoming / secrets.token_hex(16)
         descriptor = await _in_thread(os.open, temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        return DirectoryWriter(key, temporary, self._path(key), descriptor)
+        if len(self._durable) > FOLDERS_REMEMBERED:
+            self._durable.clear()
+        return DirectoryWriter(key, temporary, self._kept, self._path(key), self._durable, descriptor)
 
     async def stat(self, key: str) -> ObjectInfo | None:
         """See the port."""
@@ -107,9 +112,12 @@ class DirectoryObjects:
         return self._kept / head / rest[:2] / rest
 
     def _list(self, prefix: str, after: str | None, limit: int) -> Sequence[ObjectInfo]:
-        head = prefix.rpartition("/")[0]
+        head, _, rest = prefix.rpartition("/")
+        root = self._kept / head
         found = []
-        for folder, _, names in os.walk(self._kept / head):
+        for folder, folders, names in os.walk(root):
+            if folder == str(root):
+                folders[:] = [name for name in folders if name.startswith(rest) or name == rest[:2]]
             parent = Path(folder).relative_to(self._kept).parent
             for name in names:
                 key = name if parent == Path() else f"{parent}/{name}"
@@ -131,8 +139,12 @@ class DirectoryObjects:
 class DirectoryWriter:
     """A file on its way in."""
 
-    def __init__(self, key: str, temporary: Path, target: Path, descriptor: int) -> None:
+    def __init__(
+        self, key: str, temporary: Path, kept: Path, target: Path, durable: set[Path], descriptor: int
+    ) -> None:
         self._key = key
+        self._kept = kept
+        self._durable = durable
         self._temporary = temporary
         self._target = target
         self._descriptor = descriptor
@@ -153,12 +165,15 @@ class DirectoryWriter:
     def _commit(self) -> ObjectInfo:
         os.fsync(self._descriptor)
         self._close()
-        made = not self._target.parent.exists()
-        self._target.parent.mkdir(parents=True, exist_ok=True)
+        folder = self._target.parent
+        folder.mkdir(parents=True, exist_ok=True)
         self._temporary.rename(self._target)
-        _fsync_folder(self._target.parent)
-        if made:
-            _fsync_folder(self._target.parent.parent)
+        _fsync_folder(folder)
+        if folder not in self._durable:
+            # Somebody else may have made it a moment ago, without having come as far as this.
+            for parent in folder.parents[: len(folder.relative_to(self._kept).parts)]:
+                _fsync_folder(parent)
+            self._durable.add(folder)
         info = _stat(self._key, self._target)
         if info is None:
             raise ObjectMissing(self._key)

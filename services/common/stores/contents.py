@@ -20,7 +20,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from services.common.catalog import Catalog, Collection, Delete, Index, Insert, Refusal, change
+from services.common.catalog import Catalog, Collection, Delete, Index, Insert, Refusal, Replace, change
 from services.common.documents import from_document, to_document
 from services.common.instants import EPOCH, SECOND_NS
 from services.common.objects import Objects
@@ -58,14 +58,14 @@ class StoredContent:
 
 
 def object_key(now_ns: int) -> str:
-    """A key that nobody else uses; keys of one hour stand together, so that a sweep can look at them hour by hour."""
+    """A key that nobody else uses; those of one hour begin alike, so that a sweep can look at them hour by hour."""
     return f"{hour_prefix(now_ns)}{secrets.token_hex(16)}"
 
 
 def hour_prefix(now_ns: int) -> str:
-    """Where the objects begun in an hour are."""
+    """How the keys of objects begun in an hour start."""
     hour: datetime = EPOCH + timedelta(seconds=now_ns // SECOND_NS)
-    return f"{PREFIX}/{hour:%Y%m%d%H}/"
+    return f"{PREFIX}/{hour:%Y%m%d/%H}"
 
 
 class Contents:
@@ -89,8 +89,21 @@ class Contents:
 
     async def settle(self, holders: Sequence[tuple[str, str]]) -> None:
         """The media of these claims, each (sha256, name of the holder), are stored."""
+        names: dict[str, list[str]] = {}
         for sha256, name in holders:
-            await self._change(sha256, partial(_settled, name=name))
+            names.setdefault(sha256, []).append(name)
+        stored = await self._catalog.get_many(CONTENTS, list(names))
+        edited = {
+            sha256: _settled(from_document(StoredContent, document), names[sha256])
+            for sha256, document in stored.items()
+        }
+        changed = {sha256: content for sha256, content in edited.items() if content is not None}
+        outcomes = await self._catalog.batch(
+            [Replace(CONTENTS, to_document(content), content.version) for content in changed.values()]
+        )
+        for sha256, outcome in zip(changed, outcomes, strict=True):
+            if not outcome.applied:
+                await self._change(sha256, partial(_settled, names=names[sha256]))
 
     async def release(self, sha256: str, name: str) -> None:
         """A media lets go; what nobody holds is deleted. Repeating it changes nothing."""
@@ -159,10 +172,10 @@ class Contents:
         return None if document is None else from_document(StoredContent, document)
 
 
-def _settled(content: StoredContent, name: str) -> StoredContent | None:
-    if not any(holder.name == name and holder.unsettled_since_ns is not None for holder in content.holders):
+def _settled(content: StoredContent, names: Sequence[str]) -> StoredContent | None:
+    if not any(held.name in names and held.unsettled_since_ns is not None for held in content.holders):
         return None
-    holders = (replace(held, unsettled_since_ns=None) if held.name == name else held for held in content.holders)
+    holders = (replace(held, unsettled_since_ns=None) if held.name in names else held for held in content.holders)
     return _with_holders(content, tuple(holders))
 
 

@@ -17,6 +17,7 @@ from services.common.catalog import (
     Insert,
     Position,
     Range,
+    Replace,
     change,
     position,
 )
@@ -164,15 +165,19 @@ class MediaStore:
 
     async def clear_unqueued(self, media_ids: Sequence[str], *, since_ns: int) -> None:
         """These media are in the queue: the markers set until then are cleared."""
-        for media_id in media_ids:
-            await self.change(
-                media_id,
-                lambda media: (
-                    replace(media, unqueued_since_ns=None)
-                    if media.unqueued_since_ns is not None and media.unqueued_since_ns <= since_ns
-                    else None
-                ),
-            )
+
+        def edit(media: Media) -> Media | None:
+            waits = media.unqueued_since_ns is not None and media.unqueued_since_ns <= since_ns
+            return replace(media, unqueued_since_ns=None) if waits else None
+
+        edited = [edit(media) for media in (await self.find_many(media_ids)).values()]
+        changed = [media for media in edited if media is not None]
+        outcomes = await self._catalog.batch(
+            [Replace(MEDIA, media_document(media), media.version) for media in changed]
+        )
+        for media, outcome in zip(changed, outcomes, strict=True):
+            if not outcome.applied:
+                await self.change(media.id, edit)
 
     async def purge(self, media: Media) -> bool:
         """Removes the record of a deleted media: first from the statistics, then, on a later call, altogether."""

@@ -60,7 +60,15 @@ class MediaWork:
             if not taken[0]:
                 return None
             processing = Processing(attempt=attempt, start_time_ns=now_ns)
-            return seen(media, now_ns, state=MediaState.PROCESSING, run=media.run + 1, processing=processing)
+            return seen(
+                media,
+                now_ns,
+                state=MediaState.PROCESSING,
+                run=media.run + 1,
+                processing=processing,
+                # It is in the queue, or it would not be here.
+                unqueued_since_ns=None,
+            )
 
         media = await self._media.change(media_id, edit)
         return media if media is not None and taken[0] else None
