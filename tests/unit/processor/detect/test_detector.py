@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from services.processor.detect.detector import ComposedDetector, open_detector
+from services.processor.detections import Box, ObjectClass, Picture
+from services.processor.models.entry import ModelEntry
+from services.processor.models.errors import ProviderMissing, WeightsDamaged
+from services.processor.models.registry import Registry
+from services.processor.models.runtime import Provider, Runtime
+from services.processor.models.store import ModelStore
+from tests.unit.processor.detect.onnx_models import entry_for, save_brightness, save_saying
+
+FACE, PERSON, PLATE = ObjectClass.FACE, ObjectClass.PERSON, ObjectClass.LICENSE_PLATE
+ALL = frozenset(ObjectClass)
+TWO_CLASSES = {
+    "face": {"outputs": [0], "threshold": 0.5},
+    "person": {"outputs": [1], "threshold": 0.5},
+}
+
+
+def picture(width: int = 64, height: int = 64, value: int = 0) -> Picture:
+    return np.full((height, width, 3), value, np.uint8)
+
+
+def detector(folder: Path, *entries: ModelEntry, only: frozenset[str] | None = None) -> ComposedDetector:
+    registry = Registry({entry.name: entry for entry in entries})
+    return open_detector(registry, ModelStore(folder, bundled=folder), Runtime(), only=only)
+
+
+def test_boxes_come_in_pixels_of_the_picture_clipped_and_best_first(tmp_path: Path):
+    save_saying(tmp_path / "m.onnx", [[10, 5, 20, 15, 0.6, 0], [-8, 20, 12, 40, 0, 0.9]])
+    found = detector(tmp_path, entry_for(tmp_path / "m.onnx", "m", classes=TWO_CLASSES)).detect(picture(128, 96), ALL)
+    assert [(each.object_class, round(each.score, 3)) for each in found] == [(PERSON, 0.9), (FACE, 0.6)]
+    assert [each.box for each in found] == [Box(0, 40, 24, 80), Box(20, 10, 40, 30)]
+
+
+def test_only_the_classes_asked_for_and_only_above_the_threshold(tmp_path: Path):
+    save_saying(tmp_path / "m.onnx", [[10, 5, 20, 15, 0.6, 0.6], [30, 5, 40, 15, 0.3, 0.3]])
+    found = detector(tmp_path, entry_for(tmp_path / "m.onnx", "m", classes=TWO_CLASSES))
+    assert {each.object_class for each in found.detect(picture(), frozenset({FACE}))} == {FACE}
+    assert len(found.detect(picture(), frozenset({FACE}))) == 1
+    assert len(found.detect(picture(), frozenset({FACE}), {FACE: 0.2})) == 2
+    assert found.detect(picture(), frozenset({FACE}), {FACE: 0.7}) == []
+    assert found.detect(picture(), frozenset({PLATE})) == []
+
+
+def test_a_person_and_a_face_in_the_same_place_are_two_objects(tmp_path: Path):
+    save_saying(tmp_path / "m.onnx", [[10, 5, 20, 15, 0.6, 0.8], [10, 5, 21, 15, 0.7, 0.6]])
+    found = detector(tmp_path, entry_for(tmp_path / "m.onnx", "m", classes=TWO_CLASSES)).detect(picture(), ALL)
+    assert [each.object_class for each in found] == [PERSON, FACE]
+
+
+def test_a_batch_answers_for_each_picture_in_order(tmp_path: Path):
+    save_brightness(tmp_path / "m.onnx")
+    free = {"width": 64, "height": 64, "stride": 32, "batch": 8, "padding": 0}
+    found = detector(tmp_path, entry_for(tmp_path / "m.onnx", "m", input=free)).detect_batch(
+        [picture(value=204), picture(32, 32, 153), picture(value=51), picture(value=255)], ALL
+    )
+    assert [[round(each.score, 2) for each in one] for one in found] == [[0.8], [0.6], [], [1.0]]
+
+
+def test_tiles_see_what_the_whole_is_too_coarse_for_and_an_object_is_told_once(tmp_path: Path):
+    save_brightness(tmp_path / "m.onnx")
+    tiled = {"tiles": {"max_downscale": 1.0, "overlap": 0.0, "limit": 4}}
+    scene = picture(128, 128)
+    scene[64:, 64:] = 255
+    found = detector(tmp_path, entry_for(tmp_path / "m.onnx", "m", **tiled)).detect(scene, ALL)
+    assert [each.box for each in found] == [Box(64, 64, 80, 80)]
+
+
+def test_shapes_that_the_class_cannot_have_are_dropped(tmp_path: Path):
+    save_saying(tmp_path / "m.onnx", [[0, 0, 60, 15, 0.9], [0, 0, 10, 30, 0.9], [20, 30, 50, 40, 0.9]])
+    plate = {"license_plate": {"outputs": [0], "threshold": 0.5, "aspect": [1.2, 8], "largest": 0.5}}
+    found = detector(tmp_path, entry_for(tmp_path / "m.onnx", "m", classes=plate)).detect(picture(), ALL)
+    assert [each.box for each in found] == [Box(20, 30, 50, 40)]
+
+
+def test_each_class_is_served_by_the_preferred_model_that_is_there(tmp_path: Path):
+    save_saying(tmp_path / "small.onnx", [[0, 0, 10, 10, 0.6, 0.6]])
+    save_saying(tmp_path / "good.onnx", [[0, 0, 20, 20, 0.9]])
+    small = entry_for(tmp_path / "small.onnx", "small", classes=TWO_CLASSES, bundled=True)
+    good = entry_for(
+        tmp_path / "good.onnx", "good", classes={"face": {"outputs": [0], "threshold": 0.5, "priority": 9}}
+    )
+    both = detector(tmp_path, good, small)
+    assert both.versions == {"good": good.sha256[:12], "small": small.sha256[:12]}
+    assert {each.object_class: each.box.width for each in both.detect(picture(), ALL)} == {FACE: 20, PERSON: 10}
+    assert detector(tmp_path, good, small, only=frozenset({"small"})).versions == {"small": small.version}
+    (tmp_path / "good.onnx").unlink()
+    assert detector(tmp_path, good, small).classes == {FACE, PERSON}
+
+
+def test_without_any_model_nothing_is_found_and_nothing_fails(tmp_path: Path):
+    save_saying(tmp_path / "m.onnx", [[0, 0, 10, 10, 0.6]])
+    entry = entry_for(tmp_path / "m.onnx", "m")
+    (tmp_path / "m.onnx").unlink()
+    nothing = detector(tmp_path, entry)
+    assert nothing.classes == frozenset()
+    assert nothing.detect(picture(), ALL) == []
+
+
+def test_weights_that_are_not_what_the_registry_pins_are_refused(tmp_path: Path):
+    save_saying(tmp_path / "m.onnx", [[0, 0, 10, 10, 0.6]])
+    entry = entry_for(tmp_path / "m.onnx", "m")
+    save_saying(tmp_path / "m.onnx", [[0, 0, 10, 10, 0.7]])
+    with pytest.raises(WeightsDamaged, match=r"m\.onnx: sha256 is .*, the registry says"):
+        detector(tmp_path, entry)
+
+
+def test_a_device_that_is_not_there_is_said_at_once(tmp_path: Path):
+    with pytest.raises(ProviderMissing, match="cuda"):
+        open_detector(Registry({}), ModelStore(tmp_path), Runtime(Provider.CUDA))
+
+
+def test_each_run_is_told_to_who_asked(tmp_path: Path):
+    save_saying(tmp_path / "m.onnx", [[0, 0, 10, 10, 0.6]])
+    told: list[str] = []
+    registry = Registry({"m": entry_for(tmp_path / "m.onnx", "m")})
+    runtime = Runtime(observe=lambda name, seconds: told.append(name) if seconds >= 0 else None)
+    open_detector(registry, ModelStore(tmp_path), runtime).detect(picture(), ALL)
+    assert told == ["m"]

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.processor.detect.views import plan_views
+from services.processor.models.entry import Input, Tiles
+
+FIXED = Input(width=320, height=240)
+FREE = Input(width=640, height=640, stride=32)
+TILES = Tiles(max_downscale=2.0, overlap=0.2, limit=6)
+
+
+def test_a_small_picture_is_looked_at_once_and_fills_a_fixed_input():
+    (view,) = plan_views(160, 60, FIXED, TILES)
+    assert (view.input_width, view.input_height) == (320, 240)
+    assert (view.scaled_width, view.scaled_height) == (320, 120)
+
+
+def test_a_free_input_keeps_the_size_of_a_picture_that_fits_and_grows_to_the_stride():
+    (view,) = plan_views(500, 333, FREE, None)
+    assert view.scale == 1
+    assert (view.input_width, view.input_height) == (512, 352)
+
+
+def test_a_free_input_enlarges_only_where_the_registry_says_so():
+    (view,) = plan_views(320, 160, FREE.model_copy(update={"enlarge": True}), None)
+    assert (view.scale, view.input_width, view.input_height) == (2, 640, 320)
+
+
+def test_a_large_picture_gets_tiles_beside_the_whole():
+    whole, *tiles = plan_views(1280, 720, FIXED, TILES)
+    assert (whole.left, whole.top, whole.right, whole.bottom) == (0, 0, 1280, 720)
+    assert len(tiles) == 6
+
+
+def test_tiles_are_limited_however_large_the_picture():
+    assert len(plan_views(12_000, 9_000, FIXED, TILES)) <= 1 + TILES.limit
+
+
+@pytest.mark.parametrize("model_input", [FIXED, FREE])
+@given(width=st.integers(1, 5000), height=st.integers(1, 5000))
+def test_tiles_cover_every_pixel_and_lie_within_the_picture(model_input: Input, width: int, height: int):
+    views = plan_views(width, height, model_input, TILES)
+    for view in views:
+        assert 0 <= view.left < view.right <= width
+        assert 0 <= view.top < view.bottom <= height
+        assert 1 <= view.scaled_width <= view.input_width
+        assert 1 <= view.scaled_height <= view.input_height
+    if len(views) > 1:
+        covered = np.zeros((height // 10 + 1, width // 10 + 1), bool)
+        for view in views[1:]:
+            covered[-(-view.top // 10) : view.bottom // 10 + 1, -(-view.left // 10) : view.right // 10 + 1] = True
+        assert covered.all()
