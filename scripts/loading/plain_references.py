@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -48,12 +49,14 @@ def plain_reference(name: str, before: Sequence[str] = ()) -> Iterator[PlainRefe
             [*before, *command, *options, "--log-level", "warning"],
             cwd=ROOT,
             env={**os.environ, "REFERENCE_DATABASE": str(database)},
+            start_new_session=True,
         )
         try:
             _await_port(port, process)
             yield PlainReference(port, database)
         finally:
-            process.terminate()
+            # To all of them: strace keeps such a signal to itself.
+            os.killpg(process.pid, signal.SIGTERM)
             process.wait(30)
 
 

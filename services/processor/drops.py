@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from services.common.drop_topics import DROPS, LARGE_DROPS, receipt_ids
-from services.common.errors import DropmeshError, ObjectMissing
+from services.common.errors import ObjectMissing
 from services.common.queue import Claim, Queue, Topic
 from services.common.stores.measurements import Measurements
 from services.common.stores.receipts import Receipt, Receipts, ReceiptState
@@ -22,9 +22,12 @@ from services.processor.drop_results import DropResult, DropRules, drop_result
 
 LEASE = timedelta(seconds=60)
 LARGE_LEASE = timedelta(minutes=5)
-WAIT = timedelta(seconds=5)
+# Also how long a worker that is told to stop may take.
+WAIT = timedelta(seconds=1)
 RETRY_AFTER = timedelta(seconds=2)
 DEPTH_EVERY_NS = 500_000_000
+BUSY_RECEIPTS = 20
+ROUND_SECONDS = 0.1
 MOST_MESSAGES = 50
 MOST_RECEIPTS = 500
 # A message that did not come through twice may hold a drop that ends its process: each goes alone from then on.
@@ -61,20 +64,13 @@ class DropWorker:
         await self._work(LARGE_DROPS, 1, LARGE_LEASE, stopping)
 
     async def _work(self, topic: Topic, most: int, lease: timedelta, stopping: asyncio.Event) -> None:
-        stopped = asyncio.create_task(stopping.wait())
-        try:
-            while not stopping.is_set():
-                claiming = asyncio.create_task(self._queue.claim(topic, limit=most, lease=lease, wait=WAIT))
-                await asyncio.wait({claiming, stopped}, return_when=asyncio.FIRST_COMPLETED)
-                if not claiming.done():
-                    # What the claim has got by now comes back when its lease ends.
-                    claiming.cancel()
-                    return
-                if claims := claiming.result():
-                    await self._process(claims)
-                await self._tell_depth(topic)
-        finally:
-            stopped.cancel()
+        while not stopping.is_set():
+            if claims := await self._queue.claim(topic, limit=most, lease=lease, wait=WAIT):
+                began_ns = self._now_ns()
+                if await self._process(claims) >= BUSY_RECEIPTS:
+                    # Under load a round that begins later is larger, and leaves the stores to others until then.
+                    await asyncio.sleep(ROUND_SECONDS - (self._now_ns() - began_ns) / 1e9)
+            await self._tell_depth(topic)
 
     async def _tell_depth(self, topic: Topic) -> None:
         now_ns = self._now_ns()
@@ -82,19 +78,25 @@ class DropWorker:
             self._depth_told_ns[topic] = now_ns
             self._metrics.queue_depth.labels(topic.name).set(await self._queue.depth(topic))
 
-    async def _process(self, claims: Sequence[Claim]) -> None:
-        try:
-            alone = any(claim.attempt >= _ALONE_FROM_ATTEMPT for claim in claims)
-            ids = list(dict.fromkeys(key for claim in claims for key in receipt_ids(claim.body)))
-            step = 1 if alone else MOST_RECEIPTS
-            for start in range(0, len(ids), step):
+    async def _process(self, claims: Sequence[Claim]) -> int:
+        """Returns how many receipts the messages named."""
+        ids = list(dict.fromkeys(key for claim in claims for key in receipt_ids(claim.body)))
+        step = 1 if any(claim.attempt >= _ALONE_FROM_ATTEMPT for claim in claims) else MOST_RECEIPTS
+        fault = ""
+        for start in range(0, len(ids), step):
+            try:
                 await self._process_receipts(ids[start : start + step])
-        except (DropmeshError, MemoryError) as error:
-            log.warning("drops are left for later", extra={"cause": str(error) or type(error).__name__})
+            except Exception as error:  # whatever it is, it stops no other drop
+                log.warning(
+                    "drops are left for later", exc_info=True, extra={"receipts": ids[start : start + step][:10]}
+                )
+                fault = f"{type(error).__name__}: {error}"
+        if fault:
             for claim in claims:
-                await self._queue.release(claim, reason=str(error) or type(error).__name__, delay=RETRY_AFTER)
+                await self._queue.release(claim, reason=fault, delay=RETRY_AFTER)
         else:
             await self._queue.acknowledge(claims)
+        return len(ids)
 
     async def _process_receipts(self, ids: Sequence[str]) -> None:
         found = await self._receipts.get_many(ids)
