@@ -64,7 +64,9 @@ def anonymize_animation(
     touched = bool(covered or options.regions)
 
     def painted() -> Iterator[Frame]:
-        for number, (frame, covers) in enumerate(zip(watch.each("decode", source.frames()), planned, strict=True), 1):
+        # A frame that nobody looked at is never written, whatever a second reading of damaged data gives.
+        seen = zip(planned, watch.each("decode", source.frames()), strict=False)
+        for number, (covers, frame) in enumerate(seen, 1):
             with watch.step("cover"):
                 paint_covers(frame.raster.upright, covers, options.mode, frame.raster.black)
             yield frame

@@ -20,6 +20,7 @@ from services.processor.images.raster import Channels, Raster
 
 _SOS, _EOI, _APP0, _APP2, _APP14, _COMMENT = 0xDA, 0xD9, 0xE0, 0xE2, 0xEE, 0xFE
 _STUFFING, _FILLING, _RESTARTS = 0x00, 0xFF, range(0xD0, 0xD8)
+_FALLBACK_QUALITY = 95
 _FRAMES = frozenset({0xC0, 0xC1, 0xC2})
 _TABLES = frozenset({0xC4, 0xDB, 0xDD})
 
@@ -33,7 +34,10 @@ class JpegCoding:
     """How a JPEG was coded, as far as it can be coded so again."""
 
     tables: tuple[tuple[int, ...], ...]
-    """Quantisation tables by component, in natural order; the last one serves the components after it."""
+    """Quantisation tables by component, in natural order; the last one serves the components after it.
+
+    None where the file is damaged and lacks one.
+    """
     subsampling: int
     progressive: bool
     keep_rgb: bool
@@ -82,7 +86,8 @@ class JpegSource:
         to_image(frame.raster).save(
             output,
             "JPEG",
-            qtables=[list(table) for table in coding.tables],
+            qtables=[list(table) for table in coding.tables] or None,
+            quality=-1 if coding.tables else _FALLBACK_QUALITY,
             subsampling=coding.subsampling,
             progressive=coding.progressive,
             keep_rgb=coding.keep_rgb,
@@ -106,8 +111,9 @@ def read_coding(image: JpegImagePlugin.JpegImageFile) -> JpegCoding:
     while len(chosen) > 1 and chosen[-1] == chosen[-2]:
         chosen.pop()
     known = image.quantization
+    complete = all(number in known for number in chosen)
     return JpegCoding(
-        tables=tuple(tuple(known[number]) for number in chosen if number in known),
+        tables=tuple(tuple(known[number]) for number in chosen) if complete else (),
         # What Pillow cannot write again is written without subsampling, which loses nothing.
         subsampling=max(JpegImagePlugin.get_sampling(image), 0),
         progressive=bool(image.info.get("progressive")),

@@ -55,15 +55,16 @@ class PillowSource:
                 self._warn(TRUNCATED)
             yield self._frame(image)
             return
+        image = open_image(self._data, self.format)
         for index in range(self.frame_count):
             try:
-                seek_frame(self._image, index)
+                seek_frame(image, index)
             except BROKEN as error:
                 if index == 0:
                     raise unreadable(self.format, error) from error
                 self._warn(TRUNCATED)
                 return
-            yield self._frame(self._image)
+            yield self._frame(image)
 
     def write(self, frames: Iterable[Frame]) -> bytes:
         """Encode as the input was, as far as Pillow can."""
