@@ -6,7 +6,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 
 from services.common.queue import Queue
 from services.common.stores.contents import Contents
@@ -15,6 +14,7 @@ from services.common.stores.media_models import Media
 from services.common.stores.media_work import MEDIA_WORK
 
 LEFT_OUT_SECONDS = 5.0
+PUBLISHED_MOST = 500
 log = logging.getLogger(__name__)
 
 
@@ -42,19 +42,20 @@ class MediaOutbox:
     async def run(self, stopping: asyncio.Event) -> None:
         """Publishes what is added, and every few seconds what was left out, until the service stops."""
         stop = asyncio.create_task(stopping.wait())
+        left_out_due = 0.0
         try:
             while not stopping.is_set():
+                if time.monotonic() >= left_out_due:
+                    while await self.publish_left_out() == PUBLISHED_MOST:
+                        pass
+                    left_out_due = time.monotonic() + LEFT_OUT_SECONDS
                 something = asyncio.create_task(self._something.wait())
                 await asyncio.wait({stop, something}, timeout=LEFT_OUT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
                 something.cancel()
-                if self._waiting:
-                    await self.publish_waiting()
-                else:
-                    await self.publish_left_out()
+                await self.publish_waiting()
         finally:
             stop.cancel()
-        with suppress(asyncio.CancelledError):
-            await self.publish_waiting()
+        await self.publish_waiting()
 
     async def publish_waiting(self) -> None:
         """Publishes what was added until now, and settles the claims of its content."""
@@ -69,7 +70,7 @@ class MediaOutbox:
     async def publish_left_out(self) -> int:
         """Publishes media that are marked for longer than a live process would leave them; returns how many."""
         before_ns = self._now_ns() - round(LEFT_OUT_SECONDS * 1e9)
-        media = await self._media.marked("unqueued", before_ns=before_ns)
+        media = await self._media.marked("unqueued", before_ns=before_ns, limit=PUBLISHED_MOST)
         if media:
             log.info("media that were stored and not queued are queued now", extra={"count": len(media)})
             await self._publish(media)

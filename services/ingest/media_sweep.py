@@ -24,6 +24,7 @@ from services.ingest.media_inspection import MediaInspection
 # Whoever made leftovers, or took a use of an invite, is done with it much sooner, or dead.
 AT_WORK_SECONDS = 60.0
 IDLE_READER_SECONDS = 120.0
+LOOKED_AT_MOST = 1000
 log = logging.getLogger(__name__)
 
 
@@ -72,12 +73,13 @@ class MediaSweep:
         """Finishes what the catalog says is unfinished."""
         now_ns = self._now_ns()
         at_work_ns = now_ns - round(min(AT_WORK_SECONDS, self._settings.orphan_seconds) * SECOND_NS)
-        for media in await self._media.marked("unclean", before_ns=at_work_ns):
+        for media in await self._media.marked("unclean", before_ns=at_work_ns, limit=LOOKED_AT_MOST):
             await self._cleaning.clean(media)
-        for media in await self._media.marked("by_purge_time", before_ns=now_ns):
+        for media in await self._media.marked("by_purge_time", before_ns=now_ns, limit=LOOKED_AT_MOST):
             await self._media.purge(media)
         await self._invites.check_unsettled(at_work_ns, self._is_stored)
-        await self._uploads.sweep(now_ns=now_ns)
+        while await self._uploads.sweep(now_ns=now_ns, limit=LOOKED_AT_MOST) == LOOKED_AT_MOST:
+            pass
         await self._contents.check_unsettled(self._orphaned_before_ns(), self._refers)
 
     async def sweep_orphans(self) -> int:
