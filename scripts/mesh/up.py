@@ -22,6 +22,7 @@ from scripts.edge.world import World
 from scripts.mesh.admin_token import ensure_admin_token
 from scripts.mesh.preflight import CannotStart, free_port, own_folder
 from scripts.mesh.supervisor import Program, Supervisor, end_with_parent
+from services.common.errors import DropmeshError
 from services.common.settings import Mode, Settings, SettingsError, load_settings
 
 HEALTHY_WITHIN_SECONDS = 60.0
@@ -39,7 +40,7 @@ def main() -> int:
             free_port(settings.edge_host, settings.edge_port, "--port")
             free_port("127.0.0.1", settings.operations_port, "--operations-port")
             return asyncio.run(_run(settings))
-    except (CannotStart, SettingsError) as reason:
+    except (CannotStart, SettingsError, DropmeshError) as reason:
         print(f"scripts/up: {reason}", file=sys.stderr)
         return 1
 

@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MIB = 1024 * 1024
@@ -21,6 +21,11 @@ GIB = 1024 * MIB
 PREFIX = "DROPMESH_"
 # Their values may hold a password: an error never repeats them.
 SECRET = frozenset({"catalog", "objects", "queue", "s3_secret_key"})
+STORE_SCHEMES = {
+    "catalog": ("sqlite", "mongodb", "mongodb+srv"),
+    "objects": ("file", "s3"),
+    "queue": ("amqp", "amqps", "embedded"),
+}
 
 
 class Mode(StrEnum):
@@ -96,6 +101,15 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().absolute()
+
+    @field_validator("catalog", "objects", "queue", mode="after")
+    @classmethod
+    def _known_store(cls, value: str, info: ValidationInfo) -> str:
+        schemes = STORE_SCHEMES[info.field_name or ""]
+        scheme = value.partition(":")[0]
+        if value and scheme not in schemes:
+            raise ValueError(f"{scheme if ':' in value else 'this'} is none of {', '.join(schemes)}")
+        return value
 
     @model_validator(mode="after")
     def _open_on_loopback_only(self) -> Settings:
@@ -201,4 +215,5 @@ def _explain(fault: Any) -> str:
     name = str(fault["loc"][0])
     held = "(not shown)" if name in SECRET else repr(fault["input"])
     takes = Settings.model_fields[name].description
-    return f"{PREFIX}{name.upper()} is {held}: {fault['msg']}" + (f" ({takes})" if takes else "")
+    wrong = str(fault["msg"]).removeprefix("Value error, ")
+    return f"{PREFIX}{name.upper()} is {held}: {wrong}" + (f" ({takes})" if takes else "")

@@ -60,8 +60,8 @@ class Mesh:
         return int((self.data / "lock").read_text())
 
     def service(self, name: str) -> int:
-        """The process of a service, or of the edge, as it runs now."""
-        return next(pid for pid in children(self.supervisor) if SIGNS[name] in words(pid))
+        """The process of a service, or of the edge, as it runs now; 0 while there is none."""
+        return next((pid for pid in children(self.supervisor) if SIGNS[name] in words(pid)), 0)
 
     def logged(self, service: str, request_id: str) -> dict[str, Any]:
         """The first line that a service wrote for a request."""
@@ -94,7 +94,11 @@ class Mesh:
 
 def children(pid: int) -> list[int]:
     """The processes that a process started and that are there still."""
-    return [int(child) for task in Path(f"/proc/{pid}/task").glob("*/children") for child in task.read_text().split()]
+    try:
+        tasks = list(Path(f"/proc/{pid}/task").glob("*/children"))
+        return [int(child) for task in tasks for child in task.read_text().split()]
+    except OSError:
+        return []
 
 
 def descendants(pid: int) -> list[int]:
@@ -104,8 +108,11 @@ def descendants(pid: int) -> list[int]:
 
 
 def words(pid: int) -> str:
-    """A process's command line."""
-    return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+    """A process's command line; nothing when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+    except OSError:
+        return ""
 
 
 def eventually(holds: Callable[[], object], within_seconds: float = 30) -> None:
