@@ -87,7 +87,7 @@ class _Bench:
     def coverage(self, video: Path, object_class: ObjectClass) -> None:
         """What a judge finds in every single frame of the original, and how much of it is covered."""
         outputs = {"dropmesh": self._folder / "ours-solid.mp4"}
-        self._ours(video, outputs["dropmesh"], object_class, "solid")
+        _, result = self._ours(video, outputs["dropmesh"], object_class, "solid")
         if self._deface and object_class is ObjectClass.FACE:
             outputs["deface"] = self._folder / "deface-solid.mp4"
             self._theirs(outputs["deface"], "solid", BACKENDS[0])
@@ -103,7 +103,7 @@ class _Bench:
                 )
                 print(
                     f"  {name} covers {seen.share:.4f} of {seen.found} {object_class} detections"
-                    f" by {entry.name} in single frames{'; not ' + missed if missed else ''}",
+                    f" by {entry.name} ({'in' if entry.name in result['models'] else 'not in'} use) in single frames{'; not ' + missed if missed else ''}",
                     flush=True,
                 )
 
