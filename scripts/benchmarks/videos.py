@@ -96,6 +96,7 @@ class _Bench:
             if store.find(entry) is None:
                 continue
             judge = open_detector(registry, store, Runtime(), frozenset({object_class}), frozenset({entry.name}))
+            use = "in use" if entry.name in result["models"] else "not in use"
             for name, output in outputs.items():
                 seen = measure_coverage(video, output, judge, object_class)
                 missed = ", ".join(
@@ -103,7 +104,7 @@ class _Bench:
                 )
                 print(
                     f"  {name} covers {seen.share:.4f} of {seen.found} {object_class} detections"
-                    f" by {entry.name} ({'in' if entry.name in result['models'] else 'not in'} use) in single frames{'; not ' + missed if missed else ''}",
+                    f" by {entry.name} ({use}) in single frames{'; not ' + missed if missed else ''}",
                     flush=True,
                 )
 
