@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="training needs torch: pip install -r requirements/training.txt")
+torch = pytest.importorskip("torch", reason="needs torch: pip install -r requirements/training.txt")
 
 from training.assign import assign  # noqa: E402
 from training.export import compact, load, to_onnx  # noqa: E402
