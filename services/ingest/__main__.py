@@ -15,6 +15,7 @@ from services.common.stores.measurements import Measurements
 from services.common.stores.receipts import Receipts
 from services.common.stores.tokens import Tokens
 from services.common.telemetry import Metrics, start_logging
+from services.ingest.drop_leftovers import DropLeftovers
 from services.ingest.drop_outcomes import DropOutcomes
 from services.ingest.drop_queue import DropQueue
 from services.ingest.drops import DropWrites
@@ -56,7 +57,10 @@ async def main(settings: Settings) -> None:
         door = PlainDoor(
             guard.handler(SERVICE, servicer), settings.plain_drops_socket, max_drop_bytes=settings.max_drop_bytes
         )
-        loops = (door.run, drops.run, media.outbox.run, media.sweep.run)
+        leftovers = DropLeftovers(
+            receipts, time.time_ns, sweep_seconds=settings.sweep_seconds, orphan_seconds=settings.orphan_seconds
+        )
+        loops = (door.run, drops.run, leftovers.run, media.outbox.run, media.sweep.run)
         await serve("ingest", settings, guard, metrics, {SERVICE: servicer}, loops)
     finally:
         await media.close()
