@@ -40,6 +40,7 @@ def drop(client: httpx.Client, raw: str | bytes, **query: str) -> httpx.Response
 
 def settled(client: httpx.Client, receipt: str, within_seconds: float = 30) -> dict[str, Any]:
     deadline = time.monotonic() + within_seconds
+    found: dict[str, Any]
     while (found := client.get(f"/v1/{receipt}").json())["state"] == "NEW":
         assert time.monotonic() < deadline, "nobody looked into the drop"
         time.sleep(0.05)
@@ -170,7 +171,7 @@ def test_lists_go_page_by_page_in_both_directions(dropper: httpx.Client) -> None
     for order, expected in (("", instants), ("time desc", instants[::-1])):
         found, token = [], ""
         while True:
-            query = {"page_size": 10, "order_by": order, "page_token": token}
+            query: dict[str, str | int] = {"page_size": 10, "order_by": order, "page_token": token}
             page = dropper.get("/v1/measurements", params=query).json()
             found += [one["time"] for one in page["measurements"]]
             token = page["next_page_token"]
