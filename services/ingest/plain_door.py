@@ -34,6 +34,7 @@ class PlainDoor:
         self._address = address
         self._max_drop_bytes = max_drop_bytes
         self._tasks: set[asyncio.Task[None]] = set()
+        self._connections: set[_Connection] = set()
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Takes drops until told to stop, and finishes those under way."""
@@ -47,11 +48,13 @@ class PlainDoor:
             server = await loop.create_server(self._connection, host or None, int(port))
         await stopping.wait()
         server.close()
+        for connection in tuple(self._connections):
+            connection.finish()
         if self._tasks:
             await asyncio.wait(self._tasks)
 
     def _connection(self) -> _Connection:
-        return _Connection(self._handler, self._max_drop_bytes, self._tasks)
+        return _Connection(self._handler, self._max_drop_bytes, self._tasks, self._connections)
 
 
 class _Connection(asyncio.Protocol):
@@ -59,10 +62,18 @@ class _Connection(asyncio.Protocol):
 
     _transport: asyncio.Transport
 
-    def __init__(self, handler: Handler, max_drop_bytes: int, tasks: set[asyncio.Task[None]]) -> None:
+    def __init__(
+        self,
+        handler: Handler,
+        max_drop_bytes: int,
+        tasks: set[asyncio.Task[None]],
+        connections: set[_Connection],
+    ) -> None:
         self._handler = handler
         self._max_drop_bytes = max_drop_bytes
         self._tasks = tasks
+        self._connections = connections
+        self._is_busy = self._is_last = False
         self._parser = httptools.HttpRequestParser(self)
         self._metadata: list[tuple[str, str]] = []
         self._chunks: list[bytes] = []
@@ -70,6 +81,16 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        self._connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._connections.discard(self)
+
+    def finish(self) -> None:
+        """Takes no more requests; one under way is answered first."""
+        self._is_last = True
+        if not self._is_busy:
+            self._transport.close()
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -78,7 +99,7 @@ class _Connection(asyncio.Protocol):
             self._transport.close()
 
     def on_message_begin(self) -> None:
-        self._metadata, self._chunks, self._size_bytes = [], [], 0
+        self._metadata, self._chunks, self._size_bytes, self._is_busy = [], [], 0, True
 
     def on_header(self, name: bytes, value: bytes) -> None:
         name = name.lower()
@@ -108,6 +129,9 @@ class _Connection(asyncio.Protocol):
             context.status = context.trailers.get(HTTP_STATUS) or ERROR_STATUS[aborted.code]
         if not self._transport.is_closing():
             self._transport.write(http_head(context.status, len(body), context.trailers.get("retry-after")) + body)
+            self._is_busy = False
+            if self._is_last:
+                self._transport.close()
 
 
 class _Aborted(Exception):
