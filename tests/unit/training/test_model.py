@@ -13,7 +13,7 @@ from training.loss import detection_loss  # noqa: E402
 from training.model import Detector, anchor_points  # noqa: E402
 
 # torch warns of the exporter that is to replace the one we use; the pinned version has both.
-pytestmark = pytest.mark.filterwarnings("ignore:You are using the legacy:DeprecationWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 BUNDLED = Path(__file__).parents[3] / "models" / "bundled"
 
