@@ -3,6 +3,10 @@
 -- `Accept: text/csv` on the list of measurements asks for the export of them.
 function envoy_on_request(handle)
   local headers = handle:headers()
+  -- Only gRPC has a word in how long a call may take; over REST it might not even be a time.
+  if headers:get("grpc-timeout") ~= nil and (headers:get("content-type") or ""):sub(1, 16) ~= "application/grpc" then
+    headers:remove("grpc-timeout")
+  end
   local accept = headers:get("accept")
   if accept ~= nil and accept:find("text/csv", 1, true) and headers:get(":method") == "GET" then
     local path = headers:get(":path")

@@ -34,6 +34,7 @@ SERVICES = (
     query_service_pb2.DESCRIPTOR.services_by_name["QueryService"],
 )
 HTTP_BODY = "google.api.HttpBody"
+JSON = "application/json"
 BYTES: Schema = {"type": "string", "format": "binary"}
 REASONS = error_reason_pb2.ErrorReason.DESCRIPTOR
 # What any method may answer besides its own errors.
@@ -44,9 +45,12 @@ COMMON = (
     "RATE_LIMITED",
     "INTERNAL_FAULT",
     "STORE_UNAVAILABLE",
+    "SERVICE_UNAVAILABLE",
     "TIMED_OUT",
 )
 WITH_BODY = ("REQUEST_TOO_LARGE",)
+# Where the edge tells the same reason by another status.
+BY_THE_EDGE = {408: "TIMED_OUT", 431: "REQUEST_TOO_LARGE", 502: "SERVICE_UNAVAILABLE"}
 WITH_TOKEN = ("TOKEN_MISSING", "TOKEN_INVALID", "TOKEN_EXPIRED", "SCOPE_MISSING")
 VARIABLE = re.compile(r"\{(?P<field>\w+)(?:=(?P<collection>\w+)/\*)?\}")
 
@@ -137,10 +141,9 @@ def _operation(
     if body == "*":
         rest_schema = {
             "type": "object",
-            "additionalProperties": False,
             "properties": {name: schemas.field(field) for name, field in fields.items() if name not in in_path},
         }
-        operation["requestBody"] = {"content": {"application/json": {"schema": rest_schema}}}
+        operation["requestBody"] = {"content": {JSON: {"schema": rest_schema}}}
     elif body:
         operation["requestBody"] = {"content": _body_content(fields[body], behavior, schemas)}
     return {key: value for key, value in operation.items() if value not in ("", []) or key == "security"}
@@ -149,7 +152,7 @@ def _operation(
 def _body_content(field: FieldDescriptor, behavior: Behavior, schemas: Schemas) -> Schema:
     message = field.message_type
     if message is not None and message.full_name != HTTP_BODY:
-        return {"application/json": {"schema": schemas.message(message)}}
+        return {JSON: {"schema": schemas.message(message)}}
     return {media_type: {"schema": BYTES} for media_type in behavior.consumes}
 
 
@@ -197,23 +200,21 @@ def _responses(
     names = [*COMMON, *(error_reason_pb2.ErrorReason.Name(error) for error in behavior.errors)]
     names += WITH_BODY if has_body else ()
     names += WITH_TOKEN if behavior.scope != Behavior.PUBLIC else ()
-    by_status: dict[int, list[str]] = {}
+    by_status = {status: [name] for status, name in BY_THE_EDGE.items()}
     for name in dict.fromkeys(names):
         by_status.setdefault(statuses[name], []).append(name)
     for status in sorted(by_status):
         error: Schema = {"description": ", ".join(by_status[status])}
         if verb != "head":
-            error["content"] = {"application/json": {"schema": {"$ref": "#/components/schemas/Status"}}}
+            error["content"] = {JSON: {"schema": {"$ref": "#/components/schemas/Status"}}}
         responses[str(status)] = error
     return responses
 
 
 def _answer_content(answer: Descriptor, behavior: Behavior, schemas: Schemas) -> Schema:
     if answer.full_name == HTTP_BODY:
-        return {media_type: {"schema": BYTES} for media_type in behavior.produces}
-    return {
-        media_type: {"schema": schemas.message(answer)} for media_type in behavior.produces or ("application/json",)
-    }
+        return {kind: {"schema": {"type": "object"} if kind == JSON else BYTES} for kind in behavior.produces}
+    return {media_type: {"schema": schemas.message(answer)} for media_type in behavior.produces or (JSON,)}
 
 
 def _http_status(comments: Comments, reason: str) -> int:

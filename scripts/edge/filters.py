@@ -29,6 +29,7 @@ def edge_filters(world: World) -> list[Config]:
         typed(
             "envoy.filters.http.lua", f"{FILTERS}.lua.v3.Lua", default_source_code={"inline_string": LUA.read_text()}
         ),
+        _unreadable_headers(),
         typed("envoy.filters.http.cors", f"{FILTERS}.cors.v3.Cors"),
         typed("envoy.filters.http.grpc_web", f"{FILTERS}.grpc_web.v3.GrpcWeb"),
         typed(
@@ -44,6 +45,16 @@ def edge_filters(world: World) -> list[Config]:
         typed(TRANSCODER, f"{FILTERS}.grpc_json_transcoder.v3.GrpcJsonTranscoder", **_transcoder(world)),
         router(),
     ]
+
+
+def _unreadable_headers() -> Config:
+    """Takes away headers that HTTP allows and gRPC does not: a call that carried one would fail."""
+    unreadable = {"safe_regex": {"regex": r".*[^a-z0-9_.:-].*|.*-bin"}}
+    return typed(
+        "envoy.filters.http.header_mutation",
+        f"{FILTERS}.header_mutation.v3.HeaderMutation",
+        mutations={"request_mutations": [{"remove_on_match": {"key_matcher": unreadable}}]},
+    )
 
 
 def router() -> Config:

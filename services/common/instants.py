@@ -8,6 +8,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 SECOND_NS = 1_000_000_000
+EARLIEST_NS, LATEST_NS = -(2**63), 2**63 - 1
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -18,8 +19,9 @@ def to_timestamp(instant_ns: int) -> Timestamp:
 
 
 def from_timestamp(timestamp: Timestamp) -> int:
-    """Nanoseconds since the epoch."""
-    return int(timestamp.seconds) * SECOND_NS + int(timestamp.nanos)
+    """Nanoseconds since the epoch; an instant too far for int64 is taken for the farthest that it holds."""
+    instant_ns = int(timestamp.seconds) * SECOND_NS + int(timestamp.nanos)
+    return max(EARLIEST_NS, min(instant_ns, LATEST_NS))
 
 
 def to_duration(length_ns: int) -> Duration:

@@ -28,6 +28,7 @@ CONTRACT = [
     for file in (ingest_service_pb2, processor_service_pb2, query_service_pb2)
     for service in file.DESCRIPTOR.services_by_name.values()
 ]
+METADATA_BYTES = 128 * 1024
 MAX_MESSAGE_BYTES = 80 * 1024 * 1024
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,9 @@ async def serve(
         options=(
             ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
             ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+            # As much as the edge lets in: what gRPC refuses by itself would not have the shape of an error.
+            ("grpc.max_metadata_size", METADATA_BYTES),
+            ("grpc.absolute_max_metadata_size", METADATA_BYTES),
             ("grpc.so_reuseport", 0),
         )
     )

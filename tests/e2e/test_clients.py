@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-import grpc_testing
+import grpc_testing  # type: ignore[import-untyped]
 import pytest
 from dropmesh.v1 import ingest_service_pb2, measurement_pb2
 

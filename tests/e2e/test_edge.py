@@ -165,6 +165,38 @@ def test_what_a_client_says_of_itself_is_not_believed(mesh, client):
     assert (line["client"], line["path"]) == ("127.0.0.1", "/v1/media/never-was")
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"odd`name~": "1"},
+        {"trace-bin": "!!!"},
+        {"grpc-timeout": "soon"},
+        {"x-note": "café"},
+        {"cookie": "c" * 50_000},
+        {"te": "trailers, deflate"},
+        {"range": "bytes=a-b"},
+    ],
+    ids=lambda headers: next(iter(headers)),
+)
+def test_a_header_that_grpc_would_not_take_is_no_fault(client, headers):
+    encoded = {name: value.encode() for name, value in headers.items()}
+    assert client.get("/v1/media", headers=encoded).status_code == 200
+    assert client.post("/v1/measurements", content=DROP, headers=encoded).status_code == 202
+
+
+def test_headers_that_are_too_large_are_refused(client):
+    for path in ("/v1/media", "/v1/measurements"):
+        answer = client.get(path, headers={"cookie": "c" * 64_000})
+        assert (answer.status_code, reason_of(answer)) == (431, "REQUEST_TOO_LARGE")
+
+
+@pytest.mark.parametrize("path", ["/v1/media", "/v1/measurements", "/v1/measurements:export"])
+def test_any_time_can_bound_a_range(client, path):
+    for start, end in (("0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999999Z"), ("9000-01-01T00:00:00Z", "")):
+        times = {"start": start, **({"end": end} if end else {})}
+        assert client.get(path, params=times).status_code == 200
+
+
 def test_nothing_is_told_of_what_stands_behind(client):
     for answer in (client.get("/v1/media"), client.get("/v1/media/never-was"), client.post("/v1/uploads", json={})):
         told = [name for name in answer.headers if name.startswith(("x-envoy", "grpc-", "x-http", "x-content-length"))]
