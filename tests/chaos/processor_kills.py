@@ -35,8 +35,10 @@ def processor_of(mesh: Mesh) -> int | None:
 
 def picture(number: int) -> bytes:
     """A small picture, another one for each number."""
-    drawn = Image.new("RGB", (640, 480), (number % 256, number // 256, 90))
-    ImageDraw.Draw(drawn).ellipse((100, 100, 300, 350), fill="tan")
+    drawn = Image.new("RGB", (640, 480), "navy")
+    drawing = ImageDraw.Draw(drawn)
+    drawing.ellipse((100, 100, 300, 350), fill="tan")
+    drawing.text((10, 10), str(number), fill="white", font_size=40)
     output = io.BytesIO()
     drawn.save(output, "JPEG")
     return output.getvalue()
@@ -50,6 +52,7 @@ def kill_processors(mesh: Mesh, media: int, kills: int, seed: int, within_second
         for number in range(media):
             answer = http.post("/v1/media", content=picture(number)).raise_for_status().json()
             names.append(answer["results"][0]["media"]["name"])
+        assert len(set(names)) == media, "each upload is a media of its own"
         deadline = time.monotonic() + within_seconds
         killed = 0
         while killed < kills and time.monotonic() < deadline:
