@@ -1,0 +1,101 @@
+"""Faults between services and stores: calls fail clearly or wait, nothing is lost, and all goes on by itself."""
+
+from __future__ import annotations
+
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.chaos.writes import CLEAR, PATIENCE_SECONDS, Ledger, recovers, unsettled, write, write_many
+from tests.e2e.mesh import Mesh, eventually, running_mesh
+from tests.servers.toxiproxy import Link
+
+WRITES = 14
+FAULTS: dict[str, Callable[[Link], None]] = {
+    "cut": Link.cut,
+    "delayed": partial(Link.delay, seconds=2),
+    "reset": Link.reset,
+}
+
+
+@dataclass
+class Linked:
+    """A mesh on real servers, each behind a link that can be broken."""
+
+    mesh: Mesh
+    links: dict[str, Link]
+    ledger: Ledger
+    next_number: int = 0
+
+    def numbers(self) -> range:
+        self.next_number += WRITES
+        return range(self.next_number - WRITES, self.next_number)
+
+
+@pytest.fixture(scope="module")
+def linked(request: pytest.FixtureRequest) -> Iterator[Linked]:
+    s3 = request.getfixturevalue("s3")
+    servers = {
+        "catalog": request.getfixturevalue("mongo_url").rstrip("/"),
+        "queue": request.getfixturevalue("amqp_url"),
+        "objects": s3.endpoint,
+    }
+    toxiproxy = request.getfixturevalue("toxiproxy")
+    with ExitStack() as stack:
+        links = {name: stack.enter_context(toxiproxy.before(url)) for name, url in servers.items()}
+        settings = {
+            "DROPMESH_CATALOG": f"{links['catalog'].url}/chaos_{uuid.uuid4().hex}",
+            "DROPMESH_QUEUE": links["queue"].url,
+            "DROPMESH_OBJECTS": f"s3://chaos-{uuid.uuid4().hex[:20]}",
+            "DROPMESH_S3_ENDPOINT": links["objects"].url,
+            "DROPMESH_S3_ACCESS_KEY": s3.access_key,
+            "DROPMESH_S3_SECRET_KEY": s3.secret_key,
+        }
+        data = stack.enter_context(tempfile.TemporaryDirectory(prefix="dropmesh-"))
+        mesh = stack.enter_context(running_mesh(Path(data), settings))
+        yield Linked(mesh, links, Ledger())
+        for link in links.values():
+            link.heal()
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("fault", list(FAULTS))
+@pytest.mark.parametrize("store", ["catalog", "objects", "queue"])
+def test_a_fault_before_a_store_passes(linked, store, fault):
+    mesh, link, ledger = linked.mesh, linked.links[store], linked.ledger
+    recovers(mesh)
+    before = ledger.refused.copy()
+    numbers = linked.numbers()
+
+    def breaks(number: int) -> None:
+        if number == numbers.start + WRITES // 3:
+            FAULTS[fault](link)
+
+    try:
+        write_many(mesh, numbers, ledger, callers=3, before=breaks)
+    finally:
+        link.heal()
+    refused = ledger.refused - before
+    assert set(refused) <= CLEAR, refused
+    with httpx.Client(base_url=mesh.url, timeout=PATIENCE_SECONDS) as http:
+        eventually(partial(_writes_again, http, linked), 60)
+        assert ledger.missing(http) == []
+        eventually(lambda: not unsettled(http), 90)
+
+
+def _writes_again(http: httpx.Client, linked: Linked) -> bool:
+    """Whether a write of every kind succeeds."""
+    attempt = Ledger()
+    for number in linked.numbers():
+        write(http, linked.mesh, number, attempt)
+        if attempt.refused:
+            return False
+    linked.ledger.kept += attempt.kept
+    return True
