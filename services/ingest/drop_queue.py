@@ -17,9 +17,8 @@ from services.common.stores.receipts import Receipt, Receipts
 # a quiet moment does not wait.
 GATHER_SECONDS = 0.025
 SWEEP_AFTER = timedelta(seconds=10)
-TOLD_AGAIN_AFTER = timedelta(minutes=2)
-# With so much before them, old receipts are waiting for their turn, not lost.
-BUSY_DEPTH = 50
+# While the queue holds anything, what is NEW for longer than SWEEP_AFTER is waiting for its turn, not lost.
+SWEEP_BUSY_AFTER = timedelta(minutes=5)
 _SWEPT = 1000
 log = logging.getLogger(__name__)
 
@@ -46,12 +45,13 @@ class DropQueue:
             self._telling = asyncio.create_task(self._tell())
 
     async def sweep(self) -> int:
-        """Tells the queue again of receipts that have been NEW for long while it is idle; returns of how many."""
-        if sum([await self._queue.depth(topic) for topic in self._waiting]) > BUSY_DEPTH:
-            return 0
+        """Tells the queue again of receipts that are NEW for too long; returns of how many."""
+        is_busy = any([await self._queue.depth(topic) for topic in self._waiting])
         now_ns = self._now_ns()
-        self._told_ns = {key: told for key, told in self._told_ns.items() if now_ns - told < _ns(TOLD_AGAIN_AFTER)}
-        old = await self._receipts.waiting_since(now_ns - _ns(SWEEP_AFTER), limit=_SWEPT)
+        self._told_ns = {key: told for key, told in self._told_ns.items() if now_ns - told < _ns(SWEEP_BUSY_AFTER)}
+        old = await self._receipts.waiting_since(
+            now_ns - _ns(SWEEP_BUSY_AFTER if is_busy else SWEEP_AFTER), limit=_SWEPT
+        )
         lost = [receipt for receipt in old if receipt.id not in self._told_ns]
         for receipt in lost:
             self._told_ns[receipt.id] = now_ns
@@ -78,6 +78,8 @@ class DropQueue:
                 try:
                     await self._queue.publish(topic, bodies)
                 except DropmeshError as error:
+                    for key in ids:
+                        self._told_ns.pop(key, None)
                     log.warning("the queue was not told of receipts; the sweep will", extra={"cause": str(error)})
             await asyncio.sleep(GATHER_SECONDS)
 
