@@ -58,10 +58,10 @@ class DropWrites:
                 http_status=413,
             )
         sha256 = await asyncio.to_thread(_sha256, raw) if len(raw) > _LARGE_BYTES else _sha256(raw)
-        receipt, is_new = await self._receipts.keep(
+        receipt, is_waiting = await self._receipts.keep(
             call.caller, raw, sha256, now_ns=self._now_ns(), request_id=request.request_id
         )
-        if is_new:
+        if is_waiting:
             self._drop_queue.add(receipt)
         if request.HasField("wait"):
             receipt = await self._drop_outcomes.wait_for(receipt, from_duration(request.wait) / SECOND_NS)

@@ -6,6 +6,7 @@ without its bytes never exists. The catalog numbers the receipts, and that numbe
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import secrets
@@ -18,7 +19,7 @@ from dropmesh.v1 import error_reason_pb2 as reasons
 
 from services.common.catalog import Catalog, Collection, Index, Insert, Position, Range, Replace, change, position
 from services.common.documents import from_document, to_document
-from services.common.errors import AlreadyExists, FailedPrecondition, NotFound
+from services.common.errors import AlreadyExists, FailedPrecondition, NotFound, StoreUnavailable
 from services.common.identity import Caller
 from services.common.ids import new_id
 from services.common.objects import Objects
@@ -27,6 +28,7 @@ INLINE_BYTES = 64 * 1024
 PREFIX = "drops/"
 # Raw drops come with each receipt of a page: this many are held at once.
 _PAGE = 100
+_PATIENCE_SECONDS = 0.5
 
 RECEIPTS = Collection(
     "receipts",
@@ -98,26 +100,32 @@ class Receipts:
     async def keep(
         self, caller: Caller, raw: bytes, sha256: bytes, *, now_ns: int, request_id: str = ""
     ) -> tuple[Receipt, bool]:
-        """Makes a drop durable and returns its receipt, and whether it is a new one.
+        """Makes a drop durable and returns its receipt, and whether the workers have to be told of it.
 
-        A request id that this owner used before gives the receipt of then, or AlreadyExists for other bytes.
+        A catalog that does not answer is asked once more: the key tells whether the first time was enough. A request id
+        that this owner used before gives the receipt of then, or AlreadyExists for other bytes.
         """
         key = request_key(caller.owner, request_id) if request_id else new_id(now_ns)
         object_key = None if len(raw) <= INLINE_BYTES else await self._store(key, raw)
         document = _new_document(key, caller, raw if object_key is None else None, sha256, len(raw), now_ns, object_key)
-        (outcome,) = await self._catalog.batch([Insert(RECEIPTS, document)])
+        insert = Insert(RECEIPTS, document)
+        try:
+            (outcome,) = await self._catalog.batch([insert])
+        except StoreUnavailable:
+            await asyncio.sleep(_PATIENCE_SECONDS)
+            (outcome,) = await self._catalog.batch([insert])
         if outcome.document is not None:
             return _new_receipt(outcome.document), True
-        if object_key is not None:
-            await self._objects.delete([object_key])
         first = (await self.get_many([key]))[key]
+        if object_key is not None and object_key != first.object_key:
+            await self._objects.delete([object_key])
         if first.sha256 != sha256:
             raise AlreadyExists(
                 reasons.REQUEST_ID_REUSED,
                 f"request_id: {request_id} came before, with other bytes",
                 metadata={"request_id": request_id},
             )
-        return first, False
+        return first, first.state is ReceiptState.NEW
 
     async def get(self, caller: Caller, key: str) -> Receipt:
         """A receipt of this caller's, or NotFound."""
