@@ -1,12 +1,18 @@
 -- The few things for which Envoy has no setting.
 
--- `Accept: text/csv` on the list of measurements asks for the export of them.
 function envoy_on_request(handle)
   local headers = handle:headers()
   -- Only gRPC has a word in how long a call may take; over REST it might not even be a time.
   if headers:get("grpc-timeout") ~= nil and (headers:get("content-type") or ""):sub(1, 16) ~= "application/grpc" then
     headers:remove("grpc-timeout")
   end
+  -- The length goes when a body becomes messages; a service needs it to tell a whole body from one that broke off.
+  headers:remove("x-body-length")
+  local length = headers:get("content-length")
+  if length ~= nil then
+    headers:add("x-body-length", length)
+  end
+  -- `Accept: text/csv` on the list of measurements asks for the export of them.
   local accept = headers:get("accept")
   if accept ~= nil and accept:find("text/csv", 1, true) and headers:get(":method") == "GET" then
     local path = headers:get(":path")

@@ -25,6 +25,9 @@ class Context:
     def invocation_metadata(self) -> tuple[tuple[str, str], ...]:
         return tuple(self._headers.items())
 
+    def cancelled(self) -> bool:
+        return False
+
     async def send_initial_metadata(self, metadata: Iterable[tuple[str, str]]) -> None:
         self.answered.update(metadata)
 

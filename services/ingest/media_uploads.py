@@ -16,11 +16,13 @@ from services.common.guard import error_status
 from services.common.messages.anonymize import to_options
 from services.common.messages.media import holder_message, media_message
 from services.common.stores.invites import Invites
-from services.ingest.media_errors import EmptyMedia
+from services.ingest.media_errors import BodyInterrupted, EmptyMedia
 from services.ingest.media_files import FileOptions, IncomingFile, checked_sha256, files_of, invalid_field
 from services.ingest.media_storing import Destination, MediaStoring, Stored
 
 CREATED = 201
+# How long a REST body is, as its caller said; the edge sets it.
+BODY_LENGTH = "x-body-length"
 
 
 class MediaUploads:
@@ -48,7 +50,7 @@ class MediaUploads:
         if anonymize.exclude_objects:
             raise invalid_field("anonymize.exclude_objects", "nothing here: a new media has no earlier processing")
         options = FileOptions(to_options(anonymize), first.filename, checked_sha256(first.sha256))
-        files = files_of(bodies(first, messages), first.body.content_type, options)
+        files = files_of(whole_body(first, messages, call), first.body.content_type, options)
         answer = await self._store(files, Destination(call.caller.owner))
         await call.answer_with(CREATED)
         return answer
@@ -64,7 +66,9 @@ class MediaUploads:
         invite = await self._upload_invites.find_by_link(first.link)
         invite.check_usable(self._uploads_now_ns())
         options = FileOptions(invite.anonymize, first.filename, checked_sha256(first.sha256))
-        files = files_of(bodies(first, messages), first.body.content_type, options, form_may_change_options=False)
+        files = files_of(
+            whole_body(first, messages, call), first.body.content_type, options, form_may_change_options=False
+        )
         answer = await self._store(files, Destination(invite.owner, invite))
         await call.answer_with(CREATED)
         return answer
@@ -113,3 +117,14 @@ async def bodies(first: HasBody, rest: AsyncIterator[HasBody]) -> AsyncIterator[
     async for message in rest:
         if message.body.data:
             yield message.body.data
+
+
+async def whole_body(first: HasBody, rest: AsyncIterator[HasBody], call: Call) -> AsyncIterator[bytes]:
+    """The same, with an error at its end where the caller hung up: what broke off may look like what ended."""
+    told = call.header(BODY_LENGTH)
+    size_bytes = 0
+    async for chunk in bodies(first, rest):
+        size_bytes += len(chunk)
+        yield chunk
+    if call.context.cancelled() or (told is not None and told.isdecimal() and size_bytes != int(told)):
+        raise BodyInterrupted
