@@ -40,6 +40,14 @@ class DropProcesses:
         process.send_signal(signal.SIGKILL)
         process.wait()
 
+    def process_id(self, name: str) -> int:
+        """The process of a service that runs."""
+        return self._running[name].pid
+
+    def has_ended(self, name: str) -> bool:
+        """Whether a service that was started is gone, without having been told to."""
+        return self._running[name].poll() is not None
+
     def address(self, name: str) -> str:
         """Where a service listens."""
         return f"unix:{self.data}/run/{name}.sock"
