@@ -1,6 +1,8 @@
-"""From the candidates of all views to one box an object: non-maximum suppression, and pieces cut by a tile's edge."""
+"""From the candidates of all views to one box an object: suppression with a vote, and pieces cut by a tile's edge."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,25 +30,46 @@ def areas(boxes: Floats) -> Floats:
     return area
 
 
-def suppress(boxes: Floats, scores: Floats, cut: NDArray[np.bool_], iou: float) -> NDArray[np.intp]:
-    """The indexes of the boxes to keep, by falling score.
+@dataclass(frozen=True, slots=True)
+class Sameness:
+    """When two boxes are of one object: their overlap, or how much of the smaller one they share."""
 
-    A box goes when a better one overlaps it by more than `iou`; a `cut` one also when most of it lies in a kept box
-    that is whole, however good that one is: the whole box says the same of the same object, and more.
+    iou: float
+    within: float = 1.0
+
+
+def merge(boxes: Floats, scores: Floats, cut: NDArray[np.bool_], sameness: Sameness) -> tuple[Floats, Floats]:
+    """One box and score an object, by falling score.
+
+    The best of the boxes that are of one object gives the score, and all of them vote on where it is, by the square of
+    theirs. Boxes that are `cut` have no vote, for they know only a part; one of them goes when most of it lies in a
+    whole box, however good that one is: the whole box says the same of the same object, and more.
     """
     order = np.argsort(-scores, kind="stable")[:CANDIDATE_LIMIT]
-    whole_first = np.concatenate([order[~cut[order]], order[cut[order]]])
+    remaining = np.concatenate([order[~cut[order]], order[cut[order]]])
     area = areas(boxes)
     kept: list[np.intp] = []
-    remaining = whole_first
+    voted: list[Floats] = []
     while len(remaining):
-        best, remaining = remaining[0], remaining[1:]
-        kept.append(best)
+        best = remaining[0]
         shared = intersections(boxes[remaining], boxes[best])
-        union = area[remaining] + area[best] - shared
-        same = shared > iou * union
+        own = area[remaining]
+        same = shared > sameness.iou * (own + area[best] - shared)
+        same |= shared > sameness.within * np.minimum(own, area[best])
+        same[0] = True
+        kept.append(best)
+        voters = remaining[same & ~cut[remaining]]
+        voted.append(boxes[best] if len(voters) <= 1 else _vote(boxes[voters], scores[voters]))
         if not cut[best]:
-            same |= cut[remaining] & (shared >= PIECE_COVERED * area[remaining])
+            same |= cut[remaining] & (shared >= PIECE_COVERED * own)
         remaining = remaining[~same]
-    chosen = np.array(kept, np.intp)
-    return chosen[np.argsort(-scores[chosen], kind="stable")]
+    if not kept:
+        return boxes[:0], scores[:0]
+    by_score = np.argsort(-scores[kept], kind="stable")
+    return np.stack(voted)[by_score].astype(np.float32), scores[kept][by_score]
+
+
+def _vote(boxes: Floats, scores: Floats) -> Floats:
+    # The smallest of weights lets boxes vote that score nothing, where a caller asks for such.
+    place: Floats = np.average(boxes, axis=0, weights=scores**2 + np.float32(1e-9)).astype(np.float32)
+    return place

@@ -83,13 +83,17 @@ class ServedClass(_Value):
     """One class that a detector finds: from which of its outputs, from which score on, and how well.
 
     Where the class has a shape, `aspect` bounds a box's width over its height, and `largest` the share of the input's
-    width and height that a box may take; what is outside is something else.
+    width and height that a box may take; what is outside is something else. `tiles`, `nms_iou` and `nms_within` replace
+    the model's own.
     """
 
     outputs: tuple[int, ...] = Field(min_length=1)
     threshold: Share
     aspect: tuple[float, float] | None = None
     largest: Share = 1.0
+    tiles: Tiles | None = None
+    nms_iou: Share | None = None
+    nms_within: Share | None = None
     priority: int = 0
     recall: Share | None = None
     precision: Share | None = None
@@ -111,7 +115,8 @@ class ModelEntry(_Value):
     sources: tuple[UrlSource | WheelSource, ...] = ()
     input: Input | None = None
     decoder: Mapping[str, Any] = Field(default_factory=dict)
-    nms_iou: Share = 0.45
+    nms_iou: Share = Field(default=0.45, description="boxes that overlap by more are of one object")
+    nms_within: Share = Field(default=1.0, description="boxes that share more of the smaller one are of one object too")
     tiles: Tiles | None = None
     classes: Mapping[ObjectClass, ServedClass] = Field(default_factory=dict)
     priority: int = Field(default=0, description="which classifier serves when several are there")

@@ -72,6 +72,16 @@ def test_tiles_see_what_the_whole_is_too_coarse_for_and_an_object_is_told_once(t
     assert [each.box for each in found] == [Box(64, 64, 80, 80)]
 
 
+def test_a_class_may_be_looked_for_in_tiles_and_another_in_the_whole(tmp_path: Path):
+    save_saying(tmp_path / "m.onnx", [[8, 8, 24, 24, 0.9, 0.9]])
+    tiled = {"face": TWO_CLASSES["face"] | {"tiles": {"max_downscale": 1.0, "overlap": 0.0, "limit": 4}}}
+    found = detector(tmp_path, entry_for(tmp_path / "m.onnx", "m", classes=TWO_CLASSES | tiled))
+    assert len(found.detect(picture(128, 128), frozenset({PERSON}))) == 1
+    both = found.detect(picture(128, 128), ALL)
+    assert [each.box for each in both if each.object_class is PERSON] == [Box(16, 16, 48, 48)]
+    assert Box(72, 72, 88, 88) in [each.box for each in both if each.object_class is FACE]
+
+
 def test_shapes_that_the_class_cannot_have_are_dropped(tmp_path: Path):
     save_saying(tmp_path / "m.onnx", [[0, 0, 60, 15, 0.9], [0, 0, 10, 30, 0.9], [20, 30, 50, 40, 0.9]])
     plate = {"license_plate": {"outputs": [0], "threshold": 0.5, "aspect": [1.2, 8], "largest": 0.5}}
