@@ -20,11 +20,9 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
 
 import av
 import numpy as np
-from av.video.stream import VideoStream
 from PIL import Image
 
 from scripts.benchmarks.references import ROOT, reference_python
@@ -145,7 +143,7 @@ def tiny_video() -> bytes:
     """A sound AVI; what follows its end, readers ignore."""
     output = io.BytesIO()
     with av.open(output, "w", format="avi") as container:
-        stream = cast(VideoStream, container.add_stream("mpeg4", rate=10, width=64, height=48, pix_fmt="yuv420p"))
+        stream = container.add_stream("mpeg4", rate=10, width=64, height=48, pix_fmt="yuv420p")
         for _ in range(10):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(np.full((48, 64, 3), 90, np.uint8))))
         container.mux(stream.encode())

@@ -87,8 +87,9 @@ class _Part:
 
     async def chunks(self) -> AsyncIterator[bytes]:
         while not self._ended:
-            event = await anext(self._events)
-            if isinstance(event, PartEnd):
+            event = await anext(self._events, None)
+            # Nothing follows where the body broke off: whoever read this part was told.
+            if event is None or isinstance(event, PartEnd):
                 self._ended = True
             elif isinstance(event, PartData):
                 yield event.data

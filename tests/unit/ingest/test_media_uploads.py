@@ -89,6 +89,7 @@ async def test_fields_hold_for_the_files_after_them(uploads: MediaUploads) -> No
         (form(("sha256", None, b"123"), ("a", "1.jpg", photo("one"))), "INVALID_FIELD"),
         (form(("sha256", None, b"0" * 64), ("a", "1.jpg", photo("one"))), "SHA256_MISMATCH"),
         (form(("a", "1.jpg", photo("one")))[:-20], "BODY_INTERRUPTED"),
+        (form(("a", "1.jpg", photo("one")))[:-13], "BODY_INTERRUPTED"),
         (b"no form at all", "BODY_INTERRUPTED"),
         (b"--xyz\r\nno header at all\r\n\r\n\r\n--xyz--\r\n", "MULTIPART_MALFORMED"),
     ],
