@@ -52,7 +52,7 @@ def linked(request: pytest.FixtureRequest) -> Iterator[Linked]:
         links = {name: stack.enter_context(toxiproxy.before(url)) for name, url in servers.items()}
         settings = {
             "DROPMESH_CATALOG": f"{links['catalog'].url}/chaos_{uuid.uuid4().hex}",
-            "DROPMESH_QUEUE": links["queue"].url,
+            "DROPMESH_QUEUE": f"{links['queue'].url}?prefix=chaos-{uuid.uuid4().hex}",
             "DROPMESH_OBJECTS": f"s3://chaos-{uuid.uuid4().hex[:20]}",
             "DROPMESH_S3_ENDPOINT": links["objects"].url,
             "DROPMESH_S3_ACCESS_KEY": s3.access_key,

@@ -2,26 +2,34 @@ from __future__ import annotations
 
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.e2e.mesh import MOST_DROP_BYTES, Mesh, running_mesh
+from tests.servers.s3 import S3
 
 
 @pytest.fixture(scope="session", params=["embedded", "real"])
-def stores(request: pytest.FixtureRequest) -> dict[str, str]:
-    """The settings of a mesh without any server, and of one on MongoDB, S3 and RabbitMQ."""
+def stores(request: pytest.FixtureRequest) -> Callable[[], dict[str, str]]:
+    """Makes the settings of a mesh without any server, or of one on MongoDB, S3 and RabbitMQ, apart from others."""
     if request.param == "embedded":
-        return {}
+        return dict
     mongo_url = request.getfixturevalue("mongo_url").rstrip("/")
-    s3 = request.getfixturevalue("s3")
+    amqp_url = request.getfixturevalue("amqp_url")
+    return partial(real_stores, mongo_url, amqp_url, request.getfixturevalue("s3"))
+
+
+def real_stores(mongo_url: str, amqp_url: str, s3: S3) -> dict[str, str]:
+    """The settings of a mesh on real servers, apart from every other mesh there."""
+    name = uuid.uuid4().hex
     return {
-        "DROPMESH_CATALOG": f"{mongo_url}/e2e_{uuid.uuid4().hex}",
-        "DROPMESH_OBJECTS": f"s3://{uuid.uuid4().hex}",
-        "DROPMESH_QUEUE": request.getfixturevalue("amqp_url"),
+        "DROPMESH_CATALOG": f"{mongo_url}/e2e_{name}",
+        "DROPMESH_OBJECTS": f"s3://{name}",
+        "DROPMESH_QUEUE": f"{amqp_url}?prefix={name}",
         "DROPMESH_S3_ENDPOINT": s3.endpoint,
         "DROPMESH_S3_ACCESS_KEY": s3.access_key,
         "DROPMESH_S3_SECRET_KEY": s3.secret_key,
@@ -29,20 +37,19 @@ def stores(request: pytest.FixtureRequest) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def mesh(stores: dict[str, str]) -> Iterator[Mesh]:
+def mesh(stores: Callable[[], dict[str, str]]) -> Iterator[Mesh]:
     """A mesh in mode `open`, as scripts/up starts it."""
     # Not pytest's own folder: the path of a unix socket has to be short.
-    with tempfile.TemporaryDirectory(prefix="dropmesh-") as data, running_mesh(Path(data), stores) as running:
+    with tempfile.TemporaryDirectory(prefix="dropmesh-") as data, running_mesh(Path(data), stores()) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
-def tokens_mesh(stores: dict[str, str]) -> Iterator[Mesh]:
+def tokens_mesh(stores: Callable[[], dict[str, str]]) -> Iterator[Mesh]:
     """A mesh in mode `tokens`."""
-    apart = {name: f"{value}_tokens" if name == "DROPMESH_CATALOG" else value for name, value in stores.items()}
     with (
         tempfile.TemporaryDirectory(prefix="dropmesh-") as data,
-        running_mesh(Path(data), {**apart, "DROPMESH_MODE": "tokens"}) as running,
+        running_mesh(Path(data), {**stores(), "DROPMESH_MODE": "tokens"}) as running,
     ):
         yield running
 

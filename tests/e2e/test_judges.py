@@ -34,10 +34,10 @@ def test_every_path_of_the_document_is_one_of_the_edge(client):
         assert {verb.upper() for verb in operations} | {"OPTIONS"} == set(allowed), path
 
 
+# What is judged is the edge and the document: one kind of stores is enough.
+@pytest.mark.parametrize("stores", ["embedded"], indirect=True, scope="session")
 @pytest.mark.parametrize("mode", ["open", "tokens"])
 def test_nothing_is_answered_that_is_not_documented(request, tool, tmp_path, stores, mode):
-    if stores:
-        pytest.skip("left to the embedded stores: what is judged is the edge and the document")
     mesh: Mesh = request.getfixturevalue("mesh" if mode == "open" else "tokens_mesh")
     said = (
         judged(tool, mesh, tmp_path, "examples,fuzzing")

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractExchange, AbstractIncomingMessage, AbstractQueue
@@ -21,7 +22,6 @@ Result = TypeVar("Result")
 
 STORE = "queue"
 PREFIX = "dropmesh"
-BELL = f"{PREFIX}.bell"
 ATTEMPTS = "x-attempts"
 REASON = "x-reason"
 LEASE_ENDED = "the lease ended: its holder was too slow, or died"
@@ -50,7 +50,7 @@ class RabbitQueue:
     """
 
     def __init__(self, url: str) -> None:
-        self._url = url
+        self._url, self._prefix = _address_and_prefix(url)
         self._connection: AbstractConnection | None = None
         self._channel: AbstractChannel | None = None
         self._bell: AbstractExchange | None = None
@@ -142,7 +142,7 @@ class RabbitQueue:
             queue = await channel.declare_queue((await self._queue(topic)).name, passive=True)
             return queue.declaration_result.message_count or 0
 
-        mine = sum(1 for held in self._held.values() if held.message.routing_key == _name(topic))
+        mine = sum(1 for held in self._held.values() if held.message.routing_key == self._name(topic))
         return await self._guarded(count) + mine
 
     async def dead_letters(self, topic: Topic, *, limit: int = 100) -> list[DeadLetter]:
@@ -241,20 +241,23 @@ class RabbitQueue:
         await channel.default_exchange.publish(message, routing_key=queue_name, mandatory=True, timeout=REPLY_SECONDS)
 
     async def _ring(self, topic: Topic) -> None:
-        await self._ring_name(_name(topic))
+        await self._ring_name(self._name(topic))
 
     async def _ring_name(self, name: str) -> None:
-        topic_name = name.removeprefix(f"{PREFIX}.")
+        topic_name = name.removeprefix(f"{self._prefix}.")
         if topic_name in self._events:
             self._events[topic_name].set()
         if self._bell is not None:
             await self._bell.publish(aio_pika.Message(topic_name.encode()), routing_key="", mandatory=False)
 
+    def _name(self, topic: Topic) -> str:
+        return f"{self._prefix}.{topic.name}"
+
     async def _queue(self, topic: Topic) -> AbstractQueue:
-        return await self._declare(_name(topic), QUORUM)
+        return await self._declare(self._name(topic), QUORUM)
 
     async def _dead_queue(self, topic: Topic) -> AbstractQueue:
-        return await self._declare(f"{_name(topic)}.dead", QUORUM)
+        return await self._declare(f"{self._name(topic)}.dead", QUORUM)
 
     async def _queue_after(self, topic: Topic, delay: timedelta) -> AbstractQueue:
         """The topic's queue, or one from which messages come to it after a delay."""
@@ -286,7 +289,7 @@ class RabbitQueue:
                 self._forget()
                 self._connection = await aio_pika.connect(self._url, timeout=REPLY_SECONDS)
                 self._channel = await self._connection.channel(publisher_confirms=True)
-                self._bell = await self._channel.declare_exchange(BELL, aio_pika.ExchangeType.FANOUT)
+                self._bell = await self._channel.declare_exchange(f"{self._prefix}.bell", aio_pika.ExchangeType.FANOUT)
                 ear = await self._channel.declare_queue(exclusive=True, auto_delete=True)
                 await ear.bind(self._bell)
                 await ear.consume(self._hear, no_ack=True)
@@ -324,5 +327,9 @@ async def _fetched(queue: AbstractQueue, limit: int) -> AsyncIterator[AbstractIn
         yield message
 
 
-def _name(topic: Topic) -> str:
-    return f"{PREFIX}.{topic.name}"
+def _address_and_prefix(url: str) -> tuple[str, str]:
+    """The address without `prefix=…` in its query, and what the names begin with, in which two meshes differ."""
+    parts = urlsplit(url)
+    options = dict(parse_qsl(parts.query))
+    prefix = options.pop("prefix", PREFIX)
+    return urlunsplit(parts._replace(query=urlencode(options))), prefix

@@ -12,6 +12,7 @@ from datetime import timedelta
 import pytest
 
 from services.common.queue import Topic
+from services.common.queue.rabbitmq import RabbitQueue
 
 LEASE = timedelta(seconds=30)
 SHORT = timedelta(milliseconds=200)
@@ -229,3 +230,15 @@ async def test_closing_gives_back_what_is_claimed(opened, topic):
 async def test_a_batch_is_published_whole(queue, topic, count):
     await queue.publish(topic, [str(number).encode() for number in range(count)])
     assert await queue.depth(topic) == count
+
+
+async def test_two_meshes_on_one_rabbitmq_are_apart_by_their_prefix(amqp_url, topic):
+    one, other = await RabbitQueue.open(f"{amqp_url}?prefix=one"), await RabbitQueue.open(f"{amqp_url}?prefix=other")
+    try:
+        await one.publish(topic, [b"for one"])
+        assert await other.claim(topic, limit=1, lease=timedelta(seconds=30), wait=timedelta(seconds=1)) == []
+        (claim,) = await one.claim(topic, limit=1, lease=timedelta(seconds=30), wait=timedelta(seconds=5))
+        assert claim.body == b"for one"
+    finally:
+        await one.close()
+        await other.close()
