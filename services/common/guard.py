@@ -127,7 +127,7 @@ class Guard:
             caller = await self._authenticator.authorize(authorization, behavior)
             if message is not None:
                 self._validate(message)
-            with self._span(name):
+            with self._span(name, identifier):
                 return await body(Call(caller, identifier, context))
         except DropmeshError as error:
             code = error.code.name
@@ -164,8 +164,13 @@ class Guard:
                 violations=violations,
             )
 
-    def _span(self, name: str) -> AbstractContextManager[Any]:
-        return self._tracer.start_as_current_span(name) if self._tracer else nullcontext()
+    def _span(self, name: str, identifier: str) -> AbstractContextManager[Any]:
+        if self._tracer is None:
+            return nullcontext()
+        span: AbstractContextManager[Any] = self._tracer.start_as_current_span(
+            name, attributes={"request.id": identifier}
+        )
+        return span
 
 
 class _Checked:

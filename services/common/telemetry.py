@@ -7,9 +7,12 @@ import logging
 import sys
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Tracer
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 
@@ -76,11 +79,10 @@ class Metrics:
         )
 
 
-def start_tracing(service: str, endpoint: str) -> None:
-    """Sends a span of each call to an OpenTelemetry collector; without an endpoint nothing is set up."""
+def start_tracing(service: str, endpoint: str) -> Tracer | None:
+    """What makes spans and sends them to an OpenTelemetry collector; None without an endpoint."""
     if not endpoint:
-        return
-    from opentelemetry import trace
+        return None
     from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import TracerProvider
@@ -88,4 +90,4 @@ def start_tracing(service: str, endpoint: str) -> None:
 
     provider = TracerProvider(resource=Resource.create({"service.name": f"dropmesh-{service}"}))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint, insecure=True)))
-    trace.set_tracer_provider(provider)
+    return provider.get_tracer("dropmesh")

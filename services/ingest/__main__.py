@@ -14,7 +14,7 @@ from services.common.settings import Settings, load_settings
 from services.common.stores.measurements import Measurements
 from services.common.stores.receipts import Receipts
 from services.common.stores.tokens import Tokens
-from services.common.telemetry import Metrics, start_logging
+from services.common.telemetry import Metrics, start_logging, start_tracing
 from services.ingest.drop_leftovers import DropLeftovers
 from services.ingest.drop_outcomes import DropOutcomes
 from services.ingest.drop_queue import DropQueue
@@ -46,13 +46,14 @@ class IngestServicer(DropWrites, MediaWrites):
 async def main(settings: Settings) -> None:
     """Opens the stores and serves until told to stop."""
     metrics = Metrics()
+    tracer = start_tracing("ingest", settings.otlp_endpoint)
     stores = await open_stores(settings)
     media = MediaParts(stores, settings)
     try:
         receipts = Receipts(stores.catalog, stores.objects)
         drops = DropQueue(stores.queue, receipts, time.time_ns)
         authenticator = Authenticator(Tokens(stores.catalog), settings.mode)
-        guard = Guard(authenticator, metrics, max_in_flight=settings.max_in_flight)
+        guard = Guard(authenticator, metrics, max_in_flight=settings.max_in_flight, tracer=tracer)
         servicer = IngestServicer(stores, receipts, drops, media, settings)
         door = PlainDoor(
             guard.handler(SERVICE, servicer), settings.plain_drops_socket, max_drop_bytes=settings.max_drop_bytes

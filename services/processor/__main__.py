@@ -13,7 +13,7 @@ from services.common.stores.measurements import Measurements
 from services.common.stores.receipts import Receipts
 from services.common.stores.statistics import StatisticsStore
 from services.common.stores.tokens import Tokens
-from services.common.telemetry import Metrics, start_logging
+from services.common.telemetry import Metrics, start_logging, start_tracing
 from services.processor.code_version import measurement_code_version
 from services.processor.drop_results import DropRules
 from services.processor.drops import DropWorker
@@ -28,6 +28,7 @@ SERVICE = processor_service_pb2.DESCRIPTOR.services_by_name["ProcessorService"]
 async def main(settings: Settings) -> None:
     """Opens the stores, works and serves until told to stop."""
     metrics = Metrics()
+    tracer = start_tracing("processor", settings.otlp_endpoint)
     stores = await open_stores(settings)
     try:
         receipts, measurements = Receipts(stores.catalog, stores.objects), Measurements(stores.catalog)
@@ -36,7 +37,10 @@ async def main(settings: Settings) -> None:
         drops = DropWorker(stores.queue, receipts, measurements, DropRules(limits, code_version), metrics)
         folding = StatisticsFolding(StatisticsStore(stores.catalog))
         guard = Guard(
-            Authenticator(Tokens(stores.catalog), settings.mode), metrics, max_in_flight=settings.max_in_flight
+            Authenticator(Tokens(stores.catalog), settings.mode),
+            metrics,
+            max_in_flight=settings.max_in_flight,
+            tracer=tracer,
         )
         async with open_pixels(stores, settings, metrics) as pixels:
             servicers = (MeasurementChecks(receipts, measurements, code_version), *pixels.servicers)

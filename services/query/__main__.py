@@ -12,7 +12,7 @@ from services.common.settings import Settings, load_settings
 from services.common.stores.measurements import Measurements
 from services.common.stores.receipts import Receipts
 from services.common.stores.tokens import Tokens
-from services.common.telemetry import Metrics, start_logging
+from services.common.telemetry import Metrics, start_logging, start_tracing
 from services.query.documents import DocumentReads
 from services.query.measurements import MeasurementReads
 from services.query.media_reads import AllMediaReads
@@ -35,10 +35,11 @@ class QueryServicer(DocumentReads, MeasurementReads, ReceiptReads, AllMediaReads
 async def main(settings: Settings) -> None:
     """Opens the stores and serves until told to stop."""
     metrics = Metrics()
+    tracer = start_tracing("query", settings.otlp_endpoint)
     stores = await open_stores(settings)
     try:
         authenticator = Authenticator(Tokens(stores.catalog), settings.mode)
-        guard = Guard(authenticator, metrics, max_in_flight=settings.max_in_flight)
+        guard = Guard(authenticator, metrics, max_in_flight=settings.max_in_flight, tracer=tracer)
         await serve("query", settings, guard, metrics, {SERVICE: QueryServicer(stores, settings)})
     finally:
         await stores.close()
