@@ -1,4 +1,4 @@
-"""Ten thousand drops, good and broken in every way, from many callers at once: the store is what the reference says."""
+"""Thousands of drops, good and broken in every way, from many callers at once: the store is what the reference says."""
 
 from __future__ import annotations
 
