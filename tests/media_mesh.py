@@ -167,7 +167,12 @@ class MediaMesh:
 
     async def queued(self) -> list[str]:
         """The media that workers are told of, each once."""
-        claims = await self.stores.queue.claim(MEDIA_WORK, limit=1000, lease=timedelta(seconds=60), wait=timedelta())
+        lease, queue = timedelta(seconds=60), self.stores.queue
+        claims = [
+            claim
+            for topic in MEDIA_WORK.values()
+            for claim in await queue.claim(topic, limit=1000, lease=lease, wait=timedelta())
+        ]
         return sorted({claim.body.decode() for claim in claims})
 
 

@@ -79,5 +79,7 @@ class MediaOutbox:
     async def _publish(self, media: Sequence[Media]) -> None:
         media_ids = [unqueued.id for unqueued in media]
         since_ns = max(unqueued.unqueued_since_ns or 0 for unqueued in media)
-        await self._queue.publish(MEDIA_WORK, [media_id.encode() for media_id in media_ids])
+        for kind, topic in MEDIA_WORK.items():
+            if bodies := [unqueued.id.encode() for unqueued in media if unqueued.kind is kind]:
+                await self._queue.publish(topic, bodies)
         await self._media.clear_unqueued(media_ids, since_ns=since_ns)

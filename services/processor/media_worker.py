@@ -1,4 +1,4 @@
-"""Takes media from the queue and anonymizes them, one at a time for each worker process that there is."""
+"""Takes media from the queue and anonymizes them, in loops that each work on one at a time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from services.common.content_writing import ContentWriter
 from services.common.errors import DropmeshError, FailedPrecondition, InvalidArgument
 from services.common.messages.failures import failure_of
 from services.common.objects import Objects
-from services.common.queue import Claim, Queue
+from services.common.queue import Claim, Queue, Topic
 from services.common.stores.contents import Contents, Holder
 from services.common.stores.media_models import Content, Media, MediaKind
 from services.common.stores.media_objects import MediaObjects
@@ -70,7 +70,7 @@ class Pace:
 
 
 class MediaWorker:
-    """One loop: claim, take, make, store, acknowledge; run as many as there are worker processes."""
+    """Claims, takes, makes, stores and acknowledges media, images and videos in loops of their own."""
 
     def __init__(
         self,
@@ -93,9 +93,16 @@ class MediaWorker:
         self._pace = pace
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Works until told to stop; what is in hand then goes back to the queue."""
+        """Works on images until told to stop; what is in hand then goes back to the queue."""
+        await self._run(MEDIA_WORK[MediaKind.IMAGE], stopping)
+
+    async def run_videos(self, stopping: asyncio.Event) -> None:
+        """The same for videos; those that no such loop is free for wait in the queue."""
+        await self._run(MEDIA_WORK[MediaKind.VIDEO], stopping)
+
+    async def _run(self, topic: Topic, stopping: asyncio.Event) -> None:
         while not stopping.is_set():
-            claiming = asyncio.create_task(self._stores.queue.claim(MEDIA_WORK, limit=1, lease=LEASE, wait=WAIT))
+            claiming = asyncio.create_task(self._stores.queue.claim(topic, limit=1, lease=LEASE, wait=WAIT))
             await _first(claiming, stopping)
             for claim in await claiming if claiming.done() and not claiming.cancelled() else ():
                 working = asyncio.create_task(self._work(claim))

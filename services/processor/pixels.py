@@ -83,7 +83,9 @@ def _assemble(
     images = ImageCalls(pool, limits, max_bytes=settings.max_image_bytes, time_limit=image_time)
     thumbnails = Thumbnails(media, stores.objects, pool, limits, folder=folder, time_limit=image_time)
     models = ModelReads(load_registry(settings.models_folder), ModelStore(settings.models_folder))
-    return Pixels((images, thumbnails, models), (worker.run,) * children)
+    # Of two worker processes or more, one is always left for what is short.
+    videos = max(1, children - 1)
+    return Pixels((images, thumbnails, models), (worker.run,) * children + (worker.run_videos,) * videos)
 
 
 def _fresh_folder(folder: Path) -> Path:

@@ -17,6 +17,7 @@ from services.common.stores.media_models import (
     Failure,
     Label,
     Media,
+    MediaKind,
     MediaState,
     ModelVersion,
     Processing,
@@ -24,8 +25,14 @@ from services.common.stores.media_models import (
 )
 
 ATTEMPTS_MOST = 5
-MEDIA_WORK = Topic("media", max_attempts=ATTEMPTS_MOST + 1)
-"""A message is the id of a media to be processed. Who claims it once more than it may be tried tells that it failed."""
+MEDIA_WORK = {
+    MediaKind.IMAGE: Topic("images", max_attempts=ATTEMPTS_MOST + 1),
+    MediaKind.VIDEO: Topic("videos", max_attempts=ATTEMPTS_MOST + 1),
+}
+"""A message is the id of a media to be processed. Who claims it once more than it may be tried tells that it failed.
+
+Each kind has a topic of its own: however many videos wait, no image waits behind them.
+"""
 
 UNFINISHED = frozenset({MediaState.NEW, MediaState.PROCESSING})
 

@@ -26,6 +26,7 @@ pytest_plugins = ["tests.media_fixtures"]
 LIMITS = Limits(100_000_000, 2000, 500_000, 3600.0)
 TIMES = TimeLimits(image=timedelta(seconds=10), video=timedelta(seconds=20))
 PACE = Pace(look_seconds=0.02, retry_after=timedelta())
+IMAGES, VIDEOS = MEDIA_WORK[MediaKind.IMAGE], MEDIA_WORK[MediaKind.VIDEO]
 FACE = DetectedObject(1, ObjectClass.FACE, 0.9, Box(1, 2, 3, 4))
 Job = Callable[[Path, Path, Callable[[Any], None] | None], Any]
 
@@ -82,12 +83,12 @@ async def working(stores: Stores, mesh: MediaMesh, folder: Path, *jobs: Job) -> 
     parts = MediaStores(stores.queue, stores.objects, mesh.work, mesh.contents, mesh.found)
     worker = MediaWorker(parts, pool, LIMITS, TIMES, folder, Metrics(), time.time_ns, PACE)  # type: ignore[arg-type]
     stopping = asyncio.Event()
-    loop = asyncio.create_task(worker.run(stopping))
+    loops = [asyncio.create_task(run(stopping)) for run in (worker.run, worker.run_videos)]
     try:
         yield pool
     finally:
         stopping.set()
-        await loop
+        await asyncio.gather(*loops)
 
 
 @pytest.fixture
@@ -112,8 +113,23 @@ async def settled(mesh: MediaMesh, media: Media) -> Media:
 async def nothing_left(stores: Stores) -> None:
     """Waits until every message is acknowledged or given up."""
     async with asyncio.timeout(10):
-        while await stores.queue.depth(MEDIA_WORK):  # noqa: ASYNC110
+        while await stores.queue.depth(IMAGES):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
+
+
+async def test_no_image_waits_behind_videos_and_videos_that_wait_lose_no_attempt(stores, mesh, tmp_path):
+    head = b"\0\0\0\x18ftypisom\0\0\0\0isommp42"
+    first, second = [(await mesh.upload(head + name)).media for name in (b"one", b"two")]
+    await mesh.outbox.publish_waiting()
+    async with working(stores, mesh, tmp_path, never_ends, cover) as pool:
+        await pool.started.wait()
+        image = (await mesh.upload(photo("a face"))).media
+        await mesh.outbox.publish_waiting()
+        assert (await settled(mesh, image)).state is MediaState.PROCESSED
+        states = [(await mesh.media.find(video.id)).state for video in (first, second)]
+        assert states == [MediaState.PROCESSING, MediaState.NEW]
+        (waiting,) = await stores.queue.claim(VIDEOS, limit=2, lease=timedelta(seconds=1), wait=timedelta())
+        assert (waiting.body.decode(), waiting.attempt) == (second.id, 1)
 
 
 async def test_a_media_becomes_processed_with_what_was_found(stores, mesh, new, tmp_path):
@@ -137,7 +153,7 @@ async def test_what_cannot_be_processed_fails_at_once_and_alone(stores, mesh, ne
     assert media.state is MediaState.FAILED
     assert media.processing.error.reason == "PROCESSING_TIMED_OUT"
     assert fine.state is MediaState.PROCESSED
-    (letter,) = await stores.queue.dead_letters(MEDIA_WORK)
+    (letter,) = await stores.queue.dead_letters(IMAGES)
     assert letter.body.decode() == media.id
 
 
@@ -157,7 +173,7 @@ async def test_five_crashes_are_enough(stores, mesh, new, tmp_path):
 async def test_attempts_that_never_end_are_given_up(stores, mesh, new, tmp_path):
     for _ in range(5):
         (claim,) = await stores.queue.claim(
-            MEDIA_WORK, limit=1, lease=timedelta(milliseconds=20), wait=timedelta(seconds=5)
+            IMAGES, limit=1, lease=timedelta(milliseconds=20), wait=timedelta(seconds=5)
         )
         await mesh.work.begin(new.id, attempt=claim.attempt, now_ns=1)
         await asyncio.sleep(0.03)
@@ -224,7 +240,7 @@ async def test_a_worker_that_lost_its_media_changes_nothing(stores, mesh, new, t
 
 
 async def test_a_message_told_twice_is_done_once(stores, mesh, new, tmp_path):
-    await stores.queue.publish(MEDIA_WORK, [new.id.encode(), b"never-was"])
+    await stores.queue.publish(IMAGES, [new.id.encode(), b"never-was"])
     async with working(stores, mesh, tmp_path, cover) as pool:
         await settled(mesh, new)
         await nothing_left(stores)
