@@ -41,6 +41,7 @@ REASONS = error_reason_pb2.ErrorReason.DESCRIPTOR
 COMMON = (
     "INVALID_FIELD",
     "REQUEST_MALFORMED",
+    "ORIGIN_NOT_ALLOWED",
     "TOO_BUSY",
     "RATE_LIMITED",
     "INTERNAL_FAULT",

@@ -8,7 +8,7 @@ from scripts.edge.addresses import address, cluster
 from scripts.edge.filters import cors, edge_filters, health_check, router, typed
 from scripts.edge.plain_drops import plain_drop_clusters, plain_drop_routes
 from scripts.edge.replies import local_replies
-from scripts.edge.routes import MIB, routes
+from scripts.edge.routes import MIB, foreign_host, foreign_pages, routes
 from scripts.edge.world import World
 
 Config = dict[str, Any]
@@ -44,10 +44,15 @@ def render(world: World) -> Config:
 
 def _edge_listener(world: World) -> Config:
     """gRPC, gRPC-Web and REST on one port."""
-    everywhere = {
-        "name": "everywhere",
-        "domains": ["*"],
-        "routes": [*plain_drop_routes(world), *routes(world.origins)],
+    refused, strangers = (
+        ([foreign_pages(world.origins)], [{"name": "strangers", "domains": ["*"], "routes": [foreign_host()]}])
+        if world.hosts
+        else ([], [])
+    )
+    known = {
+        "name": "known",
+        "domains": list(world.hosts) or ["*"],
+        "routes": [*refused, *plain_drop_routes(world), *routes(world.origins)],
         "typed_per_filter_config": {"envoy.filters.http.cors": cors(world)},
     }
     manager = {
@@ -70,7 +75,11 @@ def _edge_listener(world: World) -> Config:
         "http2_protocol_options": {"max_concurrent_streams": 1000, **HTTP2},
         "access_log": _access_logs(world),
         "local_reply_config": local_replies(),
-        "route_config": {"name": "edge", "virtual_hosts": [everywhere]},
+        "route_config": {
+            "name": "edge",
+            "ignore_port_in_host_matching": True,
+            "virtual_hosts": [known, *strangers],
+        },
         "http_filters": edge_filters(world),
     }
     chain: Config = {"filters": [typed("envoy.filters.network.http_connection_manager", MANAGER, **manager)]}
@@ -110,20 +119,15 @@ def _operations_listener(world: World) -> Config:
 
 def _access_logs(world: World) -> list[Config]:
     """One JSON line a request; an invite's link holds a secret, so the paths below invites are left out."""
-    is_invite = {
-        "header_filter": {"header": {"name": "x-envoy-original-path", "string_match": {"prefix": "/v1/invites/"}}}
-    }
-    other = {
-        "header_filter": {
-            "header": {
-                **is_invite["header_filter"]["header"],
-                "invert_match": True,
-                "treat_missing_header_as_empty": True,
-            }
-        }
+    paths = ("x-envoy-original-path", ":path")
+    below = {"string_match": {"contains": "/invites/"}}
+    elsewhere = {**below, "invert_match": True, "treat_missing_header_as_empty": True}
+    is_invite = {"or_filter": {"filters": [{"header_filter": {"header": {"name": name, **below}}} for name in paths]}}
+    is_other = {
+        "and_filter": {"filters": [{"header_filter": {"header": {"name": name, **elsewhere}}} for name in paths]}
     }
     path = {"path": "%REQ(X-ENVOY-ORIGINAL-PATH?:PATH):200%"}
-    return [_access_log(world, other, path), _access_log(world, is_invite, {})]
+    return [_access_log(world, is_other, path), _access_log(world, is_invite, {})]
 
 
 def _access_log(world: World, which: Config, more: Config) -> Config:

@@ -9,7 +9,7 @@ Config = dict[str, Any]
 # By the HTTP status of an answer of Envoy's own: gRPC's code, the contract's reason, and a text where Envoy's is poor.
 REPLIES: dict[int, tuple[int, str, str]] = {
     400: (3, "REQUEST_MALFORMED", "this request cannot be read. %LOCAL_REPLY_BODY%"),
-    403: (7, "SCOPE_MISSING", "%LOCAL_REPLY_BODY%"),
+    403: (7, "ORIGIN_NOT_ALLOWED", "%LOCAL_REPLY_BODY%"),
     404: (5, "ROUTE_NOT_FOUND", "%LOCAL_REPLY_BODY%"),
     405: (12, "METHOD_NOT_ALLOWED", "%LOCAL_REPLY_BODY%"),
     408: (4, "TIMED_OUT", "the request did not arrive in time"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -129,10 +130,28 @@ def _rest_route(path: RestPath, http_method: str, method: MethodDescriptor) -> C
     return route
 
 
+def foreign_pages(origins: str) -> Config:
+    """Refuses what a browser sends for a page of another site, also without asking first."""
+    headers = [
+        {"name": "origin", "present_match": True},
+        {"name": "origin", "string_match": {"safe_regex": {"regex": origins}}, "invert_match": True},
+    ]
+    return _refusal(403, "pages of other sites may not call a mesh in mode open", headers)
+
+
+def foreign_host() -> Config:
+    """Refuses what was sent to a name that only pretends to be this machine."""
+    return _refusal(403, "a mesh in mode open answers under this machine's own names, such as localhost, and no other")
+
+
 def _no_such_path() -> Config:
+    return _refusal(404, "no method has this path; see /docs")
+
+
+def _refusal(status: int, text: str, headers: Sequence[Config] = ()) -> Config:
     return {
-        "match": {"prefix": "/"},
-        "direct_response": {"status": 404, "body": {"inline_string": "no method has this path; see /docs"}},
+        "match": {"prefix": "/", "headers": list(headers)},
+        "direct_response": {"status": status, "body": {"inline_string": text}},
         "typed_per_filter_config": {TRANSCODER: NOT_TRANSCODED},
     }
 

@@ -21,6 +21,9 @@ class World:
     # Where ingest takes drops in plain HTTP; left out, they take the way of every other call.
     plain_drops: str = ""
     origins: str = LOCAL_ORIGINS
+    # The names it may be called by, without ports; where there are any, pages of other sites are refused too. For an
+    # edge that asks for no token: a page that someone visits must not reach it, whatever name leads here.
+    hosts: tuple[str, ...] = ()
     requests_per_second: int = 20_000
     # Of the calls that went well and fast; what failed or was slow is always logged.
     logged_percent: int = 100

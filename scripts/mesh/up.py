@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from contextlib import suppress
 from pathlib import Path
@@ -26,6 +27,7 @@ from services.common.errors import DropmeshError
 from services.common.settings import Mode, Settings, SettingsError, load_settings
 
 HEALTHY_WITHIN_SECONDS = 60.0
+LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -127,6 +129,7 @@ def _programs(settings: Settings) -> list[Program]:
         metrics={service: settings.metrics_socket(service) for service in SERVICES},
         descriptors=str(ROOT / "proto" / "dropmesh.binpb"),
         plain_drops=settings.plain_drops_socket,
+        hosts=_hosts(settings),
         logged_percent=0,
     )
     config.write_text(json.dumps(render(world)))
@@ -147,6 +150,15 @@ def _programs(settings: Settings) -> list[Program]:
         "1000",
     )
     return [*services, Program("edge", edge, {}, logs / "edge.log")]
+
+
+def _hosts(settings: Settings) -> tuple[str, ...]:
+    """The names that an open mesh answers to; one that asks for tokens answers to any."""
+    if settings.mode is not Mode.OPEN:
+        return ()
+    named = (urllib.parse.urlsplit(settings.edge_url).hostname or "", settings.edge_host.strip("[]"))
+    hosts = [f"[{host}]" if ":" in host else host for host in named]
+    return tuple(dict.fromkeys([*LOOPBACK_HOSTS, *hosts]))
 
 
 async def _healthy(settings: Settings, stopping: asyncio.Event) -> bool:

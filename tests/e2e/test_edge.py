@@ -112,14 +112,35 @@ def test_a_page_of_this_machine_may_call(client):
     assert "x-request-id" in called.headers["access-control-expose-headers"]
 
 
-def test_a_page_from_elsewhere_may_not(client):
+@pytest.mark.parametrize("origin", [FOREIGN["origin"], "null", "http://localhost.example.com"])
+def test_a_page_from_elsewhere_may_not(client, origin):
+    foreign = {"origin": origin}
     for answer in (
-        client.options("/v1/media", headers={**FOREIGN, "access-control-request-method": "POST"}),
-        client.get("/v1/media", headers=FOREIGN),
+        client.options("/v1/media", headers={**foreign, "access-control-request-method": "POST"}),
+        client.get("/v1/media", headers=foreign),
+        # What a browser sends without asking first.
+        client.post("/v1/measurements", content=DROP, headers={**foreign, "content-type": "text/plain"}),
     ):
         assert not [name for name in answer.headers if name.startswith("access-control")]
-    refused = client.options("/v1/media", headers={**FOREIGN, "access-control-request-method": "POST"})
-    assert (refused.status_code, reason_of(refused)) == (405, "METHOD_NOT_ALLOWED")
+        assert (answer.status_code, reason_of(answer)) == (403, "ORIGIN_NOT_ALLOWED")
+
+
+@pytest.mark.parametrize("host", ["example.com", "localhost.example.com:8080", "192.0.2.1"])
+def test_an_open_mesh_does_not_answer_to_names_of_others(client, host):
+    for answer in (
+        client.get("/v1/media", headers={"host": host}),
+        client.post("/v1/measurements", content=DROP, headers={"host": host}),
+    ):
+        assert (answer.status_code, reason_of(answer)) == (403, "ORIGIN_NOT_ALLOWED")
+
+
+def test_a_mesh_that_asks_for_tokens_answers_to_any_name(tokens_mesh):
+    headers = {**tokens_mesh.admin, "host": "dropmesh.example.com", **FOREIGN}
+    answer = httpx.get(f"{tokens_mesh.url}/v1/media", headers=headers)
+    assert answer.status_code == 200
+    assert not [name for name in answer.headers if name.startswith("access-control")]
+    asked = httpx.options(f"{tokens_mesh.url}/v1/media", headers={**FOREIGN, "access-control-request-method": "POST"})
+    assert (asked.status_code, reason_of(asked)) == (405, "METHOD_NOT_ALLOWED")
 
 
 def test_every_answer_has_a_request_id_of_its_own(client):
@@ -163,6 +184,16 @@ def test_what_a_client_says_of_itself_is_not_believed(mesh, client):
     assert identifier != claims["x-request-id"]
     line = mesh.logged("edge", identifier)
     assert (line["client"], line["path"]) == ("127.0.0.1", "/v1/media/never-was")
+
+
+def test_no_log_holds_the_secret_of_a_link(mesh, client):
+    secret = "dmi-3f0c2b-of-a-link"
+    for path in (f"/v1/invites/{secret}/media", f"/v1/invites/{secret}/nothing", f"//v1/invites/{secret}/media"):
+        answer = client.post(path, content=b"no picture")
+        assert answer.status_code == 404
+        assert mesh.logged("edge", answer.headers["x-request-id"])
+    for log in (mesh.data / "logs").iterdir():
+        assert secret not in log.read_text(), log.name
 
 
 @pytest.mark.parametrize(

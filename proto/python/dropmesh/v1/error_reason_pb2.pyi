@@ -107,6 +107,11 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The request took longer than it may; from the edge or a service. DEADLINE_EXCEEDED, 504: retry.
     {"reason": "TIMED_OUT"}
     """
+    ORIGIN_NOT_ALLOWED: _ErrorReason.ValueType  # 22
+    """A mesh in mode open was called by a name that is not this machine's, or by a page of another site.
+    PERMISSION_DENIED, 403; from the edge.
+    {"reason": "ORIGIN_NOT_ALLOWED"}
+    """
     MEDIA_NOT_FOUND: _ErrorReason.ValueType  # 100
     """NOT_FOUND, 404.
     {"reason": "MEDIA_NOT_FOUND", "metadata": {"name": "media/…"}}
@@ -329,6 +334,11 @@ ETAG_MISMATCH: ErrorReason.ValueType  # 20
 TIMED_OUT: ErrorReason.ValueType  # 21
 """The request took longer than it may; from the edge or a service. DEADLINE_EXCEEDED, 504: retry.
 {"reason": "TIMED_OUT"}
+"""
+ORIGIN_NOT_ALLOWED: ErrorReason.ValueType  # 22
+"""A mesh in mode open was called by a name that is not this machine's, or by a page of another site.
+PERMISSION_DENIED, 403; from the edge.
+{"reason": "ORIGIN_NOT_ALLOWED"}
 """
 MEDIA_NOT_FOUND: ErrorReason.ValueType  # 100
 """NOT_FOUND, 404.
