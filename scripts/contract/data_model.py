@@ -15,10 +15,17 @@ INTRODUCTION = """# The data model
 
 <!-- Made by scripts/generate from services/common/stores/: change it there. -->
 
-What the catalog holds, for people who query it themselves: in MongoDB each of these is a collection; in SQLite a table
-of the same name, whose column `document` is the BSON of it and whose other columns are the indexed fields. Instants are
-64-bit integers of nanoseconds since the epoch, in fields that end in `_ns`; `_version` grows by one at every write.
-An object below another is embedded in its document. Large bytes are in the objects store, under the keys named here.
+What the catalog holds, for people who query it themselves. Instants are 64-bit integers of nanoseconds since the epoch,
+in fields that end in `_ns`; `_version` grows by one at every write. An object below another is embedded in its
+document. Large bytes are in the objects store, under the keys named here.
+
+In MongoDB each of these is a collection. A document also holds `_index`: copies of the fields of its unique and sparse
+indexes, where all of them hold something. Search by those copies to use such an index:
+`{"_index.NAME.FIELD": …}`; the others stand over the fields themselves.
+
+In SQLite each is a table of the same name: `_document` is the document as BSON, beside `_id`, `_version` and a column
+for each field of an index. A sequence stands in its column alone. Search by the columns:
+`SELECT _document FROM media WHERE owner = 'alice'`, and decode with `bson.decode`.
 """
 GROUPS = {
     "Media": ("media", "media_objects", "contents", "uploads", "invites", "statistics"),
