@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from services.common.stores.media_models import AnonymizeOptions, Label, MediaKind, ModelVersion, ObjectClass
 from services.processor.made import Classified, Limits, Made, Redrawn, Seen
 from services.processor.pool.worker import Worker
+from services.processor.stopwatch import stored_steps
 
 if TYPE_CHECKING:
     from services.processor import detections
@@ -59,7 +62,8 @@ def anonymize_image(worker: Worker[Tools], content: bytes, options: AnonymizeOpt
     from services.processor.options import to_plan
     from services.processor.photo import anonymize_photo
 
-    result = anonymize_photo(content, to_plan(options), worker.context.detector, limits=_image_limits(limits))
+    with _detector(worker) as detector:
+        result = anonymize_photo(content, to_plan(options), detector, limits=_image_limits(limits))
     return Redrawn(result.content, result.format.content_type)
 
 
@@ -73,8 +77,8 @@ def detect_objects(
 
     wanted = frozenset(detections.ObjectClass(name) for name in classes)
     thresholds = None if threshold is None else dict.fromkeys(wanted, threshold)
-    detector = worker.context.detector
-    seen = detect_photo(content, wanted, detector, thresholds=thresholds, limits=_image_limits(limits))
+    with _detector(worker) as detector:
+        seen = detect_photo(content, wanted, detector, thresholds=thresholds, limits=_image_limits(limits))
     return Seen(seen.width, seen.height, stored_detections(seen.detections), _versions(worker, wanted))
 
 
@@ -107,7 +111,7 @@ def draw_thumbnail(worker: Worker[Tools], kind: MediaKind, source: Path, size: i
 def _anonymize_image(
     worker: Worker[Tools], source: Path, target: Path, options: AnonymizeOptions, limits: Limits
 ) -> Made:
-    from services.processor.options import count_objects, stored_object, stored_steps, to_plan
+    from services.processor.options import count_objects, stored_object, to_plan
     from services.processor.photo import anonymize_photo
 
     plan, tools = to_plan(options), worker.context
@@ -117,14 +121,15 @@ def _anonymize_image(
         if tools.classifier is not None:
             labels.extend(Label(label.label, label.score) for label in tools.classifier.classify(picture))
 
-    result = anonymize_photo(
-        source,
-        plan,
-        tools.detector,
-        limits=_image_limits(limits),
-        look=look,
-        advance=lambda frames: worker.progress((frames, 0)),
-    )
+    with _detector(worker) as detector:
+        result = anonymize_photo(
+            source,
+            plan,
+            detector,
+            limits=_image_limits(limits),
+            look=look,
+            advance=lambda frames: worker.progress((frames, 0)),
+        )
     target.write_bytes(result.content)
     objects = tuple(
         stored_object(found.object_id, found.object_class, found.score, found.box, found.track)
@@ -149,7 +154,7 @@ def _anonymize_image(
 def _anonymize_video(
     worker: Worker[Tools], source: Path, target: Path, options: AnonymizeOptions, limits: Limits
 ) -> Made:
-    from services.processor.options import count_objects, stored_object, stored_steps, to_plan
+    from services.processor.options import count_objects, stored_object, to_plan
     from services.processor.video.anonymize_video import anonymize_video
     from services.processor.video.limits import VideoLimits
 
@@ -185,6 +190,17 @@ def _anonymize_video(
         warnings=result.warnings,
         frames=result.frames,
     )
+
+
+@contextmanager
+def _detector(worker: Worker[Tools]) -> Iterator[ComposedDetector]:
+    """The detector for a picture, which has help while other workers rest."""
+    lookers = worker.burst_threads // worker.threads
+    if lookers == 1:
+        yield worker.context.detector
+        return
+    with ThreadPoolExecutor(lookers, "look") as helpers:
+        yield worker.context.detector.with_helpers(helpers)
 
 
 def _image_limits(limits: Limits) -> ImageLimits:

@@ -7,7 +7,7 @@ import logging
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from services.processor.jobs import Tools, anonymize_media
 from services.processor.made import Limits, Made
 from services.processor.pool.errors import JobCrashed
 from services.processor.pool.pool import ProcessPool
+from services.processor.stopwatch import Stopwatch
 
 LEASE = timedelta(seconds=10)
 WAIT = timedelta(seconds=30)
@@ -150,11 +151,18 @@ class MediaWorker:
 
     async def _anonymize(self, media: Media, claim: Claim) -> bool:
         """Makes and stores the result; False when the media went another way meanwhile."""
+        watch = Stopwatch()
         with tempfile.TemporaryDirectory(dir=self._folder) as name:
             source, target = Path(name) / "original", Path(name) / "anonymized"
-            await self._stores.objects.fetch(media.original.object_key, source)
+            with watch.step("fetch"):
+                await self._stores.objects.fetch(media.original.object_key, source)
             made = await self._make(media, claim, source, target)
-            return made is not None and await self._keep(media, made, target)
+            if made is None:
+                return False
+            with watch.step("store"):
+                content = await self._store(media, made, target)
+            fetched, stored = watch.steps
+            return await self._show(media, content, replace(made, steps=(fetched, *made.steps, stored)))
 
     async def _make(self, media: Media, claim: Claim, source: Path, target: Path) -> Made | None:
         heard: list[tuple[int, int]] = []
@@ -219,7 +227,7 @@ class MediaWorker:
             now_ns=self._now_ns(),
         )
 
-    async def _keep(self, media: Media, made: Made, target: Path) -> bool:
+    async def _store(self, media: Media, made: Made, target: Path) -> Content:
         stores, holder = self._stores, f"{media.id}/anonymized/{media.run}"
         await stores.found.write(media.id, media.run, made.objects)
         writer = ContentWriter(stores.objects, self._now_ns())
@@ -232,7 +240,11 @@ class MediaWorker:
             await writer.abort()
         claimed = Holder(media.id, holder, self._now_ns())
         key = await stores.contents.claim(written.sha256, written.object_key, written.size_bytes, claimed)
-        content = Content(written.sha256, key, holder, made.format, made.content_type, written.size_bytes)
+        return Content(written.sha256, key, holder, made.format, made.content_type, written.size_bytes)
+
+    async def _show(self, media: Media, content: Content, made: Made) -> bool:
+        """Makes what is stored the media's; False when the media went another way meanwhile."""
+        stores = self._stores
         result = Result(
             anonymized=content,
             object_counts=made.object_counts,
@@ -243,9 +255,9 @@ class MediaWorker:
             frames=made.frames,
         )
         if await stores.work.finish(media.id, media.run, result, now_ns=self._now_ns()):
-            await stores.contents.settle([(written.sha256, holder)])
+            await stores.contents.settle([(content.sha256, content.holder)])
             return True
-        await stores.contents.release(written.sha256, holder)
+        await stores.contents.release(content.sha256, content.holder)
         return False
 
     async def _fail(self, media: Media, claim: Claim, error: DropmeshError) -> str:

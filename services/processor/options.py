@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import timedelta
 
 from services.common.stores import media_models as stored
@@ -51,11 +51,6 @@ def stored_detections(detections: Iterable[Detection]) -> tuple[DetectedObject, 
     return tuple(
         stored_object(number, one.object_class, one.score, one.box) for number, one in enumerate(detections, 1)
     )
-
-
-def stored_steps(timings: Mapping[str, timedelta]) -> tuple[stored.Step, ...]:
-    """Where the time went."""
-    return tuple(stored.Step(step, nanoseconds(length)) for step, length in timings.items())
 
 
 def count_objects(objects: Iterable[DetectedObject]) -> dict[str, int]:

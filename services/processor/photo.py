@@ -25,7 +25,7 @@ from services.processor.photo_result import FoundObject, PhotoDetections, PhotoR
 from services.processor.stopwatch import Stopwatch
 
 Look = Callable[[Picture], None]
-"""Shown the upright picture once it is decoded and before anything is covered."""
+"""Shown the upright picture once it is decoded and before anything is covered, to say what it shows."""
 Advance = Callable[[int], None]
 """Told after each frame how many are done; what it raises ends the work."""
 
@@ -121,7 +121,8 @@ def _anonymize_pages(
             if number == 0:
                 size = picture.shape[1], picture.shape[0]
                 if look is not None:
-                    look(picture)
+                    with watch.step("classify"):
+                        look(picture)
             chosen = choose_covered(found, options)
             objects.extend(_number(found, chosen, len(objects)))
             with watch.step("cover"):

@@ -51,7 +51,8 @@ def anonymize_animation(
             if number == 0:
                 height, width = picture.shape[:2]
                 if look is not None:
-                    look(picture)
+                    with watch.step("classify"):
+                        look(picture)
             timeline.append(clock.now_ms, 0.0, 0.0, clock.is_cut(picture))
             clock.now_ms += max(frame.duration_ms, SHORTEST_FRAME_MS)
             tracker.look(number, detector.detect(picture, options.object_classes, options.thresholds))

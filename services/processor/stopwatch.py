@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TypeVar
 
+from services.common.stores.media_models import Step
+
 Item = TypeVar("Item")
 
 
@@ -47,8 +49,18 @@ class Stopwatch:
         """The time of each step so far, in the order in which they first began."""
         return {name: timedelta(seconds=seconds) for name, seconds in self._seconds.items()}
 
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The same, as it is stored."""
+        return stored_steps(self.timings)
+
     def _turn(self) -> None:
         now = time.perf_counter()
         if self._running:
             self._seconds[self._running[-1]] += now - self._since
         self._since = now
+
+
+def stored_steps(timings: Mapping[str, timedelta]) -> tuple[Step, ...]:
+    """Where the time went, as it is stored."""
+    return tuple(Step(step, length // timedelta(microseconds=1) * 1000) for step, length in timings.items())

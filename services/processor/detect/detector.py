@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from functools import partial
+from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 from services.processor.detect.decoders import open_decoder
 from services.processor.detect.model_detector import ModelDetector
@@ -13,13 +17,25 @@ from services.processor.models.registry import Registry
 from services.processor.models.runtime import Model, Runtime
 from services.processor.models.store import ModelStore
 
+Result = TypeVar("Result")
+
 
 class ComposedDetector:
     """Asks, for each class, the model that serves it."""
 
-    def __init__(self, serving: Mapping[ObjectClass, ModelEntry], detectors: Mapping[str, ModelDetector]) -> None:
+    def __init__(
+        self,
+        serving: Mapping[ObjectClass, ModelEntry],
+        detectors: Mapping[str, ModelDetector],
+        helpers: Executor | None = None,
+    ) -> None:
         self._serving = dict(serving)
         self._detectors = dict(detectors)
+        self._helpers = helpers
+
+    def with_helpers(self, helpers: Executor) -> ComposedDetector:
+        """The same detector, its looks at different parts and with different models shared out among threads."""
+        return ComposedDetector(self._serving, self._detectors, helpers)
 
     @property
     def versions(self) -> Mapping[str, str]:
@@ -57,9 +73,18 @@ class ComposedDetector:
         thresholds: Mapping[ObjectClass, float] | None = None,
     ) -> list[list[Detection]]:
         """Find the objects of these classes in several pictures, in their order."""
+        plan = [(self._detectors[name], wanted) for name, wanted in self._plan(classes, thresholds or {}).items()]
+        groups = [model.looks(pictures, wanted) for model, wanted in plan]
+        runs = [
+            partial(model.look, pictures, group, wanted)
+            for (model, wanted), own in zip(plan, groups, strict=True)
+            for group in own
+        ]
+        seen = iter(map(_run, runs) if self._helpers is None else self._helpers.map(_run, runs))
         found: list[list[Detection]] = [[] for _ in pictures]
-        for name, wanted in self._plan(classes, thresholds or {}).items():
-            for all_found, more in zip(found, self._detectors[name].detect_batch(pictures, wanted), strict=True):
+        for (model, wanted), own in zip(plan, groups, strict=True):
+            candidates = list(islice(seen, len(own)))
+            for all_found, more in zip(found, model.detections(pictures, own, candidates, wanted), strict=True):
                 all_found.extend(more)
         for detections in found:
             detections.sort(key=lambda detection: -detection.score)
@@ -110,3 +135,7 @@ def open_model(entry: ModelEntry, path: Path, runtime: Runtime) -> ModelDetector
     """One detector of the registry, whatever the others are."""
     decoder = open_decoder(f"models.{entry.name}.decoder", entry.decoder)
     return ModelDetector(entry, decoder, Model(entry.name, path, runtime), runtime.provider)
+
+
+def _run(look: Callable[[], Result]) -> Result:
+    return look()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ from services.processor.models.runtime import Model, Provider
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
+class Look:
     """One view of one picture of a batch, and the classes that it is for."""
 
     picture: int
@@ -50,30 +51,21 @@ class ModelDetector:
         self, pictures: Sequence[Picture], thresholds: Mapping[ObjectClass, float]
     ) -> list[list[Detection]]:
         """Find the classes that have a threshold, in every picture."""
+        groups = self.looks(pictures, thresholds)
+        found = [self.look(pictures, group, thresholds) for group in groups]
+        return self.detections(pictures, groups, found, thresholds)
+
+    def looks(self, pictures: Sequence[Picture], thresholds: Mapping[ObjectClass, float]) -> list[Sequence[Look]]:
+        """Where to look, in groups that take one run each."""
         looks = [look for index, picture in enumerate(pictures) for look in self._looks(index, picture, thresholds)]
-        seen = [_Seen() for _ in pictures]
-        for group in _equal_inputs(looks, self._batch):
-            for look, candidates in zip(group, self._run(pictures, group, thresholds), strict=True):
-                height, width = pictures[look.picture].shape[:2]
-                placed, cut = place(candidates, look.view, width, height)
-                seen[look.picture].parts.append(placed)
-                seen[look.picture].cut.append(cut)
-        return [self._merge(each, thresholds) for each in seen]
+        return _equal_inputs(looks, self._batch)
 
-    def _looks(self, index: int, picture: Picture, classes: Mapping[ObjectClass, float]) -> list[_Look]:
-        """The views of a picture; classes that are looked for in the same parts share them."""
-        height, width = picture.shape[:2]
-        wanted: dict[View, set[ObjectClass]] = {}
-        for object_class in classes:
-            tiles = self._entry.classes[object_class].tiles or self._entry.tiles
-            for view in plan_views(width, height, self._input, tiles):
-                wanted.setdefault(view, set()).add(object_class)
-        return [_Look(index, view, frozenset(found)) for view, found in wanted.items()]
-
-    def _run(
-        self, pictures: Sequence[Picture], group: Sequence[_Look], thresholds: Mapping[ObjectClass, float]
-    ) -> list[Candidates]:
-        tensor = np.stack([view_tensor(pictures[look.picture], look.view, self._input) for look in group])
+    def look(
+        self, pictures: Sequence[Picture], group: Sequence[Look], thresholds: Mapping[ObjectClass, float]
+    ) -> Sequence[Candidates]:
+        """What one group finds, look by look; several threads may do so at once."""
+        views = [view_tensor(pictures[look.picture], look.view, self._input) for look in group]
+        tensor = np.stack(views) if len(views) > 1 else views[0][np.newaxis]
         tensors = self._model.run(tensor, self._decoder.tensors)
         width, height = group[0].view.input_width, group[0].view.input_height
         wanted = [output for name in thresholds for output in self._entry.classes[name].outputs]
@@ -82,6 +74,32 @@ class ModelDetector:
             with_shapes(candidates, [self._entry.classes[name] for name in look.classes], width, height)
             for look, candidates in zip(group, decoded, strict=True)
         ]
+
+    def detections(
+        self,
+        pictures: Sequence[Picture],
+        groups: Sequence[Sequence[Look]],
+        found: Sequence[Sequence[Candidates]],
+        thresholds: Mapping[ObjectClass, float],
+    ) -> list[list[Detection]]:
+        """What all groups found together, for every picture."""
+        seen = [_Seen() for _ in pictures]
+        for look, candidates in zip(chain(*groups), chain(*found), strict=True):
+            height, width = pictures[look.picture].shape[:2]
+            placed, cut = place(candidates, look.view, width, height)
+            seen[look.picture].parts.append(placed)
+            seen[look.picture].cut.append(cut)
+        return [self._merge(each, thresholds) for each in seen]
+
+    def _looks(self, index: int, picture: Picture, classes: Mapping[ObjectClass, float]) -> list[Look]:
+        """The views of a picture; classes that are looked for in the same parts share them."""
+        height, width = picture.shape[:2]
+        wanted: dict[View, set[ObjectClass]] = {}
+        for object_class in classes:
+            tiles = self._entry.classes[object_class].tiles or self._entry.tiles
+            for view in plan_views(width, height, self._input, tiles):
+                wanted.setdefault(view, set()).add(object_class)
+        return [Look(index, view, frozenset(found)) for view, found in wanted.items()]
 
     def _merge(self, seen: _Seen, thresholds: Mapping[ObjectClass, float]) -> list[Detection]:
         candidates, cut = join(seen.parts), np.concatenate(seen.cut)
@@ -100,9 +118,9 @@ class ModelDetector:
         return detections
 
 
-def _equal_inputs(looks: Sequence[_Look], limit: int) -> list[list[_Look]]:
-    groups: list[list[_Look]] = []
-    open_groups: dict[tuple[int, int], list[_Look]] = {}
+def _equal_inputs(looks: Sequence[Look], limit: int) -> list[Sequence[Look]]:
+    groups: list[Sequence[Look]] = []
+    open_groups: dict[tuple[int, int], list[Look]] = {}
     for look in looks:
         size = (look.view.input_width, look.view.input_height)
         group = open_groups.get(size)

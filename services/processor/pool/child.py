@@ -37,7 +37,7 @@ def serve(connection: socket, parent: int) -> None:
         return
     connection.sendall(pack(Ready()))
     while isinstance(job := _next_job(connection), Run):
-        answer = _run(job, Worker(context, start.threads, connection))
+        answer = _run(job, Worker(context, start.threads, max(start.threads, job.burst_threads), connection))
         connection.sendall(_pack(answer))
         if isinstance(answer, OutOfMemory):
             return

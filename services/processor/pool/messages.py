@@ -28,6 +28,7 @@ class Run:
 
     function: Callable[..., Any]
     args: tuple[Any, ...]
+    burst_threads: int = 1
 
 
 @dataclass(frozen=True, slots=True)

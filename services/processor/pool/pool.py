@@ -42,6 +42,7 @@ class ProcessPool(Generic[Context]):
         idle: timedelta = timedelta(seconds=30),
     ) -> None:
         self._start = Start(setup, threads, memory_limit_bytes)
+        self._threads = children * threads
         self._most = children
         self._warm = min(warm, children)
         self._idle_seconds = idle.total_seconds()
@@ -79,7 +80,8 @@ class ProcessPool(Generic[Context]):
         """Run a job in a child that is free; its time starts once there is one."""
         child = await self._take()
         try:
-            result: Result = await child.run(Run(function, args), time_limit, on_progress)
+            burst_threads = self._threads // (self._places - len(self._idle))
+            result: Result = await child.run(Run(function, args, burst_threads), time_limit, on_progress)
         except asyncio.CancelledError:
             self._spawn(self._cancel(child))
             raise

@@ -22,6 +22,8 @@ class Worker(Generic[Context]):
     """What the pool's `setup` returned, once for the life of the child."""
     threads: int
     """How many threads the job may keep busy."""
+    burst_threads: int
+    """How many where it is over in a moment: those that no other job needs, as it begins, are among them."""
     _connection: socket
     _cancelled: bool = False
     _progressed_at: float = field(default=float("-inf"))

@@ -140,7 +140,7 @@ async def test_a_media_becomes_processed_with_what_was_found(stores, mesh, new, 
     assert media.object_counts == {"face": 1}
     assert media.warnings == ("odd",)
     assert media.processing.attempt == 1
-    assert [step.step for step in media.processing.steps] == ["detect"]
+    assert [step.step for step in media.processing.steps] == ["fetch", "detect", "store"]
     assert await read_all(stores.objects, media.anonymized.object_key) == b"covered " + photo("a face")
     assert (await mesh.found.list(media.id, media.objects_run))[0] == [FACE]
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +71,22 @@ def test_tiles_see_what_the_whole_is_too_coarse_for_and_an_object_is_told_once(t
     scene[64:, 64:] = 255
     found = detector(tmp_path, entry_for(tmp_path / "m.onnx", "m", **tiled)).detect(scene, ALL)
     assert [each.box for each in found] == [Box(64, 64, 80, 80)]
+
+
+def test_threads_that_help_change_nothing_but_the_time(tmp_path: Path):
+    save_brightness(tmp_path / "tiled.onnx")
+    save_saying(tmp_path / "whole.onnx", [[8, 8, 24, 24, 0, 0.9]])
+    face, person = ({name: TWO_CLASSES[name]} for name in ("face", "person"))
+    tiles = {"max_downscale": 1.0, "overlap": 0.2, "limit": 6}
+    alone = detector(
+        tmp_path,
+        entry_for(tmp_path / "tiled.onnx", "tiled", classes=face, tiles=tiles),
+        entry_for(tmp_path / "whole.onnx", "whole", classes=person),
+    )
+    scenes = [np.random.default_rng(seed).integers(140, 256, (150, 190, 3), np.uint8) for seed in range(3)]
+    with ThreadPoolExecutor(3) as helpers:
+        assert alone.with_helpers(helpers).detect_batch(scenes, ALL) == alone.detect_batch(scenes, ALL)
+    assert {found.object_class for found in alone.detect(scenes[0], ALL)} == {FACE, PERSON}
 
 
 def test_a_class_may_be_looked_for_in_tiles_and_another_in_the_whole(tmp_path: Path):

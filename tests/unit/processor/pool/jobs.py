@@ -24,6 +24,10 @@ def context(worker: Worker[str]) -> str:
     return worker.context
 
 
+def burst_threads(worker: Worker[str]) -> int:
+    return worker.burst_threads
+
+
 def pid(_worker: Worker[str]) -> int:
     return os.getpid()
 

@@ -137,6 +137,17 @@ async def test_jobs_wait_for_a_child_and_no_more_children_run_than_were_asked_fo
         assert len(set(await asyncio.gather(*running))) <= 2
 
 
+async def test_a_job_may_use_the_threads_of_children_that_rest(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    async with open_pool(children=4) as pool:
+        assert await pool.run(jobs.burst_threads, time_limit=LONG) == 4
+        running = [asyncio.create_task(pool.run(jobs.wait_for, gate, time_limit=LONG)) for _ in range(3)]
+        await asyncio.sleep(0)
+        assert await pool.run(jobs.burst_threads, time_limit=LONG) == 1
+        gate.touch()
+        await asyncio.gather(*running)
+
+
 async def test_children_beyond_the_warm_ones_end_when_idle(tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     async with open_pool(children=3, idle=timedelta(0)) as pool:
