@@ -16,7 +16,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -66,6 +66,13 @@ def hour_prefix(now_ns: int) -> str:
     """How the keys of objects begun in an hour start."""
     hour: datetime = EPOCH + timedelta(seconds=now_ns // SECOND_NS)
     return f"{PREFIX}/{hour:%Y%m%d/%H}"
+
+
+def begun_ns(key: str) -> int:
+    """The hour in which the object of such a key was begun, as the instant at its start."""
+    day, rest = key.removeprefix(f"{PREFIX}/").split("/")
+    hour = datetime.strptime(f"{day}{rest[:2]}", "%Y%m%d%H").replace(tzinfo=UTC)
+    return (hour - EPOCH) // timedelta(seconds=1) * SECOND_NS
 
 
 class Contents:

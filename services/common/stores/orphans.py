@@ -8,7 +8,7 @@ from services.common.catalog import Catalog, Collection, Upsert
 from services.common.documents import from_document, to_document
 from services.common.instants import SECOND_NS
 from services.common.objects import Objects
-from services.common.stores.contents import Contents, hour_prefix
+from services.common.stores.contents import PREFIX, Contents, begun_ns, hour_prefix
 
 HOUR_NS = 3600 * SECOND_NS
 # An object's key tells when it was begun; the slowest upload is committed within a day of that.
@@ -26,7 +26,10 @@ class OrphanSweep:
 
 
 class Orphans:
-    """Looks at the objects of each hour until they are old enough, and once more a day later: never at all of them."""
+    """Looks at the objects of each hour until they are old enough, and once more a day later.
+
+    How far it came is kept, so that no hour is left out however long nothing swept, and none is looked at for ever.
+    """
 
     def __init__(self, catalog: Catalog, objects: Objects, contents: Contents) -> None:
         self._catalog = catalog
@@ -37,7 +40,7 @@ class Orphans:
         """Deletes objects older than that which no content names; returns how many."""
         now = now_ns // HOUR_NS
         document = await self._catalog.get(SWEEPS, _KEY)
-        start = now - 1 if document is None else from_document(OrphanSweep, document).hour
+        start = await self._first_hour(now) if document is None else from_document(OrphanSweep, document).hour
         hours = {*range(start, now + 1), *(hour - LATEST_COMMIT_HOURS for hour in range(start, now + 1))}
         deleted = 0
         for hour in sorted(hours):
@@ -47,6 +50,10 @@ class Orphans:
         if done > start or document is None:
             await self._catalog.batch([Upsert(SWEEPS, to_document(OrphanSweep(_KEY, max(start, done))))])
         return deleted
+
+    async def _first_hour(self, now: int) -> int:
+        oldest = await self._objects.list(f"{PREFIX}/", limit=1)
+        return min(now, begun_ns(oldest[0].key) // HOUR_NS) if oldest else now
 
     async def _sweep_hour(self, hour: int, before_ns: int) -> int:
         deleted = 0
