@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import warnings as python_warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, BinaryIO, Final
 
-from PIL import ImageCms
+from PIL import Image, ImageCms
 from PIL.AvifImagePlugin import AvifImageFile
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
@@ -19,6 +21,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 from pillow_heif import HeifImageFile
 
+from services.common.gif_blocks import IMAGE, gif_blocks
 from services.ingest.media_errors import DamagedMedia, MediaRefused, TooManyPixels
 from services.ingest.metadata.bounded_file import BoundedFile
 from services.ingest.metadata.exif import read_exif
@@ -39,6 +42,7 @@ _OPENERS: Final[dict[MediaType, Callable[[Any], ImageFile]]] = {
 }
 _TRANSPOSED: Final = frozenset({5, 6, 7, 8})
 _MAX_WARNINGS: Final = 20
+MAX_BLOCKS: Final = 500_000
 
 
 def read_image(file: BinaryIO, media_type: MediaType, limits: MediaLimits) -> MetadataReading:
@@ -47,14 +51,26 @@ def read_image(file: BinaryIO, media_type: MediaType, limits: MediaLimits) -> Me
     One call at a time per process: Pillow tells of damage through Python's warnings, which are the process's.
     """
     file.seek(0)
-    with python_warnings.catch_warnings(record=True) as told:
+    with python_warnings.catch_warnings(record=True) as told, _pillow_limit(limits.max_pixels):
         python_warnings.simplefilter("always")
         image = _open(file, media_type, limits)
         check_dimensions(media_type.format, *image.size, limits)
         found: list[str] = []
         metadata = _read(image, media_type, found)
+        if media_type is GIF:
+            metadata = replace(metadata, frames=_gif_frames(file))
     found += [f"EXIF: {' '.join(str(warning.message).split())}" for warning in told]
     return MetadataReading(metadata, tuple(dict.fromkeys(found))[:_MAX_WARNINGS])
+
+
+@contextmanager
+def _pillow_limit(max_pixels: int) -> Iterator[None]:
+    """Has Pillow, which makes room for some formats' pixels while it opens them, keep to our limit."""
+    before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, max_pixels
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
 
 
 def _open(file: BinaryIO, media_type: MediaType, limits: MediaLimits) -> ImageFile:
@@ -105,7 +121,7 @@ def _read(image: ImageFile, media_type: MediaType, found: list[str]) -> MediaMet
 
 
 def _frames(image: ImageFile, found: list[str]) -> int | None:
-    if not isinstance(image, GifImageFile | PngImageFile | WebPImageFile | AvifImageFile):
+    if not isinstance(image, PngImageFile | WebPImageFile | AvifImageFile):
         return None
     try:
         frames: int = getattr(image, "n_frames", 1)
@@ -114,6 +130,17 @@ def _frames(image: ImageFile, found: list[str]) -> int | None:
     except Exception as error:  # noqa: BLE001 - as above.
         found.append(f"the frames cannot be counted: {error}")
         return None
+    return frames if frames > 1 else None
+
+
+def _gif_frames(file: BinaryIO) -> int | None:
+    """How many frames there are; a library would take two reads for each 255 bytes."""
+    file.seek(0)
+    frames = 0
+    for number, (kind, _) in enumerate(gif_blocks(file.read())):
+        if number == MAX_BLOCKS:
+            raise DamagedMedia(GIF.format, "it has too many segments")
+        frames += kind == IMAGE
     return frames if frames > 1 else None
 
 

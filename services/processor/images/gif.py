@@ -10,9 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from services.processor.images.formats import ImageFormat
-from services.processor.images.frames import Frame, FrameDelta
-from services.processor.images.gif_blocks import (
+from services.common.gif_blocks import (
     APPLICATION,
     CONTROL,
     EXTENSION,
@@ -20,10 +18,12 @@ from services.processor.images.gif_blocks import (
     IMAGE,
     TRAILER,
     gif_blocks,
-    read_gif_header,
     skip_sub_blocks,
     table_size,
 )
+from services.processor.images.formats import ImageFormat
+from services.processor.images.frames import Frame, FrameDelta
+from services.processor.images.gif_header import read_gif_header
 from services.processor.images.limits import ImageLimits
 from services.processor.images.palette import TRANSPARENT, Palette, PaletteChooser, few_colours
 from services.processor.images.pillow import BROKEN, TRUNCATED, load_image, open_image, seek_frame

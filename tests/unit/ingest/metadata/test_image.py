@@ -153,6 +153,14 @@ def test_the_frames_of_an_animation_are_counted(format: str) -> None:
     assert read(image_bytes(format)).metadata.frames is None
 
 
+def test_the_frames_of_a_gif_are_counted_however_large_they_are() -> None:
+    out = io.BytesIO()
+    first, *others = (Image.effect_noise((640, 480), 60 + shade) for shade in range(24))
+    first.save(out, "gif", save_all=True, append_images=others)
+    assert len(out.getvalue()) > 7_000_000
+    assert read(out.getvalue()).metadata.frames == 24
+
+
 @pytest.mark.parametrize("format", IMAGE_FORMATS)
 def test_a_header_that_ends_early_is_damage(format: str) -> None:
     with pytest.raises(DamagedMedia, match=f"the {format.upper()} header cannot be read"):
