@@ -35,12 +35,12 @@ def main() -> int:
 
 
 def _watch(supervisor: int, seconds: float) -> int:
-    before = {pid: _cpu_seconds(pid) for pid in _tree(supervisor)}
+    before = {pid: _cpu_seconds(pid) for pid in tree(supervisor)}
     started = time.monotonic()
     time.sleep(seconds)
     elapsed = time.monotonic() - started
     all_share = all_mib = 0.0
-    for pid in _tree(supervisor):
+    for pid in tree(supervisor):
         share, mib = (_cpu_seconds(pid) - before.get(pid, 0.0)) / elapsed, _memory_mib(pid)
         all_share, all_mib = all_share + share, all_mib + mib
         print(f"{_name(pid):40} {share:7.2%} of a core  {mib:7.1f} MiB")
@@ -49,9 +49,10 @@ def _watch(supervisor: int, seconds: float) -> int:
     return 0 if all_share <= MOST_SHARE and all_mib <= MOST_MIB else 1
 
 
-def _tree(pid: int) -> list[int]:
+def tree(pid: int) -> list[int]:
+    """A process and all that came from it."""
     tasks = Path(f"/proc/{pid}/task").glob("*/children")
-    return [pid, *(below for task in tasks for child in task.read_text().split() for below in _tree(int(child)))]
+    return [pid, *(below for task in tasks for child in task.read_text().split() for below in tree(int(child)))]
 
 
 def _cpu_seconds(pid: int) -> float:
