@@ -12,10 +12,20 @@ function envoy_on_request(handle)
   if length ~= nil then
     headers:add("x-body-length", length)
   end
+  -- In a query, forms and libraries write a blank as a plus; only a time's offset means it as such.
+  local path = headers:get(":path")
+  local question = path:find("?", 1, true)
+  if question ~= nil and path:find("+", question, true) ~= nil then
+    path = path:sub(1, question) .. path:sub(question + 1):gsub("[^&]+", function(parameter)
+      if parameter:find("%d%d:%d%d[%d:%.]*%+%d%d:?%d%d$") == nil then
+        return (parameter:gsub("%+", "%%20"))
+      end
+    end)
+    headers:replace(":path", path)
+  end
   -- `Accept: text/csv` on the list of measurements asks for the export of them.
   local accept = headers:get("accept")
   if accept ~= nil and accept:find("text/csv", 1, true) and headers:get(":method") == "GET" then
-    local path = headers:get(":path")
     local query = path:match("^/v1/measurements(%?.*)$")
     if path == "/v1/measurements" or query ~= nil then
       headers:replace(":path", "/v1/measurements:export" .. (query or ""))
@@ -23,7 +33,7 @@ function envoy_on_request(handle)
   end
 end
 
--- gRPC has no status 201, 206 or 304, and a stream has no length: a service names both in headers of their own.
+-- gRPC has no status 201, 206 or 304, and a stream has neither length nor type: a service names them in headers of their own.
 function envoy_on_response(handle)
   local headers = handle:headers()
   local content_type = headers:get("content-type")
@@ -42,5 +52,10 @@ function envoy_on_response(handle)
   if length ~= nil then
     headers:replace("content-length", length)
     headers:remove("x-content-length")
+  end
+  local body_type = headers:get("x-content-type")
+  if body_type ~= nil then
+    headers:replace("content-type", body_type)
+    headers:remove("x-content-type")
   end
 end

@@ -1,112 +1,148 @@
-"""Fills a catalog of its own with many media, and times what must not grow with their number: lists and statistics."""
+"""Fills a catalog with many media, and times what must not grow with their number: lists and statistics.
+
+A folder that holds such a catalog already (`--data`) is only timed.
+"""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import itertools
-import random
+import os
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import replace
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 
+import httpx
+
+from scripts.loading.drop_processes import ROOT
+from scripts.loading.media_entries import CAMERAS, OWNER, entries
+from scripts.loading.upload_mesh import upload_mesh
 from services.common.catalog import Insert
 from services.common.catalog.opening import open_catalog
-from services.common.identity import Caller, Scope
-from services.common.ids import new_id
-from services.common.stores.media import MEDIA, MediaFilter, MediaStore, media_document
-from services.common.stores.media_models import Content, Media, MediaKind, MediaState, Metadata
+from services.common.instants import to_timestamp
+from services.common.settings import load_settings
+from services.common.stores.media import MEDIA, media_document
+from services.common.stores.media_models import MediaState
 from services.common.stores.schema import COLLECTIONS
-from services.common.stores.statistics import StatisticsStore
+from services.common.stores.statistics import WHOLE_MESH, StatisticsStore
 from services.processor.statistics.recounting import Recounting
 
-OWNER = Caller("ann", "ann", frozenset({Scope.READ}))
-ADMIN = Caller("root", "root", frozenset({Scope.ADMIN}))
-STATES = [MediaState.PROCESSED] * 90 + [MediaState.FAILED] * 2 + [MediaState.DELETED] * 7 + [MediaState.NEW]
-CAMERAS = [f"Camera {number}" for number in range(300)]
-LISTS = {
-    "no filter": MediaFilter(),
-    "state=processed": MediaFilter(state=MediaState.PROCESSED),
-    "state=failed": MediaFilter(state=MediaState.FAILED),
-    "state=deleted": MediaFilter(state=MediaState.DELETED),
-    "kind=video": MediaFilter(kind=MediaKind.VIDEO),
-    "camera": MediaFilter(camera_model=CAMERAS[7]),
-    "camera, kind=video": MediaFilter(camera_model=CAMERAS[7], kind=MediaKind.VIDEO),
-    "state=failed, kind=video": MediaFilter(state=MediaState.FAILED, kind=MediaKind.VIDEO),
-}
+DAY_NS = 86_400 * 10**9
+STATISTICS_MS = 10
+LIST_MS = 20
 WRITTEN_AT_ONCE = 1000
 TIMES = 50
 
 
-def main() -> None:
+def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(prog="scripts/load media_catalog", description=__doc__)
     parser.add_argument("--media", type=int, default=1_000_000)
-    parser.add_argument("--catalog", help="its URL; left out, a SQLite file that is removed afterwards")
+    parser.add_argument("--data", type=Path, help="a folder to keep; left out, one that is removed afterwards")
+    parser.add_argument("--only-make", action="store_true", help="time nothing")
+    parser.add_argument("--check", action="store_true", help="count the statistics anew and compare")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(_run(arguments.catalog or f"sqlite:///{Path(folder)}/catalog.sqlite", arguments.media))
+    with tempfile.TemporaryDirectory(prefix="dropmesh-") as folder:
+        data = arguments.data or Path(folder)
+        asyncio.run(_make(data, arguments.media, check=arguments.check))
+        return 0 if arguments.only_make else _time_all(data)
 
 
-async def _run(url: str, count: int) -> None:
-    catalog = await open_catalog(url, COLLECTIONS)
-    media, kept = MediaStore(catalog), StatisticsStore(catalog)
+async def _make(data: Path, count: int, *, check: bool) -> None:
+    settings = load_settings({**os.environ, "DROPMESH_DATA": str(data)})
+    catalog = await open_catalog(settings.catalog_url, COLLECTIONS)
+    kept = StatisticsStore(catalog)
+    recounting = Recounting(catalog, kept)
     try:
-        began = time.perf_counter()
-        entries = _entries(count)
-        while batch := list(itertools.islice(entries, WRITTEN_AT_ONCE)):
-            await catalog.batch([Insert(MEDIA, media_document(entry)) for entry in batch])
-        print(f"{count} media made in {time.perf_counter() - began:.0f} s")
-        began = time.perf_counter()
-        await Recounting(catalog, kept).recompute(now_ns=time.time_ns())
-        print(f"statistics counted from them in {time.perf_counter() - began:.0f} s")
-        for caller in (OWNER, ADMIN):
-            print(f"as {caller.subject}: milliseconds, median and 95th percentile of {TIMES}")
-            owner = None if caller.is_admin else caller.owner
-            await _time("statistics", partial(kept.read, owner, now_ns=time.time_ns()))
-            for name, wanted in LISTS.items():
-                await _time(f"list, {name}", partial(media.page, caller, wanted, after=None, limit=100))
+        if not await kept.version(WHOLE_MESH):
+            began = time.perf_counter()
+            made = entries(count, time.time_ns())
+            while batch := list(itertools.islice(made, WRITTEN_AT_ONCE)):
+                await catalog.batch([Insert(MEDIA, media_document(entry)) for entry in batch])
+            print(f"{count} media made in {time.perf_counter() - began:.0f} s")
+            began = time.perf_counter()
+            await recounting.recompute(now_ns=time.time_ns())
+            print(f"statistics counted from them in {time.perf_counter() - began:.0f} s")
+        if check:
+            differences = await recounting.check(now_ns=time.time_ns())
+            print(f"counted anew, {len(differences)} of the kept statistics differ")
+        totals, _ = await kept.read(None, now_ns=time.time_ns())
+        print(f"{sum(totals.states.values())} media in the catalog")
     finally:
         await catalog.close()
 
 
-async def _time(name: str, read: Callable[[], Awaitable[object]]) -> None:
+def _time_all(data: Path) -> int:
+    with upload_mesh(data, {"DROPMESH_MODE": "tokens"}) as mesh:
+        environment = {**os.environ, "DROPMESH_DATA": str(data)}
+        command = [sys.executable, "-m", "scripts.mesh.token", "create", OWNER, "--scope", "read"]
+        token = subprocess.run(
+            command, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, text=True
+        ).stdout.strip()
+        owner = {"authorization": f"Bearer {token}"}
+        slow = [
+            found
+            for who, headers in ((OWNER, owner), ("everybody", mesh.authorization))
+            for found in asyncio.run(_time_reads(mesh.url, who, headers))
+        ]
+    print(f"{len(slow)} slower than they may be", *slow, sep="\n  ")
+    return 1 if slow else 0
+
+
+async def _time_reads(url: str, who: str, headers: dict[str, str]) -> list[str]:
+    """Times every read through the edge; returns those whose median is above the limit."""
+    print(f"media of {who}: milliseconds through the edge, median and 95th percentile of {TIMES}; media on the page")
+    slow: list[str] = []
+    async with httpx.AsyncClient(base_url=url, headers=headers, timeout=60) as http:
+        taken, _ = await _time(partial(http.get, "/v1/statistics"))
+        slow += _told("statistics", taken, "", STATISTICS_MS)
+        for name, parameters in lists():
+            taken, answer = await _time(partial(http.get, "/v1/media", params=parameters))
+            slow += _told(name, taken, f"{len(answer.json()['media']):4}", LIST_MS)
+    return slow
+
+
+async def _time(read: Callable[[], Awaitable[httpx.Response]]) -> tuple[list[float], httpx.Response]:
     taken = []
+    answer = await read()
+    answer.raise_for_status()
     for _ in range(TIMES):
         began = time.perf_counter()
-        await read()
+        answer = await read()
         taken.append((time.perf_counter() - began) * 1000)
-    print(f"  {name:28} {statistics.median(taken):7.2f} {sorted(taken)[int(TIMES * 0.95)]:7.2f}")
+    return taken, answer
 
 
-def _entries(count: int) -> Iterator[Media]:
-    """Media of a year, as workers left them; half of them belong to one owner."""
-    chance = random.Random(7)  # noqa: S311 - the same ones each time
+def _told(name: str, taken: list[float], more: str, limit_ms: float) -> list[str]:
+    median = statistics.median(taken)
+    print(f"  {name:32} {median:7.2f} {sorted(taken)[int(TIMES * 0.95)]:7.2f} {more}", flush=True)
+    return [name] if median >= limit_ms else []
+
+
+def lists() -> list[tuple[str, dict[str, str]]]:
+    """Each filter, and each two of them together, with its parameters."""
     now_ns = time.time_ns()
-    for number in range(count):
-        created_ns = now_ns - chance.randrange(365 * 86_400) * 10**9
-        kind = MediaKind.VIDEO if chance.random() < 0.05 else MediaKind.IMAGE
-        media_format = "mp4" if kind is MediaKind.VIDEO else chance.choice(("jpeg", "jpeg", "png", "heic"))
-        content = Content(f"{number:064x}", "contents/x", "x", media_format, f"{kind}/{media_format}", 200_000)
-        media = Media(
-            id=new_id(created_ns),
-            owner="ann" if number % 2 else f"owner{number % 100}",
-            state=chance.choice(STATES),
-            kind=kind,
-            filename=f"{number}.{media_format}",
-            create_time_ns=created_ns,
-            update_time_ns=created_ns,
-            original=content,
-            metadata=Metadata(4000, 3000, camera_model=chance.choice(CAMERAS), camera_make="Acme"),
-            anonymized=content,
-            object_counts={"face": chance.randrange(5)},
-        )
-        yield replace(media, counted=media.contribution())
+    start, end = (to_timestamp(now_ns - days * DAY_NS).ToJsonString() for days in (200, 100))
+    filters: dict[str, dict[str, str]] = {
+        "kind=image": {"kind": "image"},
+        "kind=video": {"kind": "video"},
+        "camera": {"camera_model": CAMERAS[7]},
+        "time": {"start": start, "end": end},
+        **{f"state={state}": {"state": state.value} for state in MediaState},
+    }
+    pairs = [
+        (f"{one}, {other}", {**filters[one], **filters[other]})
+        for one, other in itertools.combinations(filters, 2)
+        if not filters[one].keys() & filters[other].keys()
+    ]
+    return [("no filter", {}), *filters.items(), *pairs]
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -27,7 +27,7 @@ class FieldViolation:
 class DropmeshError(Exception):
     """The base of every error a caller may see.
 
-    `http_status` is set where REST has a finer word than gRPC's code (410, 413, 415).
+    `http_status` is set where REST has a finer word than gRPC's code (410, 413, 415), `headers` what else HTTP says.
     """
 
     code: ClassVar[grpc.StatusCode]
@@ -41,6 +41,7 @@ class DropmeshError(Exception):
         violations: Sequence[FieldViolation] = (),
         retry_after: timedelta | None = None,
         http_status: int | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.reason = reason
@@ -49,6 +50,7 @@ class DropmeshError(Exception):
         self.violations = tuple(violations)
         self.retry_after = retry_after
         self.http_status = http_status
+        self.headers = dict(headers or {})
 
 
 class InvalidArgument(DropmeshError):

@@ -250,6 +250,7 @@ async def _abort(context: grpc.aio.ServicerContext[Any, Any], error: DropmeshErr
     metadata: list[tuple[str, str | bytes]] = [
         ("grpc-status-details-bin", error_status(error).SerializeToString()),
         (REQUEST_ID, identifier),
+        *error.headers.items(),
     ]
     if error.http_status is not None:
         metadata.append((HTTP_STATUS, str(error.http_status)))

@@ -10,17 +10,18 @@ from dropmesh.v1 import error_reason_pb2 as reasons
 from dropmesh.v1 import processor_service_pb2
 from google.api.httpbody_pb2 import HttpBody
 
+from services.common.byte_ranges import is_unchanged
 from services.common.call import Call
 from services.common.errors import FailedPrecondition
 from services.common.names import resource_id
 from services.common.objects import Objects
+from services.common.rest_downloads import NOT_MODIFIED, OK, PARTIAL, asked_part, download_headers
 from services.common.stores.media import MediaStore
 from services.processor.jobs import THUMBNAIL_TYPE, Tools, draw_thumbnail
 from services.processor.made import Limits
 from services.processor.pool.pool import ProcessPool
 
 SIZE = 256
-OK, NOT_MODIFIED = 200, 304
 
 
 class Thumbnails:
@@ -56,8 +57,8 @@ class Thumbnails:
         content = media.anonymized or media.original
         size = request.size or SIZE
         etag = f'"{content.sha256}-{size}"'
-        headers = {"etag": etag, "x-content-type-options": "nosniff", "cache-control": "private, no-cache"}
-        if call.header("if-none-match") == etag:
+        headers = download_headers(etag, f"{media.filename.rpartition('.')[0] or media.filename}-thumbnail.jpg")
+        if is_unchanged(call.header("if-none-match"), etag):
             await call.answer_with(NOT_MODIFIED, headers)
             return HttpBody(content_type=THUMBNAIL_TYPE)
         with tempfile.TemporaryDirectory(dir=self._folder) as name:
@@ -66,5 +67,9 @@ class Thumbnails:
             drawn = await self._pool.run(
                 draw_thumbnail, media.kind, source, size, self._limits, time_limit=self._time_limit
             )
-        await call.answer_with(OK, headers)
-        return HttpBody(content_type=drawn.content_type, data=drawn.content)
+        part = asked_part(call, etag, len(drawn.content))
+        if part is None:
+            await call.answer_with(OK, headers)
+            return HttpBody(content_type=drawn.content_type, data=drawn.content)
+        await call.answer_with(PARTIAL, {**headers, "content-range": part.header(len(drawn.content))})
+        return HttpBody(content_type=drawn.content_type, data=drawn.content[part.start : part.end])

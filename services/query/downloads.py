@@ -9,21 +9,27 @@ from dropmesh.v1 import error_reason_pb2 as reasons
 from dropmesh.v1 import query_service_pb2
 from google.api.httpbody_pb2 import HttpBody
 
+from services.common.byte_ranges import ByteRange, is_unchanged
 from services.common.call import Call
-from services.common.errors import FailedPrecondition, OutOfRange
-from services.common.file_names import content_disposition
+from services.common.errors import FailedPrecondition
 from services.common.messages.media import media_name
 from services.common.names import resource_id
 from services.common.objects import Objects
+from services.common.rest_downloads import (
+    FOUND,
+    NOT_MODIFIED,
+    OK,
+    PARTIAL,
+    REST_PATH,
+    asked_part,
+    download_headers,
+    is_head,
+    range_not_satisfiable,
+)
 from services.common.stores.media import MediaStore
 from services.common.stores.media_models import Content, Media
-from services.query.byte_ranges import ByteRange, Unsatisfiable, asked_range, is_unchanged
 
 DownloadRequest = query_service_pb2.DownloadOriginalRequest | query_service_pb2.DownloadAnonymizedRequest
-OK, PARTIAL, FOUND, NOT_MODIFIED = 200, 206, 302, 304
-# Set by the edge where the call came over REST.
-REST_PATH = "x-envoy-original-path"
-REST_METHOD = "x-envoy-original-method"
 # The edge makes it the Content-Length: a stream has none of its own.
 LENGTH = "x-content-length"
 _EXTENSIONS = {"jpeg": "jpg", "tiff": "tif"}
@@ -74,28 +80,20 @@ class Downloads:
         self, content: Content, filename: str, request: DownloadRequest, call: Call
     ) -> AsyncIterator[HttpBody]:
         etag = f'"{content.sha256}"'
-        headers = {
-            "etag": etag,
-            "cache-control": "private, no-cache",
-            "accept-ranges": "bytes",
-            "x-content-type-options": "nosniff",
-            "content-security-policy": "default-src 'none'; sandbox",
-            "content-disposition": content_disposition("inline", filename),
-        }
+        headers = download_headers(etag, filename)
         if is_unchanged(call.header("if-none-match"), etag):
             await call.answer_with(NOT_MODIFIED, headers)
             yield HttpBody(content_type=content.content_type)
             return
         part = _asked(request, call, etag, content.size_bytes)
-        is_head = call.header(REST_METHOD) == "HEAD"
-        if not is_head and await self._redirected(content, headers, call):
+        if not is_head(call) and await self._redirected(content, headers, call):
             return
         wanted = part or ByteRange(0, content.size_bytes)
         headers[LENGTH] = str(wanted.length)
         if part is not None:
             headers["content-range"] = part.header(content.size_bytes)
         status = OK if part is None else PARTIAL
-        if is_head:
+        if is_head(call):
             await call.answer_with(status, headers)
             yield HttpBody(content_type=content.content_type)
             return
@@ -131,17 +129,9 @@ def anonymized_name(media: Media, content: Content) -> str:
 
 
 def _asked(request: DownloadRequest, call: Call, etag: str, size_bytes: int) -> ByteRange | None:
-    try:
-        if request.offset or request.length:
-            end = min(request.offset + request.length, size_bytes) if request.length else size_bytes
-            if request.offset >= end:
-                raise Unsatisfiable
-            return ByteRange(request.offset, end)
-        return asked_range(call.header("range"), call.header("if-range"), etag, size_bytes)
-    except Unsatisfiable:
-        raise OutOfRange(
-            reasons.RANGE_NOT_SATISFIABLE,
-            f"the range lies outside the content, which has {size_bytes} bytes",
-            metadata={"size_bytes": str(size_bytes)},
-            http_status=416,
-        ) from None
+    if not request.offset and not request.length:
+        return asked_part(call, etag, size_bytes)
+    end = min(request.offset + request.length, size_bytes) if request.length else size_bytes
+    if request.offset >= end:
+        raise range_not_satisfiable(size_bytes)
+    return ByteRange(request.offset, end)

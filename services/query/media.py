@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 
 from dropmesh.v1 import media_pb2, query_service_pb2
@@ -19,14 +20,18 @@ from services.common.stores.media_objects import MediaObjects
 
 FIRST_LOOK_SECONDS = 0.02
 LAST_LOOK_SECONDS = 0.5
+REMINDER_SECONDS = 60.0
+# The edge makes it the Content-Type: what it makes of a stream of messages is a line of JSON for each.
+LINES_OF_JSON = {"x-content-type": "application/x-ndjson"}
 
 
 class MediaReads:
     """Tells of media."""
 
-    def __init__(self, media: MediaStore, objects: MediaObjects) -> None:
+    def __init__(self, media: MediaStore, objects: MediaObjects, *, reminder_seconds: float = REMINDER_SECONDS) -> None:
         self._media = media
         self._media_objects = objects
+        self._reminder_seconds = reminder_seconds
 
     async def GetMedia(self, request: query_service_pb2.GetMediaRequest, call: Call) -> media_pb2.Media:
         """Tells of one media."""
@@ -51,14 +56,18 @@ class MediaReads:
     async def WatchMedia(
         self, request: query_service_pb2.WatchMediaRequest, call: Call
     ) -> AsyncIterator[media_pb2.Media]:
-        """Sends a media now and whenever it changes, until nothing happens to it by itself any more."""
+        """Sends a media now, whenever it changes and now and then, until nothing happens to it by itself any more."""
         told = 0
+        told_at = 0.0
         pause = FIRST_LOOK_SECONDS
         while True:
             media = await self._media.get(call.caller, resource_id(request.name))
+            if not told:
+                await call.answer_with(200, LINES_OF_JSON)
             if media.revision != told:
-                told = media.revision
                 pause = FIRST_LOOK_SECONDS
+            if media.revision != told or time.monotonic() - told_at >= self._reminder_seconds:
+                told, told_at = media.revision, time.monotonic()
                 yield media_message(media)
             if is_settled(media):
                 return

@@ -18,9 +18,10 @@ import httpx
 import pytest
 from dropmesh.v1 import ingest_service_pb2, ingest_service_pb2_grpc, query_service_pb2, query_service_pb2_grpc
 from google.api.httpbody_pb2 import HttpBody
+from PIL import ExifTags
 
 from tests.e2e.mesh import Mesh, bearer, eventually
-from tests.media_samples import image_bytes, video_bytes
+from tests.media_samples import exif_block, image_bytes, video_bytes
 
 
 @pytest.fixture
@@ -55,6 +56,13 @@ def media_of(answer: httpx.Response) -> dict[str, Any]:
     return media
 
 
+def settled(owner: httpx.Client, name: str) -> None:
+    """Waits until the processor is done with a media."""
+    with owner.stream("GET", f"/v1/{name}:watch") as answer:
+        for _ in answer.iter_lines():
+            pass
+
+
 def reason(answer: httpx.Response | dict[str, Any]) -> str:
     status = answer.json() if isinstance(answer, httpx.Response) else answer
     found: str = status["details"][0]["reason"]
@@ -77,10 +85,39 @@ def test_a_photo_goes_in_and_comes_back_whole_and_in_part(owner: httpx.Client) -
     assert part.headers["content-range"] == f"bytes 5-9/{len(data)}"
     assert owner.get(original, headers={"range": "bytes=5-9", "if-range": '"old"'}).content == data
     assert owner.get(original, headers={"if-none-match": etag}).status_code == 304
-    head = owner.head(original)
+    assert owner.get(original, headers={"if-none-match": f'"other", W/{etag}'}).status_code == 304
+    head = owner.head(original, headers={"range": "bytes=5-9"})
     assert (head.status_code, head.content, head.headers["content-length"]) == (200, b"", str(len(data)))
     beyond = owner.get(original, headers={"range": f"bytes={len(data)}-"})
     assert (beyond.status_code, reason(beyond)) == (416, "RANGE_NOT_SATISFIABLE")
+    assert beyond.headers["content-range"] == f"bytes */{len(data)}"
+
+
+@pytest.mark.parametrize("header", ["bytes=0-1,5-9", "bytes=9-5", f"bytes=0-{'9' * 5000}", "pages=1-2"])
+def test_a_range_that_is_none_answers_with_the_whole(owner: httpx.Client, header: str) -> None:
+    data = photo()
+    name = media_of(owner.post("/v1/media", content=data))["name"]
+    answer = owner.get(f"/v1/{name}/original", headers={"range": header})
+    assert (answer.status_code, answer.content) == (200, data)
+
+
+def test_a_thumbnail_is_a_download_like_the_others(owner: httpx.Client) -> None:
+    name = media_of(owner.post("/v1/media", content=photo("png"), params={"filename": "Zürich 1.png"}))["name"]
+    settled(owner, name)
+    thumbnail = f"/v1/{name}/thumbnail?size=64"
+    whole = owner.get(thumbnail)
+    assert (whole.status_code, whole.headers["content-type"]) == (200, "image/jpeg")
+    assert "filename*=UTF-8''Z%C3%BCrich%201-thumbnail.jpg" in whole.headers["content-disposition"]
+    assert "sandbox" in whole.headers["content-security-policy"]
+    etag = whole.headers["etag"]
+    assert owner.get(thumbnail, headers={"if-none-match": f'"other", {etag}'}).status_code == 304
+    assert owner.get(f"/v1/{name}/thumbnail?size=63").headers["etag"] != etag
+    part = owner.get(thumbnail, headers={"range": "bytes=-5"})
+    assert (part.status_code, part.content) == (206, whole.content[-5:])
+    beyond = owner.get(thumbnail, headers={"range": "bytes=99999999-"})
+    assert (beyond.status_code, beyond.headers["content-range"]) == (416, f"bytes */{len(whole.content)}")
+    head = owner.head(thumbnail)
+    assert (head.status_code, head.headers["content-length"]) == (200, whole.headers["content-length"])
 
 
 def test_a_form_with_many_files_has_a_result_for_each(owner: httpx.Client) -> None:
@@ -193,9 +230,41 @@ def test_statistics_are_the_owners_and_follow_at_once(owner: httpx.Client) -> No
     assert statistics["uploads_per_day"][-1]["count"] == "2"
 
 
+def test_each_filter_of_the_list_finds_what_it_names(owner: httpx.Client) -> None:
+    exif = exif_block()
+    exif[ExifTags.Base.Model] = 'He said "A+B"'
+    camera = media_of(owner.post("/v1/media", content=image_bytes("jpeg", exif=exif) + os.urandom(16)))
+    settled(owner, camera["name"])
+    other = media_of(owner.post("/v1/media", content=video_bytes("mp4") + os.urandom(8)))
+    settled(owner, other["name"])
+
+    def found(query: str) -> list[str]:
+        answer = owner.get(f"/v1/media?{query}")
+        assert answer.status_code == 200, answer.text
+        return [media["name"] for media in answer.json()["media"]]
+
+    both = [other["name"], camera["name"]]
+    assert found("") == both
+    # A blank is %20 or, as forms and most libraries write it, a plus.
+    assert found("camera_model=He%20said%20%22A%2BB%22") == found("camera_model=He+said+%22A%2BB%22") == both[1:]
+    assert found("kind=image&state=processed") == both[1:]
+    assert found("kind=VIDEO") == both[:1]
+    assert found("state=new") == []
+    day = camera["create_time"][:10]
+    assert found(f"start={day}T00:00:00Z") == both
+    # The offset's plus stands as it is.
+    assert found(f"start={day}T00:00:00+00:00&kind=video") == both[:1]
+    assert found(f"end={day}T00:00:00+14:00") == []
+    token = owner.get("/v1/media?page_size=1").json()["next_page_token"]
+    assert found(f"page_size=1&page_token={token}") == both[1:]
+    elsewhere = owner.get(f"/v1/media?page_size=1&kind=image&page_token={token}")
+    assert (elsewhere.status_code, reason(elsewhere)) == (400, "PAGE_TOKEN_INVALID")
+
+
 def test_a_watcher_is_told_until_the_end(owner: httpx.Client) -> None:
     name = media_of(owner.post("/v1/media", content=photo()))["name"]
     with owner.stream("GET", f"/v1/{name}:watch") as answer:
+        assert answer.headers["content-type"] == "application/x-ndjson"
         states = [json.loads(line)["state"] for line in answer.iter_lines() if line]
     assert states[-1] in {"PROCESSED", "FAILED"}
 

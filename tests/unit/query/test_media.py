@@ -37,6 +37,14 @@ async def test_a_watcher_sees_each_change_until_the_end(mesh: MediaMesh, reads: 
     assert [told.state async for told in watching] == [media_pb2.Media.PROCESSED]
 
 
+async def test_a_watcher_is_reminded_where_nothing_changes(mesh: MediaMesh) -> None:
+    name = f"media/{(await mesh.upload(photo('one'))).media.id}"
+    reads = MediaReads(mesh.media, mesh.found, reminder_seconds=0.0)
+    watching = aiter(reads.WatchMedia(WatchMediaRequest(name=name), call_of()))
+    first = await anext(watching)
+    assert await anext(watching) == first
+
+
 async def test_pages_follow_each_other_and_belong_to_their_list(mesh: MediaMesh, reads: MediaReads) -> None:
     for number in range(5):
         mesh.clock.advance(1)

@@ -115,7 +115,9 @@ class ProcessorServiceServicer:
     def GetThumbnail(self, request, context):
         """GetThumbnail returns a small picture of a media: upright, without metadata, of the anonymized content where there is one.
 
-        Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_UNREADABLE, PROCESSING_TIMED_OUT, PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
+        Over REST as DownloadOriginal.
+        Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_UNREADABLE, RANGE_NOT_SATISFIABLE, CONTENT_MISSING, PROCESSING_TIMED_OUT,
+        PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
         Retry: safe.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

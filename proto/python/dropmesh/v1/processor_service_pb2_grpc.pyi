@@ -60,7 +60,9 @@ class ProcessorServiceStub:
     GetThumbnail: _grpc.UnaryUnaryMultiCallable[_processor_service_pb2.GetThumbnailRequest, _httpbody_pb2.HttpBody]
     """GetThumbnail returns a small picture of a media: upright, without metadata, of the anonymized content where there is one.
 
-    Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_UNREADABLE, PROCESSING_TIMED_OUT, PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
+    Over REST as DownloadOriginal.
+    Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_UNREADABLE, RANGE_NOT_SATISFIABLE, CONTENT_MISSING, PROCESSING_TIMED_OUT,
+    PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
     Retry: safe.
     """
     VerifyMeasurement: _grpc.UnaryUnaryMultiCallable[_processor_service_pb2.VerifyMeasurementRequest, _processor_service_pb2.VerifyMeasurementResponse]
@@ -112,7 +114,9 @@ class ProcessorServiceAsyncStub(ProcessorServiceStub):
     GetThumbnail: _aio.UnaryUnaryMultiCallable[_processor_service_pb2.GetThumbnailRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """GetThumbnail returns a small picture of a media: upright, without metadata, of the anonymized content where there is one.
 
-    Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_UNREADABLE, PROCESSING_TIMED_OUT, PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
+    Over REST as DownloadOriginal.
+    Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_UNREADABLE, RANGE_NOT_SATISFIABLE, CONTENT_MISSING, PROCESSING_TIMED_OUT,
+    PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
     Retry: safe.
     """
     VerifyMeasurement: _aio.UnaryUnaryMultiCallable[_processor_service_pb2.VerifyMeasurementRequest, _processor_service_pb2.VerifyMeasurementResponse]  # type: ignore[assignment]
@@ -185,7 +189,9 @@ class ProcessorServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
         """GetThumbnail returns a small picture of a media: upright, without metadata, of the anonymized content where there is one.
 
-        Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_UNREADABLE, PROCESSING_TIMED_OUT, PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
+        Over REST as DownloadOriginal.
+        Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_UNREADABLE, RANGE_NOT_SATISFIABLE, CONTENT_MISSING, PROCESSING_TIMED_OUT,
+        PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
         Retry: safe.
         """
 

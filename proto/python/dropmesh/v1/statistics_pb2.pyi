@@ -52,7 +52,9 @@ class Statistics(_message.Message):
     duplicate_bytes: _builtins.int
     """The bytes that these would have taken."""
     storage_bytes: _builtins.int
-    """The bytes of originals and anonymized contents."""
+    """The bytes of originals and anonymized contents, media by media: bytes that media of several owners share are stored
+    once and count for each of them, also where the statistics are everybody's.
+    """
     @_builtins.property
     def update_time(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
