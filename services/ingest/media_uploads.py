@@ -86,17 +86,27 @@ class MediaUploads:
                 refusal = error
                 answer.results.add(filename=plain_name(file.options.filename), error=error_status(error))
             else:
-                answer.results.append(result_message(stored, for_holder=destination.invite is not None))
+                through_link = destination.invite is not None
+                answer.results.append(
+                    holder_result(stored, file.options.filename) if through_link else result_message(stored)
+                )
         if refusal is not None and len(answer.results) == 1:
             raise refusal
         return answer
 
 
-def result_message(stored: Stored, *, for_holder: bool = False) -> ingest_service_pb2.UploadResult:
+def result_message(stored: Stored) -> ingest_service_pb2.UploadResult:
     """What became of a file that was taken."""
     return ingest_service_pb2.UploadResult(
-        filename=stored.media.filename,
-        media=holder_message(stored.media) if for_holder else media_message(stored.media),
+        filename=stored.media.filename, media=media_message(stored.media), duplicate=stored.duplicate
+    )
+
+
+def holder_result(stored: Stored, filename: str) -> ingest_service_pb2.UploadResult:
+    """What a link's holder is told of it: not the name under which the owner may have had it before."""
+    return ingest_service_pb2.UploadResult(
+        filename=plain_name(filename) if stored.duplicate else stored.media.filename,
+        media=holder_message(stored.media),
         duplicate=stored.duplicate,
     )
 

@@ -127,6 +127,19 @@ async def test_the_holder_of_a_link_sees_names_and_states_alone(mesh: MediaMesh,
     assert (media.owner, media.invites, media.anonymize.mode) == ("ann", ("inv",), "blur")
 
 
+async def test_the_holder_of_a_link_does_not_learn_the_name_of_what_the_owner_had(
+    mesh: MediaMesh, uploads: MediaUploads
+) -> None:
+    secret, secret_sha256 = new_secret()
+    await mesh.invites.insert(Invite("inv", "ann", "", secret_sha256, mesh.clock(), mesh.clock() + 10**12))
+    await upload(uploads, photo("one"), filename="my secret.jpg")
+    request = UploadInviteMediaRequest(
+        link=f"inv.{secret}", body=HttpBody(data=photo("one")), filename="theirs/party.jpg"
+    )
+    (result,) = (await uploads.UploadInviteMedia(stream(request), call_of())).results
+    assert (result.filename, result.duplicate) == ("party.jpg", True)
+
+
 @pytest.mark.parametrize("link", ["inv.wrong", "inv", "inv.", ".", "other.secret", "inv.ü"])
 async def test_a_wrong_link_is_no_invite(mesh: MediaMesh, uploads: MediaUploads, link: str) -> None:
     await mesh.invites.insert(Invite("inv", "ann", "", new_secret()[1], mesh.clock(), mesh.clock() + 10**12))
