@@ -83,6 +83,14 @@ class Detection:
     box: Box
 
 
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Which of the parts of a picture are looked at beside the whole: every `of`-th, from the `turn`-th on."""
+
+    turn: int
+    of: int
+
+
 class Detector(Protocol):
     """Finds objects in pictures.
 

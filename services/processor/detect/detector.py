@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from services.processor.detect.decoders import open_decoder
 from services.processor.detect.model_detector import ModelDetector
-from services.processor.detections import Detection, ObjectClass, Picture
+from services.processor.detections import Detection, ObjectClass, Picture, Share
 from services.processor.models.entry import ModelEntry
 from services.processor.models.registry import Registry
 from services.processor.models.runtime import Model, Runtime
@@ -73,8 +73,27 @@ class ComposedDetector:
         thresholds: Mapping[ObjectClass, float] | None = None,
     ) -> list[list[Detection]]:
         """Find the objects of these classes in several pictures, in their order."""
+        return self._detect(pictures, classes, thresholds, None)
+
+    def glance(
+        self,
+        picture: Picture,
+        classes: frozenset[ObjectClass],
+        thresholds: Mapping[ObjectClass, float] | None,
+        share: Share,
+    ) -> list[Detection]:
+        """Find the objects of these classes that show in the whole picture, or in a share of its parts."""
+        return self._detect([picture], classes, thresholds, share)[0]
+
+    def _detect(
+        self,
+        pictures: Sequence[Picture],
+        classes: frozenset[ObjectClass],
+        thresholds: Mapping[ObjectClass, float] | None,
+        share: Share | None,
+    ) -> list[list[Detection]]:
         plan = [(self._detectors[name], wanted) for name, wanted in self._plan(classes, thresholds or {}).items()]
-        groups = [model.looks(pictures, wanted) for model, wanted in plan]
+        groups = [model.looks(pictures, wanted, share) for model, wanted in plan]
         runs = [
             partial(model.look, pictures, group, wanted)
             for (model, wanted), own in zip(plan, groups, strict=True)

@@ -15,7 +15,7 @@ from services.processor.detect.merge import Sameness, merge
 from services.processor.detect.placing import place, with_shapes
 from services.processor.detect.tensor import view_tensor
 from services.processor.detect.views import View, plan_views
-from services.processor.detections import Box, Detection, ObjectClass, Picture
+from services.processor.detections import Box, Detection, ObjectClass, Picture, Share
 from services.processor.models.entry import ModelEntry
 from services.processor.models.runtime import Model, Provider
 
@@ -55,9 +55,13 @@ class ModelDetector:
         found = [self.look(pictures, group, thresholds) for group in groups]
         return self.detections(pictures, groups, found, thresholds)
 
-    def looks(self, pictures: Sequence[Picture], thresholds: Mapping[ObjectClass, float]) -> list[Sequence[Look]]:
+    def looks(
+        self, pictures: Sequence[Picture], thresholds: Mapping[ObjectClass, float], share: Share | None = None
+    ) -> list[Sequence[Look]]:
         """Where to look, in groups that take one run each."""
-        looks = [look for index, picture in enumerate(pictures) for look in self._looks(index, picture, thresholds)]
+        looks = [
+            look for index, picture in enumerate(pictures) for look in self._looks(index, picture, thresholds, share)
+        ]
         return _equal_inputs(looks, self._batch)
 
     def look(
@@ -91,13 +95,16 @@ class ModelDetector:
             seen[look.picture].cut.append(cut)
         return [self._merge(each, thresholds) for each in seen]
 
-    def _looks(self, index: int, picture: Picture, classes: Mapping[ObjectClass, float]) -> list[Look]:
+    def _looks(
+        self, index: int, picture: Picture, classes: Mapping[ObjectClass, float], share: Share | None
+    ) -> list[Look]:
         """The views of a picture; classes that are looked for in the same parts share them."""
         height, width = picture.shape[:2]
         wanted: dict[View, set[ObjectClass]] = {}
         for object_class in classes:
             tiles = self._entry.classes[object_class].tiles or self._entry.tiles
-            for view in plan_views(width, height, self._input, tiles):
+            whole, *parts = plan_views(width, height, self._input, tiles)
+            for view in (whole, *(parts if share is None else parts[share.turn % share.of :: share.of])):
                 wanted.setdefault(view, set()).add(object_class)
         return [Look(index, view, frozenset(found)) for view, found in wanted.items()]
 

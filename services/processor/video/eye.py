@@ -10,7 +10,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 
-from services.processor.detections import Box, Detection, Detector, ObjectClass, Picture
+from services.processor.detections import Box, Detection, Detector, ObjectClass, Picture, Share
 from services.processor.video.orientation import Orientation
 
 LONGEST_SIDE: Final = 1280
@@ -20,11 +20,21 @@ FOLLOWING_SHARE: Final = 0.6
 
 
 class VideoDetector(Detector, Protocol):
-    """A detector that tells from which scores on its detections count, so that weaker ones can be asked for too."""
+    """A detector that tells from which scores on its detections count, and that can look less closely than it does."""
 
     @property
     def thresholds(self) -> Mapping[ObjectClass, float]:
         """The score from which a detection counts, of each class."""
+        ...
+
+    def glance(
+        self,
+        picture: Picture,
+        classes: frozenset[ObjectClass],
+        thresholds: Mapping[ObjectClass, float] | None,
+        share: Share,
+    ) -> list[Detection]:
+        """Find the objects of these classes that show in the whole picture, or in a share of its parts."""
         ...
 
 
@@ -54,10 +64,13 @@ class Eye:
         shown = self._reformatter.reformat(frame, *self._size, format="bgr24", interpolation="AREA")
         return self._orientation.upright_picture(shown.to_ndarray().astype(np.uint8, copy=False))
 
-    def look(self, picture: Picture) -> tuple[list[Detection], float]:
+    def look(self, picture: Picture, share: Share | None = None) -> tuple[list[Detection], float]:
         """Detect, in pixels of the frame; with the seconds of this thread's processor that it took."""
         started = time.thread_time()
-        found = self._detector.detect(picture, self._classes, self._thresholds)
+        if share is None:
+            found = self._detector.detect(picture, self._classes, self._thresholds)
+        else:
+            found = self._detector.glance(picture, self._classes, self._thresholds, share)
         detections = [Detection(one.object_class, one.score, self._in_frame(one.box)) for one in found]
         return detections, time.thread_time() - started
 

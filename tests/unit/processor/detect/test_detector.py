@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from services.processor.detect.detector import ComposedDetector, open_detector
-from services.processor.detections import Box, ObjectClass, Picture
+from services.processor.detections import Box, ObjectClass, Picture, Share
 from services.processor.models.entry import ModelEntry
 from services.processor.models.errors import ProviderMissing, WeightsDamaged
 from services.processor.models.registry import Registry
@@ -87,6 +87,17 @@ def test_threads_that_help_change_nothing_but_the_time(tmp_path: Path):
     with ThreadPoolExecutor(3) as helpers:
         assert alone.with_helpers(helpers).detect_batch(scenes, ALL) == alone.detect_batch(scenes, ALL)
     assert {found.object_class for found in alone.detect(scenes[0], ALL)} == {FACE, PERSON}
+
+
+def test_a_glance_is_at_the_whole_and_at_a_share_of_the_tiles(tmp_path: Path):
+    save_brightness(tmp_path / "m.onnx")
+    tiled = {"tiles": {"max_downscale": 1.0, "overlap": 0.0, "limit": 4}}
+    found = detector(tmp_path, entry_for(tmp_path / "m.onnx", "m", **tiled))
+    scene = picture(128, 128)
+    scene[64:, 64:] = 255
+    glances = [found.glance(scene, ALL, None, Share(turn, 2)) for turn in range(4)]
+    assert [[each.box for each in one] for one in glances] == [[], [Box(64, 64, 80, 80)], [], [Box(64, 64, 80, 80)]]
+    assert found.glance(picture(128, 128, 255), ALL, None, Share(7, 9))[0].box == Box(0, 0, 32, 32)
 
 
 def test_a_class_may_be_looked_for_in_tiles_and_another_in_the_whole(tmp_path: Path):

@@ -15,7 +15,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from services.processor.anonymize.options import AnonymizeOptions, Mode
-from services.processor.detections import Box, Detection, ObjectClass, Picture
+from services.processor.detections import Box, Detection, ObjectClass, Picture, Share
 from services.processor.video.anonymize_video import VideoResult, anonymize_video
 from services.processor.video.cadence import LookBudget
 from services.processor.video.limits import VideoLimits
@@ -166,6 +166,42 @@ class BlueDetector:
         thresholds: Mapping[ObjectClass, float] | None = None,
     ) -> list[list[Detection]]:
         return [self.detect(picture, classes, thresholds) for picture in pictures]
+
+    def glance(
+        self,
+        picture: Picture,
+        classes: frozenset[ObjectClass],
+        thresholds: Mapping[ObjectClass, float] | None,
+        share: Share,
+    ) -> list[Detection]:
+        return self.detect(picture, classes, thresholds)
+
+
+class PartDetector(BlueDetector):
+    """Sees the square in the first of three parts alone; remembers how much it was shown, None being all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shares: list[Share | None] = []
+
+    def detect(
+        self,
+        picture: Picture,
+        classes: frozenset[ObjectClass],
+        thresholds: Mapping[ObjectClass, float] | None = None,
+    ) -> list[Detection]:
+        self.shares.append(None)
+        return super().detect(picture, classes, thresholds)
+
+    def glance(
+        self,
+        picture: Picture,
+        classes: frozenset[ObjectClass],
+        thresholds: Mapping[ObjectClass, float] | None,
+        share: Share,
+    ) -> list[Detection]:
+        self.shares.append(share)
+        return [] if share.turn % share.of else super().detect(picture, classes, thresholds)
 
 
 def is_blue(picture: Picture) -> NDArray[np.bool_]:

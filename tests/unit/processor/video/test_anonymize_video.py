@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,9 @@ from tests.unit.processor.video.scenes import (
     SIDE,
     SOLID_FACES,
     BlueDetector,
+    PartDetector,
     Scene,
+    Storage,
     anonymize,
     blue_pixels,
     moving,
@@ -72,6 +75,28 @@ def test_follows_a_known_object_through_weak_detections_and_begins_none_with_the
     assert followed.tracks[0].score == 0.9
     assert ignored.tracks == ()
     assert min(blue_pixels(tmp_path / "b.mp4")) > 400
+
+
+def test_parts_of_a_picture_take_turns_and_what_shows_in_one_is_covered_in_every_frame(tmp_path: Path) -> None:
+    source = write_video(tmp_path / "in.mp4", Scene())
+    detector = PartDetector()
+
+    result = anonymize(source, tmp_path / "out.mp4", detector)
+
+    assert max(blue_pixels(tmp_path / "out.mp4")) == 0
+    assert result.counts == {ObjectClass.FACE: 1}
+    first, *others = detector.shares
+    assert first is None
+    assert [share.turn % share.of for share in others[:4] if share is not None] == [1, 2, 0, 1]
+
+
+def test_all_parts_are_looked_at_where_looks_are_far_apart(tmp_path: Path) -> None:
+    source = write_video(tmp_path / "in.mp4", Scene(), Storage(time_base=Fraction(1, 4)))
+    detector = PartDetector()
+
+    anonymize(source, tmp_path / "out.mp4", detector)
+
+    assert set(detector.shares) == {None}
 
 
 def test_covers_while_the_camera_shakes(tmp_path: Path) -> None:
