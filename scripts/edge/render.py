@@ -6,7 +6,7 @@ from typing import Any
 
 from scripts.edge.addresses import address, cluster
 from scripts.edge.filters import cors, edge_filters, health_check, router, typed
-from scripts.edge.plain_drops import plain_drop_clusters, plain_drop_routes
+from scripts.edge.plain_bodies import plain_clusters, plain_routes
 from scripts.edge.replies import local_replies
 from scripts.edge.routes import MIB, foreign_host, foreign_pages, routes
 from scripts.edge.world import World
@@ -28,7 +28,7 @@ def render(world: World) -> Config:
         "node": {"id": "edge", "cluster": "dropmesh"},
         "static_resources": {
             "listeners": [_edge_listener(world), _operations_listener(world)],
-            "clusters": [*services, *metrics, *plain_drop_clusters(world)],
+            "clusters": [*services, *metrics, *plain_clusters(world)],
         },
         "overload_manager": {
             "resource_monitors": [
@@ -52,7 +52,7 @@ def _edge_listener(world: World) -> Config:
     known = {
         "name": "known",
         "domains": list(world.hosts) or ["*"],
-        "routes": [*refused, *plain_drop_routes(world), *routes(world.origins)],
+        "routes": [*refused, *plain_routes(world), *routes(world.origins)],
         "typed_per_filter_config": {"envoy.filters.http.cors": cors(world)},
     }
     manager = {

@@ -18,8 +18,8 @@ class World:
     metrics: dict[str, str]
     # The contract's descriptor set, as a path that Envoy can read.
     descriptors: str
-    # Where ingest takes drops in plain HTTP; left out, they take the way of every other call.
-    plain_drops: str = ""
+    # Where ingest takes raw bodies in plain HTTP; left out, they take the way of every other call.
+    plain: str = ""
     origins: str = LOCAL_ORIGINS
     # The names it may be called by, without ports; where there are any, pages of other sites are refused too. For an
     # edge that asks for no token: a page that someone visits must not reach it, whatever name leads here.

@@ -81,6 +81,7 @@ def _edge(settings: Settings) -> Iterator[None]:
         upstreams={service: settings.socket(service) for service in SERVICES},
         metrics={service: settings.metrics_socket(service) for service in SERVICES},
         descriptors=str(ROOT / "proto" / "dropmesh.binpb"),
+        plain=settings.plain_socket,
         logged_percent=0,
         requests_per_second=1_000_000,
     )

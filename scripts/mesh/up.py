@@ -128,7 +128,7 @@ def _programs(settings: Settings) -> list[Program]:
         upstreams={service: settings.socket(service) for service in SERVICES},
         metrics={service: settings.metrics_socket(service) for service in SERVICES},
         descriptors=str(ROOT / "proto" / "dropmesh.binpb"),
-        plain_drops=settings.plain_drops_socket,
+        plain=settings.plain_socket,
         hosts=_hosts(settings),
         logged_percent=0,
     )

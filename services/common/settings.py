@@ -56,8 +56,8 @@ class Settings(BaseSettings):
 
     listen: str = Field("", description="host:port or unix:/path of it; empty: a socket in the data folder")
     metrics: str = Field("", description="host:port or unix:/path of its metrics; empty: a socket in the data folder")
-    plain_drops: str = Field(
-        "", description="host:port or unix:/path where ingest takes plain drops; empty: a socket in the data folder"
+    plain: str = Field(
+        "", description="host:port or unix:/path where ingest takes plain HTTP; empty: a socket in the data folder"
     )
     max_in_flight: int = Field(512, ge=1, description="calls that one service works on at once")
     drain_seconds: float = Field(10.0, ge=0, description="how long a stopping service lets calls finish")
@@ -164,9 +164,9 @@ class Settings(BaseSettings):
         return self.metrics or f"unix:{self.data}/run/{service}.metrics.sock"
 
     @property
-    def plain_drops_socket(self) -> str:
-        """Where ingest takes drops in plain HTTP."""
-        return self.plain_drops or f"unix:{self.data}/run/drops.sock"
+    def plain_socket(self) -> str:
+        """Where ingest takes drops and uploads in plain HTTP."""
+        return self.plain or f"unix:{self.data}/run/plain.sock"
 
 
 def load_settings(environment: dict[str, str] | None = None) -> Settings:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 
 from dropmesh.v1 import ingest_service_pb2
 
@@ -21,6 +22,7 @@ from services.ingest.drop_queue import DropQueue
 from services.ingest.drops import DropWrites
 from services.ingest.media_writes import MediaParts, MediaWrites
 from services.ingest.plain_door import PlainDoor
+from services.ingest.plain_routes import plain_routes
 
 SERVICE = ingest_service_pb2.DESCRIPTOR.services_by_name["IngestService"]
 
@@ -56,7 +58,10 @@ async def main(settings: Settings) -> None:
         guard = Guard(authenticator, metrics, max_in_flight=settings.max_in_flight, tracer=tracer)
         servicer = IngestServicer(stores, receipts, drops, media, settings)
         door = PlainDoor(
-            guard.handler(SERVICE, servicer), settings.plain_drops_socket, max_drop_bytes=settings.max_drop_bytes
+            plain_routes(SERVICE, guard.handler(SERVICE, servicer)),
+            settings.plain_socket,
+            max_whole_bytes=settings.max_drop_bytes,
+            drain=timedelta(seconds=settings.drain_seconds),
         )
         leftovers = DropLeftovers(
             receipts, time.time_ns, sweep_seconds=settings.sweep_seconds, orphan_seconds=settings.orphan_seconds

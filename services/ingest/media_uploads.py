@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
 from dropmesh.v1 import ingest_service_pb2, object_pb2
-from google.api.httpbody_pb2 import HttpBody
 
 from services.common.call import Call
 from services.common.errors import DropmeshError
@@ -111,22 +110,34 @@ def holder_result(stored: Stored, filename: str) -> ingest_service_pb2.UploadRes
     )
 
 
+class HasData(Protocol):
+    """A chunk of a body."""
+
+    @property
+    def data(self) -> bytes:
+        """Its bytes."""
+        ...
+
+
 class HasBody(Protocol):
     """A message of an upload's stream."""
 
     @property
-    def body(self) -> HttpBody:
+    def body(self) -> HasData:
         """A chunk of the bytes."""
         ...
 
 
 async def bodies(first: HasBody, rest: AsyncIterator[HasBody]) -> AsyncIterator[bytes]:
     """The bytes that a stream of messages carries."""
-    if first.body.data:
-        yield first.body.data
+    # Each look at the data of a message copies it.
+    data = first.body.data
+    if data:
+        yield data
     async for message in rest:
-        if message.body.data:
-            yield message.body.data
+        data = message.body.data
+        if data:
+            yield data
 
 
 async def whole_body(first: HasBody, rest: AsyncIterator[HasBody], call: Call) -> AsyncIterator[bytes]:

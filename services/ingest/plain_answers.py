@@ -1,4 +1,4 @@
-"""The answers to plain drops as HTTP/1.1 and JSON: the same text that the edge makes of the gRPC method's answers."""
+"""The answers of the plain door as HTTP/1.1 and JSON: the same text that the edge makes of a gRPC method's answers."""
 
 from __future__ import annotations
 
@@ -10,19 +10,29 @@ import grpc
 import orjson
 from dropmesh.v1 import ingest_service_pb2, measurement_pb2
 from google.protobuf import json_format
+from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
+from services.common.call import HTTP_STATUS
+from services.common.guard import ERROR_DOMAIN, REQUEST_ID
 from services.common.instants import from_timestamp
 from services.common.timestamps import format_timestamp
 
 # The details of an error are packed; what turns them into JSON has to know their types.
 DETAILS = (error_details_pb2.ErrorInfo, error_details_pb2.BadRequest, error_details_pb2.RetryInfo)
+DETAILS_TRAILER = "grpc-status-details-bin"
+ERROR_INFO = f"type.googleapis.com/{error_details_pb2.ErrorInfo.DESCRIPTOR.full_name}"
+# The edge tells the request's id itself.
+INTERNAL = frozenset({DETAILS_TRAILER, HTTP_STATUS, REQUEST_ID})
 ERROR_STATUS = {
     grpc.StatusCode.INVALID_ARGUMENT: "400",
     grpc.StatusCode.UNAUTHENTICATED: "401",
     grpc.StatusCode.PERMISSION_DENIED: "403",
     grpc.StatusCode.NOT_FOUND: "404",
     grpc.StatusCode.ALREADY_EXISTS: "409",
+    grpc.StatusCode.FAILED_PRECONDITION: "400",
+    grpc.StatusCode.ABORTED: "409",
+    grpc.StatusCode.OUT_OF_RANGE: "400",
     grpc.StatusCode.RESOURCE_EXHAUSTED: "429",
     grpc.StatusCode.INTERNAL: "500",
     grpc.StatusCode.DATA_LOSS: "500",
@@ -31,36 +41,54 @@ ERROR_STATUS = {
 }
 
 
-def http_head(status: str, size_bytes: int, retry_after: str | None) -> bytes:
-    """The head of an answer."""
-    retry = f"retry-after: {retry_after}\r\n" if retry_after else ""
+def http_head(status: str, size_bytes: int, more: Mapping[str, str | bytes]) -> bytes:
+    """The head of an answer; of what gRPC says beside it, all but what is for gRPC and for the edge."""
+    headers = "".join([f"{name}: {value!s}\r\n" for name, value in more.items() if name not in INTERNAL])
     reason = HTTPStatus(int(status)).phrase
     return (
-        f"HTTP/1.1 {status} {reason}\r\ncontent-type: application/json\r\n{retry}content-length: {size_bytes}\r\n\r\n"
+        f"HTTP/1.1 {status} {reason}\r\ncontent-type: application/json\r\n{headers}content-length: {size_bytes}\r\n\r\n"
     ).encode()
 
 
-def response_json(response: ingest_service_pb2.DropMeasurementsResponse) -> bytes:
-    """The answer to a drop that was taken."""
-    receipt = response.receipt
-    if receipt.state == measurement_pb2.Receipt.NEW:
-        return orjson.dumps({"receipt": _new_receipt(receipt), "measurements": []})
-    return json_format.MessageToJson(
-        response, preserving_proto_field_name=True, always_print_fields_with_no_presence=True, indent=None
-    ).encode()
+def response_json(response: Message) -> bytes:
+    """The answer to a request that was taken."""
+    if isinstance(response, ingest_service_pb2.DropMeasurementsResponse):
+        receipt = response.receipt
+        if receipt.state == measurement_pb2.Receipt.NEW:
+            return orjson.dumps({"receipt": _new_receipt(receipt), "measurements": []})
+    return _json(response)
 
 
 def error_json(code: grpc.StatusCode, message: str, trailers: Mapping[str, Any]) -> bytes:
-    """The answer to a drop that was refused."""
-    packed = trailers.get("grpc-status-details-bin")
+    """The answer to a request that was refused."""
+    packed = trailers.get(DETAILS_TRAILER)
     status = (
         status_pb2.Status(code=code.value[0], message=message)
         if packed is None
         else status_pb2.Status.FromString(packed)
     )
-    return json_format.MessageToJson(
-        status, preserving_proto_field_name=True, always_print_fields_with_no_presence=True, indent=None
-    ).encode()
+    return _json(status)
+
+
+def malformed_json(cause: str) -> bytes:
+    """The answer to a request that the contract does not take, as the edge words it."""
+    return _refusal_json(grpc.StatusCode.INVALID_ARGUMENT, "REQUEST_MALFORMED", f"this request cannot be read. {cause}")
+
+
+def no_route_json() -> bytes:
+    """The answer to a request that no method takes."""
+    return _refusal_json(grpc.StatusCode.NOT_FOUND, "ROUTE_NOT_FOUND", "no method has this path; see /docs")
+
+
+def _json(message: Message) -> bytes:
+    return orjson.dumps(
+        json_format.MessageToDict(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
+    )
+
+
+def _refusal_json(code: grpc.StatusCode, reason: str, message: str) -> bytes:
+    info = {"@type": ERROR_INFO, "reason": reason, "domain": ERROR_DOMAIN, "metadata": {}}
+    return orjson.dumps({"code": code.value[0], "message": message, "details": [info]})
 
 
 def _new_receipt(receipt: measurement_pb2.Receipt) -> dict[str, Any]:

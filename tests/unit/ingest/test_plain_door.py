@@ -1,10 +1,11 @@
-"""The door for plain drops, over a real socket, before a method that says what it got."""
+"""The plain door, over a real socket, before methods that say what they got."""
 
 from __future__ import annotations
 
 import asyncio
 import tempfile
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,10 @@ from services.common.call import Call
 from services.common.guard import Guard
 from services.common.settings import Mode
 from services.common.telemetry import Metrics
+from services.ingest.media_errors import EmptyMedia
+from services.ingest.plain_body import MOST_WAITING_BYTES, PlainBody
 from services.ingest.plain_door import PlainDoor
+from services.ingest.plain_routes import plain_routes
 
 SERVICE = ingest_service_pb2.DESCRIPTOR.services_by_name["IngestService"]
 LIMIT = 100_000
@@ -28,6 +32,7 @@ class Echo:
         self.go_on = asyncio.Event()
         self.go_on.set()
         self.arrived = asyncio.Event()
+        self.cancelled = asyncio.Event()
 
     async def DropMeasurements(
         self, request: ingest_service_pb2.DropMeasurementsRequest, call: Call
@@ -39,6 +44,23 @@ class Echo:
         response.receipt.state = 1  # type: ignore[assignment]
         response.receipt.name = f"{len(request.body.data)} bytes for {call.request_id}"
         return response
+
+    async def UploadMedia(
+        self, requests: AsyncIterator[ingest_service_pb2.UploadMediaRequest], call: Call
+    ) -> ingest_service_pb2.UploadMediaResponse:
+        messages = aiter(requests)
+        first = await anext(messages)
+        self.arrived.set()
+        if first.filename == "refused":
+            raise EmptyMedia
+        try:
+            size_bytes = sum([len(message.body.data) async for message in messages])
+        except asyncio.CancelledError:
+            self.cancelled.set()
+            raise
+        await call.answer_with(201)
+        told = f"{size_bytes} bytes of {first.body.content_type!r} as {first.filename!r}"
+        return ingest_service_pb2.UploadMediaResponse(results=[ingest_service_pb2.UploadResult(filename=told)])
 
 
 class Door:
@@ -56,15 +78,17 @@ async def door() -> AsyncIterator[Door]:
     with tempfile.TemporaryDirectory(prefix="dropmesh-") as folder:
         echo, stopping = Echo(), asyncio.Event()
         guard = Guard(Authenticator(None, Mode.OPEN), Metrics(), max_in_flight=8)  # type: ignore[arg-type]
-        plain = PlainDoor(guard.handler(SERVICE, echo), f"unix:{folder}/drops.sock", max_drop_bytes=LIMIT)
+        routes = plain_routes(SERVICE, guard.handler(SERVICE, echo))
+        drain = timedelta(seconds=0.2)
+        plain = PlainDoor(routes, f"unix:{folder}/plain.sock", max_whole_bytes=LIMIT, drain=drain)
         running = asyncio.create_task(plain.run(stopping))
-        yield Door(f"{folder}/drops.sock", echo, stopping, running)
+        yield Door(f"{folder}/plain.sock", echo, stopping, running)
         stopping.set()
         await running
 
 
-def post(body: bytes) -> bytes:
-    head = f"POST /v1/measurements HTTP/1.1\r\nhost: x\r\nX-Request-Id: r7\r\ncontent-length: {len(body)}\r\n\r\n"
+def post(body: bytes, path: str = "/v1/measurements") -> bytes:
+    head = f"POST {path} HTTP/1.1\r\nhost: x\r\nX-Request-Id: r7\r\ncontent-length: {len(body)}\r\n\r\n"
     return head.encode() + body
 
 
@@ -86,7 +110,7 @@ async def test_requests_follow_each_other_on_one_connection(door: Door) -> None:
 
 async def test_a_body_may_come_in_chunks(door: Door) -> None:
     reader, writer = await door.connect()
-    writer.write(b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n")
+    writer.write(b"POST /v1/measurements HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n")
     await asyncio.sleep(0.01)
     writer.write(b"4\r\ndefg\r\n0\r\n\r\n")
     assert b"7 bytes" in (await answer(reader))[1]
@@ -119,3 +143,101 @@ async def test_a_door_that_closes_answers_what_is_under_way_and_ends_the_rest(do
     assert await busy.read() == b""
     other.close()
     writer.close()
+
+
+@pytest.mark.parametrize("size_bytes", [0, 1, 5_000_000])
+async def test_a_stream_goes_to_its_method_with_what_the_query_says(door: Door, size_bytes: int) -> None:
+    reader, writer = await door.connect()
+    for _ in range(2):
+        writer.write(post(b"x" * size_bytes, "/v1/media?filename=a%20b.jpg&mode=blur"))
+        line, body = await answer(reader)
+        assert line == b"HTTP/1.1 201 Created"
+        assert f"{size_bytes} bytes of '' as 'a b.jpg'".encode() in body
+    writer.close()
+
+
+async def test_a_stream_may_come_in_chunks_and_tells_its_content_type(door: Door) -> None:
+    reader, writer = await door.connect()
+    head = b"POST /v1/media HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\nContent-Type: image/png\r\n\r\n"
+    writer.write(head + b"3\r\nabc\r\n")
+    await door.echo.arrived.wait()
+    writer.write(b"4\r\ndefg\r\n0\r\n\r\n")
+    assert b"7 bytes of 'image/png'" in (await answer(reader))[1]
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"content-length: 5\r\n\r\nabcd",
+        b"transfer-encoding: chunked\r\n\r\n4\r\nabcd\r\n",
+        b"transfer-encoding: chunked\r\n\r\n4\r\nabcd\r\n0\r\n",
+        b"content-length: 5\r\n\r\n",
+    ],
+)
+async def test_who_hangs_up_before_the_end_is_seen_as_gone(door: Door, begun: bytes) -> None:
+    _, writer = await door.connect()
+    writer.write(b"POST /v1/media HTTP/1.1\r\nhost: x\r\n" + begun)
+    await door.echo.arrived.wait()
+    writer.close()
+    await door.echo.cancelled.wait()
+
+
+async def test_one_that_is_refused_early_is_told_so_and_the_next_is_taken(door: Door) -> None:
+    reader, writer = await door.connect()
+    body = b"x" * 5_000_000
+    writer.write(post(body, "/v1/media?filename=refused")[:-1])
+    line, told = await answer(reader)
+    assert (line, b"MEDIA_EMPTY" in told) == (b"HTTP/1.1 400 Bad Request", True)
+    writer.write(b"x" + post(body, "/v1/media"))
+    assert b"5000000 bytes" in (await answer(reader))[1]
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "reason"),
+    [
+        ("/v1/media?colour=red", b"400", b"REQUEST_MALFORMED"),
+        ("/v1/media?filename=" + "x" * 256, b"400", b"INVALID_FIELD"),
+        ("/v1/nothing", b"404", b"ROUTE_NOT_FOUND"),
+        ("/v1/invites/a.b/media", b"501", b"NOT_IMPLEMENTED"),
+    ],
+)
+async def test_what_no_method_takes_is_refused(door: Door, path: str, status: bytes, reason: bytes) -> None:
+    reader, writer = await door.connect()
+    writer.write(post(b"some bytes", path))
+    line, told = await answer(reader)
+    assert (line.split()[1], reason in told) == (status, True)
+    writer.write(post(b"abc"))
+    assert b"3 bytes" in (await answer(reader))[1]
+    writer.close()
+
+
+async def test_a_door_that_closes_gives_up_on_a_stream_that_does_not_end(door: Door) -> None:
+    _, writer = await door.connect()
+    writer.write(post(b"abcd", "/v1/media")[:-1])
+    await door.echo.arrived.wait()
+    door.stopping.set()
+    await door.echo.cancelled.wait()
+    await door.running
+    writer.close()
+
+
+async def test_a_body_that_nobody_reads_is_held_up_and_no_longer() -> None:
+    told: list[bool] = []
+    body = PlainBody(told.append)
+    for _ in range(5):
+        body.feed(b"x" * (MOST_WAITING_BYTES // 4))
+    assert told == [True]
+    body.end()
+    read = [message async for message in body.messages("first")]
+    assert (len(read), told) == (6, [True, False])
+
+
+async def test_a_body_that_nobody_wants_passes_by() -> None:
+    told: list[bool] = []
+    body = PlainBody(told.append)
+    body.feed(b"x" * MOST_WAITING_BYTES)
+    body.discard()
+    body.feed(b"x" * MOST_WAITING_BYTES)
+    assert told == [True, False]

@@ -1,0 +1,255 @@
+"""Uploads take a way of their own through the edge too; here stands an edge beside it that transcodes everything."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from scripts.edge.binary import envoy_binary
+from scripts.edge.render import render
+from scripts.edge.routes import SERVICES
+from scripts.edge.world import World
+from services.common.settings import load_settings
+from tests.e2e.errors import reason_of
+from tests.e2e.mesh import ROOT, Mesh, bearer, eventually, free_port_pair
+from tests.media_samples import image_bytes
+from tests.servers.process import accepts
+
+# What is another one each time.
+PASSING = {"sha256", "create_time", "update_time", "start_time", "process_time"}
+QUERIES = [
+    "",
+    "?",
+    "?&&filename",
+    "?colour",
+    "?filename=a+b%20c%2B.png",
+    "?filename=a&filename=Z%C3%BCrich.png",
+    "?file%6Eame=a=b%",
+    "?filename=%3Cb%3E%22.png",
+    "?objects=face&objects=License-Plate&mode=MOSAIC",
+    "?objects=1&mode=+2",
+    "?anonymize.mode=blur&anonymize.margin=0.25&anonymize.drop_audio=true&objects=person",
+    "?anonymize.feather=1e-1&anonymize.dropAudio=false",
+    "?anonymize.margin=7",
+    "?anonymize.margin=wide",
+    "?anonymize.margin=nan",
+    "?anonymize.margin=NaN",
+    "?anonymize.margin=.5&anonymize.feather=0.",
+    "?anonymize.margin=1e999",
+    "?anonymize.drop_audio=maybe",
+    "?anonymize.drop_audio=1",
+    "?anonymize.drop_audio=TRUE",
+    "?anonymize.exclude_objects=1",
+    "?anonymize.exclude_objects=%201",
+    "?anonymize.exclude_objects=1.0",
+    "?anonymize.regions=x",
+    "?anonymize.drop_audio=Y",
+    "?anonymize.regions.left=0.1&anonymize.regions.right=0.5&anonymize.regions.left=0.2&anonymize.regions.bottom=1",
+    "?anonymize.thresholds.x=0.1",
+    "?anonymize=x",
+    "?anonymize.x=1",
+    "?objects=face,person",
+    "?objects=",
+    "?objects=0",
+    "?objects=face&objects=face",
+    "?objects.x=1",
+    "?mode=7",
+    "?mode=nope&colour=red",
+    "?colour=red",
+    "?fileName=x",
+    "?sha256=abc",
+    "?sha256=" + "0" * 64,
+    "?filename=" + "x" * 256,
+]
+
+
+@pytest.fixture(scope="module")
+def transcoded(tokens_mesh: Mesh, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of an edge before the same services that has the door for plain bodies left out."""
+    settings = load_settings({**os.environ, **tokens_mesh.environment})
+    port = free_port_pair()
+    world = World(
+        listen=f"127.0.0.1:{port}",
+        operations=f"127.0.0.1:{port + 1}",
+        upstreams={service: settings.socket(service) for service in SERVICES},
+        metrics={service: settings.metrics_socket(service) for service in SERVICES},
+        descriptors=str(ROOT / "proto" / "dropmesh.binpb"),
+    )
+    config: Path = tmp_path_factory.mktemp("edge") / "envoy.json"
+    config.write_text(json.dumps(render(world)))
+    command = [str(envoy_binary()), "-c", str(config), "--concurrency", "1", "--use-dynamic-base-id"]
+    with config.with_suffix(".log").open("wb") as log:
+        edge = subprocess.Popen([*command, "--log-level", "error"], stdout=log, stderr=log)
+    try:
+        eventually(lambda: accepts(port))
+        eventually(lambda: httpx.get(f"http://127.0.0.1:{port}/healthz").status_code == 200)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        edge.kill()
+        edge.wait()
+
+
+@pytest.fixture(scope="module")
+def owner(tokens_mesh: Mesh) -> dict[str, str]:
+    return bearer(tokens_mesh.token("uploader"))
+
+
+@pytest.fixture
+def ways(tokens_mesh: Mesh, transcoded: str, owner: dict[str, str]) -> Iterator[list[httpx.Client]]:
+    """Both ways in."""
+    with (
+        httpx.Client(base_url=tokens_mesh.url, headers=owner, timeout=60) as plain,
+        httpx.Client(base_url=transcoded, headers=owner, timeout=60) as other,
+    ):
+        yield [plain, other]
+
+
+def photo() -> bytes:
+    return image_bytes("png") + os.urandom(16)
+
+
+def alike(value: Any) -> Any:
+    """A body without what is another one each time."""
+    if isinstance(value, dict):
+        return {key: None if key in PASSING else alike(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [alike(entry) for entry in value]
+    return re.sub(r"\b(media|uploads)/\w+|\b[0-9a-f]{64}\b", "…", value) if isinstance(value, str) else value
+
+
+def told(answer: httpx.Response) -> Any:
+    """All that a caller sees of an answer and that can be the same."""
+    headers = {name: answer.headers.get(name) for name in ("content-type", "retry-after", "server")}
+    return answer.status_code, headers, alike(answer.json())
+
+
+def same(ways: list[httpx.Client], path: str, method: str = "POST", **more: Any) -> httpx.Response:
+    """Sends a request by both ways and sees that they cannot be told apart; the answer of the plain one."""
+    first, second = (
+        way.request(method, path, **{name: make() if callable(make) else make for name, make in more.items()})
+        for way in ways
+    )
+    assert told(first) == told(second)
+    return first
+
+
+@pytest.mark.parametrize("query", QUERIES, ids=lambda query: query[:40])
+def test_a_photo_is_taken_or_refused_the_same(ways, query):
+    same(ways, f"/v1/media{query}", content=photo)
+
+
+def test_a_query_sets_what_it_names(ways):
+    answer = same(ways, "/v1/media?filename=a%2Bb.png&objects=person&anonymize.margin=0.5&mode=solid", content=photo)
+    media = answer.json()["results"][0]["media"]
+    assert media["filename"] == "a+b.png"
+    assert media["anonymize"]["objects"] == ["PERSON"]
+    assert (media["anonymize"]["mode"], media["anonymize"]["margin"]) == ("SOLID", 0.5)
+
+
+def test_the_same_photo_by_the_other_way_is_a_duplicate(ways):
+    data = photo()
+    first, second, third = (way.post("/v1/media", content=data).json()["results"][0] for way in (*ways, ways[0]))
+    assert (first["duplicate"], second["duplicate"], third["duplicate"]) == (False, True, True)
+    assert first["media"]["name"] == second["media"]["name"] == third["media"]["name"]
+
+
+@pytest.mark.parametrize("way", [0, 1])
+def test_a_media_that_was_worked_on_is_told_the_same(ways, way):
+    data = photo()
+    name = ways[way].post("/v1/media", content=data).json()["results"][0]["media"]["name"]
+    eventually(lambda: ways[0].get(f"/v1/{name}").json()["state"] in {"PROCESSED", "FAILED"})
+    one, other = (each.post("/v1/media", content=data).json()["results"][0]["media"] for each in ways)
+    assert one == other
+
+
+def test_a_form_is_taken_the_same(ways):
+    def files() -> list[tuple[str, tuple[str, bytes]]]:
+        return [("a", ("1.png", photo())), ("b", ("notes.txt", b"just text")), ("c", ("ü.png", photo()))]
+
+    answer = same(ways, "/v1/media?mode=blur", files=files, data={"objects": "face,person"})
+    assert [("media" in result) for result in answer.json()["results"]] == [True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("content", "headers"),
+    [
+        (b"", {}),
+        (b"%PDF-1.7 and so on", {}),
+        (b"\xff\xd8\xff\xe0 and nothing else", {}),
+        (b"--b\r\nnonsense", {"content-type": "multipart/form-data; boundary=b"}),
+        (b"--b--", {"content-type": "multipart/form-data; boundary=b"}),
+        (b"x", {"content-type": "multipart/form-data"}),
+        (b"x", {"authorization": "Bearer dm_wrong_wrong"}),
+        (b"x", {"authorization": ""}),
+        (b"just text", {"expect": "100-continue"}),
+    ],
+    ids=str,
+)
+def test_what_is_refused_is_refused_the_same(ways, content, headers):
+    assert same(ways, "/v1/media", content=content, headers=headers).status_code >= 400
+
+
+def test_a_body_of_unknown_length_is_taken_the_same(ways):
+    def in_chunks() -> Iterator[bytes]:
+        data = photo()
+        yield data[:100]
+        yield data[100:]
+        yield bytes(3_000_000)
+
+    assert same(ways, "/v1/media", content=in_chunks).status_code == 201
+
+
+def test_a_refusal_does_not_wait_for_the_end_of_a_large_body(ways):
+    answer = same(ways, "/v1/media", content=lambda: b"text" * 5_000_000, headers={"connection": "close"})
+    assert (answer.status_code, reason_of(answer)) == (415, "MEDIA_TYPE_UNSUPPORTED")
+
+
+def test_an_invite_is_used_the_same(ways):
+    invite = ways[0].post("/v1/invites", json={"max_uploads": 2, "ttl": "60s"}).json()
+    path = httpx.URL(invite["uri"]).path
+    assert same(ways, f"{path}?filename=a.png", content=photo).status_code == 201
+    used = same(ways, path, content=photo)
+    assert (used.status_code, reason_of(used)) == (409, "INVITE_USED_UP")
+    same(ways, f"{path}?objects=face", content=photo)
+    same(ways, f"{path}?link=other", content=photo)
+    same(ways, path.replace(".", "%2E"), content=photo)
+    ways[0].post(f"/v1/{invite['name']}:revoke", json={})
+    assert same(ways, path, content=photo).status_code == 410
+    same(ways, "/v1/invites/never.was/media", content=photo)
+    same(ways, f"/v1/invites/{'x' * 200}/media", content=photo)
+
+
+def test_an_upload_in_pieces_is_taken_the_same(ways):
+    data = photo()
+    names = [way.post("/v1/uploads", json={"size_bytes": len(data)}).json()["name"] for way in ways]
+    for query, content in (("", data[:50]), ("?offset=7", b"x"), ("?offset=50", data[50:] + b"x"), ("?offset=x", b"")):
+        one, other = (
+            way.put(f"/v1/{name}:append{query}", content=content) for way, name in zip(ways, names, strict=True)
+        )
+        assert told(one)[:2] == told(other)[:2]
+        assert one.json().get("committed_bytes") == other.json().get("committed_bytes")
+    same(ways, "/v1/uploads/never-was:append", "PUT", content=b"x")
+
+
+@pytest.mark.parametrize("end", [b"", b"4\r\nmore\r\n", b"0\r\n"], ids=str)
+def test_who_hangs_up_within_a_body_of_unknown_length_leaves_nothing(tokens_mesh, end):
+    token = bearer(tokens_mesh.token("gone"))
+    with socket.create_connection(("127.0.0.1", tokens_mesh.port)) as connection:
+        data = photo()
+        head = f"POST /v1/media HTTP/1.1\r\nhost: mesh\r\nauthorization: {token['authorization']}\r\n"
+        body = f"{len(data):x}\r\n".encode() + data + b"\r\n" + end
+        connection.sendall(head.encode() + b"transfer-encoding: chunked\r\n\r\n" + body)
+    # Whoever comes after is answered, and by then the other would be there.
+    with httpx.Client(base_url=tokens_mesh.url, headers=token, timeout=60) as client:
+        kept = client.post("/v1/media", content=photo()).json()["results"][0]["media"]["name"]
+        assert [media["name"] for media in client.get("/v1/media").json()["media"]] == [kept]
+        client.delete(f"/v1/{kept}")
