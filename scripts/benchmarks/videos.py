@@ -8,6 +8,7 @@ import os
 import statistics
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ from services.processor.models.store import ModelStore
 
 SHARED = Path(os.environ.get("DROPMESH_SHARED") or Path(__file__).resolve().parents[3] / "shared")
 OTHERS = {"street_udacity.mp4": ObjectClass.VEHICLE, "persons_corridor.mp4": ObjectClass.PERSON}
+FACES, DEFAULTS = [ObjectClass.FACE], [ObjectClass.FACE, ObjectClass.LICENSE_PLATE]
+LARGE = (1920, 1080)
 MEMORY_REPEATS = 8
 OURS = "dropmesh"
 BACKENDS = ("onnxrt", "opencv")
@@ -40,6 +43,7 @@ def main() -> None:
     parser.add_argument("--deface", type=Path, help="the command to measure against, instead of one in the cache")
     parser.add_argument("--without-deface", action="store_true")
     parser.add_argument("--others", action="store_true", help="vehicles and persons as well, without deface")
+    parser.add_argument("--defaults", action="store_true", help="faces and license plates, in 1920x1080 too")
     parser.add_argument("--memory", action="store_true", help=f"the peak for the video {MEMORY_REPEATS} times over too")
     arguments = parser.parse_args()
     if not arguments.video.is_file():
@@ -51,6 +55,8 @@ def main() -> None:
         if arguments.others:
             for name, object_class in OTHERS.items():
                 bench.other(SHARED / "media" / "videos" / name, object_class)
+        if arguments.defaults:
+            bench.defaults(sorted((SHARED / "media" / "videos").glob("*.mp4")))
         if arguments.memory:
             bench.memory()
 
@@ -74,7 +80,7 @@ class _Bench:
         costs: dict[str, list[tuple[float, float]]] = {}
         result: dict[str, Any] = {}
         for _ in range(self._runs):
-            cost, result = self._ours(self._video, self._folder / "ours.mp4", ObjectClass.FACE, "blur")
+            cost, result = self._ours(self._video, self._folder / "ours.mp4", FACES, "blur")
             costs.setdefault(OURS, []).append(_per_frame(cost, result["frames"]))
             for backend in BACKENDS if self._deface else ():
                 target = self._folder / "deface.mp4"
@@ -87,7 +93,7 @@ class _Bench:
     def coverage(self, video: Path, object_class: ObjectClass) -> None:
         """What a judge finds in every single frame of the original, and how much of it is covered."""
         outputs = {"dropmesh": self._folder / "ours-solid.mp4"}
-        _, result = self._ours(video, outputs["dropmesh"], object_class, "solid")
+        _, result = self._ours(video, outputs["dropmesh"], [object_class], "solid")
         if self._deface and object_class is ObjectClass.FACE:
             outputs["deface"] = self._folder / "deface-solid.mp4"
             self._theirs(outputs["deface"], "solid", BACKENDS[0])
@@ -110,7 +116,7 @@ class _Bench:
 
     def other(self, video: Path, object_class: ObjectClass) -> None:
         """One run of ours on another kind of object."""
-        cost, result = self._ours(video, self._folder / "other.mp4", object_class, "blur")
+        cost, result = self._ours(video, self._folder / "other.mp4", [object_class], "blur")
         wall, processor = _per_frame(cost, result["frames"])
         print(
             f"{video.name}, {object_class}: {1 / wall:.1f} frames/s, {1000 * processor:.1f} ms of processor a frame,"
@@ -118,20 +124,36 @@ class _Bench:
         )
         self.coverage(video, object_class)
 
+    def defaults(self, videos: Sequence[Path]) -> None:
+        """One run of ours on each video, and on one of them enlarged, with the classes that are found unless told."""
+        large = self._folder / "large.mp4"
+        _enlarge(videos[-1], large)
+        for video in (*videos, large):
+            cost, result = self._ours(video, self._folder / "defaults.mp4", DEFAULTS, "blur")
+            wall, processor = _per_frame(cost, result["frames"])
+            print(
+                f"{video.name}, {' and '.join(DEFAULTS)}: {1 / wall:.1f} frames/s, {1000 * processor:.1f} ms of"
+                f" processor a frame, looks {result['looks']} of {result['frames']}, {result['tracks']} tracks,"
+                f" steps {result['seconds']}",
+                flush=True,
+            )
+
     def memory(self) -> None:
         """The peak for a short video and for a long one."""
         long = self._folder / "long.mp4"
         _repeat(self._video, long, MEMORY_REPEATS)
-        _, short = self._ours(self._video, self._folder / "short-out.mp4", ObjectClass.FACE, "blur")
-        _, result = self._ours(long, self._folder / "long-out.mp4", ObjectClass.FACE, "blur")
+        _, short = self._ours(self._video, self._folder / "short-out.mp4", FACES, "blur")
+        _, result = self._ours(long, self._folder / "long-out.mp4", FACES, "blur")
         print(
             f"peak memory: {short['peak_bytes'] / 2**20:.0f} MiB for {short['frames']} frames,"
             f" {result['peak_bytes'] / 2**20:.0f} MiB for {result['frames']}"
         )
 
-    def _ours(self, source: Path, target: Path, object_class: ObjectClass, mode: str) -> tuple[Cost, dict[str, Any]]:
+    def _ours(
+        self, source: Path, target: Path, object_classes: Sequence[ObjectClass], mode: str
+    ) -> tuple[Cost, dict[str, Any]]:
         command = [sys.executable, "-m", "scripts.benchmarks.anonymize_one", str(source), str(target)]
-        command += ["--objects", object_class, "--mode", mode, "--models", str(self._models)]
+        command += ["--objects", *object_classes, "--mode", mode, "--models", str(self._models)]
         cost = run_measured([*command, "--threads", str(self._threads)], self._folder / "ours.log")
         return cost, json.loads(cost.output)
 
@@ -164,6 +186,16 @@ def _spread(numbers: list[float]) -> str:
 def _frames(path: Path) -> int:
     with av.open(str(path)) as container:
         return container.streams.video[0].frames
+
+
+def _enlarge(source: Path, target: Path) -> None:
+    """The pictures of a video in 1920x1080."""
+    with av.open(str(target), "w") as out, av.open(str(source)) as container:
+        rate = container.streams.video[0].average_rate
+        stream = out.add_stream("libx264", rate=rate, width=LARGE[0], height=LARGE[1], options={"preset": "veryfast"})
+        for frame in container.decode(video=0):
+            out.mux(stream.encode(frame.reformat(*LARGE, format="yuv420p")))
+        out.mux(stream.encode())
 
 
 def _repeat(source: Path, target: Path, times: int) -> None:
