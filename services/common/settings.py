@@ -13,8 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 MIB = 1024 * 1024
 GIB = 1024 * MIB
@@ -39,10 +38,10 @@ class SettingsError(Exception):
     """A setting that cannot be used; the message names the variable, what it held and what it takes."""
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """What a service of the mesh can be told."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
     data: Path = Field(Path(".dropmesh"), description="folder of the embedded stores, the sockets and the models")
     catalog: str = Field("", description="sqlite:///path or mongodb://host/database; empty: a file in the data folder")
@@ -102,6 +101,17 @@ class Settings(BaseSettings):
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().absolute()
 
+    @field_validator("edge_host", mode="after")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        # The edge looks up no names.
+        host = "127.0.0.1" if value == "localhost" else value.strip("[]")
+        try:
+            ipaddress.ip_address(host)
+        except ValueError:
+            raise ValueError("this is no IP address, such as 127.0.0.1 or 0.0.0.0") from None
+        return host
+
     @field_validator("catalog", "objects", "queue", mode="after")
     @classmethod
     def _known_store(cls, value: str, info: ValidationInfo) -> str:
@@ -117,6 +127,15 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"{PREFIX}MODE is 'open' while {PREFIX}EDGE_HOST is {self.edge_host!r}: mode open is for a loopback "
                 f"address (127.0.0.1); set {PREFIX}MODE=tokens to listen elsewhere"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _two_ports(self) -> Settings:
+        if self.operations_port in {self.edge_port, 65536}:
+            raise ValueError(
+                f"{PREFIX}OPERATIONS is {self.operations} while {PREFIX}EDGE_PORT is {self.edge_port}: metrics and "
+                f"health need a port of their own; set {PREFIX}OPERATIONS to another one"
             )
         return self
 
@@ -148,7 +167,8 @@ class Settings(BaseSettings):
     @property
     def edge_url(self) -> str:
         """How clients reach the edge."""
-        return self.public_url.rstrip("/") or f"http://{self.edge_host}:{self.edge_port}"
+        host = f"[{self.edge_host}]" if ":" in self.edge_host else self.edge_host
+        return self.public_url.rstrip("/") or f"http://{host}:{self.edge_port}"
 
     @property
     def upload_lifetime(self) -> timedelta:

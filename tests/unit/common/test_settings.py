@@ -19,6 +19,7 @@ def test_nothing_given_means_everything_embedded():
     [
         ("EDGE_PORT", "70000", "less than or equal to 65535"),
         ("EDGE_PORT", "eighty", "valid integer"),
+        ("EDGE_HOST", "example.com", "no IP address"),
         ("MODE", "closed", "'open' or 'tokens'"),
         ("LOG_LEVEL", "LOUD", "DEBUG|INFO|WARNING|ERROR"),
         ("MAX_DROP_BYTES", "0", "greater than or equal to 1"),
@@ -29,6 +30,28 @@ def test_an_error_names_the_variable_what_it_held_and_what_it_takes(name, value,
         load_settings({f"DROPMESH_{name}": value})
     assert f"DROPMESH_{name} is {value!r}" in str(caught.value)
     assert told in str(caught.value)
+
+
+def test_an_empty_variable_is_none_and_nothing_else_is_looked_at(monkeypatch):
+    monkeypatch.setenv("DROPMESH_EDGE_PORT", "")
+    assert load_settings().edge_port == 8080
+    monkeypatch.setenv("DROPMESH_EDGE_PORT", "9000")
+    assert load_settings().edge_port == 9000
+    assert load_settings({}).edge_port == 8080
+
+
+@pytest.mark.parametrize("ports", [{"EDGE_PORT": "65535"}, {"EDGE_PORT": "8080", "OPERATIONS": "8080"}])
+def test_the_edge_and_the_operations_need_a_port_each(ports):
+    with pytest.raises(SettingsError, match="set DROPMESH_OPERATIONS to another one"):
+        load_settings({f"DROPMESH_{name}": value for name, value in ports.items()})
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [("localhost", "http://127.0.0.1:8080"), ("::1", "http://[::1]:8080"), ("[::1]", "http://[::1]:8080")],
+)
+def test_the_edge_is_told_by_its_address(host, url):
+    assert load_settings({"DROPMESH_EDGE_HOST": host}).edge_url == url
 
 
 def test_an_error_never_shows_a_secret(tmp_path):
