@@ -15,15 +15,17 @@ SUBJECT = "admin"
 
 
 async def ensure_admin_token(settings: Settings) -> Path:
-    """Makes a token with every right, once, in a file that its owner alone can read."""
+    """Makes a token with every right, once for each catalog, in a file that its owner alone can read."""
     path = settings.data / "admin-token"
-    if path.exists():
-        return path
     catalog = await open_catalog(settings.catalog_url, (TOKENS,))
     try:
-        _, text = await Tokens(catalog).create(SUBJECT, (Scope.ADMIN,), now_ns=time.time_ns())
+        tokens = Tokens(catalog)
+        if path.exists() and await tokens.find(path.read_text().strip()) is not None:
+            return path
+        _, text = await tokens.create(SUBJECT, (Scope.ADMIN,), now_ns=time.time_ns())
     finally:
         await catalog.close()
+    path.unlink(missing_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(text)

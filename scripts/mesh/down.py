@@ -8,7 +8,10 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
+
+from services.common.settings import SettingsError, load_settings
 
 STOPPED_WITHIN_SECONDS = 60.0
 
@@ -16,8 +19,13 @@ STOPPED_WITHIN_SECONDS = 60.0
 def main() -> int:
     """Ends the process that holds the folder's lock, and waits until it is gone."""
     parser = argparse.ArgumentParser(prog="scripts/down", description=__doc__)
-    parser.add_argument("--data", metavar="DIR", default=os.environ.get("DROPMESH_DATA", ".dropmesh"))
-    data = Path(parser.parse_args().data).absolute()
+    parser.add_argument("--data", metavar="DIR", help="the folder that scripts/up was given (.dropmesh)")
+    given = parser.parse_args().data
+    try:
+        data = Path(given).absolute() if given else load_settings().data
+    except SettingsError as error:
+        print(f"scripts/down: {error}", file=sys.stderr)
+        return 1
     path = data / "lock"
     if not path.exists():
         print(f"no mesh ever ran on {data}")
@@ -29,9 +37,11 @@ def main() -> int:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                if not told:
-                    os.kill(int(path.read_text()), signal.SIGTERM)
-                    told = True
+                # One that takes the folder just now has not said yet who it is; one that ends is gone by now.
+                with suppress(ValueError, ProcessLookupError):
+                    if not told:
+                        os.kill(int(path.read_text()), signal.SIGTERM)
+                        told = True
                 time.sleep(0.1)
             else:
                 print(f"the mesh on {data} is stopped" if told else f"no mesh runs on {data}")

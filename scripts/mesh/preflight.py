@@ -19,7 +19,6 @@ class CannotStart(Exception):
 def own_folder(data: Path) -> IO[str]:
     """Makes the data folder and takes its lock, which lasts as long as the returned file is open."""
     try:
-        # What others drop is nobody else's business on a machine with several users.
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
         for folder in ("run", "logs"):
             (data / folder).mkdir(exist_ok=True)

@@ -74,6 +74,9 @@ class Supervisor:
                     preexec_fn=end_with_parent,
                 )
             self._processes[program.name] = process
+            if self._stopping.is_set():
+                # `stop` looked before there was this process.
+                process.terminate()
             code = await process.wait()
             if self._stopping.is_set():
                 return

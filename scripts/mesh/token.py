@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import sys
 import time
 from datetime import UTC, datetime
@@ -15,6 +16,8 @@ from services.common.settings import SettingsError, load_settings
 from services.common.stores.tokens import TOKENS, Token, Tokens
 
 DAY_NS = 86_400 * 1_000_000_000
+MOST_DAYS = 36_500.0
+OWNER_ALONE = 0o077
 
 
 def main() -> int:
@@ -22,19 +25,34 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/token", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     create = commands.add_parser("create", help="make a token; its text is shown this once")
-    create.add_argument("subject", help="whose it is: what is made with it belongs to this name")
+    create.add_argument("subject", type=_subject, help="whose it is: what is made with it belongs to this name")
     create.add_argument(
         "--scope", action="append", choices=[scope.value for scope in Scope], help="default: read and write"
     )
-    create.add_argument("--days", type=float, help="how long it lasts; left out, until it is revoked")
+    create.add_argument("--days", type=_days, help="how long it lasts; left out, until it is revoked")
     commands.add_parser("list", help="every token: id, subject, scopes, state")
     revoke = commands.add_parser("revoke", help="end a token")
     revoke.add_argument("id")
+    arguments = parser.parse_args()
+    os.umask(OWNER_ALONE)
     try:
-        return asyncio.run(_run(parser.parse_args()))
+        return asyncio.run(_run(arguments))
     except (SettingsError, DropmeshError) as error:
         print(f"scripts/token: {error}", file=sys.stderr)
         return 1
+
+
+def _subject(text: str) -> str:
+    if not text.strip() or not text.isprintable():
+        raise argparse.ArgumentTypeError(f"{text!r} is no name")
+    return text
+
+
+def _days(text: str) -> float:
+    days = float(text)
+    if not abs(days) <= MOST_DAYS:
+        raise argparse.ArgumentTypeError(f"a token lasts {MOST_DAYS:g} days at most, not {text}")
+    return days
 
 
 async def _run(arguments: argparse.Namespace) -> int:

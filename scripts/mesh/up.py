@@ -27,6 +27,8 @@ from services.common.errors import DropmeshError
 from services.common.settings import Mode, Settings, SettingsError, load_settings
 
 HEALTHY_WITHIN_SECONDS = 60.0
+# What others drop is nobody else's business on a machine with several users.
+OWNER_ALONE = 0o077
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -34,6 +36,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def main() -> int:
     """Starts the mesh and stays with it until Ctrl-C, or leaves it running with --detach."""
     arguments = _arguments()
+    os.umask(OWNER_ALONE)
     try:
         settings = _settings(arguments)
         if arguments.detach:
@@ -205,8 +208,9 @@ Ctrl-C stops it."""
 
 def _detach(settings: Settings) -> int:
     """Starts the same command in the background and waits until it is healthy or has given up."""
-    settings.data.mkdir(parents=True, exist_ok=True)
-    log = settings.data / "up.log"
+    with own_folder(settings.data):
+        # Free, and this process's to write in: what starts there takes it for as long as it runs.
+        log = settings.data / "up.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
             (sys.executable, "-m", "scripts.mesh.up"),

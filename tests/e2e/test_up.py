@@ -148,10 +148,17 @@ def test_a_second_mesh_finds_what_the_first_one_kept(up):
     assert httpx.get(f"{second.url}/v1/statistics", headers=second.admin, timeout=30).status_code == 200
 
 
-def test_a_folder_that_is_in_use_is_named_with_its_holder(mesh):
-    said = refused({}, "--data", str(mesh.data), "--port", str(free_port_pair()))
+def test_what_a_mesh_keeps_is_for_its_owner_alone(mesh):
+    seen = [path for path in mesh.data.rglob("*") if stat.S_IMODE(path.lstat().st_mode) & 0o077]
+    assert seen == []
+
+
+@pytest.mark.parametrize("detach", [(), ("--detach",)], ids=["", "detached"])
+def test_a_folder_that_is_in_use_is_named_with_its_holder(mesh, detach):
+    said = refused({}, "--data", str(mesh.data), "--port", str(free_port_pair()), *detach)
     assert f"a mesh already runs on {mesh.data} (process {mesh.supervisor})" in said
     assert "scripts/down" in said
+    assert "Dropmesh is up" in (mesh.data / "up.log").read_text()
     assert httpx.get(f"{mesh.operations_url}/healthz").status_code == 200
 
 
@@ -166,11 +173,12 @@ def test_a_port_that_is_taken_is_named(folder):
         assert "--operations-port" in said
 
 
+@pytest.mark.parametrize("detach", [(), ("--detach",)], ids=["", "detached"])
 @pytest.mark.parametrize("below", ["", "/below"])
-def test_a_folder_that_cannot_be_written_is_named(folder, below):
+def test_a_folder_that_cannot_be_written_is_named(folder, below, detach):
     path = folder / "file"
     path.write_text("not a folder")
-    said = refused({}, "--data", f"{path}{below}", "--port", str(free_port_pair()))
+    said = refused({}, "--data", f"{path}{below}", "--port", str(free_port_pair()), *detach)
     assert f"the data folder {path}{below} cannot be written" in said
     assert "--data DIR" in said
 
@@ -252,6 +260,21 @@ def test_each_service_tells_its_metrics(mesh, client):
     assert 'dropmesh_requests_total{code="OK",method="dropmesh.v1.QueryService.ListMedia"}' in told
     for service in ("ingest", "processor"):
         assert "dropmesh_requests_in_flight" in httpx.get(f"{mesh.operations_url}/metrics/{service}").text
+
+
+@pytest.mark.parametrize("wrong", [("--days", "nan"), ("--days", "1e9"), ("--days", "soon")])
+def test_a_token_that_cannot_be_made_is_explained(folder, wrong):
+    ran = subprocess.run(
+        [sys.executable, "-m", "scripts.mesh.token", "create", "alice", *wrong],
+        cwd=ROOT,
+        env={**os.environ, "DROPMESH_DATA": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 2
+    assert "argument --days" in ran.stderr
+    assert "Traceback" not in ran.stderr
 
 
 def test_a_mesh_that_never_ran_can_be_stopped(folder):
