@@ -60,4 +60,13 @@ async def open_queue(settings: Settings, catalog: Catalog) -> Queue:
         return await RabbitQueue.open(settings.queue_url)
     if isinstance(catalog, SqliteCatalog):
         return await EmbeddedQueue.open(catalog.database)
-    return await EmbeddedQueue.open(await SqliteDatabase.open(settings.data / "queue.sqlite"))
+    return await _QueueOfItsOwn.open(await SqliteDatabase.open(settings.data / "queue.sqlite"))
+
+
+class _QueueOfItsOwn(EmbeddedQueue):
+    """The embedded queue in a file that holds nothing else, and is closed with it."""
+
+    async def close(self) -> None:
+        """See the port."""
+        await super().close()
+        await self._database.close()
