@@ -1,4 +1,4 @@
-"""What can go wrong, as typed exceptions; `services.common.server` turns them into google.rpc.Status, in one place.
+"""What can go wrong, as typed exceptions; `services.common.guard` turns them into google.rpc.Status, in one place.
 
 Each exception names a reason of the contract's ErrorReason. The message is for a person: it names the field and
 the limit.
@@ -57,6 +57,16 @@ class InvalidArgument(DropmeshError):
     """The request is wrong whatever the state of things: do not retry."""
 
     code = grpc.StatusCode.INVALID_ARGUMENT
+
+
+class PageTokenInvalid(InvalidArgument):
+    """A place that the list asked for never named: forged, of another list, or older than the list's order."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            error_reason_pb2.PAGE_TOKEN_INVALID,
+            "page_token: not one that this list gave; start again without it",
+        )
 
 
 class OutOfRange(DropmeshError):

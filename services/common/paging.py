@@ -5,15 +5,16 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+from types import NoneType
 
 import bson
-from dropmesh.v1 import error_reason_pb2 as reasons
 from google.protobuf.message import Message
 
 from services.common.catalog import Position
-from services.common.errors import InvalidArgument
+from services.common.errors import PageTokenInvalid
 
 DEFAULT_PAGE_SIZE = 100
+_SCALAR = (str, int, float, bytes, NoneType)
 
 
 def page_size(asked: int) -> int:
@@ -34,11 +35,11 @@ def page_start(request: Message, owner: str) -> Position | None:
         return None
     try:
         unpacked = bson.decode(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-        if unpacked["of"] == _listed(request, owner):
+        if unpacked["of"] == _listed(request, owner) and all(isinstance(value, _SCALAR) for value in unpacked["at"]):
             return tuple(unpacked["at"])
     except (binascii.Error, bson.errors.InvalidBSON, KeyError, TypeError, ValueError):
         pass
-    raise InvalidArgument(reasons.PAGE_TOKEN_INVALID, "page_token: not one that this list gave; start again without it")
+    raise PageTokenInvalid
 
 
 def _listed(request: Message, owner: str) -> bytes:

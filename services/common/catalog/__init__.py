@@ -181,7 +181,8 @@ class Catalog(Protocol):
     ) -> list[Document]:
         """A page in the order of an index: its first fields equal to `equals`, the next in `within`, after a position.
 
-        The cost is that of the page and does not grow with the collection.
+        The cost is that of the page and does not grow with the collection. A position of another search is refused:
+        PageTokenInvalid.
         """
         ...
 

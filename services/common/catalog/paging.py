@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from services.common.catalog import Index, Position, Range, Scalar
+from services.common.errors import PageTokenInvalid
 
 
 class Comparison(StrEnum):
@@ -56,9 +57,12 @@ def segments(
     if after is None:
         return [Segment(same, _bounds(fields[depth], within) if depth < len(fields) else ())]
     if len(after) < len(fields) or tuple(after[:depth]) != tuple(equals):
-        raise ValueError(f"not a position in this search of index {index.name}")
+        raise PageTokenInvalid
     found: list[Segment] = []
-    inside = depth == len(fields) or _is_within(after[depth], within)
+    try:
+        inside = depth == len(fields) or _is_within(after[depth], within)
+    except TypeError:
+        raise PageTokenInvalid from None
     for turn in range(len(fields) - 1, depth - 1, -1):
         if turn > depth and not inside:
             continue

@@ -35,6 +35,11 @@ def test_what_no_list_gave_is_refused(token):
         page_start(listing(token), "ann")
 
 
+def test_a_token_holds_plain_values():
+    with pytest.raises(InvalidArgument, match="page_token"):
+        page_start(listing(page_token(listing(), "ann", ("ann", {"$gt": ""}, "id"))), "ann")  # type: ignore[arg-type]
+
+
 def test_a_token_is_for_one_list_of_one_owner():
     token = page_token(listing(state=1), "ann", POSITION)
     for request, owner in ((listing(token), "ann"), (listing(token, state=2), "ann"), (listing(token, state=1), "bob")):
