@@ -6,6 +6,7 @@ servicer method takes (request, call) and raises a DropmeshError.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 import uuid
@@ -134,7 +135,8 @@ class Guard:
             _log_refusal(name, error)
             await _abort(context, error, identifier)
             raise
-        except grpc.aio.AbortError:
+        except asyncio.CancelledError:
+            code = grpc.StatusCode.CANCELLED.name
             raise
         except Exception as fault:
             code = grpc.StatusCode.INTERNAL.name
