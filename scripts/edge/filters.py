@@ -95,6 +95,8 @@ def _transcoder(world: World) -> Config:
         "convert_grpc_status": True,
         "case_insensitive_enum_parsing": True,
         "query_param_unescape_plus": False,
+        # Clients made from the OpenAPI document escape the colons of a time in a path.
+        "url_unescape_spec": "ALL_CHARACTERS_EXCEPT_SLASH",
         "max_request_body_size": 66 * MIB,
         "max_response_body_size": 80 * MIB,
         "print_options": {

@@ -115,7 +115,12 @@ def test_an_array_is_one_receipt_and_many_measurements(dropper: httpx.Client) ->
 def test_offsets_name_one_instant_and_the_newest_drop_wins(dropper: httpx.Client) -> None:
     first = drop(dropper, READING, wait="10s").json()["receipt"]["name"]
     second = drop(dropper, '{"time_stamp": "2019-05-01T10:00:00Z", "data": [7]}', wait="10s").json()["receipt"]["name"]
-    for spelling in ("2019-05-01T10:00:00Z", "2019-05-01T12:00:00.000+02:00", "2019-05-01T06:00:00-04:00"):
+    for spelling in (
+        "2019-05-01T10:00:00Z",
+        "2019-05-01T12:00:00.000+02:00",
+        "2019-05-01T06:00:00-04:00",
+        "2019-05-01T12%3A00%3A00%2B02%3A00",
+    ):
         found = dropper.get(f"/v1/measurements/{spelling}").json()
         assert (found["name"], found["mean"], found["receipt"]) == (TEN, 7.0, second)
         assert "sample_stddev" not in found

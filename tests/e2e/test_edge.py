@@ -80,6 +80,10 @@ def test_what_is_refused_says_so_in_one_shape(client, case):
     assert (answer.status_code, reason_of(answer)) == (case.status, case.reason), answer.text
 
 
+def test_a_slash_that_is_escaped_in_a_path_is_named(client):
+    assert "escaped slash" in client.get("/v1/media/a%2fb").json()["message"]
+
+
 def test_a_wrong_method_is_told_the_right_ones(client):
     assert client.patch("/v1/media").headers["allow"] == "GET, OPTIONS, POST"
 
