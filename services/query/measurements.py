@@ -16,7 +16,7 @@ from services.common.stores.measurements import Measurements
 from services.common.stores.receipts import Receipts
 from services.query.export import export_format, exported
 
-DESCENDING = {"time desc", "time+desc"}
+DESCENDING = "time desc"
 
 
 class MeasurementReads:
@@ -40,7 +40,7 @@ class MeasurementReads:
         page, end = await self._measurements.by_time(
             owner,
             _range(request),
-            descending=request.order_by in DESCENDING,
+            descending=request.order_by == DESCENDING,
             after=page_start(request, owner),
             limit=page_size(request.page_size),
         )
@@ -55,7 +55,7 @@ class MeasurementReads:
         """Sends every measurement of a time range, by time, for analytics."""
         form = export_format(request.format)
         pages = self._measurements.all_by_time(
-            call.caller.owner, _range(request), descending=request.order_by in DESCENDING
+            call.caller.owner, _range(request), descending=request.order_by == DESCENDING
         )
         await call.answer_with(200, {"content-disposition": f'attachment; filename="measurements.{form.extension}"'})
         content_type = form.content_type

@@ -48,7 +48,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     {"reason": "TOO_BUSY", "metadata": {"limit": "512"}}
     """
     RATE_LIMITED: _ErrorReason.ValueType  # 7
-    """This caller sends too fast; from the edge. RESOURCE_EXHAUSTED, 429: retry after the Retry-After header.
+    """The edge takes no more requests in this second. RESOURCE_EXHAUSTED, 429: retry after the Retry-After header.
     {"reason": "RATE_LIMITED"}
     """
     REQUEST_TOO_LARGE: _ErrorReason.ValueType  # 8
@@ -276,7 +276,7 @@ TOO_BUSY: ErrorReason.ValueType  # 6
 {"reason": "TOO_BUSY", "metadata": {"limit": "512"}}
 """
 RATE_LIMITED: ErrorReason.ValueType  # 7
-"""This caller sends too fast; from the edge. RESOURCE_EXHAUSTED, 429: retry after the Retry-After header.
+"""The edge takes no more requests in this second. RESOURCE_EXHAUSTED, 429: retry after the Retry-After header.
 {"reason": "RATE_LIMITED"}
 """
 REQUEST_TOO_LARGE: ErrorReason.ValueType  # 8

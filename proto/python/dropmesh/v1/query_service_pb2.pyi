@@ -477,7 +477,7 @@ class ListMeasurementsRequest(_message.Message):
     """At most 1000; 100 when left out."""
     page_token: _builtins.str
     order_by: _builtins.str
-    """"time" (the default) or "time desc"; its space may come as a plus sign, as web forms write it."""
+    """"time" (the default) or "time desc"."""
     @_builtins.property
     def start(self) -> _timestamp_pb2.Timestamp:
         """Only those at or after this instant."""
@@ -556,7 +556,7 @@ class ExportMeasurementsRequest(_message.Message):
     ORDER_BY_FIELD_NUMBER: _builtins.int
     format: Global___ExportMeasurementsRequest.Format.ValueType
     order_by: _builtins.str
-    """"time" (the default) or "time desc"; its space may come as a plus sign, as web forms write it."""
+    """"time" (the default) or "time desc"."""
     @_builtins.property
     def start(self) -> _timestamp_pb2.Timestamp:
         """Only those at or after this instant."""

@@ -170,7 +170,8 @@ class QueryServiceServicer:
     def WatchMedia(self, request, context):
         """WatchMedia sends a media now and whenever it changes, until it is PROCESSED, FAILED or DELETED.
 
-        Where nothing changes it is sent again every minute, so that no connection is taken for a dead one. Over REST the answer is newline-delimited JSON.
+        Where nothing changes it is sent again every minute, so that no connection is taken for a dead one. Over REST the
+        answer is newline-delimited JSON.
         Errors: MEDIA_NOT_FOUND.
         Retry: safe; the first message is the media as it is then.
         """

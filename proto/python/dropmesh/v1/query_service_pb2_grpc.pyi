@@ -54,7 +54,8 @@ class QueryServiceStub:
     WatchMedia: _grpc.UnaryStreamMultiCallable[_query_service_pb2.WatchMediaRequest, _media_pb2.Media]
     """WatchMedia sends a media now and whenever it changes, until it is PROCESSED, FAILED or DELETED.
 
-    Where nothing changes it is sent again every minute, so that no connection is taken for a dead one. Over REST the answer is newline-delimited JSON.
+    Where nothing changes it is sent again every minute, so that no connection is taken for a dead one. Over REST the
+    answer is newline-delimited JSON.
     Errors: MEDIA_NOT_FOUND.
     Retry: safe; the first message is the media as it is then.
     """
@@ -179,7 +180,8 @@ class QueryServiceAsyncStub(QueryServiceStub):
     WatchMedia: _aio.UnaryStreamMultiCallable[_query_service_pb2.WatchMediaRequest, _media_pb2.Media]  # type: ignore[assignment]
     """WatchMedia sends a media now and whenever it changes, until it is PROCESSED, FAILED or DELETED.
 
-    Where nothing changes it is sent again every minute, so that no connection is taken for a dead one. Over REST the answer is newline-delimited JSON.
+    Where nothing changes it is sent again every minute, so that no connection is taken for a dead one. Over REST the
+    answer is newline-delimited JSON.
     Errors: MEDIA_NOT_FOUND.
     Retry: safe; the first message is the media as it is then.
     """
@@ -319,7 +321,8 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_media_pb2.Media], _abc.AsyncIterator[_media_pb2.Media]]:
         """WatchMedia sends a media now and whenever it changes, until it is PROCESSED, FAILED or DELETED.
 
-        Where nothing changes it is sent again every minute, so that no connection is taken for a dead one. Over REST the answer is newline-delimited JSON.
+        Where nothing changes it is sent again every minute, so that no connection is taken for a dead one. Over REST the
+        answer is newline-delimited JSON.
         Errors: MEDIA_NOT_FOUND.
         Retry: safe; the first message is the media as it is then.
         """
