@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from dropmesh.v1 import processor_service_pb2
 
 from services.common.auth import Authenticator
@@ -18,6 +20,7 @@ from services.processor.code_version import measurement_code_version
 from services.processor.drop_results import DropRules
 from services.processor.drops import DropWorker
 from services.processor.measurements.outcomes import DropLimits
+from services.processor.models.errors import ModelError
 from services.processor.pixels import open_pixels
 from services.processor.statistics.folding import StatisticsFolding
 from services.processor.verify import MeasurementChecks
@@ -53,4 +56,8 @@ async def main(settings: Settings) -> None:
 if __name__ == "__main__":
     loaded = load_settings()
     start_logging("processor", loaded.log_level)
-    run(lambda: main(loaded))
+    try:
+        run(lambda: main(loaded))
+    except ModelError as error:
+        # The operator's to mend: no trace of ours makes it clearer.
+        sys.exit(f"the processor cannot start: {error}")

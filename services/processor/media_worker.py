@@ -176,6 +176,7 @@ class MediaWorker:
                 self._limits,
                 time_limit=self._times.of(media.kind),
                 on_progress=heard.append,
+                is_long=media.kind is MediaKind.VIDEO,
             )
         )
         try:

@@ -55,6 +55,7 @@ class ProviderMissing(ModelError):
 
     def __init__(self, provider: str, available: list[str]) -> None:
         super().__init__(
-            f"the execution provider {provider!r} is not available; ONNX Runtime has {', '.join(available)}"
+            f"the execution provider {str(provider)!r} is not there: this machine's ONNX Runtime has "
+            f"{', '.join(available)}; for cuda install onnxruntime-gpu in place of onnxruntime, or set cpu"
         )
         self.provider = provider

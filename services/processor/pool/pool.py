@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
@@ -14,6 +15,7 @@ from services.processor.pool.process import ChildProcess
 from services.processor.pool.worker import Context, Worker
 
 Result = TypeVar("Result")
+log = logging.getLogger(__name__)
 START_LIMIT = timedelta(seconds=120)
 CANCEL_GRACE = timedelta(seconds=2)
 
@@ -28,7 +30,8 @@ class ProcessPool(Generic[Context]):
     cancelled leaves at once; its job is asked to stop, and its child killed where it does not. Children die with
     their parent. Arguments and results are pickled: what is large goes by the path of a file.
 
-    The first `warm` children stay; the others are started when jobs wait for them, and end when idle for long.
+    `warm` children stay, beside those that are at long jobs: while one is, another is there for what is short. More are
+    started when jobs wait for them, and end when idle for long.
     """
 
     def __init__(
@@ -50,6 +53,8 @@ class ProcessPool(Generic[Context]):
         self._retirements: dict[ChildProcess, asyncio.TimerHandle] = {}
         self._children: set[ChildProcess] = set()
         self._places = 0
+        self._at_long_jobs: set[ChildProcess] = set()
+        self._starts: set[asyncio.Task[None]] = set()
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._errands: set[asyncio.Task[None]] = set()
 
@@ -64,6 +69,9 @@ class ProcessPool(Generic[Context]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Kill all children, whatever they do."""
+        for start in self._starts:
+            start.cancel()
+        await asyncio.gather(*self._starts, return_exceptions=True)
         for child in tuple(self._children):
             self._forget_retirement(child)
             await self._end(child)
@@ -76,9 +84,13 @@ class ProcessPool(Generic[Context]):
         *args: Any,
         time_limit: timedelta,
         on_progress: Callable[[Any], None] | None = None,
+        is_long: bool = False,
     ) -> Result:
         """Run a job in a child that is free; its time starts once there is one."""
         child = await self._take()
+        if is_long:
+            self._at_long_jobs.add(child)
+            self._have_one_ready()
         try:
             burst_threads = self._threads // (self._places - len(self._idle))
             result: Result = await child.run(Run(function, args, burst_threads), time_limit, on_progress)
@@ -90,6 +102,18 @@ class ProcessPool(Generic[Context]):
             raise
         self._give_back(child)
         return result
+
+    def _have_one_ready(self) -> None:
+        if not self._idle and self._places < self._most:
+            start = asyncio.get_running_loop().create_task(self._start_one())
+            self._starts.add(start)
+            start.add_done_callback(self._starts.discard)
+
+    async def _start_one(self) -> None:
+        try:
+            self._give_back(await self._take())
+        except Exception:
+            log.warning("a worker process could not be started ahead of need", exc_info=True)
 
     async def _take(self) -> ChildProcess:
         while True:
@@ -123,11 +147,12 @@ class ProcessPool(Generic[Context]):
             raise
 
     def _give_back(self, child: ChildProcess) -> None:
+        self._at_long_jobs.discard(child)
         if not child.is_alive:
             self._spawn(self._end(child))
         else:
             self._idle.append(child)
-            if self._places > self._warm:
+            if self._places - len(self._at_long_jobs) > self._warm:
                 loop = asyncio.get_running_loop()
                 self._retirements[child] = loop.call_later(self._idle_seconds, self._retire, child)
         self._wake()
@@ -141,11 +166,12 @@ class ProcessPool(Generic[Context]):
 
     def _retire(self, child: ChildProcess) -> None:
         self._forget_retirement(child)
-        if child in self._idle and self._places > self._warm:
+        if child in self._idle and self._places - len(self._at_long_jobs) > self._warm:
             self._idle.remove(child)
             self._spawn(self._end(child))
 
     async def _end(self, child: ChildProcess) -> None:
+        self._at_long_jobs.discard(child)
         if child in self._children:
             self._children.remove(child)
             self._places -= 1

@@ -50,6 +50,7 @@ class FakePool:
         *,
         time_limit: timedelta,
         on_progress: Callable[[Any], None] | None = None,
+        is_long: bool = False,
     ) -> Made:
         self.runs += 1
         self.started.set()

@@ -32,6 +32,10 @@ def is_running(pid: int) -> bool:
     return "Z" not in Path(f"/proc/{pid}/stat").read_text().split(")")[1].split()[0]
 
 
+def children() -> set[int]:
+    return set(map(int, Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()))
+
+
 async def until(condition: object, *args: object) -> None:
     assert callable(condition)
     async with asyncio.timeout(30):
@@ -159,6 +163,20 @@ async def test_children_beyond_the_warm_ones_end_when_idle(tmp_path: Path) -> No
         (left,) = (pid for pid in pids if is_running(pid))
         assert await pool.run(jobs.pid, time_limit=LONG) == left
     assert not is_running(left)
+
+
+async def test_beside_a_long_job_another_child_is_there_for_short_ones_and_one_stays(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    async with open_pool(children=2, idle=timedelta(0)) as pool:
+        before = children()
+        long = asyncio.create_task(pool.run(jobs.wait_for, gate, time_limit=LONG, is_long=True))
+        await until(lambda: children() - before)
+        short = await pool.run(jobs.pid, time_limit=LONG)
+        assert {short} == children() - before
+        assert await pool.run(jobs.pid, time_limit=LONG) == short
+        gate.touch()
+        pids = {short, await long}
+        await until(lambda: sum(map(is_running, pids)) == 1)
 
 
 async def test_a_child_that_died_while_idle_is_replaced() -> None:
