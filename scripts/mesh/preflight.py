@@ -49,6 +49,20 @@ def own_folder(data: Path) -> IO[str]:
     return lock
 
 
+def present_provider(provider: str) -> None:
+    """Fails when models are to run where this machine cannot run them."""
+    if provider == "cpu":
+        return
+    # Loading what runs models takes a moment, which only this question needs.
+    from services.processor.models.errors import ProviderMissing
+    from services.processor.models.runtime import Provider, Runtime
+
+    try:
+        Runtime(Provider(provider)).require_provider()
+    except ProviderMissing as missing:
+        raise CannotStart(f"DROPMESH_PROVIDER is {provider!r}: {missing}") from None
+
+
 def free_port(host: str, port: int, option: str) -> None:
     """Fails when something else listens there."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

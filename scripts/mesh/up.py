@@ -21,7 +21,7 @@ from scripts.edge.render import render
 from scripts.edge.routes import SERVICES
 from scripts.edge.world import World
 from scripts.mesh.admin_token import ensure_admin_token
-from scripts.mesh.preflight import CannotStart, free_port, own_folder
+from scripts.mesh.preflight import CannotStart, free_port, own_folder, present_provider
 from scripts.mesh.supervisor import Program, Supervisor, end_with_parent
 from services.common.errors import DropmeshError
 from services.common.settings import Mode, Settings, SettingsError, load_settings
@@ -39,6 +39,7 @@ def main() -> int:
     os.umask(OWNER_ALONE)
     try:
         settings = _settings(arguments)
+        present_provider(settings.provider)
         if arguments.detach:
             return _detach(settings)
         with own_folder(settings.data):

@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 
 import httpx
+import onnxruntime
 import pytest
 
 from tests.e2e.mesh import ROOT, Mesh, descendants, eventually, free_port_pair, words
@@ -215,6 +216,14 @@ def test_a_store_that_does_not_answer_is_named_and_no_secret_told(folder):
     text = refused({"DROPMESH_DATA": str(folder), "DROPMESH_CATALOG": nowhere})
     assert "the catalog cannot be reached" in text
     assert "hunter2" not in text
+
+
+@pytest.mark.skipif("CUDAExecutionProvider" in onnxruntime.get_available_providers(), reason="this machine has cuda")
+def test_a_provider_that_is_not_there_is_named_with_those_that_are(folder):
+    said = refused({"DROPMESH_PROVIDER": "cuda"}, "--data", str(folder), "--detach")
+    assert "DROPMESH_PROVIDER is 'cuda'" in said
+    assert "CPUExecutionProvider" in said
+    assert "onnxruntime-gpu" in said
 
 
 @pytest.mark.parametrize("module", ["up", "down", "token", "statistics"])
