@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 from services.common.catalog import Position
 from services.common.errors import PageTokenInvalid
 
-DEFAULT_PAGE_SIZE = 100
+DEFAULT_PAGE_SIZE = 50
 _SCALAR = (str, int, float, bytes, NoneType)
 
 

@@ -35,10 +35,16 @@ MEDIA = Collection(
         Index("by_owner_state", ("owner", "state", "create_time_ns")),
         Index("by_owner_kind", ("owner", "kind", "listed_ns"), sparse=True),
         Index("by_owner_camera", ("owner", "camera_model", "listed_ns"), sparse=True),
+        Index("by_owner_state_kind", ("owner", "state", "kind", "create_time_ns")),
+        Index("by_owner_state_camera", ("owner", "state", "camera_model", "create_time_ns"), sparse=True),
+        Index("by_owner_kind_camera", ("owner", "kind", "camera_model", "listed_ns"), sparse=True),
         Index("by_time", ("listed_ns",), sparse=True),
         Index("by_state", ("state", "create_time_ns")),
         Index("by_kind", ("kind", "listed_ns"), sparse=True),
         Index("by_camera", ("camera_model", "listed_ns"), sparse=True),
+        Index("by_state_kind", ("state", "kind", "create_time_ns")),
+        Index("by_state_camera", ("state", "camera_model", "create_time_ns"), sparse=True),
+        Index("by_kind_camera", ("kind", "camera_model", "listed_ns"), sparse=True),
         Index("unqueued", ("unqueued_since_ns",), sparse=True),
         Index("unclean", ("unclean_since_ns",), sparse=True),
         Index("uncounted", ("uncounted_since_ns",), sparse=True),
@@ -46,8 +52,8 @@ MEDIA = Collection(
         Index("by_purge_time", ("purge_time_ns",), sparse=True),
     ),
 )
-SCANNED_MOST = 500
-"""A page looks at no more media than this; where a filter without an index of its own leaves few, the page is short."""
+SCANNED_MOST = 200
+"""A page looks at no more media than this and its own size; where all filters at once leave few, it is short."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,26 +118,21 @@ class MediaStore:
         return from_document(Media, documents[0]) if documents else None
 
     async def page(self, caller: Caller, wanted: MediaFilter, *, after: Position | None, limit: int) -> MediaPage:
-        """A page of the caller's media, newest first, by the index of the filter's most telling field."""
+        """A page of the caller's media, newest first, by the index of the filter's fields."""
         index, equals = _index_for(None if caller.is_admin else caller.owner, wanted)
         within = Range(wanted.start_ns, wanted.end_ns)
         page: list[Media] = []
-        scanned = 0
-        while scanned < SCANNED_MOST:
-            asked = min(limit + 1, SCANNED_MOST)
-            documents = await self._catalog.find(
-                MEDIA, index.name, equals, within, descending=True, after=after, limit=asked
-            )
-            for document in documents:
-                if wanted.accepts(document):
-                    if len(page) == limit:
-                        return MediaPage(page, after)
-                    page.append(from_document(Media, document))
-                after = position(index, document)
-            if len(documents) < asked:
-                return MediaPage(page, None)
-            scanned += len(documents)
-        return MediaPage(page, after)
+        asked = max(limit + 1, SCANNED_MOST) if _is_partial(wanted) else limit + 1
+        documents = await self._catalog.find(
+            MEDIA, index.name, equals, within, descending=True, after=after, limit=asked
+        )
+        for document in documents:
+            if wanted.accepts(document):
+                if len(page) == limit:
+                    return MediaPage(page, after)
+                page.append(from_document(Media, document))
+            after = position(index, document)
+        return MediaPage(page, None if len(documents) < asked else after)
 
     async def change(self, media_id: str, edit: Callable[[Media], Media | None]) -> Media | None:
         """Changes a media by a plain function, called again when somebody else was faster; None where there is none.
@@ -217,17 +218,14 @@ def _marked(before: Media, after: Media) -> Media:
     return replace(after, uncounted_since_ns=after.update_time_ns)
 
 
+def _is_partial(wanted: MediaFilter) -> bool:
+    """Whether the index that serves a filter holds media that it does not accept: none has all three fields."""
+    return None not in (wanted.state, wanted.kind, wanted.camera_model)
+
+
 def _index_for(owner: str | None, wanted: MediaFilter) -> tuple[Index, tuple[str, ...]]:
-    if wanted.camera_model is not None and wanted.state is not MediaState.DELETED:
-        name, equals = "camera", (wanted.camera_model,)
-    elif wanted.state is not None:
-        name, equals = "state", (wanted.state.value,)
-    elif wanted.kind is not None:
-        name, equals = "kind", (wanted.kind.value,)
-    elif owner is None:
-        return MEDIA.index("by_time"), ()
-    else:
-        return MEDIA.index("by_owner"), (owner,)
-    if owner is None:
-        return MEDIA.index(f"by_{name}"), equals
-    return MEDIA.index(f"by_owner_{name}"), (owner, *equals)
+    fields = {"owner": owner, "state": wanted.state, "kind": wanted.kind, "camera": wanted.camera_model}
+    given = {name: str(value) for name, value in fields.items() if value is not None}
+    if _is_partial(wanted):
+        del given["kind"]
+    return MEDIA.index(f"by_{'_'.join(given) or 'time'}"), tuple(given.values())

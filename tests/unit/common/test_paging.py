@@ -22,7 +22,7 @@ def test_a_token_says_where_the_next_page_starts():
 
 def test_the_first_page_has_no_start():
     assert page_start(listing(), "ann") is None
-    assert page_size(0) == 100
+    assert page_size(0) == 50
     assert page_size(7) == 7
 
 

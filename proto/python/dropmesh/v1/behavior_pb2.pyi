@@ -82,7 +82,7 @@ class Behavior(_message.Message):
 
     @_builtins.property
     def produces(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The media types of an answer that is bytes and not JSON."""
+        """The media types of an answer that is not JSON alone."""
 
     def __init__(
         self,

@@ -264,7 +264,7 @@ class ListModelsRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """At most 1000; 100 when left out."""
+    """At most 1000; 50 when left out."""
     page_token: _builtins.str
     def __init__(
         self,

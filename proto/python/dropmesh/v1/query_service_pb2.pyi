@@ -56,7 +56,7 @@ class ListMediaRequest(_message.Message):
     START_FIELD_NUMBER: _builtins.int
     END_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """At most 1000; 100 when left out."""
+    """At most 1000; 50 when left out."""
     page_token: _builtins.str
     state: _media_pb2.Media.State.ValueType
     """Only those in this state."""
@@ -145,7 +145,7 @@ class ListMediaObjectsRequest(_message.Message):
     name: _builtins.str
     """media/{media}"""
     page_size: _builtins.int
-    """At most 1000; 100 when left out."""
+    """At most 1000; 50 when left out."""
     page_token: _builtins.str
     def __init__(
         self,
@@ -289,7 +289,7 @@ class ListInvitesRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """At most 1000; 100 when left out."""
+    """At most 1000; 50 when left out."""
     page_token: _builtins.str
     def __init__(
         self,
@@ -381,7 +381,7 @@ class ListReceiptsRequest(_message.Message):
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """At most 1000; 100 when left out."""
+    """At most 1000; 50 when left out."""
     page_token: _builtins.str
     state: _measurement_pb2.Receipt.State.ValueType
     """Only those in this state."""
@@ -474,7 +474,7 @@ class ListMeasurementsRequest(_message.Message):
     END_FIELD_NUMBER: _builtins.int
     ORDER_BY_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """At most 1000; 100 when left out."""
+    """At most 1000; 50 when left out."""
     page_token: _builtins.str
     order_by: _builtins.str
     """"time" (the default) or "time desc"."""
@@ -591,7 +591,7 @@ class ListLineageRequest(_message.Message):
     parent: _builtins.str
     """measurements/{time}"""
     page_size: _builtins.int
-    """At most 1000; 100 when left out."""
+    """At most 1000; 50 when left out."""
     page_token: _builtins.str
     def __init__(
         self,

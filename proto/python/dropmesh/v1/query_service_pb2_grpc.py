@@ -292,8 +292,9 @@ class QueryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListMeasurements(self, request, context):
-        """ListMeasurements lists measurements by time. With the header `Accept: text/csv` REST answers as ExportMeasurements does.
+        """ListMeasurements lists measurements by time.
 
+        With the header `Accept: text/csv` REST answers as ExportMeasurements does: all of them, so without page_size and page_token.
         Errors: PAGE_TOKEN_INVALID.
         Retry: safe.
         """

@@ -128,8 +128,9 @@ class QueryServiceStub:
     Retry: safe.
     """
     ListMeasurements: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.ListMeasurementsRequest, _query_service_pb2.ListMeasurementsResponse]
-    """ListMeasurements lists measurements by time. With the header `Accept: text/csv` REST answers as ExportMeasurements does.
+    """ListMeasurements lists measurements by time.
 
+    With the header `Accept: text/csv` REST answers as ExportMeasurements does: all of them, so without page_size and page_token.
     Errors: PAGE_TOKEN_INVALID.
     Retry: safe.
     """
@@ -254,8 +255,9 @@ class QueryServiceAsyncStub(QueryServiceStub):
     Retry: safe.
     """
     ListMeasurements: _aio.UnaryUnaryMultiCallable[_query_service_pb2.ListMeasurementsRequest, _query_service_pb2.ListMeasurementsResponse]  # type: ignore[assignment]
-    """ListMeasurements lists measurements by time. With the header `Accept: text/csv` REST answers as ExportMeasurements does.
+    """ListMeasurements lists measurements by time.
 
+    With the header `Accept: text/csv` REST answers as ExportMeasurements does: all of them, so without page_size and page_token.
     Errors: PAGE_TOKEN_INVALID.
     Retry: safe.
     """
@@ -467,8 +469,9 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _query_service_pb2.ListMeasurementsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_query_service_pb2.ListMeasurementsResponse, _abc.Awaitable[_query_service_pb2.ListMeasurementsResponse]]:
-        """ListMeasurements lists measurements by time. With the header `Accept: text/csv` REST answers as ExportMeasurements does.
+        """ListMeasurements lists measurements by time.
 
+        With the header `Accept: text/csv` REST answers as ExportMeasurements does: all of them, so without page_size and page_token.
         Errors: PAGE_TOKEN_INVALID.
         Retry: safe.
         """

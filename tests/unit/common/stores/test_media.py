@@ -9,7 +9,7 @@ from services.common.catalog import Position
 from services.common.errors import NotFound
 from services.common.identity import Caller, Scope
 from services.common.stores.media import MediaFilter, seen
-from services.common.stores.media_models import MediaState
+from services.common.stores.media_models import MediaKind, MediaState
 from tests.media_mesh import Clock, MediaMesh, photo
 
 ANN = Caller("ann", "ann", frozenset({Scope.READ}))
@@ -25,8 +25,8 @@ async def fill(mesh: MediaMesh, clock: Clock) -> list[str]:
         clock.advance(1)
         text = f"{owner}{state}{number} camera={camera}" if camera else f"{owner}{state}{number}"
         media = (await mesh.upload(photo(text), owner)).media
-        if state is not MediaState.NEW:
-            await mesh.media.change(media.id, partial(seen, now_ns=clock(), state=state))
+        kind = MediaKind.VIDEO if number == 1 else MediaKind.IMAGE
+        await mesh.media.change(media.id, partial(seen, now_ns=clock(), state=state, kind=kind))
         stored.append(media.id)
     return stored
 
@@ -48,14 +48,16 @@ async def test_every_filter_lists_newest_first_page_by_page(mesh: MediaMesh, clo
     stored = await fill(mesh, clock)
     media = [await mesh.media.find(media_id) for media_id in stored]
     start_ns = media[10].create_time_ns  # type: ignore[union-attr]
-    for state, camera, start in itertools.product((None, *STATES), (None, "X", "Z"), (None, start_ns)):
-        wanted = MediaFilter(state=state, camera_model=camera, start_ns=start)
+    choices = ((None, *STATES), (None, MediaKind.VIDEO), (None, "X", "Z"), (None, start_ns))
+    for state, kind, camera, start in itertools.product(*choices):
+        wanted = MediaFilter(state, kind, camera, start)
         expected = [
             entry.id
             for entry in reversed(media)
             if entry is not None
             and caller.is_admin | (entry.owner == "ann")
             and (entry.state is state if state else not entry.is_deleted)
+            and (kind is None or entry.kind is kind)
             and (camera is None or entry.metadata.camera_model == camera)
             and (start is None or entry.create_time_ns >= start)
         ]
