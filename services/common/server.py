@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +19,7 @@ from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
 from prometheus_client.exposition import generate_latest
 
+from services.common.errors import StoreUnavailable
 from services.common.guard import Guard
 from services.common.settings import Settings
 from services.common.telemetry import Metrics
@@ -125,7 +127,11 @@ async def _serve_metrics(address: str, metrics: Metrics) -> asyncio.AbstractServ
 
 
 def run(main: Callable[[], Awaitable[Any]]) -> None:
-    """Runs a service's main coroutine on the fast event loop."""
+    """Runs a service's main coroutine on the fast event loop; a store that it cannot open ends it with a plain word."""
     import uvloop
 
-    uvloop.run(main())  # type: ignore[arg-type]
+    try:
+        uvloop.run(main())  # type: ignore[arg-type]
+    except StoreUnavailable as error:
+        log.error("cannot start: %s", error, extra={"cause": error.cause})  # noqa: TRY400 - the cause says it all
+        sys.exit(1)

@@ -12,19 +12,17 @@ from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+
+from services.common.store_addresses import address_fault
 
 MIB = 1024 * 1024
 GIB = 1024 * MIB
 PREFIX = "DROPMESH_"
 # Their values may hold a password: an error never repeats them.
 SECRET = frozenset({"catalog", "objects", "queue", "s3_secret_key"})
-STORE_SCHEMES = {
-    "catalog": ("sqlite", "mongodb", "mongodb+srv"),
-    "objects": ("file", "s3"),
-    "queue": ("amqp", "amqps", "embedded"),
-}
 
 
 class Mode(StrEnum):
@@ -92,7 +90,7 @@ class Settings(BaseModel):
     )
     provider: str = Field("cpu", pattern="^(cpu|cuda)$", description="where models run")
     workers: int = Field(0, ge=0, le=64, description="processes that decode and infer; 0: by the machine's cores")
-    photo_seconds: float = Field(60.0, gt=0, description="time limit for the work on one image")
+    photo_seconds: float = Field(60.0, gt=0, description="time limit for the work on one image; half a second more for each frame of an animation")
     video_seconds: float = Field(4 * 3600.0, gt=0, description="time limit for the work on one video")
     worker_memory_bytes: int = Field(2 * GIB, ge=256 * MIB, description="memory that one such process may use")
 
@@ -115,10 +113,8 @@ class Settings(BaseModel):
     @field_validator("catalog", "objects", "queue", mode="after")
     @classmethod
     def _known_store(cls, value: str, info: ValidationInfo) -> str:
-        schemes = STORE_SCHEMES[info.field_name or ""]
-        scheme = value.partition(":")[0]
-        if value and scheme not in schemes:
-            raise ValueError(f"{scheme if ':' in value else 'this'} is none of {', '.join(schemes)}")
+        if value and (fault := address_fault(info.field_name or "", value)):
+            raise ValueError(fault)
         return value
 
     @model_validator(mode="after")
@@ -142,12 +138,12 @@ class Settings(BaseModel):
     @property
     def catalog_url(self) -> str:
         """Where the catalog is."""
-        return self.catalog or f"sqlite:///{self.data}/catalog.sqlite"
+        return self.catalog or f"sqlite:///{quote(str(self.data))}/catalog.sqlite"
 
     @property
     def objects_url(self) -> str:
         """Where the objects are."""
-        return self.objects or f"file:///{self.data}/objects"
+        return self.objects or f"file:///{quote(str(self.data))}/objects"
 
     @property
     def queue_url(self) -> str:

@@ -201,6 +201,11 @@ def test_a_folder_too_deep_for_a_socket_is_named(folder):
         ("DROPMESH_SETTINGS", "/nowhere/settings", "DROPMESH_SETTINGS is '/nowhere/settings'"),
         ("DROPMESH_CATALOG", "redis://user:hunter2@host/", "DROPMESH_CATALOG is (not shown): redis"),
         ("DROPMESH_CATALOG", "hunter2", "DROPMESH_CATALOG is (not shown): this is none of sqlite"),
+        (
+            "DROPMESH_CATALOG",
+            "mongodb://user:hunter2@host/",
+            "DROPMESH_CATALOG is (not shown): this is no such address",
+        ),
         ("DROPMESH_OBJECTS", "ftp://user:hunter2@host/", "DROPMESH_OBJECTS is (not shown): ftp"),
         ("DROPMESH_QUEUE", "kafka://user:hunter2@host/", "DROPMESH_QUEUE is (not shown): kafka"),
     ],

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from services.common.opening import open_stores
 from services.common.settings import Mode, SettingsError, is_loopback, load_settings
 
 
@@ -52,6 +53,14 @@ def test_the_edge_and_the_operations_need_a_port_each(ports):
 )
 def test_the_edge_is_told_by_its_address(host, url):
     assert load_settings({"DROPMESH_EDGE_HOST": host}).edge_url == url
+
+
+async def test_a_folder_of_any_name_holds_the_stores(tmp_path):
+    folder = tmp_path / "100% of #1?"
+    stores = await open_stores(load_settings({"DROPMESH_DATA": str(folder)}))
+    await stores.close()
+    assert (folder / "catalog.sqlite").exists()
+    assert (folder / "objects").exists()
 
 
 def test_an_error_never_shows_a_secret(tmp_path):

@@ -1,0 +1,50 @@
+"""What the addresses of stores look like, so that a wrong one is told before anything is opened."""
+
+from __future__ import annotations
+
+from urllib.parse import SplitResult, urlsplit
+
+SCHEMES = {
+    "catalog": ("sqlite", "mongodb", "mongodb+srv"),
+    "objects": ("file", "s3"),
+    "queue": ("amqp", "amqps", "embedded"),
+}
+
+
+def address_fault(store: str, address: str) -> str | None:
+    """What is wrong with a store's address, in words that tell only its scheme of it; None where it is good."""
+    scheme, colon, _ = address.partition(":")
+    if scheme not in SCHEMES[store]:
+        return f"{scheme if colon else 'this'} is none of {', '.join(SCHEMES[store])}"
+    try:
+        is_good = _is_good(scheme, address, urlsplit(address))
+    except ValueError:
+        is_good = False
+    return None if is_good else "this is no such address; what a user's name and password hold is escaped as in any URL"
+
+
+def _is_good(scheme: str, address: str, parts: SplitResult) -> bool:
+    match scheme:
+        case "embedded":
+            return address == scheme
+        case "sqlite" | "file":
+            return not parts.netloc and len(parts.path) > 1 and parts.path.startswith("/")
+        case "s3":
+            return bool(parts.netloc) and parts.path in ("", "/")
+        case "amqp" | "amqps":
+            return bool(parts.hostname) and parts.port != 0
+        case "mongodb":
+            return _names_a_database(address)
+        case _:
+            return bool(parts.hostname) and len(parts.path) > 1
+
+
+def _names_a_database(address: str) -> bool:
+    # Imported where it is asked for: the driver takes 10 MB of every process.
+    from pymongo.errors import PyMongoError
+    from pymongo.uri_parser import parse_uri
+
+    try:
+        return bool(parse_uri(address)["database"])
+    except PyMongoError:
+        return False
