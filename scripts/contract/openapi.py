@@ -215,7 +215,10 @@ def _responses(
 def _answer_content(answer: Descriptor, behavior: Behavior, schemas: Schemas) -> Schema:
     if answer.full_name == HTTP_BODY:
         return {kind: {"schema": {"type": "object"} if kind == JSON else BYTES} for kind in behavior.produces}
-    return {media_type: {"schema": schemas.message(answer)} for media_type in behavior.produces or (JSON,)}
+    return {
+        kind: {"schema": {"type": "string"} if kind.startswith("text/") else schemas.message(answer)}
+        for kind in behavior.produces or (JSON,)
+    }
 
 
 def _http_status(comments: Comments, reason: str) -> int:
