@@ -45,9 +45,9 @@ class Settings(BaseModel):
     catalog: str = Field("", description="sqlite:///path or mongodb://host/database; empty: a file in the data folder")
     objects: str = Field("", description="file:///path or s3://bucket; empty: a folder in the data folder")
     queue: str = Field("", description="amqp://host or embedded; empty: embedded, in the catalog's database")
-    mode: Mode = Mode.OPEN
+    mode: Mode = Field(Mode.OPEN, description="who may call: open or tokens, see below")
     edge_host: str = Field("127.0.0.1", description="address that the edge listens on")
-    edge_port: int = Field(8080, ge=1, le=65535)
+    edge_port: int = Field(8080, ge=1, le=65535, description="port that the edge listens on")
     operations: int = Field(0, ge=0, le=65535, description="port of metrics and health; 0: the edge's plus one")
     public_url: str = Field("", description="how clients reach the edge, in invite links; empty: its address")
 
@@ -58,22 +58,22 @@ class Settings(BaseModel):
     )
     max_in_flight: int = Field(512, ge=1, description="calls that one service works on at once")
     drain_seconds: float = Field(10.0, ge=0, description="how long a stopping service lets calls finish")
-    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="DEBUG, INFO, WARNING or ERROR")
     otlp_endpoint: str = Field("", description="where OpenTelemetry traces go; empty: nowhere")
 
     s3_endpoint: str = Field("", description="address of an S3 server other than AWS")
-    s3_access_key: str = ""
-    s3_secret_key: str = ""
-    s3_region: str = "us-east-1"
+    s3_access_key: str = Field("", description="empty: what AWS' own tools would find")
+    s3_secret_key: str = Field("", description="belongs to the access key")
+    s3_region: str = Field("us-east-1", description="region of the bucket")
     presigned_downloads: bool = Field(False, description="answer downloads with a redirect to S3")
-    presigned_seconds: int = Field(300, ge=1, le=604800)
+    presigned_seconds: int = Field(300, ge=1, le=604800, description="how long such a redirect works")
 
-    max_drop_bytes: int = Field(16 * MIB, ge=1, le=GIB)
-    max_drop_points: int = Field(1_000_000, ge=1)
-    max_image_bytes: int = Field(64 * MIB, ge=1)
-    max_video_bytes: int = Field(4 * GIB, ge=1)
-    max_megapixels: float = Field(100.0, gt=0)
-    max_video_seconds: float = Field(4 * 3600.0, gt=0)
+    max_drop_bytes: int = Field(16 * MIB, ge=1, le=64 * MIB, description="one drop; the edge takes 64 MiB at most")
+    max_drop_points: int = Field(1_000_000, ge=1, description="points of one measurement")
+    max_image_bytes: int = Field(64 * MIB, ge=1, description="one image")
+    max_video_bytes: int = Field(4 * GIB, ge=1, description="one video")
+    max_megapixels: float = Field(100.0, gt=0, description="width times height, of an image or a video")
+    max_video_seconds: float = Field(4 * 3600.0, gt=0, description="length of a video")
     max_frames: int = Field(500_000, ge=1, description="frames of a video")
     max_animation_frames: int = Field(2_000, ge=1, description="frames of an animated image")
     upload_hours: float = Field(24.0, gt=0, description="how long a resumable upload lasts")
@@ -88,9 +88,13 @@ class Settings(BaseModel):
     pull_models: bool = Field(
         True, description="let scripts/up fetch better models than the bundled one, for 20 seconds at most"
     )
-    provider: str = Field("cpu", pattern="^(cpu|cuda)$", description="where models run")
+    provider: str = Field("cpu", pattern="^(cpu|cuda)$", description="where models run: cpu or cuda")
     workers: int = Field(0, ge=0, le=64, description="processes that decode and infer; 0: by the machine's cores")
-    photo_seconds: float = Field(60.0, gt=0, description="time limit for the work on one image; half a second more for each frame of an animation")
+    photo_seconds: float = Field(
+        60.0,
+        gt=0,
+        description="time limit for the work on one image; half a second more for each frame of an animation",
+    )
     video_seconds: float = Field(4 * 3600.0, gt=0, description="time limit for the work on one video")
     worker_memory_bytes: int = Field(2 * GIB, ge=256 * MIB, description="memory that one such process may use")
 
