@@ -21,7 +21,7 @@ from services.common.stores.invites import Invites
 from services.common.stores.media import MediaStore
 from services.common.stores.media_cleaning import MediaCleaning
 from services.common.stores.media_objects import MediaObjects
-from services.common.stores.media_work import MEDIA_WORK, MediaWork
+from services.common.stores.media_work import PHOTO_WORK, VIDEO_WORK, MediaWork
 from services.common.stores.orphans import Orphans
 from services.common.stores.schema import COLLECTIONS
 from services.common.stores.statistics import StatisticsStore
@@ -170,7 +170,7 @@ class MediaMesh:
         lease, queue = timedelta(seconds=60), self.stores.queue
         claims = [
             claim
-            for topic in MEDIA_WORK.values()
+            for topic in (PHOTO_WORK, VIDEO_WORK)
             for claim in await queue.claim(topic, limit=1000, lease=lease, wait=timedelta())
         ]
         return sorted({claim.body.decode() for claim in claims})

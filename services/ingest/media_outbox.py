@@ -6,15 +6,18 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from services.common.queue import Queue
-from services.common.stores.contents import Contents
+from services.common.stores.contents import Contents, Holder
 from services.common.stores.media import MediaStore
 from services.common.stores.media_models import Media
-from services.common.stores.media_work import MEDIA_WORK
+from services.common.stores.media_work import PHOTO_WORK, VIDEO_WORK
 
 LEFT_OUT_SECONDS = 5.0
 PUBLISHED_MOST = 500
+# The first of many is published at once; those that come right after it gather for so long and share the writes.
+GATHERING_SECONDS = 0.02
 log = logging.getLogger(__name__)
 
 
@@ -52,7 +55,9 @@ class MediaOutbox:
                 something = asyncio.create_task(self._something.wait())
                 await asyncio.wait({stop, something}, timeout=LEFT_OUT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
                 something.cancel()
-                await self.publish_waiting()
+                if self._waiting:
+                    await self.publish_waiting()
+                    await asyncio.wait({stop}, timeout=GATHERING_SECONDS)
         finally:
             stop.cancel()
         await self.publish_waiting()
@@ -72,14 +77,27 @@ class MediaOutbox:
         before_ns = self._now_ns() - round(LEFT_OUT_SECONDS * 1e9)
         media = await self._media.marked("unqueued", before_ns=before_ns, limit=PUBLISHED_MOST)
         if media:
+            for left_out in media:
+                await self._hold(left_out)
             log.info("media that were stored and not queued are queued now", extra={"count": len(media)})
             await self._publish(media)
         return len(media)
 
+    async def _hold(self, media: Media) -> None:
+        """Claims its bytes where another media was faster and a crash came before this one was taken back."""
+        original = media.original
+        content = await self._contents.get(original.sha256)
+        held = content is not None and any(holder.name == original.holder for holder in content.holders)
+        if media.is_deleted or (held and content is not None and content.object_key == original.object_key):
+            return
+        holder = Holder(media.id, original.holder, self._now_ns())
+        key = await self._contents.claim(original.sha256, original.object_key, original.size_bytes, holder)
+        await self._media.change(media.id, lambda found: replace(found, original=replace(original, object_key=key)))
+
     async def _publish(self, media: Sequence[Media]) -> None:
         media_ids = [unqueued.id for unqueued in media]
         since_ns = max(unqueued.unqueued_since_ns or 0 for unqueued in media)
-        for kind, topic in MEDIA_WORK.items():
-            if bodies := [unqueued.id.encode() for unqueued in media if unqueued.kind is kind]:
+        for topic, is_moving in ((PHOTO_WORK, False), (VIDEO_WORK, True)):
+            if bodies := [unqueued.id.encode() for unqueued in media if unqueued.is_moving is is_moving]:
                 await self._queue.publish(topic, bodies)
         await self._media.clear_unqueued(media_ids, since_ns=since_ns)

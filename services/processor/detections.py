@@ -127,3 +127,13 @@ class Detector(Protocol):
     ) -> list[list[Detection]]:
         """Find the objects of these classes in several pictures, in their order."""
         ...
+
+    def glance(
+        self,
+        picture: Picture,
+        classes: frozenset[ObjectClass],
+        thresholds: Mapping[ObjectClass, float] | None,
+        share: Share,
+    ) -> list[Detection]:
+        """Find the objects of these classes that show in the whole picture, or in a share of its parts."""
+        ...

@@ -21,7 +21,7 @@ from services.common.queue import Claim, Queue, Topic
 from services.common.stores.contents import Contents, Holder
 from services.common.stores.media_models import Content, Media, MediaKind
 from services.common.stores.media_objects import MediaObjects
-from services.common.stores.media_work import ATTEMPTS_MOST, MEDIA_WORK, MediaWork, Result
+from services.common.stores.media_work import ATTEMPTS_MOST, PHOTO_WORK, VIDEO_WORK, MediaWork, Result
 from services.common.telemetry import Metrics
 from services.processor.jobs import Tools, anonymize_media
 from services.processor.made import Limits, Made
@@ -31,6 +31,7 @@ from services.processor.stopwatch import Stopwatch
 
 LEASE = timedelta(seconds=10)
 WAIT = timedelta(seconds=30)
+FRAME_TIME = timedelta(seconds=0.5)
 READ_BYTES = 1024 * 1024
 log = logging.getLogger(__name__)
 
@@ -50,12 +51,14 @@ class MediaStores:
 class TimeLimits:
     """How long the work on one media may take."""
 
-    image: timedelta
+    photo: timedelta
     video: timedelta
 
-    def of(self, kind: MediaKind) -> timedelta:
-        """The limit for a kind of media."""
-        return self.video if kind is MediaKind.VIDEO else self.image
+    def of(self, media: Media) -> timedelta:
+        """The limit for a media; an animation has more time for each frame."""
+        if media.kind is MediaKind.VIDEO:
+            return self.video
+        return self.photo + ((media.metadata.frames or 1) - 1) * FRAME_TIME
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,7 @@ class Pace:
 
 
 class MediaWorker:
-    """Claims, takes, makes, stores and acknowledges media, images and videos in loops of their own."""
+    """Claims, takes, makes, stores and acknowledges media, photos and videos in loops of their own."""
 
     def __init__(
         self,
@@ -94,12 +97,12 @@ class MediaWorker:
         self._pace = pace
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Works on images until told to stop; what is in hand then goes back to the queue."""
-        await self._run(MEDIA_WORK[MediaKind.IMAGE], stopping)
+        """Works on photos until told to stop; what is in hand then goes back to the queue."""
+        await self._run(PHOTO_WORK, stopping)
 
     async def run_videos(self, stopping: asyncio.Event) -> None:
-        """The same for videos; those that no such loop is free for wait in the queue."""
-        await self._run(MEDIA_WORK[MediaKind.VIDEO], stopping)
+        """The same for videos and animations; those that no such loop is free for wait in the queue."""
+        await self._run(VIDEO_WORK, stopping)
 
     async def _run(self, topic: Topic, stopping: asyncio.Event) -> None:
         while not stopping.is_set():
@@ -174,9 +177,9 @@ class MediaWorker:
                 target,
                 media.anonymize,
                 self._limits,
-                time_limit=self._times.of(media.kind),
+                time_limit=self._times.of(media),
                 on_progress=heard.append,
-                is_long=media.kind is MediaKind.VIDEO,
+                is_long=media.is_moving,
             )
         )
         try:

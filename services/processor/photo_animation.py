@@ -34,6 +34,7 @@ def anonymize_animation(
 ) -> PhotoResult:
     """Cover objects in every frame; decoded twice, so that no more than one frame is held at a time."""
     # Following objects needs SciPy, which stills do without.
+    from services.processor.video.cadence import share_of
     from services.processor.video.orientation import Orientation
     from services.processor.video.render import find_excluded, plan_frames
     from services.processor.video.survey import Survey
@@ -53,9 +54,16 @@ def anonymize_animation(
                 if look is not None:
                     with watch.step("classify"):
                         look(picture)
-            timeline.append(clock.now_ms, 0.0, 0.0, clock.is_cut(picture))
-            clock.now_ms += max(frame.duration_ms, SHORTEST_FRAME_MS)
-            tracker.look(number, detector.detect(picture, options.object_classes, options.thresholds))
+            is_cut = clock.is_cut(picture)
+            timeline.append(clock.now_ms, 0.0, 0.0, is_cut)
+            share = None if is_cut else share_of(number, clock.shown_ms / 1000)
+            clock.shown_ms = max(frame.duration_ms, SHORTEST_FRAME_MS)
+            clock.now_ms += clock.shown_ms
+            if share is None:
+                found = detector.detect(picture, options.object_classes, options.thresholds)
+            else:
+                found = detector.glance(picture, options.object_classes, options.thresholds, share)
+            tracker.look(number, found)
         advance((number + 1) // 2)
     paths = tracker.finish()
     excluded = find_excluded(paths, timeline, options)
@@ -93,6 +101,8 @@ def anonymize_animation(
 @dataclass(slots=True)
 class _Clock:
     now_ms: int = 0
+    shown_ms: int = 0
+    """For how long the frame before this one is shown."""
     _last: Picture | None = field(default=None, init=False)
 
     def is_cut(self, picture: Picture) -> bool:

@@ -238,6 +238,11 @@ class Media:
     version: int = 0
 
     @property
+    def is_moving(self) -> bool:
+        """Whether its pictures follow each other: a video or an animation, which takes long to process."""
+        return self.kind is MediaKind.VIDEO or (self.metadata.frames or 1) > 1
+
+    @property
     def is_deleted(self) -> bool:
         """Whether the bytes are gone."""
         return self.state is MediaState.DELETED

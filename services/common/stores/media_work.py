@@ -17,7 +17,6 @@ from services.common.stores.media_models import (
     Failure,
     Label,
     Media,
-    MediaKind,
     MediaState,
     ModelVersion,
     Processing,
@@ -25,13 +24,11 @@ from services.common.stores.media_models import (
 )
 
 ATTEMPTS_MOST = 5
-MEDIA_WORK = {
-    MediaKind.IMAGE: Topic("images", max_attempts=ATTEMPTS_MOST + 1),
-    MediaKind.VIDEO: Topic("videos", max_attempts=ATTEMPTS_MOST + 1),
-}
+PHOTO_WORK = Topic("photos", max_attempts=ATTEMPTS_MOST + 1)
+VIDEO_WORK = Topic("videos", max_attempts=ATTEMPTS_MOST + 1)
 """A message is the id of a media to be processed. Who claims it once more than it may be tried tells that it failed.
 
-Each kind has a topic of its own: however many videos wait, no image waits behind them.
+Videos, and animations with them, have a topic of their own: however many of them wait, no photo waits behind them.
 """
 
 UNFINISHED = frozenset({MediaState.NEW, MediaState.PROCESSING})

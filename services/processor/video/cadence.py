@@ -6,8 +6,15 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
+from services.processor.detections import Share
+from services.processor.video.object_path import HOLD_SECONDS
+
 SMOOTHING: Final = 0.2
 """The weight of the newest look in the average of their costs."""
+MOST_TURNS: Final = 3
+"""In how many looks each part of a picture has had its turn."""
+_MOMENT_SECONDS: Final = 0.01
+"""Times of frames are rounded; so much is no difference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +31,17 @@ class LookBudget:
     def per_frame(self, width: int, height: int) -> float:
         """What looks may cost on average for each frame of this size, in seconds of one processor."""
         return self.seconds_per_frame + self.seconds_per_megapixel * width * height / 1e6
+
+
+def share_of(look: int, waited_seconds: float) -> Share | None:
+    """What a look that comes so long after the last one is at, beside the whole picture: a share of its parts, or all.
+
+    Parts take turns where each has had its turn within the time that an object is held unseen.
+    """
+    if waited_seconds <= 0:
+        return None
+    turns = min(MOST_TURNS, int((HOLD_SECONDS + _MOMENT_SECONDS) / waited_seconds))
+    return Share(look, turns) if turns > 1 else None
 
 
 class Cadence:

@@ -20,21 +20,11 @@ FOLLOWING_SHARE: Final = 0.6
 
 
 class VideoDetector(Detector, Protocol):
-    """A detector that tells from which scores on its detections count, and that can look less closely than it does."""
+    """A detector that tells from which scores on its detections count, so that weaker ones can be asked for too."""
 
     @property
     def thresholds(self) -> Mapping[ObjectClass, float]:
         """The score from which a detection counts, of each class."""
-        ...
-
-    def glance(
-        self,
-        picture: Picture,
-        classes: frozenset[ObjectClass],
-        thresholds: Mapping[ObjectClass, float] | None,
-        share: Share,
-    ) -> list[Detection]:
-        """Find the objects of these classes that show in the whole picture, or in a share of its parts."""
         ...
 
 

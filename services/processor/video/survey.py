@@ -6,26 +6,20 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final
 
 from av.video.frame import VideoFrame
 
 from services.processor.anonymize.options import AnonymizeOptions
 from services.processor.detections import Detection, ObjectClass, Share
-from services.processor.video.cadence import Cadence, LookBudget
+from services.processor.video.cadence import Cadence, LookBudget, share_of
 from services.processor.video.camera import Camera
 from services.processor.video.eye import Eye, VideoDetector
 from services.processor.video.limits import VideoLimits
-from services.processor.video.object_path import HOLD_SECONDS, ObjectPath
+from services.processor.video.object_path import ObjectPath
 from services.processor.video.orientation import Orientation
 from services.processor.video.source import VideoSource, display_matrix
 from services.processor.video.timeline import Timeline
 from services.processor.video.tracker import Tracker
-
-MOST_TURNS: Final = 3
-"""In how many looks each part of a picture has had its turn."""
-MOMENT_SECONDS: Final = 0.01
-"""Times of frames are rounded; so much is no difference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +105,7 @@ class _Surveyor:
             self._look_at_passed()
         waited = self.timeline.seconds(number) - self.timeline.seconds(self._last_look)
         if number >= self._next_look or waited >= self._widest_gap_seconds or motion.is_cut:
-            self._look(number, frame, None if motion.is_cut else self._share(waited))
+            self._look(number, frame, None if motion.is_cut else share_of(self._looks, waited))
         else:
             self._passed = number, frame
 
@@ -126,11 +120,6 @@ class _Surveyor:
         """A scene's last frame is always looked at: what shows in it first, no later look would find."""
         if self._passed is not None:
             self._look(*self._passed, None)
-
-    def _share(self, waited_seconds: float) -> Share | None:
-        """Looks at different parts take turns where all had theirs within the time that an object is held unseen."""
-        turns = min(MOST_TURNS, int((HOLD_SECONDS + MOMENT_SECONDS) / waited_seconds)) if waited_seconds > 0 else 1
-        return Share(self._looks, turns) if turns > 1 else None
 
     def _look(self, number: int, frame: VideoFrame, share: Share | None) -> None:
         eye = self._eye or self._open_eye(frame)

@@ -12,9 +12,19 @@ import pytest
 from dropmesh.v1 import error_reason_pb2 as reasons
 
 from services.common.errors import StoreUnavailable
-from services.common.stores.media_models import AnonymizeOptions, Box, Media, MediaKind, MediaState, ObjectClass, Step
+from services.common.stores.media_models import (
+    AnonymizeOptions,
+    Box,
+    Content,
+    Media,
+    MediaKind,
+    MediaState,
+    Metadata,
+    ObjectClass,
+    Step,
+)
 from services.common.stores.media_objects import DetectedObject
-from services.common.stores.media_work import MEDIA_WORK, MediaWork
+from services.common.stores.media_work import PHOTO_WORK, VIDEO_WORK, MediaWork
 from services.common.telemetry import Metrics
 from services.processor.made import Limits, Made
 from services.processor.media_worker import MediaStores, MediaWorker, Pace, TimeLimits
@@ -24,9 +34,8 @@ from tests.media_mesh import MediaMesh, Stores, photo, read_all
 pytest_plugins = ["tests.media_fixtures"]
 
 LIMITS = Limits(100_000_000, 2000, 500_000, 3600.0)
-TIMES = TimeLimits(image=timedelta(seconds=10), video=timedelta(seconds=20))
+TIMES = TimeLimits(photo=timedelta(seconds=10), video=timedelta(seconds=20))
 PACE = Pace(look_seconds=0.02, retry_after=timedelta())
-IMAGES, VIDEOS = MEDIA_WORK[MediaKind.IMAGE], MEDIA_WORK[MediaKind.VIDEO]
 FACE = DetectedObject(1, ObjectClass.FACE, 0.9, Box(1, 2, 3, 4))
 Job = Callable[[Path, Path, Callable[[Any], None] | None], Any]
 
@@ -114,11 +123,11 @@ async def settled(mesh: MediaMesh, media: Media) -> Media:
 async def nothing_left(stores: Stores) -> None:
     """Waits until every message is acknowledged or given up."""
     async with asyncio.timeout(10):
-        while await stores.queue.depth(IMAGES):  # noqa: ASYNC110
+        while await stores.queue.depth(PHOTO_WORK):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
 
-async def test_no_image_waits_behind_videos_and_videos_that_wait_lose_no_attempt(stores, mesh, tmp_path):
+async def test_no_photo_waits_behind_videos_and_videos_that_wait_lose_no_attempt(stores, mesh, tmp_path):
     head = b"\0\0\0\x18ftypisom\0\0\0\0isommp42"
     first, second = [(await mesh.upload(head + name)).media for name in (b"one", b"two")]
     await mesh.outbox.publish_waiting()
@@ -129,8 +138,18 @@ async def test_no_image_waits_behind_videos_and_videos_that_wait_lose_no_attempt
         assert (await settled(mesh, image)).state is MediaState.PROCESSED
         states = [(await mesh.media.find(video.id)).state for video in (first, second)]
         assert states == [MediaState.PROCESSING, MediaState.NEW]
-        (waiting,) = await stores.queue.claim(VIDEOS, limit=2, lease=timedelta(seconds=1), wait=timedelta())
+        (waiting,) = await stores.queue.claim(VIDEO_WORK, limit=2, lease=timedelta(seconds=1), wait=timedelta())
         assert (waiting.body.decode(), waiting.attempt) == (second.id, 1)
+
+
+def test_an_animation_has_more_time_than_a_photo_and_waits_with_the_videos():
+    content = Content("0" * 64, "key", "holder", "gif", "image/gif", 1)
+    photo_, animation = (
+        Media("id", "ann", MediaState.NEW, MediaKind.IMAGE, "a.gif", 1, 1, content, Metadata(4, 3, frames=frames))
+        for frames in (None, 21)
+    )
+    assert (photo_.is_moving, animation.is_moving) == (False, True)
+    assert TIMES.of(animation) - TIMES.of(photo_) == timedelta(seconds=10)
 
 
 async def test_a_media_becomes_processed_with_what_was_found(stores, mesh, new, tmp_path):
@@ -154,7 +173,7 @@ async def test_what_cannot_be_processed_fails_at_once_and_alone(stores, mesh, ne
     assert media.state is MediaState.FAILED
     assert media.processing.error.reason == "PROCESSING_TIMED_OUT"
     assert fine.state is MediaState.PROCESSED
-    (letter,) = await stores.queue.dead_letters(IMAGES)
+    (letter,) = await stores.queue.dead_letters(PHOTO_WORK)
     assert letter.body.decode() == media.id
 
 
@@ -174,7 +193,7 @@ async def test_five_crashes_are_enough(stores, mesh, new, tmp_path):
 async def test_attempts_that_never_end_are_given_up(stores, mesh, new, tmp_path):
     for _ in range(5):
         (claim,) = await stores.queue.claim(
-            IMAGES, limit=1, lease=timedelta(milliseconds=20), wait=timedelta(seconds=5)
+            PHOTO_WORK, limit=1, lease=timedelta(milliseconds=20), wait=timedelta(seconds=5)
         )
         await mesh.work.begin(new.id, attempt=claim.attempt, now_ns=1)
         await asyncio.sleep(0.03)
@@ -241,7 +260,7 @@ async def test_a_worker_that_lost_its_media_changes_nothing(stores, mesh, new, t
 
 
 async def test_a_message_told_twice_is_done_once(stores, mesh, new, tmp_path):
-    await stores.queue.publish(IMAGES, [new.id.encode(), b"never-was"])
+    await stores.queue.publish(PHOTO_WORK, [new.id.encode(), b"never-was"])
     async with working(stores, mesh, tmp_path, cover) as pool:
         await settled(mesh, new)
         await nothing_left(stores)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from services.processor.detections import Box, Detection, ObjectClass, Picture
+from services.processor.detections import Box, Detection, ObjectClass, Picture, Share
 
 WIDTH, HEIGHT = 160, 120
 FACE = Box(40, 30, 80, 80)
@@ -25,6 +25,7 @@ class FakeDetector:
     def __init__(self, *boxes: Box) -> None:
         self._boxes = boxes
         self.seen: list[Picture] = []
+        self.shares: list[Share] = []
 
     @property
     def versions(self) -> Mapping[str, str]:
@@ -50,6 +51,16 @@ class FakeDetector:
         thresholds: Mapping[ObjectClass, float] | None = None,
     ) -> list[list[Detection]]:
         return [self.detect(picture, classes, thresholds) for picture in pictures]
+
+    def glance(
+        self,
+        picture: Picture,
+        classes: frozenset[ObjectClass],
+        thresholds: Mapping[ObjectClass, float] | None,
+        share: Share,
+    ) -> list[Detection]:
+        self.shares.append(share)
+        return self.detect(picture, classes, thresholds)
 
 
 def paint(shift: int = 0) -> Image.Image:

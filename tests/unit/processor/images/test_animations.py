@@ -106,6 +106,15 @@ def test_an_object_of_an_animation_is_one_object_with_a_track() -> None:
     assert found.track[-1][0] == timedelta(milliseconds=sum(DURATIONS[:-1]))
 
 
+def test_the_parts_of_an_animations_frames_take_turns_where_it_is_fast() -> None:
+    fast, slow = FakeDetector(FACE), FakeDetector(FACE)
+    anonymize_photo(animate("GIF"), AnonymizeOptions(), fast)
+    anonymize_photo(animate("GIF", duration=500), AnonymizeOptions(), slow)
+    assert [share.turn % share.of for share in fast.shares] == [1, 2, 0, 1, 2]
+    assert len(fast.seen) == len(slow.seen) == 6
+    assert slow.shares == []
+
+
 def test_an_object_of_an_animation_can_be_excluded() -> None:
     options = AnonymizeOptions(excluded=(ExcludedObject(ObjectClass.FACE, FACE, timedelta(milliseconds=120)),))
     result = anonymize_photo(ANIMATIONS["gif"], options, FakeDetector(FACE))
