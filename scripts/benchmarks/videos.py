@@ -35,7 +35,7 @@ BACKENDS = ("onnxrt", "opencv")
 
 def main() -> None:
     """Read the command line and print what was measured."""
-    parser = argparse.ArgumentParser(prog="scripts/bench_videos", description=__doc__)
+    parser = argparse.ArgumentParser(prog="scripts/bench videos", description=__doc__)
     parser.add_argument("--video", type=Path, default=SHARED / "media" / "videos" / "faces_stage.mp4")
     parser.add_argument("--models", type=Path, default=SHARED / "models", help="the folder of pulled weights")
     parser.add_argument("--runs", type=int, default=2, help="of each, in turn (2)")

@@ -60,6 +60,7 @@ def kill_processors(mesh: Mesh, media: int, kills: int, seed: int, within_second
             if (process := processor_of(mesh)) is not None:
                 os.kill(process, signal.SIGKILL)
                 killed += 1
+        print(f"{killed} kills; media that had no end by the last: {_unended(http, names)}", flush=True)
         states: dict[str, str] = {}
         while time.monotonic() < deadline and len(states) < len(names):
             for name in names:
@@ -74,6 +75,11 @@ def kill_processors(mesh: Mesh, media: int, kills: int, seed: int, within_second
                 content = http.get(f"/v1/{name}/anonymized").raise_for_status().content
                 assert len(content) == int(found["anonymized"]["size_bytes"])
         return Counter(states.get(name, "stuck") for name in names)
+
+
+def _unended(http: httpx.Client, names: list[str]) -> int:
+    """How many media are still to be processed; a mesh whose services were killed a moment ago may need a while."""
+    return sum(http.get(f"/v1/{name}").json().get("state") not in ENDED for name in names)
 
 
 def main() -> None:
