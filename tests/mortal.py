@@ -73,6 +73,12 @@ class MortalObjects:
         self._life.step()
         return MortalWriter(await self._objects.create(key), self._life)
 
+    async def put(self, key: str, data: bytes) -> ObjectInfo:
+        self._life.step()
+        info = await self._objects.put(key, data)
+        self._life.step()
+        return info
+
     async def stat(self, key: str) -> ObjectInfo | None:
         return await self._objects.stat(key)
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from services.common.objects import ObjectInfo, Objects, ObjectWriter
 
-PIECE_BYTES = 1024 * 1024
-SMALL_BYTES = 256 * 1024
+PIECE_BYTES = 2 * 1024 * 1024
+SMALL_BYTES = 16 * 1024
 
 
 class PieceWriter:
@@ -17,24 +17,28 @@ class PieceWriter:
     `beside` is run in a thread on each piece while that is written. Nothing is begun before there is a piece.
     """
 
-    def __init__(self, objects: Objects, key: str, beside: Callable[[bytes], None] | None = None) -> None:
+    def __init__(self, objects: Objects, key: str, beside: Callable[[bytearray], None] | None = None) -> None:
         self.key = key
         self.size_bytes = 0
         self._objects = objects
         self._beside = beside
         self._gathered = bytearray()
+        self._whole: bytes | None = None
         self._under_way: asyncio.Task[None] | None = None
         self._writer: ObjectWriter | None = None
 
     @property
     def whole(self) -> bytes | None:
         """All bytes, where they are so few that none was written yet."""
-        return bytes(self._gathered) if self.size_bytes == len(self._gathered) else None
+        if self._whole is None and self.size_bytes == len(self._gathered):
+            self._whole = bytes(self._gathered)
+        return self._whole
 
     async def write(self, chunk: bytes) -> None:
         """Takes the next bytes."""
         self.size_bytes += len(chunk)
         self._gathered += chunk
+        self._whole = None
         if len(self._gathered) >= PIECE_BYTES:
             await self._flush()
 
@@ -44,13 +48,16 @@ class PieceWriter:
         if self._beside is not None:
             if len(self._gathered) <= SMALL_BYTES:
                 # Handing it to a thread would take longer.
-                self._beside(bytes(self._gathered))
+                self._beside(self._gathered)
             else:
-                await asyncio.to_thread(self._beside, bytes(self._gathered))
+                await asyncio.to_thread(self._beside, self._gathered)
             self._beside = None
 
     async def commit(self) -> ObjectInfo:
         """Makes the object visible and durable."""
+        whole = self.whole if self._beside is None else None
+        if whole is not None:
+            return await self._objects.put(self.key, whole)
         await self._flush()
         await self._written()
         return await (await self._opened()).commit()
@@ -65,7 +72,7 @@ class PieceWriter:
     async def _flush(self) -> None:
         await self._written()
         if self._gathered:
-            piece, self._gathered = bytes(self._gathered), bytearray()
+            piece, self._gathered, self._whole = self._gathered, bytearray(), None
             self._under_way = asyncio.create_task(self._write(piece))
 
     async def _written(self) -> None:
@@ -74,12 +81,12 @@ class PieceWriter:
             await asyncio.shield(self._under_way)
             self._under_way = None
 
-    async def _write(self, piece: bytes) -> None:
+    async def _write(self, piece: bytearray) -> None:
         writer = await self._opened()
         if self._beside is None:
-            await writer.write(piece)
+            await writer.write(memoryview(piece))
         else:
-            await asyncio.gather(asyncio.to_thread(self._beside, piece), writer.write(piece))
+            await asyncio.gather(asyncio.to_thread(self._beside, piece), writer.write(memoryview(piece)))
 
     async def _opened(self) -> ObjectWriter:
         if self._writer is None:

@@ -127,12 +127,20 @@ class MediaStoring:
         """Makes the bytes durable, and reads what they say of themselves; both or neither."""
         whole = writer.whole
         if whole is not None:
-            # So small that the header is here: it is read first, and what is refused is never written.
-            reading = await self._inspection.read_bytes(whole, media_type)
-            return await writer.commit(), reading
-        written = await writer.commit()
+            # So small that all of it is here: the header is read while the disk works.
+            reader = asyncio.create_task(self._inspection.read_bytes(whole, media_type))
+            try:
+                written = await writer.commit()
+            except BaseException:
+                await asyncio.gather(reader, return_exceptions=True)
+                raise
+        else:
+            written = await writer.commit()
+            reader = asyncio.create_task(
+                self._inspection.read_stored(written.object_key, written.size_bytes, media_type)
+            )
         try:
-            return written, await self._inspection.read_stored(written.object_key, written.size_bytes, media_type)
+            return written, await reader
         except BaseException:
             await self._objects.delete([written.object_key])
             raise
@@ -148,8 +156,14 @@ class MediaStoring:
     ) -> Stored:
         now_ns = self._now_ns()
         holder = Holder(media_id, f"{media_id}/original", now_ns)
-        key = await self._contents.claim(written.sha256, written.object_key, written.size_bytes, holder)
-        content = Content(written.sha256, key, holder.name, media_type.format, media_type.mime, written.size_bytes)
+        content = Content(
+            written.sha256,
+            written.object_key,
+            holder.name,
+            media_type.format,
+            media_type.mime,
+            written.size_bytes,
+        )
         media = Media(
             id=media_id,
             owner=destination.owner,
@@ -164,7 +178,7 @@ class MediaStoring:
             invites=() if destination.invite is None else (destination.invite.id,),
             warnings=reading.warnings,
         )
-        inserted = await self._media.insert(media)
+        inserted = await self._insert_claimed(media, holder)
         if inserted is not None:
             self._outbox.add(inserted)
             return Stored(inserted, duplicate=False)
@@ -175,6 +189,17 @@ class MediaStoring:
         if known is None:
             raise StoreUnavailable("catalog", "the media with the same content was deleted at the same time")
         return known
+
+    async def _insert_claimed(self, media: Media, holder: Holder) -> Media | None:
+        """Makes a media a holder of its bytes and stores it: in one write, where nobody holds the same bytes."""
+        content = media.original
+        claim = (content.sha256, content.object_key, content.size_bytes, holder)
+        if await self._contents.get(content.sha256) is None:
+            inserted, claimed = await self._media.insert_beside(media, self._contents.first_claim(*claim))
+            if claimed:
+                return inserted
+        key = await self._contents.claim(*claim)
+        return await self._media.insert(replace(media, original=replace(content, object_key=key)))
 
     async def _known(self, sha256: str, media_id: str, destination: Destination) -> Stored | None:
         """The owner's media with these bytes, its duplicate noted; the very same media is no duplicate."""

@@ -50,6 +50,10 @@ class Objects(Protocol):
         """Begins an object of a key that nobody else uses."""
         ...
 
+    async def put(self, key: str, data: bytes) -> ObjectInfo:
+        """Stores bytes that are in memory, as `create`, one `write` and `commit` would: all of them or nothing."""
+        ...
+
     async def stat(self, key: str) -> ObjectInfo | None:
         """The committed object of this key, if there is one."""
         ...

@@ -64,6 +64,16 @@ class S3Objects:
         """See the port."""
         return S3Writer(key, self._call, self._client, self._bucket)
 
+    async def put(self, key: str, data: bytes) -> ObjectInfo:
+        """See the port."""
+        writer = await self.create(key)
+        try:
+            await writer.write(data)
+            return await writer.commit()
+        except BaseException:
+            await writer.abort()
+            raise
+
     async def stat(self, key: str) -> ObjectInfo | None:
         """See the port."""
         try:
@@ -124,7 +134,8 @@ class S3Objects:
         """See the port: what is on its way in is an unfinished multipart upload."""
         before = datetime.now(UTC) - older_than
         answer = await self._call(self._client.list_multipart_uploads, Bucket=self._bucket)
-        old = [upload for upload in answer.get("Uploads", ()) if upload["Initiated"] <= before]
+        begun = [upload for upload in answer.get("Uploads", ()) if upload["Initiated"] <= before]
+        old = [upload for upload in begun if not await self._has_parts_since(before, upload["Key"], upload["UploadId"])]
         for upload in old:
             await self._call(
                 self._client.abort_multipart_upload,
@@ -133,6 +144,19 @@ class S3Objects:
                 UploadId=upload["UploadId"],
             )
         return len(old)
+
+    async def _has_parts_since(self, moment: datetime, key: str, upload_id: str) -> bool:
+        """Whether an unfinished upload goes on: a slow one takes longer than any sweep waits."""
+        marker = 0
+        while True:
+            page = await self._call(
+                self._client.list_parts, Bucket=self._bucket, Key=key, UploadId=upload_id, PartNumberMarker=marker
+            )
+            if any(part["LastModified"] > moment for part in page.get("Parts", ())):
+                return True
+            if not page.get("IsTruncated"):
+                return False
+            marker = page["NextPartNumberMarker"]
 
     async def presign(self, key: str, *, expires: timedelta, content_type: str, content_disposition: str) -> str | None:
         """See the port."""

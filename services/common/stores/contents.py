@@ -87,6 +87,10 @@ class Contents:
         document = await self._catalog.get(CONTENTS, sha256)
         return None if document is None else from_document(StoredContent, document)
 
+    def first_claim(self, sha256: str, own_key: str, size_bytes: int, holder: Holder) -> Insert:
+        """The write that does what `claim` does where nobody holds the bytes, to be made beside others."""
+        return Insert(CONTENTS, to_document(_first(sha256, own_key, size_bytes, holder)))
+
     async def claim(self, sha256: str, own_key: str, size_bytes: int, holder: Holder) -> str:
         """Makes a media a holder of bytes that the caller stored under a key of its own; returns the content's key."""
         claimed = await self._claim(sha256, own_key, size_bytes, holder)
@@ -150,7 +154,7 @@ class Contents:
         await self._catalog.batch([Delete(CONTENTS, doomed.id, doomed.version)])
 
     async def _claim(self, sha256: str, own_key: str, size_bytes: int, holder: Holder) -> StoredContent:
-        new = StoredContent(sha256, own_key, size_bytes, (holder,), unsettled_since_ns=holder.unsettled_since_ns)
+        new = _first(sha256, own_key, size_bytes, holder)
         (outcome,) = await self._catalog.batch([Insert(CONTENTS, to_document(new))])
         if outcome.refusal is not Refusal.EXISTS:
             return new
@@ -177,6 +181,10 @@ class Contents:
 
         document = await change(self._catalog, CONTENTS, sha256, edit_document)
         return None if document is None else from_document(StoredContent, document)
+
+
+def _first(sha256: str, own_key: str, size_bytes: int, holder: Holder) -> StoredContent:
+    return StoredContent(sha256, own_key, size_bytes, (holder,), unsettled_since_ns=holder.unsettled_since_ns)
 
 
 def _settled(content: StoredContent, names: Sequence[str]) -> StoredContent | None:

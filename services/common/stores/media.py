@@ -15,6 +15,7 @@ from services.common.catalog import (
     Document,
     Index,
     Insert,
+    Outcome,
     Position,
     Range,
     Replace,
@@ -91,9 +92,20 @@ class MediaStore:
 
     async def insert(self, media: Media) -> Media | None:
         """Stores a new media, to be queued and counted; None when its owner has its content already."""
-        marked = replace(media, unqueued_since_ns=media.create_time_ns, uncounted_since_ns=media.create_time_ns)
-        (outcome,) = await self._catalog.batch([Insert(MEDIA, media_document(marked))])
-        return from_document(Media, outcome.document) if outcome.document is not None else None
+        (outcome,) = await self._catalog.batch([_insertion(media)])
+        return _inserted(outcome)
+
+    async def insert_beside(self, media: Media, claim: Insert) -> tuple[Media | None, bool]:
+        """As `insert`, in one write with the claim of its content; whether that was applied as well.
+
+        A media whose claim was not applied is taken back.
+        """
+        claimed, outcome = await self._catalog.batch([claim, _insertion(media)])
+        inserted = _inserted(outcome)
+        if inserted is not None and not claimed.applied:
+            await self._catalog.batch([Delete(MEDIA, inserted.id, inserted.version)])
+            inserted = None
+        return inserted, claimed.applied
 
     async def find(self, media_id: str) -> Media | None:
         """The media of this id, whoever owns it."""
@@ -198,6 +210,15 @@ def media_document(media: Media) -> dict[str, Any]:
     document["listed_ns"] = None if media.is_deleted else media.create_time_ns
     document["camera_model"] = media.metadata.camera_model or None
     return document
+
+
+def _insertion(media: Media) -> Insert:
+    marked = replace(media, unqueued_since_ns=media.create_time_ns, uncounted_since_ns=media.create_time_ns)
+    return Insert(MEDIA, media_document(marked))
+
+
+def _inserted(outcome: Outcome) -> Media | None:
+    return from_document(Media, outcome.document) if outcome.document is not None else None
 
 
 def seen(media: Media, now_ns: int, **changes: Any) -> Media:

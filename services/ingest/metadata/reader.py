@@ -106,10 +106,12 @@ class _Worker:
         return self._in_step and self._reads_left > 0
 
     def read(self, file: BinaryIO, size_bytes: int, media_type: MediaType, limits: MediaLimits) -> MetadataReading:
+        file.seek(0)
+        head = file.read(wire.HEAD_BYTES)
         self._in_step = False
         self._reads_left -= 1
         try:
-            self._send(wire.Tag.REQUEST, wire.encode_request(media_type, size_bytes, limits))
+            self._send(wire.Tag.REQUEST, wire.encode_request(media_type, size_bytes, limits, head))
             while True:
                 tag, payload = self._receive()
                 if tag is wire.Tag.ANSWER:

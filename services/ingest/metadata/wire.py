@@ -21,6 +21,7 @@ from services.ingest.sniff import MEDIA_TYPE_BY_FORMAT, MediaType
 _HEADER: Final = struct.Struct("!BI")
 RANGE: Final = struct.Struct("!QI")
 MAX_MESSAGE_BYTES: Final = 4 * 2**20
+HEAD_BYTES: Final = 64 * 1024
 
 
 class Tag(IntEnum):
@@ -45,15 +46,16 @@ def receive(channel: socket.socket) -> tuple[Tag, bytes]:
     return Tag(tag), bytes(_exactly(channel, size))
 
 
-def encode_request(media_type: MediaType, size_bytes: int, limits: MediaLimits) -> bytes:
-    """One media to read."""
-    return json.dumps([media_type.format, size_bytes, dataclasses.asdict(limits)]).encode()
+def encode_request(media_type: MediaType, size_bytes: int, limits: MediaLimits, head: bytes) -> bytes:
+    """One media to read, with its first bytes: of most media they are all that it takes."""
+    return json.dumps([media_type.format, size_bytes, dataclasses.asdict(limits)]).encode() + b"\n" + head
 
 
-def decode_request(payload: bytes) -> tuple[MediaType, int, MediaLimits]:
+def decode_request(payload: bytes) -> tuple[MediaType, int, MediaLimits, bytes]:
     """The inverse of `encode_request`."""
-    name, size_bytes, limits = json.loads(payload)
-    return MEDIA_TYPE_BY_FORMAT[name], size_bytes, MediaLimits(**limits)
+    request, _, head = payload.partition(b"\n")
+    name, size_bytes, limits = json.loads(request)
+    return MEDIA_TYPE_BY_FORMAT[name], size_bytes, MediaLimits(**limits), head
 
 
 def encode_reading(reading: MetadataReading) -> bytes:

@@ -26,11 +26,12 @@ _BUFFER_BYTES: Final = 256 * 1024
 
 
 class RangeFile(io.RawIOBase):
-    """The media, whose bytes the parent holds."""
+    """The media, whose bytes the parent holds; its head came with the request."""
 
-    def __init__(self, channel: socket.socket, size_bytes: int) -> None:
+    def __init__(self, channel: socket.socket, size_bytes: int, head: bytes) -> None:
         super().__init__()
         self._channel = channel
+        self._head = memoryview(head)
         self._size_bytes = size_bytes
         self._position = 0
 
@@ -55,7 +56,12 @@ class RangeFile(io.RawIOBase):
         return self._position
 
     def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override]
-        """Ask the parent for the bytes at the position."""
+        """Ask the parent for the bytes at the position, beyond the head."""
+        here = self._head[self._position : self._position + len(buffer)]
+        if here:
+            buffer[: len(here)] = here
+            self._position += len(here)
+            return len(here)
         count = min(len(buffer), self._size_bytes - self._position, wire.MAX_MESSAGE_BYTES)
         if count <= 0:
             return 0
@@ -80,8 +86,8 @@ def serve(channel: socket.socket) -> None:
 
 
 def _answer(channel: socket.socket, payload: bytes) -> bytes:
-    media_type, size_bytes, limits = wire.decode_request(payload)
-    file = cast(BinaryIO, io.BufferedReader(RangeFile(channel, size_bytes), _BUFFER_BYTES))
+    media_type, size_bytes, limits, head = wire.decode_request(payload)
+    file = cast(BinaryIO, io.BufferedReader(RangeFile(channel, size_bytes, head), _BUFFER_BYTES))
     read = read_image if media_type.kind is MediaKind.IMAGE else read_video
     try:
         return wire.encode_reading(read(file, media_type, limits))

@@ -40,6 +40,16 @@ async def test_commit_tells_what_was_stored(objects):
     assert info.modified_ns > 0
 
 
+@pytest.mark.parametrize("size", [0, 1, 200_000, 9 * MIB])
+async def test_what_is_put_at_once_is_as_good_as_written(objects, size):
+    data = random.Random(size).randbytes(size)
+    info = await objects.put("contents/at-once", data)
+    assert (info.key, info.size_bytes, info.modified_ns > 0) == ("contents/at-once", size, True)
+    assert await read_all(objects, "contents/at-once") == data
+    assert await objects.stat("contents/at-once") == info
+    assert await objects.sweep(timedelta(0)) == 0
+
+
 async def test_chunks_are_no_larger_than_a_mebibyte(objects, put):
     await put("contents/chunks", bytes(3 * MIB + 5))
     assert max([len(chunk) async for chunk in objects.read("contents/chunks")]) <= MIB
@@ -71,6 +81,16 @@ async def test_an_aborted_object_never_was(objects):
     await writer.abort()
     assert await objects.stat("contents/gone") is None
     assert await objects.sweep(timedelta(0)) == 0
+
+
+async def test_a_sweep_leaves_what_still_arrives(objects):
+    writer = await objects.create("contents/slow")
+    await writer.write(bytes(9 * MIB))
+    await asyncio.sleep(3.5)
+    await writer.write(bytes(9 * MIB))
+    assert await objects.sweep(timedelta(seconds=3)) == 0
+    await writer.commit()
+    assert len(await read_all(objects, "contents/slow")) == 18 * MIB
 
 
 async def test_abort_after_commit_is_harmless(objects):
@@ -151,9 +171,13 @@ from services.common.settings import Settings
 async def main():
     objects = await open_objects(Settings(**json.loads(sys.argv[1])))
     for number in range(1000):
-        writer = await objects.create(f"contents/{number:04}")
-        await writer.write(bytes([number % 256]) * (9 * 1024 * 1024 if number % 3 == 0 else 1000))
-        await writer.commit()
+        data = bytes([number % 256]) * (9 * 1024 * 1024 if number % 3 == 0 else 1000)
+        if number % 2:
+            await objects.put(f"contents/{number:04}", data)
+        else:
+            writer = await objects.create(f"contents/{number:04}")
+            await writer.write(data)
+            await writer.commit()
         print(number, flush=True)
 
 asyncio.run(main())

@@ -4,18 +4,25 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from typing import Any, cast
 
 import pytest
 from dropmesh.v1 import error_reason_pb2 as reasons
 
+from services.common.catalog import Catalog, Collection
 from services.common.errors import DropmeshError
-from services.common.stores.invites import INVITES, Invite
+from services.common.identity import Caller, Scope
+from services.common.stores.contents import CONTENTS, Contents
+from services.common.stores.invites import INVITES, Invite, Invites
+from services.common.stores.media import MediaFilter, MediaStore
 from services.common.stores.media_models import MediaState
 from services.ingest.media_files import FileOptions, IncomingFile
-from services.ingest.media_storing import Destination
-from tests.media_mesh import DAMAGED, Clock, MediaMesh, Stores, photo, read_all
-from tests.mortal import Killed, Life
+from services.ingest.media_inspection import MediaInspection
+from services.ingest.media_storing import Destination, MediaStoring
+from tests.media_mesh import DAMAGED, Clock, MediaMesh, Readings, Stores, photo, read_all
+from tests.mortal import Killed, Life, MortalCatalog
 
+ADMIN = Caller("root", "root", frozenset({Scope.ADMIN}))
 HOUR_NS = 3600 * 10**9
 
 
@@ -29,7 +36,7 @@ async def refusal(mesh: MediaMesh, data: bytes, options: FileOptions | None = No
     return reasons.ErrorReason.Name(caught.value.reason)
 
 
-@pytest.mark.parametrize("size_bytes", [100, 1024 * 1024, 3_000_000])
+@pytest.mark.parametrize("size_bytes", [100, 2 * 1024 * 1024, 5_000_000])
 async def test_a_file_becomes_a_media_with_its_bytes(mesh: MediaMesh, size_bytes: int) -> None:
     data = photo("one", size_bytes)
     stored = await mesh.upload(data, options=FileOptions(filename="../beach.jpg"))
@@ -86,7 +93,7 @@ async def test_what_is_refused_leaves_nothing(mesh: MediaMesh) -> None:
 
 async def test_a_sender_who_hangs_up_leaves_nothing(mesh: MediaMesh) -> None:
     async def cut() -> AsyncIterator[bytes]:
-        yield photo("one", 2_500_000)
+        yield photo("one", 4_500_000)
         raise asyncio.CancelledError
 
     with pytest.raises(asyncio.CancelledError):
@@ -120,12 +127,12 @@ async def test_an_invite_counts_what_was_stored_alone(mesh: MediaMesh) -> None:
     assert document["upload_count"] == 1
 
 
-async def process_dies(stores: Stores, clock: Clock, steps: int) -> bool:
+async def process_dies(stores: Stores, clock: Clock, steps: int, data: bytes) -> bool:
     """Uploads until the process dies; whether the upload was acknowledged."""
     mesh = MediaMesh(stores, clock, Life(steps))
     invite = invite_of(mesh, max_uploads=1)
     try:
-        await mesh.upload(photo("one", 1_500_000), invite=invite)
+        await mesh.upload(data, invite=invite)
     except Killed:
         return False
     with suppress(Killed):
@@ -133,16 +140,18 @@ async def process_dies(stores: Stores, clock: Clock, steps: int) -> bool:
     return True
 
 
+@pytest.mark.parametrize("size_bytes", [1000, 2_500_000])
 @pytest.mark.parametrize("steps", range(21))
 async def test_killed_anywhere_what_was_acknowledged_is_there_and_the_rest_is_gone(
-    stores: Stores, clock: Clock, steps: int
+    stores: Stores, clock: Clock, steps: int, size_bytes: int
 ) -> None:
+    data = photo("one", size_bytes)
     mesh = MediaMesh(stores, clock)
     invite = invite_of(mesh, max_uploads=1)
     await mesh.invites.insert(invite)
-    acknowledged = await process_dies(stores, clock, steps)
+    acknowledged = await process_dies(stores, clock, steps, data)
     await mesh.sweep_all()
-    media = await mesh.media.find_by_content("ann", hashlib.sha256(photo("one", 1_500_000)).hexdigest())
+    media = await mesh.media.find_by_content("ann", hashlib.sha256(data).hexdigest())
     assert media is not None or not acknowledged
     assert await mesh.stored_keys() == ([] if media is None else [media.original.object_key])
     assert await mesh.queued() == ([] if media is None else [media.id])
@@ -150,3 +159,56 @@ async def test_killed_anywhere_what_was_acknowledged_is_there_and_the_rest_is_go
     assert left is not None
     assert left["reservations"] == []
     assert left["upload_count"] == (media is not None)
+
+
+async def test_owners_who_store_the_same_new_bytes_at_once_share_one_object(mesh: MediaMesh) -> None:
+    owners = [f"owner{number}" for number in range(20)]
+    stored = await asyncio.gather(*(mesh.upload(photo("one"), owner) for owner in owners))
+    assert [entry.duplicate for entry in stored] == [False] * 20
+    found = [await mesh.media.find(entry.media.id) for entry in stored]
+    assert len({media.original.object_key for media in found if media is not None}) == 1
+    content = await mesh.contents.get(hashlib.sha256(photo("one")).hexdigest())
+    assert content is not None
+    assert {holder.media for holder in content.holders} == {entry.media.id for entry in stored}
+    assert await mesh.stored_keys() == [content.object_key]
+    assert len((await mesh.media.page(ADMIN, MediaFilter(), after=None, limit=100)).media) == 20
+
+
+class Behind(MortalCatalog):
+    """A catalog in which somebody else claims the same bytes between the look and the write."""
+
+    def __init__(self, mesh: MediaMesh, life: Life) -> None:
+        super().__init__(mesh.stores.catalog, life)
+        self._mesh = mesh
+
+    async def get(self, collection: Collection, key: str) -> Any:
+        found = await super().get(collection, key)
+        if collection is CONTENTS and found is None:
+            await self._mesh.upload(photo("one"), "bob")
+        return found
+
+
+@pytest.mark.parametrize("steps", range(20))
+async def test_killed_while_another_owner_is_faster_nothing_is_lost(stores: Stores, clock: Clock, steps: int) -> None:
+    life = Life(steps)
+    mesh, dying = MediaMesh(stores, clock), MediaMesh(stores, clock, life)
+    catalog = cast(Catalog, Behind(mesh, life))
+    dying.storing = MediaStoring(
+        dying.objects,
+        Contents(catalog, dying.objects),
+        MediaStore(catalog),
+        Invites(catalog),
+        cast(MediaInspection, Readings()),
+        dying.outbox,
+        dying.limits,
+        clock,
+    )
+    with suppress(Killed):
+        await dying.upload(photo("one"), "ann")
+    await mesh.sweep_all()
+    sha256 = hashlib.sha256(photo("one")).hexdigest()
+    content = await mesh.contents.get(sha256)
+    anns, bobs = [await mesh.media.find_by_content(owner, sha256) for owner in ("ann", "bob")]
+    kept = [media for media in (anns, bobs) if media is not None]
+    assert {media.original.object_key for media in kept} == set(await mesh.stored_keys())
+    assert {holder.media for holder in (content.holders if content else ())} == {media.id for media in kept}
