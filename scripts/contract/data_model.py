@@ -26,6 +26,9 @@ indexes, where all of them hold something. Search by those copies to use such an
 In SQLite each is a table of the same name: `_document` is the document as BSON, beside `_id`, `_version` and a column
 for each field of an index. A sequence stands in its column alone. Search by the columns:
 `SELECT _document FROM media WHERE owner = 'alice'`, and decode with `bson.decode`.
+
+Beside them stands what the stores keep for themselves, and nothing that tells of users: `catalog_sequences` (the last
+number of each sequence), and in SQLite `queue_messages` and `queue_dead_letters` (the embedded queue).
 """
 GROUPS = {
     "Media": ("media", "media_objects", "contents", "uploads", "invites", "statistics"),

@@ -41,20 +41,12 @@ REST: Config = {
 }
 
 
-# Envoy has no text of its own for these.
-ESCAPED_SLASH: Config = {
-    "header_filter": {"header": {"name": ":path", "string_match": {"safe_regex": {"regex": "[^?]*%(2[Ff]|5[Cc]).*"}}}}
-}
-
-
 def local_replies() -> Config:
     """google.rpc.Status for each status that Envoy gives; gRPC callers get Envoy's own trailers."""
-    escaped = "this request cannot be read. A path holds no escaped slash or backslash (%%2F, %%5C)"
-    odd_path = _mapper(400, 3, "REQUEST_MALFORMED", escaped, ESCAPED_SLASH)
-    return {"mappers": [odd_path, *(_mapper(status, *reply) for status, reply in REPLIES.items())]}
+    return {"mappers": [_mapper(status, *reply) for status, reply in REPLIES.items()]}
 
 
-def _mapper(status: int, code: int, reason: str, message: str, *filters: Config) -> Config:
+def _mapper(status: int, code: int, reason: str, message: str) -> Config:
     info = {
         "@type": "type.googleapis.com/google.rpc.ErrorInfo",
         "reason": reason,
@@ -63,6 +55,6 @@ def _mapper(status: int, code: int, reason: str, message: str, *filters: Config)
     }
     is_status = {"comparison": {"op": "EQ", "value": {"default_value": status, "runtime_key": f"reply_{status}"}}}
     return {
-        "filter": {"and_filter": {"filters": [{"status_code_filter": is_status}, REST, *filters]}},
+        "filter": {"and_filter": {"filters": [{"status_code_filter": is_status}, REST]}},
         "body_format_override": {"json_format": {"code": code, "message": message, "details": [info]}},
     }

@@ -80,6 +80,11 @@ class Unauthenticated(DropmeshError):
 
     code = grpc.StatusCode.UNAUTHENTICATED
 
+    def __init__(
+        self, reason: ErrorReason.ValueType, message: str, *, metadata: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(reason, message, metadata=metadata, headers={"www-authenticate": "Bearer"})
+
 
 class PermissionDenied(DropmeshError):
     """A valid token without the scope."""

@@ -80,12 +80,14 @@ def test_what_is_refused_says_so_in_one_shape(client, case):
     assert (answer.status_code, reason_of(answer)) == (case.status, case.reason), answer.text
 
 
-def test_a_slash_that_is_escaped_in_a_path_is_named(client):
-    assert "escaped slash" in client.get("/v1/media/a%2fb").json()["message"]
+@pytest.mark.parametrize(("method", "path"), [("GET", "/v1/media"), ("POST", "/v1/measurements")])
+def test_who_has_no_token_is_told_what_kind_is_asked_for(tokens_mesh, method, path):
+    answer = httpx.request(method, f"{tokens_mesh.url}{path}")
+    assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
 
 
 def test_a_wrong_method_is_told_the_right_ones(client):
-    assert client.patch("/v1/media").headers["allow"] == "GET, OPTIONS, POST"
+    assert client.patch("/v1/media").headers["allow"] == "GET, OPTIONS, POST, PUT"
 
 
 @pytest.fixture(scope="module")
