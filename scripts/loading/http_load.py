@@ -16,7 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-CONNECTIONS = 64
+# As a fleet has: with few, requests would wait here for the answers to others.
+CONNECTIONS = 128
 GIVE_UP_SECONDS = 15.0
 UNANSWERED = 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import re
 import shutil
@@ -113,7 +114,8 @@ def _await_health(mesh: LoadedMesh, process: subprocess.Popen[bytes]) -> None:
             with urllib.request.urlopen(f"http://127.0.0.1:{mesh.port + 1}/healthz", timeout=2) as answer:
                 if answer.status == 200:
                     return
-        except OSError:
+        except (OSError, http.client.HTTPException):
+            # The latter where nobody listens yet and the system gave this end that very port: it talks to itself.
             pass
         if process.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError(f"the mesh did not start:\n{(mesh.data / 'up.log').read_text()[-3000:]}")

@@ -48,17 +48,16 @@ class _Mapping:
     def __init__(self, model: type[Any], stored_as: Mapping[str, str]) -> None:
         hints = get_type_hints(model)
         self._model = model
-        self._fields = [field for field in fields(model) if field.init]
-        self._names = tuple(field.name for field in self._fields)
+        known = [field for field in fields(model) if field.init]
+        self._names = tuple(field.name for field in known)
         self._keys = tuple(stored_as.get(name, name) for name in self._names)
         # With a name more, both getters give a tuple also for a model of one field.
-        self._values: Callable[[Any], tuple[Any, ...]] = attrgetter(
-            *(field.name for field in self._fields), "__class__"
-        )
+        self._values: Callable[[Any], tuple[Any, ...]] = attrgetter(*self._names, "__class__")
         self._stored: Callable[[Any], tuple[Any, ...]] = itemgetter(*self._keys, self._keys[0])
         self._encode: list[tuple[str, Convert]] = []
         self._decode: list[tuple[int, Convert]] = []
-        for place, (key, field) in enumerate(zip(self._keys, self._fields, strict=True)):
+        self._defaults: Document = {}
+        for place, (key, field) in enumerate(zip(self._keys, known, strict=True)):
             try:
                 encode, decode = _conversions(hints[field.name])
             except TypeError as error:
@@ -67,6 +66,9 @@ class _Mapping:
                 self._encode.append((key, encode))
             if decode is not None:
                 self._decode.append((place, decode))
+            default = field.default if field.default_factory is MISSING else field.default_factory()
+            if default is not MISSING:
+                self._defaults[key] = default if encode is None else encode(default)
 
     def encode(self, value: Any) -> Document:
         """A model's fields as BSON takes them."""
@@ -76,24 +78,14 @@ class _Mapping:
         return document
 
     def decode(self, document: Mapping[str, Any]) -> Any:
-        """The model of these fields."""
+        """The model of these fields; one that is missing has its default."""
         try:
-            *values, _ = self._stored(document)
-        except KeyError:
-            return self._decode_older(document)
+            *values, _ = self._stored({**self._defaults, **document})
+        except KeyError as missing:
+            raise ValueError(f"a stored {self._model.__name__} lacks {missing.args[0]}") from None
         for place, decode in self._decode:
             values[place] = decode(values[place])
         return self._model(**dict(zip(self._names, values, strict=True)))
-
-    def _decode_older(self, document: Mapping[str, Any]) -> Any:
-        decodes = dict(self._decode)
-        found: dict[str, Any] = {}
-        for place, (key, field) in enumerate(zip(self._keys, self._fields, strict=True)):
-            if key in document:
-                found[field.name] = decodes.get(place, _same)(document[key])
-            elif field.default is MISSING and field.default_factory is MISSING:
-                raise ValueError(f"a stored {self._model.__name__} lacks {key}")
-        return self._model(**found)
 
 
 def _conversions(hint: Any) -> tuple[Convert | None, Convert | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import sys
@@ -32,6 +33,7 @@ CONTRACT = [
 ]
 METADATA_BYTES = 128 * 1024
 MAX_MESSAGE_BYTES = 80 * 1024 * 1024
+COLLECT_AFTER_OBJECTS = 10_000
 log = logging.getLogger(__name__)
 
 
@@ -76,6 +78,7 @@ async def serve(
     metrics_server = await _serve_metrics(settings.metrics_socket(name), metrics)
     for service in ("", *names):
         await health_servicer.set(service, health_pb2.HealthCheckResponse.SERVING)
+    _spare_collections()
     log.info("serving", extra={"address": address})
 
     loops = [asyncio.create_task(_endless(loop_, stopping)) for loop_ in background]
@@ -86,6 +89,16 @@ async def serve(
     await asyncio.gather(*loops)
     metrics_server.close()
     log.info("stopped")
+
+
+def _spare_collections() -> None:
+    """Keeps the garbage collector from looking again and again through what start-up made, and through calls under way.
+
+    It holds up all calls while it looks; what they leave is mostly freed without it.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER_OBJECTS, 10, 10)
 
 
 async def _endless(loop: Callable[[asyncio.Event], Awaitable[None]], stopping: asyncio.Event) -> None:

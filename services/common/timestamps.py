@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _END_NS = (datetime(2262, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(seconds=1) * 1_000_000_000
@@ -70,7 +71,7 @@ def parse_timestamp(text: str) -> int:
 def format_timestamp(time_ns: int) -> str:
     """Return the one canonical RFC 3339 text of an instant: UTC, 0, 3, 6 or 9 digits of fraction as in ProtoJSON."""
     seconds, nanos = divmod(time_ns, 1_000_000_000)
-    text = (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
+    text = _whole_seconds(seconds)
     if nanos == 0:
         return f"{text}Z"
     if nanos % 1_000_000 == 0:
@@ -78,6 +79,12 @@ def format_timestamp(time_ns: int) -> str:
     if nanos % 1_000 == 0:
         return f"{text}.{nanos // 1_000:06d}Z"
     return f"{text}.{nanos:09d}Z"
+
+
+# Calls that come by the thousand a second tell the same second again and again.
+@lru_cache(maxsize=64)
+def _whole_seconds(seconds: int) -> str:
+    return (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def _refusals(text: str) -> list[tuple[TimestampFault, str]]:

@@ -54,6 +54,9 @@ class Group(Generic[Prepared]):
         self.operations = operations
         self._callers = callers
 
+    def __len__(self) -> int:
+        return len(self._callers)
+
     def settle(self, outcomes: Sequence[Outcome | Failure]) -> None:
         """Hands every caller what became of its operations, or the first error among them."""
         start = 0

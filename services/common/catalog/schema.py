@@ -34,7 +34,9 @@ class Table:
         self.columns = tuple(field for field in dict.fromkeys(searched) if field not in _STANDING)
         self.indexes = {index.name: index for index in collection.indexes}
         stored = ("_id", "_version", "_document", *(quoted(field) for field in self.columns))
-        self.insert = f"INSERT INTO {self.name} ({', '.join(stored)}) VALUES ({', '.join('?' * len(stored))})"
+        self._insert_into = f"INSERT INTO {self.name} ({', '.join(stored)}) VALUES "
+        self._row = f"({', '.join('?' * len(stored))})"
+        self.insert = self.insert_many(1)
         changes = ", ".join(f"{column} = ?" for column in stored[1:])
         self.replace = f"UPDATE {self.name} SET {changes} WHERE _id = ? AND _version = ?"
         self.delete = f"DELETE FROM {self.name} WHERE _id = ?"
@@ -49,6 +51,10 @@ class Table:
     def sequence(self) -> str | None:
         """The field that numbers insertions."""
         return self.collection.sequence
+
+    def insert_many(self, count: int) -> str:
+        """`insert` for this many rows."""
+        return self._insert_into + ", ".join([self._row] * count)
 
     def row(self, document: Document, version: int, encoded: bytes) -> list[Any]:
         """A document as the values of `insert`, and from the second on of `replace`."""

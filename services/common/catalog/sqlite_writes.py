@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import count, groupby
+from itertools import chain, count, groupby
 from typing import Any
 
 from services.common.catalog import Delete, Document, Increment, Insert, Operation, Outcome, Refusal, Replace, Upsert
@@ -15,6 +15,9 @@ from services.common.catalog.gathering import Failure
 from services.common.catalog.schema import TAKE_NUMBERS, Table
 
 Prepared = tuple[Table, Operation, bytes]
+
+# At the end of each statement the writing thread has to win back the interpreter from a busy event loop.
+_ROWS_AT_ONCE = 16
 
 _EXISTS = Outcome(Refusal.EXISTS)
 _CONFLICT = Outcome(Refusal.CONFLICT)
@@ -64,17 +67,17 @@ def _insert(
             document[table.sequence] = next(numbers)
         outcomes.append(Outcome(None, document))
         rows.append(table.row(document, 1, encoded))
-    start = 0
-    while start < len(rows):
-        before = connection.total_changes
+    for start in range(0, len(rows), _ROWS_AT_ONCE):
+        some = rows[start : start + _ROWS_AT_ONCE]
         try:
-            connection.executemany(table.insert, rows[start:])
-            break
+            connection.execute(table.insert_many(len(some)), list(chain.from_iterable(some)))
         except sqlite3.IntegrityError:
-            # The rows before the refused one are in; those after it are still to come.
-            start += connection.total_changes - before
-            outcomes[start] = _EXISTS
-            start += 1
+            # SQLite undid all of the statement.
+            for place, row in enumerate(some, start):
+                try:
+                    connection.execute(table.insert, row)
+                except sqlite3.IntegrityError:
+                    outcomes[place] = _EXISTS
     return outcomes
 
 
