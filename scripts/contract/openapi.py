@@ -131,7 +131,7 @@ def _operation(
         parameters += [parameter for field in rest for parameter in _query_parameters(field, "", schemas)]
     summary, _, description = comments.of(method.full_name).partition("\n\n")
     operation: Schema = {
-        "operationId": method.name if verb != "head" else f"{method.name}Head",
+        "operationId": method.name if verb == next(_routes(method))[0] else f"{method.name}{verb.capitalize()}",
         "tags": [method.containing_service.name],
         "summary": summary,
         "description": description,

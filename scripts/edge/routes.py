@@ -25,6 +25,8 @@ JSON_BODY_BYTES = MIB
 # A picture may take its time; nothing else that is answered in one piece does.
 UNARY_TIMEOUT = "30s"
 PIXELS_TIMEOUT = "120s"
+# It reads the whole of what may be a video of gigabytes in a store that is far away, and says nothing meanwhile.
+SILENT_TIMEOUTS = {"FinishUpload": "1800s"}
 RETRIES = 2
 VARIABLE = re.compile(r"\{\w+(?:=(\w+)/\*)?\}")
 BUFFER = "envoy.filters.http.buffer"
@@ -67,10 +69,11 @@ def _patience(cluster: str, method: MethodDescriptor) -> Config:
     if method.client_streaming or method.server_streaming:
         # As long as bytes flow: the connection manager's idle timeout ends a stream that stands still.
         return {**route, "timeout": "0s"}
+    if silent := SILENT_TIMEOUTS.get(method.name):
+        route["idle_timeout"] = silent
     produces = method.GetOptions().Extensions[behavior_pb2.behavior].produces
-    route["timeout"] = (
-        PIXELS_TIMEOUT if cluster == "processor" and (produces or _takes_bytes(method)) else UNARY_TIMEOUT
-    )
+    pixels = cluster == "processor" and (produces or _takes_bytes(method))
+    route["timeout"] = silent or (PIXELS_TIMEOUT if pixels else UNARY_TIMEOUT)
     repeatable = method.GetOptions().idempotency_level != MethodOptions.IDEMPOTENCY_UNKNOWN
     # What never reached a service can be sent again, whatever it does; what may have, only if that does no harm.
     retry_on = "connect-failure,refused-stream" + (",reset,unavailable" if repeatable else "")

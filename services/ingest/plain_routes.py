@@ -65,11 +65,12 @@ def plain_routes(service: ServiceDescriptor, handlers: grpc.GenericRpcHandler[An
 
 def _with_raw_bodies(service: ServiceDescriptor) -> Iterable[tuple[MethodDescriptor, HttpRule, bytes, str]]:
     for method in service.methods:
-        rule = method.GetOptions().Extensions[annotations_pb2.http]
-        field = method.input_type.fields_by_name.get(rule.body)
+        first = method.GetOptions().Extensions[annotations_pb2.http]
+        field = method.input_type.fields_by_name.get(first.body)
         if field is not None and field.message_type is HttpBody.DESCRIPTOR and not method.server_streaming:
-            verb = str(rule.WhichOneof("pattern"))
-            yield method, rule, verb.upper().encode(), getattr(rule, verb)
+            for rule in (first, *first.additional_bindings):
+                verb = str(rule.WhichOneof("pattern"))
+                yield method, rule, verb.upper().encode(), getattr(rule, verb)
 
 
 def _pattern(template: str) -> re.Pattern[str]:

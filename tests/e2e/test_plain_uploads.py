@@ -147,6 +147,11 @@ def test_a_photo_is_taken_or_refused_the_same(ways, query):
     same(ways, f"/v1/media{query}", content=photo)
 
 
+def test_a_put_is_taken_as_a_post_is(ways):
+    assert same(ways, "/v1/media?filename=a.png", "PUT", content=photo).status_code == 201
+    assert same(ways, "/v1/invites/no.link/media", "PUT", content=photo).status_code == 404
+
+
 def test_a_query_sets_what_it_names(ways):
     answer = same(ways, "/v1/media?filename=a%2Bb.png&objects=person&anonymize.margin=0.5&mode=solid", content=photo)
     media = answer.json()["results"][0]["media"]

@@ -4,20 +4,26 @@ import pytest
 from dropmesh.v1 import media_pb2
 from dropmesh.v1.query_service_pb2 import (
     GetInviteMediaRequest,
+    GetStatisticsRequest,
     ListMediaObjectsRequest,
     ListMediaRequest,
     WatchMediaRequest,
 )
 
+from services.common.call import Call
 from services.common.errors import DropmeshError, InvalidArgument, NotFound
+from services.common.identity import Caller, Scope
+from services.common.instants import utc_day
 from services.common.stores.invites import Invite, new_secret
 from services.common.stores.statistics import Totals
 from services.query.invites import InviteReads
 from services.query.media import MediaReads
-from services.query.statistics import statistics_message
+from services.query.statistics import StatisticsReads, statistics_message
 from tests.calls import BOB, call_of
 from tests.media_mesh import MediaMesh, photo
 from tests.unit.common.stores.test_media_work import begun, finish
+
+DAY_NS = 86_400 * 10**9
 
 
 @pytest.fixture
@@ -105,3 +111,29 @@ def test_statistics_tell_thirty_days_and_ten_cameras() -> None:
     assert (message.uploads_per_day[0].day, message.uploads_per_day[0].count) == ("2026-01-31", 0)
     assert [entry.count for entry in message.uploads_per_day][-2:] == [1, 2]
     assert {media_pb2.Media.State.Name(entry.state): entry.count for entry in message.states}["DELETED"] == 1
+
+
+async def test_thirty_days_of_uploads_move_on_at_midnight_in_utc(mesh: MediaMesh) -> None:
+    midnight_ns = (mesh.clock.now_ns // DAY_NS + 1) * DAY_NS
+    admin = call_of(Caller("root", "root", frozenset({Scope.ADMIN})))
+    reads = StatisticsReads(mesh.statistics, mesh.clock)
+
+    async def counts(call: Call) -> list[int]:
+        told = await reads.GetStatistics(GetStatisticsRequest(), call)
+        assert told.uploads_per_day[-1].day == utc_day(mesh.clock())
+        return [entry.count for entry in told.uploads_per_day]
+
+    # For forty days: Ann uploads in the last instant of each, Bob in the first of the next.
+    for day in range(40):
+        for offset_ns, owner in ((-1, "ann"), (0, "bob")):
+            mesh.clock.now_ns = midnight_ns + day * DAY_NS + offset_ns
+            await mesh.upload(photo(f"{day} {owner}"), owner)
+            await mesh.statistics.fold(now_ns=mesh.clock())
+            if day >= 30:
+                assert await counts(call_of()) == [1] * 29 + [int(owner == "ann")]
+                assert await counts(call_of(BOB)) == [1] * 30
+                assert await counts(admin) == [2] * 29 + [2 if owner == "ann" else 1]
+    mesh.clock.now_ns += DAY_NS
+    assert await counts(admin) == [2] * 28 + [1, 0]
+    mesh.clock.now_ns += 40 * DAY_NS
+    assert await counts(admin) == [0] * 30

@@ -114,8 +114,8 @@ class IngestServiceServicer:
     def UploadMedia(self, request_iterator, context):
         """UploadMedia stores one or more images or videos.
 
-        Over REST the body is a file's bytes, or multipart/form-data with one or many files and the options as form fields; over gRPC
-        the first message carries the options, and each message a chunk in body.data.
+        Over REST the body is a file's bytes, or multipart/form-data with one or many files and the options as form fields; PUT, which
+        `curl -T` sends, does the same. Over gRPC the first message carries the options, and each message a chunk in body.data.
         Stores the bytes, makes a media for each file and queues its processing. Content that its owner stored before is not stored
         again: the answer is the media it has, with `duplicate` set.
         Of several files each has a result of its own, and a bad one does not stop the others; a single file that is bad fails the call.
