@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+from typing import Any
 
 import pytest
 from dropmesh.v1 import query_service_pb2
@@ -11,7 +12,7 @@ from services.common.paging import page_size, page_start, page_token
 POSITION = ("ann", 2**62, None, b"\x00\xff", "id")
 
 
-def listing(token: str = "", **fields: object) -> query_service_pb2.ListMediaRequest:
+def listing(token: str = "", **fields: Any) -> query_service_pb2.ListMediaRequest:
     return query_service_pb2.ListMediaRequest(page_token=token, **fields)
 
 
