@@ -6,7 +6,7 @@ import asyncio
 import logging
 import tempfile
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -69,6 +69,8 @@ class Pace:
     """It notices that its media was cancelled or deleted, and tells how far it is."""
     heartbeat_seconds: float = 3.0
     """It extends its lease."""
+    depth_seconds: float = 5.0
+    """It looks how much waits."""
     retry_after: timedelta = timedelta(seconds=2)
     """It puts off what may go better later."""
 
@@ -103,6 +105,14 @@ class MediaWorker:
     async def run_videos(self, stopping: asyncio.Event) -> None:
         """The same for videos and animations; those that no such loop is free for wait in the queue."""
         await self._run(VIDEO_WORK, stopping)
+
+    async def tell_depths(self, stopping: asyncio.Event) -> None:
+        """Keeps the metrics of what waits up to date, however long the work on one media takes."""
+        while not stopping.is_set():
+            for topic in (PHOTO_WORK, VIDEO_WORK):
+                self._metrics.queue_depth.labels(topic.name).set(await self._stores.queue.depth(topic))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), self._pace.depth_seconds)
 
     async def _run(self, topic: Topic, stopping: asyncio.Event) -> None:
         while not stopping.is_set():

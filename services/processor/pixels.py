@@ -85,7 +85,8 @@ def _assemble(
     models = ModelReads(load_registry(settings.models_folder), ModelStore(settings.models_folder))
     # Of two worker processes or more, one is always left for what is short.
     videos = max(1, children - 1)
-    return Pixels((images, thumbnails, models), (worker.run,) * children + (worker.run_videos,) * videos)
+    loops = (*(worker.run,) * children, *(worker.run_videos,) * videos, worker.tell_depths)
+    return Pixels((images, thumbnails, models), loops)
 
 
 def _fresh_folder(folder: Path) -> Path:

@@ -19,7 +19,7 @@ from pathlib import Path
 import httpx
 from PIL import Image, ImageDraw
 
-from tests.e2e.mesh import Mesh, running_mesh
+from tests.e2e.mesh import Mesh, eventually, running_mesh
 
 ENDED = {"PROCESSED", "FAILED"}
 
@@ -56,7 +56,10 @@ def kill_processors(mesh: Mesh, media: int, kills: int, seed: int, within_second
         deadline = time.monotonic() + within_seconds
         killed = 0
         while killed < kills and time.monotonic() < deadline:
-            time.sleep(choose.uniform(0.2, 3.0))
+            if killed % 2:
+                # Every other time it has come as far as working; else it may be starting.
+                eventually(lambda: http.get(f"{mesh.operations_url}/healthz").status_code == 200, 60)
+            time.sleep(choose.uniform(0.05, 1.0))
             if (process := processor_of(mesh)) is not None:
                 os.kill(process, signal.SIGKILL)
                 killed += 1

@@ -35,7 +35,7 @@ pytest_plugins = ["tests.media_fixtures"]
 
 LIMITS = Limits(100_000_000, 2000, 500_000, 3600.0)
 TIMES = TimeLimits(photo=timedelta(seconds=10), video=timedelta(seconds=20))
-PACE = Pace(look_seconds=0.02, retry_after=timedelta())
+PACE = Pace(look_seconds=0.02, depth_seconds=0.02, retry_after=timedelta())
 FACE = DetectedObject(1, ObjectClass.FACE, 0.9, Box(1, 2, 3, 4))
 Job = Callable[[Path, Path, Callable[[Any], None] | None], Any]
 
@@ -87,13 +87,16 @@ async def never_ends(source: Path, target: Path, on_progress: Any) -> Made:
 
 
 @asynccontextmanager
-async def working(stores: Stores, mesh: MediaMesh, folder: Path, *jobs: Job) -> AsyncIterator[FakePool]:
+async def working(
+    stores: Stores, mesh: MediaMesh, folder: Path, *jobs: Job, metrics: Metrics | None = None
+) -> AsyncIterator[FakePool]:
     """A worker's loop beside the test."""
     pool = FakePool(*jobs)
     parts = MediaStores(stores.queue, stores.objects, mesh.work, mesh.contents, mesh.found)
-    worker = MediaWorker(parts, pool, LIMITS, TIMES, folder, Metrics(), time.time_ns, PACE)  # type: ignore[arg-type]
+    metrics = metrics or Metrics()
+    worker = MediaWorker(parts, pool, LIMITS, TIMES, folder, metrics, time.time_ns, PACE)  # type: ignore[arg-type]
     stopping = asyncio.Event()
-    loops = [asyncio.create_task(run(stopping)) for run in (worker.run, worker.run_videos)]
+    loops = [asyncio.create_task(run(stopping)) for run in (worker.run, worker.run_videos, worker.tell_depths)]
     try:
         yield pool
     finally:
@@ -140,6 +143,21 @@ async def test_no_photo_waits_behind_videos_and_videos_that_wait_lose_no_attempt
         assert states == [MediaState.PROCESSING, MediaState.NEW]
         (waiting,) = await stores.queue.claim(VIDEO_WORK, limit=2, lease=timedelta(seconds=1), wait=timedelta())
         assert (waiting.body.decode(), waiting.attempt) == (second.id, 1)
+
+
+async def test_an_operator_sees_how_many_videos_wait_while_one_is_worked_on(stores, mesh, tmp_path):
+    head = b"\0\0\0\x18ftypisom\0\0\0\0isommp42"
+    for name in (b"one", b"two"):
+        await mesh.upload(head + name)
+    await mesh.outbox.publish_waiting()
+    metrics = Metrics()
+
+    def told(topic: str) -> float | None:
+        return metrics.registry.get_sample_value("dropmesh_queue_depth", {"topic": topic})
+
+    async with working(stores, mesh, tmp_path, never_ends, metrics=metrics), asyncio.timeout(10):
+        while (told("photos"), told("videos")) != (0.0, 2.0):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
 
 
 def test_an_animation_has_more_time_than_a_photo_and_waits_with_the_videos():
