@@ -62,18 +62,22 @@ def main() -> int:
     arguments = parser.parse_args()
     bodies = megapixel_photos(WARM_UP + arguments.photos)
     mirror = {"DROPMESH_MODELS_MIRROR": str(SHARED / "models")} if (SHARED / "models").is_dir() else {}
-    taken, models = [], ""
+    taken: list[Taken] = []
+    first, models = 0.0, ""
     with loaded_mesh(settings=mirror) as mesh:
         for number, body in enumerate(bodies):
             time.sleep(arguments.pause)
             one, media = process(mesh.port, body)
+            first = first or one.whole
             if number >= WARM_UP:
                 taken.append(one)
             models = ", ".join(used["model"].removeprefix("models/") for used in media["processing"]["models"])
     load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
     print(f"{len(taken)} photos of {PIXELS / 1e6:g} megapixel, {sum(map(len, bodies)) // len(bodies) // 1000} kB each;")
     print(f"models {models}; {os.cpu_count()} processors, load {load}\n")
-    return report(taken)
+    good = report(taken)
+    print(f"  {'the very first of a new mesh, which loads the models':52} {first:7.1f} ms")
+    return good
 
 
 def process(port: int, body: bytes) -> tuple[Taken, dict[str, Any]]:
@@ -117,13 +121,13 @@ def report(taken: Sequence[Taken]) -> int:
     for name in names:
         if any(name in one.steps for one in taken):
             median = statistics.median(one.steps.get(name, 0.0) for one in taken)
-            print(f"  {STEPS.get(name, name):48} {median:7.1f} ms")
+            print(f"  {STEPS.get(name, name):52} {median:7.1f} ms")
     whole = [one.whole for one in taken]
     median = statistics.median(whole)
     answered = statistics.median(one.answered for one in taken)
-    print(f"  {'from POST to PROCESSED, median':48} {median:7.1f} ms  (at most {MOST_MILLISECONDS:g})")
-    print(f"  {'worst':48} {max(whole):7.1f} ms")
-    print(f"  {'the POST was answered after':48} {answered:7.1f} ms")
+    print(f"  {'from POST to PROCESSED, median':52} {median:7.1f} ms  (at most {MOST_MILLISECONDS:g})")
+    print(f"  {'worst':52} {max(whole):7.1f} ms")
+    print(f"  {'the POST was answered after':52} {answered:7.1f} ms")
     print(f"  {sum(one.objects for one in taken)} objects in all")
     return 0 if median < MOST_MILLISECONDS else 1
 
