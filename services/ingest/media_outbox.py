@@ -6,7 +6,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from services.common.queue import Queue
 from services.common.stores.contents import Contents, Holder
@@ -84,7 +83,7 @@ class MediaOutbox:
         return len(media)
 
     async def _hold(self, media: Media) -> None:
-        """Claims its bytes where another media was faster and a crash came before this one was taken back."""
+        """Claims its bytes where another media was faster and a crash came before this one moved over to them."""
         original = media.original
         content = await self._contents.get(original.sha256)
         held = content is not None and any(holder.name == original.holder for holder in content.holders)
@@ -92,7 +91,7 @@ class MediaOutbox:
             return
         holder = Holder(media.id, original.holder, self._now_ns())
         key = await self._contents.claim(original.sha256, original.object_key, original.size_bytes, holder)
-        await self._media.change(media.id, lambda found: replace(found, original=replace(original, object_key=key)))
+        await self._media.move_original(media.id, key)
 
     async def _publish(self, media: Sequence[Media]) -> None:
         media_ids = [unqueued.id for unqueued in media]

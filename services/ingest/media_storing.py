@@ -198,8 +198,22 @@ class MediaStoring:
             inserted, claimed = await self._media.insert_beside(media, self._contents.first_claim(*claim))
             if claimed:
                 return inserted
+            if inserted is not None:
+                return await self._move_over(inserted, holder)
         key = await self._contents.claim(*claim)
         return await self._media.insert(replace(media, original=replace(content, object_key=key)))
+
+    async def _move_over(self, media: Media, holder: Holder) -> Media | None:
+        """Has a stored media hold the bytes that another owner claimed a moment before.
+
+        It is not taken back: it may have been found already, and counted, or told as the media of a duplicate.
+        """
+        content = media.original
+        key = await self._contents.claim(content.sha256, content.object_key, content.size_bytes, holder)
+        moved = await self._media.move_original(media.id, key)
+        if moved is None or moved.is_deleted:
+            await self._contents.release(content.sha256, holder.name)
+        return moved
 
     async def _known(self, sha256: str, media_id: str, destination: Destination) -> Stored | None:
         """The owner's media with these bytes, its duplicate noted; the very same media is no duplicate."""

@@ -96,16 +96,15 @@ class MediaStore:
         return _inserted(outcome)
 
     async def insert_beside(self, media: Media, claim: Insert) -> tuple[Media | None, bool]:
-        """As `insert`, in one write with the claim of its content; whether that was applied as well.
-
-        A media whose claim was not applied is taken back.
-        """
+        """As `insert`, in one write with the claim of its content; whether that was applied as well."""
         claimed, outcome = await self._catalog.batch([claim, _insertion(media)])
-        inserted = _inserted(outcome)
-        if inserted is not None and not claimed.applied:
-            await self._catalog.batch([Delete(MEDIA, inserted.id, inserted.version)])
-            inserted = None
-        return inserted, claimed.applied
+        return _inserted(outcome), claimed.applied
+
+    async def move_original(self, media_id: str, object_key: str) -> Media | None:
+        """The bytes of a media are in another object from now on."""
+        return await self.change(
+            media_id, lambda found: replace(found, original=replace(found.original, object_key=object_key))
+        )
 
     async def find(self, media_id: str) -> Media | None:
         """The media of this id, whoever owns it."""

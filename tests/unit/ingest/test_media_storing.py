@@ -2,24 +2,25 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from typing import Any, cast
 
 import pytest
 from dropmesh.v1 import error_reason_pb2 as reasons
 
-from services.common.catalog import Catalog, Collection
+from services.common.catalog import Catalog, Collection, Operation, Outcome
 from services.common.errors import DropmeshError
 from services.common.identity import Caller, Scope
-from services.common.stores.contents import CONTENTS, Contents
+from services.common.stores.contents import CONTENTS, Contents, StoredContent
 from services.common.stores.invites import INVITES, Invite, Invites
 from services.common.stores.media import MediaFilter, MediaStore
 from services.common.stores.media_models import MediaState
+from services.common.stores.statistics import StatisticsStore
 from services.ingest.media_files import FileOptions, IncomingFile
 from services.ingest.media_inspection import MediaInspection
 from services.ingest.media_storing import Destination, MediaStoring
-from tests.media_mesh import DAMAGED, Clock, MediaMesh, Readings, Stores, photo, read_all
+from tests.media_mesh import DAMAGED, START_NS, Clock, MediaMesh, Readings, Stores, chunks, photo, read_all
 from tests.mortal import Killed, Life, MortalCatalog
 
 ADMIN = Caller("root", "root", frozenset({Scope.ADMIN}))
@@ -79,6 +80,47 @@ async def test_another_owner_has_a_media_of_its_own_over_the_same_bytes(mesh: Me
     assert not bobs.duplicate
     assert anns.media.id != bobs.media.id
     assert await mesh.stored_keys() == [anns.media.original.object_key]
+
+
+class Unaware(Contents):
+    """Looked for the bytes a moment before somebody else stored them."""
+
+    async def get(self, sha256: str) -> StoredContent | None:
+        return None
+
+
+class CountedAtOnce:
+    """A catalog beside which a processor counts media as soon as they are stored."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._catalog, name)
+
+    async def batch(self, operations: Sequence[Operation]) -> list[Outcome]:
+        outcomes = await self._catalog.batch(operations)
+        await StatisticsStore(self._catalog).fold(now_ns=START_NS)
+        return outcomes
+
+
+async def test_owners_who_store_the_same_bytes_at_the_same_moment_share_them(mesh: MediaMesh) -> None:
+    data = photo("one", 100)
+    first = await mesh.upload(data, "ann")
+    media = MediaStore(cast(Catalog, CountedAtOnce(mesh.catalog)))
+    contents = Unaware(mesh.catalog, mesh.objects)
+    inspection = cast(MediaInspection, Readings())
+    storing = MediaStoring(
+        mesh.objects, contents, media, mesh.invites, inspection, mesh.outbox, mesh.limits, mesh.clock
+    )
+    second = await storing.store(IncomingFile(FileOptions(), chunks(data)), Destination("bob"))
+    await mesh.sweep_all()
+    found = await mesh.media.find(second.media.id)
+    assert found is not None
+    assert await read_all(mesh.objects, found.original.object_key) == data
+    assert await mesh.stored_keys() == [first.media.original.object_key]
+    await mesh.contents.release(found.original.sha256, first.media.original.holder)
+    assert await mesh.stored_keys() == [first.media.original.object_key]
 
 
 async def test_what_is_refused_leaves_nothing(mesh: MediaMesh) -> None:
