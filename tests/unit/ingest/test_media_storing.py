@@ -114,10 +114,10 @@ async def test_owners_who_store_the_same_bytes_at_the_same_moment_share_them(mes
         mesh.objects, contents, media, mesh.invites, inspection, mesh.outbox, mesh.limits, mesh.clock
     )
     second = await storing.store(IncomingFile(FileOptions(), chunks(data)), Destination("bob"))
-    await mesh.sweep_all()
     found = await mesh.media.find(second.media.id)
     assert found is not None
     assert await read_all(mesh.objects, found.original.object_key) == data
+    await mesh.sweep_all()
     assert await mesh.stored_keys() == [first.media.original.object_key]
     await mesh.contents.release(found.original.sha256, first.media.original.holder)
     assert await mesh.stored_keys() == [first.media.original.object_key]
