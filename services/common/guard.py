@@ -76,9 +76,14 @@ class Guard:
             return await self._run(name, behavior, context, message, lambda call: body(message, call))
 
         async def client_stream(messages: AsyncIterator[Any], context: grpc.aio.ServicerContext[Any, Any]) -> Any:
-            first = await anext(aiter(messages), None)
-            checked = _Checked(first, messages)
-            return await self._run(name, behavior, context, first, lambda call: body(checked, call))
+            async def receive(call: Call) -> Any:
+                # Only now: who says nothing, or may not call at all, is not waited for outside of the limits.
+                first = await anext(aiter(messages), None)
+                if first is not None:
+                    self._validate(first)
+                return await body(_Checked(first, messages), call)
+
+            return await self._run(name, behavior, context, None, receive, stream=True)
 
         async def server_stream(message: Any, context: grpc.aio.ServicerContext[Any, Any]) -> None:
             async def send(call: Call) -> None:

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import grpc
 import pytest
-from dropmesh.v1 import query_service_pb2, query_service_pb2_grpc
+from dropmesh.v1 import ingest_service_pb2, ingest_service_pb2_grpc, query_service_pb2, query_service_pb2_grpc
 
 from services.common.auth import Authenticator
 from services.common.call import Call
@@ -46,3 +46,16 @@ async def test_a_call_that_is_given_up_is_counted_as_cancelled(tmp_path):
     labels = {"method": "dropmesh.v1.QueryService.GetDocument", "code": "CANCELLED"}
     assert metrics.registry.get_sample_value("dropmesh_requests_total", labels) == 1
     assert metrics.registry.get_sample_value("dropmesh_requests_in_flight") == 0
+
+
+async def test_a_stream_without_a_token_is_refused_before_it_says_anything(tmp_path):
+    service = ingest_service_pb2.DESCRIPTOR.services_by_name["IngestService"]
+    guard = Guard(Authenticator(cast(Tokens, None), Mode.TOKENS), Metrics(), max_in_flight=1)
+    server = grpc.aio.server()
+    server.add_generic_rpc_handlers((guard.handler(service),))
+    server.add_insecure_port(f"unix:{tmp_path}/s")
+    await server.start()
+    async with grpc.aio.insecure_channel(f"unix:{tmp_path}/s") as channel:
+        call = ingest_service_pb2_grpc.IngestServiceStub(channel).UploadMedia()
+        assert await call.code() == grpc.StatusCode.UNAUTHENTICATED
+    await server.stop(None)
