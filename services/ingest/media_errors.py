@@ -65,7 +65,7 @@ class TooManyPixels(MediaRefused):
         limit = f"{limit_pixels / 1e6:g} megapixels"
         super().__init__(
             error_reason_pb2.MEDIA_TOO_LONG_OR_WIDE,
-            f"the picture has {found}, and the limit is {limit} (max_pixels)",
+            f"the picture has {found}, and the limit is {limit} (max_megapixels)",
             metadata={"limit": limit, "found": found},
         )
         self.limit_pixels = limit_pixels
