@@ -22,6 +22,7 @@ from scripts.edge.routes import SERVICES
 from scripts.edge.world import World
 from scripts.mesh.admin_token import ensure_admin_token
 from scripts.mesh.preflight import CannotStart, free_port, own_folder, present_provider
+from scripts.mesh.sample import ensure_sample
 from scripts.mesh.supervisor import Program, Supervisor, end_with_parent
 from services.common.errors import DropmeshError
 from services.common.settings import Mode, Settings, SettingsError, load_settings
@@ -200,7 +201,7 @@ Dropmesh is up ({seconds:.1f} s): {url}  (REST, gRPC and gRPC-Web; documentation
 Five lines to paste:
   curl{auth} -X POST -d {drop} '{url}/v1/measurements?wait=2s'
   curl{auth} {url}/v1/measurements/2019-05-01T10:00:00Z
-  curl{auth} -F photo=@photo.jpg {url}/v1/media
+  curl{auth} -F photo=@{ensure_sample(settings.data)} {url}/v1/media
   curl{auth} {url}/v1/media
   curl {bearer} {url}/v1/statistics
 

@@ -20,7 +20,6 @@ from dropmesh.v1 import ingest_service_pb2, measurement_pb2
 
 from tests.e2e.errors import error_of
 from tests.e2e.mesh import ROOT, Mesh
-from tests.media_samples import image_bytes
 
 READING = '{"time_stamp": "2019-05-01T06:00:00-04:00", "data": [0.379, 1.589, 2.188]}'
 MEAN = (0.379 + 1.589 + 2.188) / 3
@@ -180,7 +179,6 @@ def test_the_five_lines_that_up_prints_work_when_pasted(tokens_mesh, tmp_path):
 
 def pasted(mesh: Mesh, lines: list[str], folder: Path) -> list[Any]:
     """What curl lines answer in a shell, on the mesh's port and folder."""
-    (folder / "photo.jpg").write_bytes(image_bytes("jpeg"))
     answers = []
     for line in lines:
         here = line.replace("127.0.0.1:8080", mesh.address).replace(".dropmesh/", f"{mesh.data}/")
