@@ -85,10 +85,11 @@ class Detection:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """Which of the parts of a picture are looked at beside the whole: every `of`-th, from the `turn`-th on."""
+    """Looks that follow each other may share a picture's parts among them; each is at the whole picture too."""
 
     turn: int
-    of: int
+    most: int
+    """In so many looks each part must have had its turn."""
 
 
 class Detector(Protocol):

@@ -104,7 +104,10 @@ class ModelDetector:
         for object_class in classes:
             tiles = self._entry.classes[object_class].tiles or self._entry.tiles
             whole, *parts = plan_views(width, height, self._input, tiles)
-            for view in (whole, *(parts if share is None else parts[share.turn % share.of :: share.of])):
+            if share is not None and tiles is not None:
+                turns = min(tiles.turns, share.most)
+                parts = parts[share.turn % turns :: turns]
+            for view in (whole, *parts):
                 wanted.setdefault(view, set()).add(object_class)
         return [Look(index, view, frozenset(found)) for view, found in wanted.items()]
 

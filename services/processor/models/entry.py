@@ -71,12 +71,14 @@ class Tiles(_Value):
     """When a picture is also looked at in parts.
 
     Parts are made so that none is shrunk by more than `max_downscale`, neighbours share `overlap` of a side, and
-    there are at most `limit` of them: beyond it they grow.
+    there are at most `limit` of them: beyond it they grow. Where looks follow each other closely, as in a video,
+    `turns` of them share the parts.
     """
 
     max_downscale: float = Field(gt=0)
     overlap: float = Field(ge=0, lt=0.5)
     limit: int = Field(gt=0)
+    turns: int = Field(default=1, gt=0)
 
 
 class ServedClass(_Value):

@@ -11,8 +11,6 @@ from services.processor.video.object_path import HOLD_SECONDS
 
 SMOOTHING: Final = 0.2
 """The weight of the newest look in the average of their costs."""
-MOST_TURNS: Final = 3
-"""In how many looks each part of a picture has had its turn."""
 _MOMENT_SECONDS: Final = 0.01
 """Times of frames are rounded; so much is no difference."""
 
@@ -38,9 +36,7 @@ def share_of(look: int, waited_seconds: float) -> Share | None:
 
     Parts take turns where each has had its turn within the time that an object is held unseen.
     """
-    if waited_seconds <= 0:
-        return None
-    turns = min(MOST_TURNS, int((HOLD_SECONDS + _MOMENT_SECONDS) / waited_seconds))
+    turns = int((HOLD_SECONDS + _MOMENT_SECONDS) / waited_seconds) if waited_seconds > 0 else 1
     return Share(look, turns) if turns > 1 else None
 
 

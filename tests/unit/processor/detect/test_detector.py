@@ -89,13 +89,13 @@ def test_threads_that_help_change_nothing_but_the_time(tmp_path: Path):
     assert {found.object_class for found in alone.detect(scenes[0], ALL)} == {FACE, PERSON}
 
 
-def test_a_glance_is_at_the_whole_and_at_a_share_of_the_tiles(tmp_path: Path):
+def test_a_glance_is_at_the_whole_and_at_a_share_of_the_tiles_that_take_turns(tmp_path: Path):
     save_brightness(tmp_path / "m.onnx")
-    tiled = {"tiles": {"max_downscale": 1.0, "overlap": 0.0, "limit": 4}}
+    tiled = {"tiles": {"max_downscale": 1.0, "overlap": 0.0, "limit": 4, "turns": 2}}
     found = detector(tmp_path, entry_for(tmp_path / "m.onnx", "m", **tiled))
     scene = picture(128, 128)
     scene[64:, 64:] = 255
-    glances = [found.glance(scene, ALL, None, Share(turn, 2)) for turn in range(4)]
+    glances = [found.glance(scene, ALL, None, Share(turn, 5)) for turn in range(4)]
     assert [[each.box for each in one] for one in glances] == [[], [Box(64, 64, 80, 80)], [], [Box(64, 64, 80, 80)]]
     assert found.glance(picture(128, 128, 255), ALL, None, Share(7, 9))[0].box == Box(0, 0, 32, 32)
 

@@ -201,7 +201,7 @@ class PartDetector(BlueDetector):
         share: Share,
     ) -> list[Detection]:
         self.shares.append(share)
-        return [] if share.turn % share.of else super().detect(picture, classes, thresholds)
+        return [] if share.turn % min(3, share.most) else super().detect(picture, classes, thresholds)
 
 
 def is_blue(picture: Picture) -> NDArray[np.bool_]:
