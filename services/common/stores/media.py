@@ -92,13 +92,15 @@ class MediaStore:
 
     async def insert(self, media: Media) -> Media | None:
         """Stores a new media, to be queued and counted; None when its owner has its content already."""
-        (outcome,) = await self._catalog.batch([_insertion(media)])
-        return _inserted(outcome)
+        new = _new(media)
+        (outcome,) = await self._catalog.batch([Insert(MEDIA, media_document(new))])
+        return _inserted(new, outcome)
 
     async def insert_beside(self, media: Media, claim: Insert) -> tuple[Media | None, bool]:
         """As `insert`, in one write with the claim of its content; whether that was applied as well."""
-        claimed, outcome = await self._catalog.batch([claim, _insertion(media)])
-        return _inserted(outcome), claimed.applied
+        new = _new(media)
+        claimed, outcome = await self._catalog.batch([claim, Insert(MEDIA, media_document(new))])
+        return _inserted(new, outcome), claimed.applied
 
     async def move_original(self, media_id: str, object_key: str) -> Media | None:
         """The bytes of a media are in another object from now on."""
@@ -211,13 +213,12 @@ def media_document(media: Media) -> dict[str, Any]:
     return document
 
 
-def _insertion(media: Media) -> Insert:
-    marked = replace(media, unqueued_since_ns=media.create_time_ns, uncounted_since_ns=media.create_time_ns)
-    return Insert(MEDIA, media_document(marked))
+def _new(media: Media) -> Media:
+    return replace(media, unqueued_since_ns=media.create_time_ns, uncounted_since_ns=media.create_time_ns)
 
 
-def _inserted(outcome: Outcome) -> Media | None:
-    return from_document(Media, outcome.document) if outcome.document is not None else None
+def _inserted(new: Media, outcome: Outcome) -> Media | None:
+    return None if outcome.document is None else replace(new, version=outcome.document["_version"])
 
 
 def seen(media: Media, now_ns: int, **changes: Any) -> Media:
