@@ -23,6 +23,11 @@ function envoy_on_request(handle)
     end)
     headers:replace(":path", path)
   end
+  -- HEAD where a service knows only GET.
+  if headers:get(":method") == "HEAD" and handle:metadata():get("as_get") then
+    headers:replace(":method", "GET")
+    handle:streamInfo():dynamicMetadata():set("dropmesh", "head", true)
+  end
   -- `Accept: text/csv` on the list of measurements asks for the export of them.
   local accept = headers:get("accept")
   if accept ~= nil and accept:find("text/csv", 1, true) and headers:get(":method") == "GET" then
@@ -57,5 +62,11 @@ function envoy_on_response(handle)
   if body_type ~= nil then
     headers:replace("content-type", body_type)
     headers:remove("x-content-type")
+  end
+  local asked = handle:streamInfo():dynamicMetadata():get("dropmesh")
+  if asked ~= nil and asked["head"] then
+    for chunk in handle:bodyChunks() do
+      chunk:setBytes("")
+    end
   end
 end

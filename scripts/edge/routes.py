@@ -31,6 +31,8 @@ RETRIES = 2
 VARIABLE = re.compile(r"\{\w+(?:=(\w+)/\*)?\}")
 BUFFER = "envoy.filters.http.buffer"
 TRANSCODER = "envoy.filters.http.grpc_json_transcoder"
+# What the Lua filter reads of a route: the service is asked as if by GET, and the client gets the headers alone.
+AS_GET: Config = {"filter_metadata": {"envoy.filters.http.lua": {"as_get": True}}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,11 @@ def _rest_routes() -> list[Config]:
     for path in rest_paths():
         for http_method, method in path.methods.items():
             found.append(_rest_route(path, http_method, method))
-        allowed = ", ".join(sorted({*path.methods, "OPTIONS"}))
+        taken = {*path.methods, "OPTIONS"}
+        if "HEAD" not in taken and "GET" in taken and not path.methods["GET"].server_streaming:
+            taken.add("HEAD")
+            found.append({**_rest_route(path, "HEAD", path.methods["GET"]), "metadata": AS_GET})
+        allowed = ", ".join(sorted(taken))
         found.append(
             {
                 "match": {"safe_regex": {"regex": path.pattern}},

@@ -87,7 +87,7 @@ def test_who_has_no_token_is_told_what_kind_is_asked_for(tokens_mesh, method, pa
 
 
 def test_a_wrong_method_is_told_the_right_ones(client):
-    assert client.patch("/v1/media").headers["allow"] == "GET, OPTIONS, POST, PUT"
+    assert client.patch("/v1/media").headers["allow"] == "GET, HEAD, OPTIONS, POST, PUT"
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +104,14 @@ def test_a_head_tells_of_the_content_without_sending_it(client, media):
     told = ("content-length", "content-type", "etag", "accept-ranges")
     assert {name: head.headers.get(name) for name in told} == {name: whole.headers.get(name) for name in told}
     assert head.headers["content-length"] == str(len(whole.content))
+
+
+@pytest.mark.parametrize("path", ["/v1/media", "/v1/measurements", "/v1/media/never-was", "/docs", "/openapi.json"])
+def test_a_head_is_answered_as_a_get_without_its_body(client, path):
+    whole, head = client.get(path), client.head(path)
+    assert (head.status_code, head.content) == (whole.status_code, b"")
+    for name in ("content-type", "content-length"):
+        assert head.headers[name] == whole.headers[name]
 
 
 def test_a_page_of_this_machine_may_call(client):
