@@ -11,7 +11,6 @@ import subprocess
 import sys
 import time
 import urllib.error
-import urllib.parse
 import urllib.request
 from contextlib import suppress
 from pathlib import Path
@@ -19,19 +18,17 @@ from pathlib import Path
 from scripts.edge.binary import envoy_binary
 from scripts.edge.render import render
 from scripts.edge.routes import SERVICES
-from scripts.edge.world import World
 from scripts.mesh.admin_token import ensure_admin_token
 from scripts.mesh.preflight import CannotStart, free_port, own_folder, present_provider
 from scripts.mesh.sample import ensure_sample
 from scripts.mesh.supervisor import Program, Supervisor, end_with_parent
+from scripts.mesh.world import ROOT, local_world
 from services.common.errors import DropmeshError
 from services.common.settings import Mode, Settings, SettingsError, load_settings
 
 HEALTHY_WITHIN_SECONDS = 60.0
 # What others drop is nobody else's business on a machine with several users.
 OWNER_ALONE = 0o077
-LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def main() -> int:
@@ -127,17 +124,7 @@ async def _models(stopping: asyncio.Event, *arguments: str) -> None:
 def _programs(settings: Settings) -> list[Program]:
     logs = settings.data / "logs"
     config = settings.data / "run" / "envoy.json"
-    world = World(
-        listen=f"{settings.edge_host}:{settings.edge_port}",
-        operations=f"127.0.0.1:{settings.operations_port}",
-        upstreams={service: settings.socket(service) for service in SERVICES},
-        metrics={service: settings.metrics_socket(service) for service in SERVICES},
-        descriptors=str(ROOT / "proto" / "dropmesh.binpb"),
-        plain=settings.plain_socket,
-        hosts=_hosts(settings),
-        logged_percent=0,
-    )
-    config.write_text(json.dumps(render(world)))
+    config.write_text(json.dumps(render(local_world(settings))))
     services = [
         Program(service, (sys.executable, "-m", f"services.{service}"), {}, logs / f"{service}.log")
         for service in SERVICES
@@ -155,15 +142,6 @@ def _programs(settings: Settings) -> list[Program]:
         "1000",
     )
     return [*services, Program("edge", edge, {}, logs / "edge.log")]
-
-
-def _hosts(settings: Settings) -> tuple[str, ...]:
-    """The names that an open mesh answers to; one that asks for tokens answers to any."""
-    if settings.mode is not Mode.OPEN:
-        return ()
-    named = (urllib.parse.urlsplit(settings.edge_url).hostname or "", settings.edge_host.strip("[]"))
-    hosts = [f"[{host}]" if ":" in host else host for host in named]
-    return tuple(dict.fromkeys([*LOOPBACK_HOSTS, *hosts]))
 
 
 async def _healthy(settings: Settings, stopping: asyncio.Event) -> bool:

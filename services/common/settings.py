@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -50,6 +51,13 @@ class Settings(BaseModel):
     edge_port: int = Field(8080, ge=1, le=65535, description="port that the edge listens on")
     operations: int = Field(0, ge=0, le=65535, description="port of metrics and health; 0: the edge's plus one")
     public_url: str = Field("", description="how clients reach the edge, in invite links; empty: its address")
+    tls_certificate: Path | None = Field(
+        None, description="PEM file of the edge's certificate chain; with its key, the edge speaks HTTPS"
+    )
+    tls_private_key: Path | None = Field(None, description="PEM file of the key that belongs to it")
+    origins: str = Field(
+        "", description="sites whose pages may call, such as https://app.example.com, with commas between them"
+    )
 
     listen: str = Field("", description="host:port or unix:/path of it; empty: a socket in the data folder")
     metrics: str = Field("", description="host:port or unix:/path of its metrics; empty: a socket in the data folder")
@@ -98,7 +106,7 @@ class Settings(BaseModel):
     video_seconds: float = Field(4 * 3600.0, gt=0, description="time limit for the work on one video")
     worker_memory_bytes: int = Field(2 * GIB, ge=256 * MIB, description="memory that one such process may use")
 
-    @field_validator("data", "models", mode="after")
+    @field_validator("data", "models", "tls_certificate", "tls_private_key", mode="after")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().absolute()
@@ -114,6 +122,21 @@ class Settings(BaseModel):
             raise ValueError("this is no IP address, such as 127.0.0.1 or 0.0.0.0") from None
         return host
 
+    @field_validator("tls_certificate", "tls_private_key", mode="after")
+    @classmethod
+    def _readable(cls, value: Path | None) -> Path | None:
+        if value is not None and not os.access(value, os.R_OK):
+            raise ValueError("there is no such file, or it cannot be read")
+        return value
+
+    @field_validator("origins", mode="after")
+    @classmethod
+    def _sites(cls, value: str) -> str:
+        for origin in _listed(value):
+            if not re.fullmatch(r"https?://[^/?#\s]+", origin):
+                raise ValueError(f"{origin} is no site, such as https://app.example.com, without a path")
+        return value
+
     @field_validator("catalog", "objects", "queue", mode="after")
     @classmethod
     def _known_store(cls, value: str, info: ValidationInfo) -> str:
@@ -128,6 +151,12 @@ class Settings(BaseModel):
                 f"{PREFIX}MODE is 'open' while {PREFIX}EDGE_HOST is {self.edge_host!r}: mode open is for a loopback "
                 f"address (127.0.0.1); set {PREFIX}MODE=tokens to listen elsewhere"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _certificate_with_key(self) -> Settings:
+        if (self.tls_certificate is None) != (self.tls_private_key is None):
+            raise ValueError(f"{PREFIX}TLS_CERTIFICATE and {PREFIX}TLS_PRIVATE_KEY go together: set both, or none")
         return self
 
     @model_validator(mode="after")
@@ -168,7 +197,13 @@ class Settings(BaseModel):
     def edge_url(self) -> str:
         """How clients reach the edge."""
         host = f"[{self.edge_host}]" if ":" in self.edge_host else self.edge_host
-        return self.public_url.rstrip("/") or f"http://{host}:{self.edge_port}"
+        scheme = "https" if self.tls_certificate else "http"
+        return self.public_url.rstrip("/") or f"{scheme}://{host}:{self.edge_port}"
+
+    @property
+    def origin_list(self) -> list[str]:
+        """The sites whose pages may call, besides those of this machine."""
+        return _listed(self.origins)
 
     @property
     def upload_lifetime(self) -> timedelta:
@@ -199,6 +234,10 @@ def load_settings(environment: dict[str, str] | None = None) -> Settings:
         return Settings.model_validate(known)
     except ValidationError as error:
         raise SettingsError("\n".join(_explain(fault) for fault in error.errors())) from None
+
+
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def is_loopback(host: str) -> bool:

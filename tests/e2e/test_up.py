@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import ssl
 import stat
 import subprocess
 import sys
@@ -266,6 +267,24 @@ def test_what_is_down_is_told_by_the_health_of_the_whole(tight_mesh):
     finally:
         os.kill(tight_mesh.service("query"), signal.SIGCONT)
     eventually(lambda: httpx.get(f"{tight_mesh.operations_url}/healthz").status_code == 200, 60)
+
+
+def test_with_a_certificate_the_edge_speaks_https_and_pages_of_named_sites_may_call(up, folder):
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+    new = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    files = ["-keyout", str(key), "-out", str(certificate)]
+    subprocess.run([*new, *subject, *files], check=True, capture_output=True)
+    page = {"origin": "https://app.example.com"}
+    terminal = up(
+        DROPMESH_TLS_CERTIFICATE=str(certificate),
+        DROPMESH_TLS_PRIVATE_KEY=str(key),
+        DROPMESH_ORIGINS="https://app.example.com, https://other.example.com",
+    )
+    assert terminal.said(f"https://127.0.0.1:{terminal.mesh.port}")
+    trusting = ssl.create_default_context(cafile=str(certificate))
+    answer = httpx.get(f"https://localhost:{terminal.mesh.port}/v1/media", verify=trusting, headers=page)
+    assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (200, page["origin"])
 
 
 def test_each_service_tells_its_metrics(mesh, client):

@@ -23,6 +23,8 @@ def test_nothing_given_means_everything_embedded():
         ("EDGE_HOST", "example.com", "no IP address"),
         ("MODE", "closed", "'open' or 'tokens'"),
         ("LOG_LEVEL", "LOUD", "DEBUG|INFO|WARNING|ERROR"),
+        ("TLS_CERTIFICATE", "/never/was.pem", "no such file"),
+        ("ORIGINS", "https://app.example.com/page", "without a path"),
         ("MAX_DROP_BYTES", "0", "greater than or equal to 1"),
     ],
 )
@@ -39,6 +41,11 @@ def test_an_empty_variable_is_none_and_nothing_else_is_looked_at(monkeypatch):
     monkeypatch.setenv("DROPMESH_EDGE_PORT", "9000")
     assert load_settings().edge_port == 9000
     assert load_settings({}).edge_port == 8080
+
+
+def test_a_certificate_needs_its_key():
+    with pytest.raises(SettingsError, match="go together"):
+        load_settings({"DROPMESH_TLS_CERTIFICATE": __file__})
 
 
 @pytest.mark.parametrize("ports", [{"EDGE_PORT": "65535"}, {"EDGE_PORT": "8080", "OPERATIONS": "8080"}])
