@@ -7,7 +7,7 @@ import gc
 import logging
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,8 @@ async def serve(
     settings: Settings,
     guard: Guard,
     metrics: Metrics,
-    servicers: Mapping[ServiceDescriptor, object | tuple[object, ...]],
+    service: ServiceDescriptor,
+    servicers: Sequence[object],
     background: Sequence[Callable[[asyncio.Event], Awaitable[None]]] = (),
 ) -> None:
     """Serves until SIGTERM or SIGINT, then drains; `background` loops run beside and end when the event is set."""
@@ -61,23 +62,17 @@ async def serve(
             ("grpc.so_reuseport", 0),
         )
     )
-    server.add_generic_rpc_handlers(
-        tuple(
-            guard.handler(service, *(parts if isinstance(parts, tuple) else (parts,)))
-            for service, parts in servicers.items()
-        )
-    )
+    server.add_generic_rpc_handlers((guard.handler(service, *servicers),))
     health_servicer = HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
-    names = [service.full_name for service in servicers]
     reflection.enable_server_reflection([*CONTRACT, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
     address = settings.socket(name)
     clear_socket(address)
     server.add_insecure_port(address)
     await server.start()
     metrics_server = await _serve_metrics(settings.metrics_socket(name), metrics)
-    for service in ("", *names):
-        await health_servicer.set(service, health_pb2.HealthCheckResponse.SERVING)
+    for told in ("", service.full_name):
+        await health_servicer.set(told, health_pb2.HealthCheckResponse.SERVING)
     _spare_collections()
     log.info("serving", extra={"address": address})
 

@@ -9,7 +9,7 @@ from dropmesh.v1 import ingest_service_pb2
 
 from services.common.auth import Authenticator
 from services.common.guard import Guard
-from services.common.opening import Stores, open_stores
+from services.common.opening import open_stores
 from services.common.server import run, serve
 from services.common.settings import Settings, load_settings
 from services.common.stores.measurements import Measurements
@@ -20,29 +20,11 @@ from services.ingest.drop_leftovers import DropLeftovers
 from services.ingest.drop_outcomes import DropOutcomes
 from services.ingest.drop_queue import DropQueue
 from services.ingest.drops import DropWrites
-from services.ingest.media_writes import MediaParts, MediaWrites
+from services.ingest.media_writes import MediaWrites
 from services.ingest.plain_door import PlainDoor
 from services.ingest.plain_routes import plain_routes
 
 SERVICE = ingest_service_pb2.DESCRIPTOR.services_by_name["IngestService"]
-
-
-class IngestServicer(DropWrites, MediaWrites):
-    """The methods of the contract, one noun a base."""
-
-    def __init__(
-        self, stores: Stores, receipts: Receipts, drops: DropQueue, media: MediaParts, settings: Settings
-    ) -> None:
-        MediaWrites.__init__(self, media, settings)
-        DropWrites.__init__(
-            self,
-            receipts,
-            Measurements(stores.catalog),
-            drops,
-            DropOutcomes(receipts),
-            max_drop_bytes=settings.max_drop_bytes,
-            now_ns=time.time_ns,
-        )
 
 
 async def main(settings: Settings) -> None:
@@ -50,15 +32,23 @@ async def main(settings: Settings) -> None:
     metrics = Metrics()
     tracer = start_tracing("ingest", settings.otlp_endpoint)
     stores = await open_stores(settings)
-    media = MediaParts(stores, settings)
+    media = MediaWrites(stores, settings)
     try:
         receipts = Receipts(stores.catalog, stores.objects)
         drops = DropQueue(stores.queue, receipts, time.time_ns)
         authenticator = Authenticator(Tokens(stores.catalog), settings.mode)
         guard = Guard(authenticator, metrics, max_in_flight=settings.max_in_flight, tracer=tracer)
-        servicer = IngestServicer(stores, receipts, drops, media, settings)
+        drop_writes = DropWrites(
+            receipts,
+            Measurements(stores.catalog),
+            drops,
+            DropOutcomes(receipts),
+            max_drop_bytes=settings.max_drop_bytes,
+            now_ns=time.time_ns,
+        )
+        servicers = (drop_writes, *media.servicers)
         door = PlainDoor(
-            plain_routes(SERVICE, guard.handler(SERVICE, servicer)),
+            plain_routes(SERVICE, guard.handler(SERVICE, *servicers)),
             settings.plain_socket,
             max_whole_bytes=settings.max_drop_bytes,
             drain=timedelta(seconds=settings.drain_seconds),
@@ -66,8 +56,8 @@ async def main(settings: Settings) -> None:
         leftovers = DropLeftovers(
             receipts, time.time_ns, sweep_seconds=settings.sweep_seconds, orphan_seconds=settings.orphan_seconds
         )
-        loops = (door.run, drops.run, leftovers.run, media.outbox.run, media.sweep.run)
-        await serve("ingest", settings, guard, metrics, {SERVICE: servicer}, loops)
+        loops = (door.run, drops.run, leftovers.run, *media.loops)
+        await serve("ingest", settings, guard, metrics, SERVICE, servicers, loops)
     finally:
         await media.close()
         await stores.close()

@@ -23,61 +23,29 @@ from services.ingest.media_uploads import MediaUploads
 from services.ingest.uploads import UploadWrites
 
 
-class MediaParts:
-    """What the writes of media are made of, and the loops that run beside them."""
+class MediaWrites:
+    """The servicers of the methods that write media, one for each noun, and the loops that run beside them."""
 
     def __init__(self, stores: Stores, settings: Settings) -> None:
-        objects = stores.objects
-        self.objects = objects
-        self.limits = media_limits(settings)
-        self.media = MediaStore(stores.catalog)
-        self.found = MediaObjects(stores.catalog)
-        self.invites = Invites(stores.catalog)
-        self.uploads = Uploads(stores.catalog, objects)
-        self.inspection = MediaInspection(settings, objects)
+        objects, limits = stores.objects, media_limits(settings)
+        media, found = MediaStore(stores.catalog), MediaObjects(stores.catalog)
+        invites, uploads = Invites(stores.catalog), Uploads(stores.catalog, objects)
         contents = Contents(stores.catalog, objects)
-        self.cleaning = MediaCleaning(self.media, contents, self.found)
-        self.outbox = MediaOutbox(self.media, contents, stores.queue)
-        self.storing = MediaStoring(
-            objects, contents, self.media, self.invites, self.inspection, self.outbox, self.limits
+        cleaning = MediaCleaning(media, contents, found)
+        orphans = Orphans(stores.catalog, objects, contents)
+        self._inspection = MediaInspection(settings, objects)
+        outbox = MediaOutbox(media, contents, stores.queue)
+        storing = MediaStoring(objects, contents, media, invites, self._inspection, outbox, limits)
+        sweep = MediaSweep(settings, objects, contents, media, cleaning, uploads, invites, orphans, self._inspection)
+        lifetime_ns = settings.upload_lifetime // timedelta(microseconds=1) * 1000
+        self.servicers = (
+            MediaUploads(storing, invites),
+            MediaChanges(media, found, cleaning, outbox, purge_after=timedelta(days=settings.purge_days)),
+            UploadWrites(uploads, objects, media, storing, limits, lifetime_ns=lifetime_ns),
+            InviteWrites(invites, edge_url=settings.edge_url),
         )
-        self.sweep = MediaSweep(
-            settings,
-            objects,
-            contents,
-            self.media,
-            self.cleaning,
-            self.uploads,
-            self.invites,
-            Orphans(stores.catalog, objects, contents),
-            self.inspection,
-        )
+        self.loops = (outbox.run, sweep.run)
 
     async def close(self) -> None:
         """Ends the processes that read metadata."""
-        await self.inspection.close()
-
-
-class MediaWrites(MediaUploads, MediaChanges, UploadWrites, InviteWrites):
-    """The methods of the contract that write media, one noun a base."""
-
-    def __init__(self, parts: MediaParts, settings: Settings) -> None:
-        MediaUploads.__init__(self, parts.storing, parts.invites)
-        MediaChanges.__init__(
-            self,
-            parts.media,
-            parts.found,
-            parts.cleaning,
-            parts.outbox,
-            purge_after=timedelta(days=settings.purge_days),
-        )
-        UploadWrites.__init__(
-            self,
-            parts.uploads,
-            parts.objects,
-            parts.media,
-            parts.storing,
-            parts.limits,
-            lifetime_ns=settings.upload_lifetime // timedelta(microseconds=1) * 1000,
-        )
-        InviteWrites.__init__(self, parts.invites, edge_url=settings.edge_url)
+        await self._inspection.close()

@@ -48,7 +48,7 @@ async def main(settings: Settings) -> None:
         async with open_pixels(stores, settings, metrics) as pixels:
             servicers = (MeasurementChecks(receipts, measurements, code_version), *pixels.servicers)
             loops = (drops.run, drops.run_large, folding.run, *pixels.loops)
-            await serve("processor", settings, guard, metrics, {SERVICE: servicers}, loops)
+            await serve("processor", settings, guard, metrics, SERVICE, servicers, loops)
     finally:
         await stores.close()
 

@@ -6,7 +6,7 @@ from dropmesh.v1 import query_service_pb2
 
 from services.common.auth import Authenticator
 from services.common.guard import Guard
-from services.common.opening import Stores, open_stores
+from services.common.opening import open_stores
 from services.common.server import run, serve
 from services.common.settings import Settings, load_settings
 from services.common.stores.measurements import Measurements
@@ -15,21 +15,10 @@ from services.common.stores.tokens import Tokens
 from services.common.telemetry import Metrics, start_logging, start_tracing
 from services.query.documents import DocumentReads
 from services.query.measurements import MeasurementReads
-from services.query.media_reads import AllMediaReads
+from services.query.media_reads import media_reads
 from services.query.receipts import ReceiptReads
 
 SERVICE = query_service_pb2.DESCRIPTOR.services_by_name["QueryService"]
-
-
-class QueryServicer(DocumentReads, MeasurementReads, ReceiptReads, AllMediaReads):
-    """The methods of the contract, one noun a base."""
-
-    def __init__(self, stores: Stores, settings: Settings) -> None:
-        receipts = Receipts(stores.catalog, stores.objects)
-        DocumentReads.__init__(self)
-        MeasurementReads.__init__(self, Measurements(stores.catalog), receipts)
-        ReceiptReads.__init__(self, receipts)
-        AllMediaReads.__init__(self, stores, settings)
 
 
 async def main(settings: Settings) -> None:
@@ -40,7 +29,14 @@ async def main(settings: Settings) -> None:
     try:
         authenticator = Authenticator(Tokens(stores.catalog), settings.mode)
         guard = Guard(authenticator, metrics, max_in_flight=settings.max_in_flight, tracer=tracer)
-        await serve("query", settings, guard, metrics, {SERVICE: QueryServicer(stores, settings)})
+        receipts = Receipts(stores.catalog, stores.objects)
+        servicers = (
+            DocumentReads(),
+            MeasurementReads(Measurements(stores.catalog), receipts),
+            ReceiptReads(receipts),
+            *media_reads(stores, settings),
+        )
+        await serve("query", settings, guard, metrics, SERVICE, servicers)
     finally:
         await stores.close()
 

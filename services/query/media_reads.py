@@ -18,14 +18,14 @@ from services.query.statistics import StatisticsReads
 from services.query.uploads import UploadReads
 
 
-class AllMediaReads(MediaReads, Downloads, UploadReads, InviteReads, StatisticsReads):
-    """The methods of the contract that read media, one noun a base."""
-
-    def __init__(self, stores: Stores, settings: Settings) -> None:
-        media = MediaStore(stores.catalog)
-        presigned = timedelta(seconds=settings.presigned_seconds) if settings.presigned_downloads else None
-        MediaReads.__init__(self, media, MediaObjects(stores.catalog))
-        Downloads.__init__(self, media, stores.objects, presigned=presigned)
-        UploadReads.__init__(self, Uploads(stores.catalog, stores.objects))
-        InviteReads.__init__(self, Invites(stores.catalog), media)
-        StatisticsReads.__init__(self, StatisticsStore(stores.catalog))
+def media_reads(stores: Stores, settings: Settings) -> tuple[object, ...]:
+    """The servicers of the contract's methods that read media, one for each noun."""
+    media = MediaStore(stores.catalog)
+    presigned = timedelta(seconds=settings.presigned_seconds) if settings.presigned_downloads else None
+    return (
+        MediaReads(media, MediaObjects(stores.catalog)),
+        Downloads(media, stores.objects, presigned=presigned),
+        UploadReads(Uploads(stores.catalog, stores.objects)),
+        InviteReads(Invites(stores.catalog), media),
+        StatisticsReads(StatisticsStore(stores.catalog)),
+    )
