@@ -25,7 +25,8 @@ ensure_venv() {
     if [ -x "$venv/bin/python" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then
         return
     fi
-    if ! "$venv/bin/python" -c '' 2>/dev/null; then
+    # Without pip it is one whose making was interrupted.
+    if ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
         echo "Making a virtual environment in $venv ($("$python" --version))…"
         if ! "$python" -m venv "$venv"; then
             echo "$python cannot make one. On Debian and Ubuntu: apt-get install python3-venv" >&2
