@@ -2,6 +2,7 @@
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 venv=${DROPMESH_VENV:-$root/.venv}
+case $venv in /*) ;; *) venv=$PWD/$venv ;; esac
 
 # Prints the first Python that is new enough (PYTHON names another), or says plainly that there is none.
 find_python() {
@@ -43,4 +44,10 @@ ensure_venv() {
     if [ "$1" = dev ]; then
         echo "$(cksum <"$root/requirements/runtime.txt") $root" >"$venv/.dropmesh-runtime" # dev holds it too
     fi
+}
+
+# run MODULE…: runs a module of the checkout in the folder where the command was typed, so that paths count from there.
+# Nothing else is imported from that folder.
+run() {
+    PYTHONSAFEPATH=1 exec "$venv/bin/python" -m "$@"
 }

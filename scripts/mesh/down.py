@@ -9,20 +9,18 @@ import signal
 import sys
 import time
 from contextlib import suppress
-from pathlib import Path
 
-from services.common.settings import SettingsError, load_settings
+from scripts.mesh.data_folder import data_option, settings_of
+from services.common.settings import SettingsError
 
 STOPPED_WITHIN_SECONDS = 60.0
 
 
 def main() -> int:
     """Ends the process that holds the folder's lock, and waits until it is gone."""
-    parser = argparse.ArgumentParser(prog="scripts/down", description=__doc__)
-    parser.add_argument("--data", metavar="DIR", help="the folder that scripts/up was given (.dropmesh)")
-    given = parser.parse_args().data
+    arguments = argparse.ArgumentParser(prog="scripts/down", description=__doc__, parents=[data_option()]).parse_args()
     try:
-        data = Path(given).absolute() if given else load_settings().data
+        data = settings_of(arguments).data
     except SettingsError as error:
         print(f"scripts/down: {error}", file=sys.stderr)
         return 1

@@ -7,9 +7,9 @@ import asyncio
 import sys
 import time
 
-from services.common.catalog.opening import open_catalog
+from scripts.mesh.data_folder import NoCatalog, data_option, open_catalog_of_mesh, settings_of
 from services.common.errors import DropmeshError
-from services.common.settings import SettingsError, load_settings
+from services.common.settings import Settings, SettingsError
 from services.common.stores.schema import COLLECTIONS
 from services.common.stores.statistics import StatisticsStore
 from services.processor.statistics.recounting import NotQuiet, Recounting
@@ -17,19 +17,24 @@ from services.processor.statistics.recounting import NotQuiet, Recounting
 
 def main() -> int:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="scripts/statistics", description=__doc__)
+    folder = data_option()
+    parser = argparse.ArgumentParser(prog="scripts/statistics", description=__doc__, parents=[folder])
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("check", help="say where the kept statistics are not what counting gives")
-    commands.add_parser("recompute", help="put what counting gives in place of the kept statistics")
+    for command, help_ in (
+        ("check", "say where the kept statistics are not what counting gives"),
+        ("recompute", "put what counting gives in place of the kept statistics"),
+    ):
+        commands.add_parser(command, parents=[folder], help=help_)
+    arguments = parser.parse_args()
     try:
-        return asyncio.run(_run(parser.parse_args().command))
-    except (SettingsError, DropmeshError, NotQuiet) as error:
+        return asyncio.run(_run(arguments.command, settings_of(arguments)))
+    except (SettingsError, DropmeshError, NoCatalog, NotQuiet) as error:
         print(f"scripts/statistics: {error}", file=sys.stderr)
         return 1
 
 
-async def _run(command: str) -> int:
-    catalog = await open_catalog(load_settings().catalog_url, COLLECTIONS)
+async def _run(command: str, settings: Settings) -> int:
+    catalog = await open_catalog_of_mesh(settings, COLLECTIONS)
     recounting = Recounting(catalog, StatisticsStore(catalog))
     now_ns = time.time_ns()
     try:

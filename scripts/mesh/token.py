@@ -1,4 +1,4 @@
-"""Makes, lists and revokes bearer tokens, in the catalog that the settings name."""
+"""Makes, lists and revokes the bearer tokens of a mesh, whether it runs or not."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import sys
 import time
 from datetime import UTC, datetime
 
-from services.common.catalog.opening import open_catalog
+from scripts.mesh.data_folder import NoCatalog, data_option, open_catalog_of_mesh, settings_of
 from services.common.errors import DropmeshError
 from services.common.identity import Scope
-from services.common.settings import SettingsError, load_settings
+from services.common.settings import SettingsError
 from services.common.stores.tokens import TOKENS, Token, Tokens
 
 DAY_NS = 86_400 * 1_000_000_000
@@ -22,22 +22,23 @@ OWNER_ALONE = 0o077
 
 def main() -> int:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="scripts/token", description=__doc__)
+    folder = data_option()
+    parser = argparse.ArgumentParser(prog="scripts/token", description=__doc__, parents=[folder])
     commands = parser.add_subparsers(dest="command", required=True)
-    create = commands.add_parser("create", help="make a token; its text is shown this once")
+    create = commands.add_parser("create", parents=[folder], help="make a token; its text is shown this once")
     create.add_argument("subject", type=_subject, help="whose it is: what is made with it belongs to this name")
     create.add_argument(
         "--scope", action="append", choices=[scope.value for scope in Scope], help="default: read and write"
     )
     create.add_argument("--days", type=_days, help="how long it lasts; left out, until it is revoked")
-    commands.add_parser("list", help="every token: id, subject, scopes, state")
-    revoke = commands.add_parser("revoke", help="end a token")
+    commands.add_parser("list", parents=[folder], help="every token: id, subject, scopes, state")
+    revoke = commands.add_parser("revoke", parents=[folder], help="end a token")
     revoke.add_argument("id")
     arguments = parser.parse_args()
     os.umask(OWNER_ALONE)
     try:
         return asyncio.run(_run(arguments))
-    except (SettingsError, DropmeshError) as error:
+    except (SettingsError, DropmeshError, NoCatalog) as error:
         print(f"scripts/token: {error}", file=sys.stderr)
         return 1
 
@@ -56,7 +57,7 @@ def _days(text: str) -> float:
 
 
 async def _run(arguments: argparse.Namespace) -> int:
-    catalog = await open_catalog(load_settings().catalog_url, (TOKENS,))
+    catalog = await open_catalog_of_mesh(settings_of(arguments), (TOKENS,))
     tokens = Tokens(catalog)
     now_ns = time.time_ns()
     try:

@@ -22,7 +22,7 @@ from scripts.mesh.admin_token import ensure_admin_token
 from scripts.mesh.preflight import CannotStart, free_port, own_folder, present_provider
 from scripts.mesh.sample import ensure_sample
 from scripts.mesh.supervisor import Program, Supervisor, end_with_parent
-from scripts.mesh.world import ROOT, local_world
+from scripts.mesh.world import local_world
 from services.common.errors import DropmeshError
 from services.common.settings import Mode, Settings, SettingsError, load_settings
 
@@ -55,7 +55,9 @@ def _arguments() -> argparse.Namespace:
         description=__doc__,
         epilog="Every other setting is an environment variable: see docs/operations.md.",
     )
-    parser.add_argument("--data", metavar="DIR", help="folder of the stores, sockets, logs and models (.dropmesh)")
+    parser.add_argument(
+        "--data", metavar="DIR", help="folder of the stores, sockets, logs and models (.dropmesh in the checkout)"
+    )
     parser.add_argument("--port", metavar="PORT", help="where the edge listens (8080)")
     parser.add_argument("--operations-port", metavar="PORT", help="where metrics and health are told (port + 1)")
     parser.add_argument("--detach", action="store_true", help="leave it running; scripts/down stops it")
@@ -194,7 +196,6 @@ def _detach(settings: Settings) -> int:
     with log.open("wb") as output:
         process = subprocess.Popen(
             (sys.executable, "-m", "scripts.mesh.up"),
-            cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

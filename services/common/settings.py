@@ -22,6 +22,7 @@ from services.common.store_addresses import address_fault
 MIB = 1024 * 1024
 GIB = 1024 * MIB
 PREFIX = "DROPMESH_"
+CHECKOUT = Path(__file__).resolve().parents[2]
 # Their values may hold a password: an error never repeats them.
 SECRET = frozenset({"catalog", "objects", "queue", "s3_secret_key"})
 
@@ -42,7 +43,10 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
-    data: Path = Field(Path(".dropmesh"), description="folder of the embedded stores, the sockets and the models")
+    data: Path = Field(
+        CHECKOUT / ".dropmesh",
+        description="folder of the embedded stores, the sockets and the models; left out, in the checkout",
+    )
     catalog: str = Field("", description="sqlite:///path or mongodb://host/database; empty: a file in the data folder")
     objects: str = Field("", description="file:///path or s3://bucket; empty: a folder in the data folder")
     queue: str = Field("", description="amqp://host or embedded; empty: embedded, in the catalog's database")

@@ -3,7 +3,7 @@ from __future__ import annotations
 from enum import Enum
 from pathlib import Path
 
-from services.common.settings import PREFIX, Settings
+from services.common.settings import CHECKOUT, PREFIX, Settings
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "operations.md"
 
@@ -11,6 +11,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "operations.md"
 def row(name: str) -> str:
     field = Settings.model_fields[name]
     default = field.default.value if isinstance(field.default, Enum) else field.default
+    default = default.relative_to(CHECKOUT) if isinstance(default, Path) else default
     told = "" if default in ("", None) else f"`{default}`"
     return f"| `{PREFIX}{name.upper()}` | {told} | {field.description} |"
 

@@ -1,0 +1,48 @@
+"""Which mesh a command is about: the one of the folder that --data names, or of the settings."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from services.common.catalog import Catalog, Collection
+from services.common.catalog.opening import open_catalog
+from services.common.settings import Settings, load_settings
+
+
+class NoCatalog(Exception):
+    """A command was to read or change a catalog that nothing has made."""
+
+
+def data_option() -> argparse.ArgumentParser:
+    """A parent for parsers, which lets --data stand before a command's name as well as after it."""
+    parent = argparse.ArgumentParser(add_help=False)
+    parent.add_argument(
+        "--data",
+        metavar="DIR",
+        default=argparse.SUPPRESS,
+        help="the folder that scripts/up was given (.dropmesh in the checkout)",
+    )
+    return parent
+
+
+def settings_of(arguments: argparse.Namespace) -> Settings:
+    """The settings, the folder being the one that was given."""
+    given = getattr(arguments, "data", None)
+    return load_settings({**os.environ, **({} if given is None else {"DROPMESH_DATA": given})})
+
+
+async def open_catalog_of_mesh(settings: Settings, collections: Sequence[Collection]) -> Catalog:
+    """Opens the catalog of a mesh, and makes none where there was no mesh."""
+    _require_file(settings.catalog_url)
+    return await open_catalog(settings.catalog_url, collections)
+
+
+def _require_file(url: str) -> None:
+    scheme, _, path, *_ = urlsplit(url)
+    file = Path("/", unquote(path).lstrip("/"))
+    if scheme == "sqlite" and not file.is_file():
+        raise NoCatalog(f"no mesh has a catalog at {file}: is --data right? scripts/up makes one when it first starts")
