@@ -9,7 +9,6 @@ from typing import Any
 import grpc
 import orjson
 from dropmesh.v1 import ingest_service_pb2, measurement_pb2
-from google.protobuf import json_format
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
@@ -17,6 +16,7 @@ from services.common.call import HTTP_STATUS
 from services.common.guard import ERROR_DOMAIN, REQUEST_ID
 from services.common.instants import from_timestamp
 from services.common.timestamps import format_timestamp
+from services.ingest.message_json import message_values
 
 # The details of an error are packed; what turns them into JSON has to know their types.
 DETAILS = (error_details_pb2.ErrorInfo, error_details_pb2.BadRequest, error_details_pb2.RetryInfo)
@@ -41,13 +41,16 @@ ERROR_STATUS = {
 }
 
 
+STARTS = {
+    str(status.value): f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: application/json\r\n"
+    for status in HTTPStatus
+}
+
+
 def http_head(status: str, size_bytes: int, more: Mapping[str, str | bytes]) -> bytes:
     """The head of an answer; of what gRPC says beside it, all but what is for gRPC and for the edge."""
     headers = "".join([f"{name}: {value!s}\r\n" for name, value in more.items() if name not in INTERNAL])
-    reason = HTTPStatus(int(status)).phrase
-    return (
-        f"HTTP/1.1 {status} {reason}\r\ncontent-type: application/json\r\n{headers}content-length: {size_bytes}\r\n\r\n"
-    ).encode()
+    return f"{STARTS[status]}{headers}content-length: {size_bytes}\r\n\r\n".encode()
 
 
 def response_json(response: Message) -> bytes:
@@ -81,9 +84,7 @@ def no_route_json() -> bytes:
 
 
 def _json(message: Message) -> bytes:
-    return orjson.dumps(
-        json_format.MessageToDict(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
-    )
+    return orjson.dumps(message_values(message))
 
 
 def _refusal_json(code: grpc.StatusCode, reason: str, message: str) -> bytes:
