@@ -13,10 +13,10 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
+from functools import cache
 from typing import Any, TypeVar
 
 import grpc
-import protovalidate
 from dropmesh.v1 import behavior_pb2
 from dropmesh.v1 import error_reason_pb2 as reasons
 from dropmesh.v1.behavior_pb2 import Behavior
@@ -31,17 +31,17 @@ from services.common.call import HTTP_STATUS, Call
 from services.common.errors import (
     DataLoss,
     DropmeshError,
-    FieldViolation,
-    InvalidArgument,
     ResourceExhausted,
     StoreFull,
     StoreUnavailable,
     Unavailable,
 )
+from services.common.rules import Rules
 
 ERROR_DOMAIN = "dropmesh.dev"
 REQUEST_ID = "x-request-id"
 RETRY_WHEN_BUSY = timedelta(seconds=1)
+NO_SPAN = nullcontext()
 log = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
 
@@ -53,12 +53,15 @@ class Guard:
         self, authenticator: Authenticator, metrics: telemetry.Metrics, *, max_in_flight: int, tracer: Any = None
     ) -> None:
         self._authenticator = authenticator
-        self._metrics = metrics
         self._max_in_flight = max_in_flight
         self._tracer = tracer
-        self._validator = protovalidate.Validator()
+        self._rules = Rules()
         # Streams may last long and wait most of the time: they do not take the places of calls that work.
         self._in_flight = {False: 0, True: 0}
+        metrics.in_flight.set_function(lambda: sum(self._in_flight.values()))
+        # A metric takes longer to find its labels than to count.
+        self._requests = cache(metrics.requests.labels)
+        self._latency = cache(metrics.latency.labels)
 
     def handler(self, service: ServiceDescriptor, *servicers: object) -> grpc.GenericRpcHandler[Any, Any]:
         """What a server is given for a service, whose methods its servicers share; a missing one is UNIMPLEMENTED."""
@@ -80,7 +83,7 @@ class Guard:
                 # Only now: who says nothing, or may not call at all, is not waited for outside of the limits.
                 first = await anext(aiter(messages), None)
                 if first is not None:
-                    self._validate(first)
+                    self._rules.check(first)
                 return await body(_Checked(first, messages), call)
 
             return await self._run(name, behavior, context, None, receive, stream=True)
@@ -121,7 +124,6 @@ class Guard:
         context.set_trailing_metadata(((REQUEST_ID, identifier),))
         code = "OK"
         self._in_flight[stream] += 1
-        self._metrics.in_flight.inc()
         try:
             if self._in_flight[stream] > self._max_in_flight:
                 raise ResourceExhausted(
@@ -132,7 +134,7 @@ class Guard:
                 )
             caller = await self._authenticator.authorize(authorization, behavior)
             if message is not None:
-                self._validate(message)
+                self._rules.check(message)
             with self._span(name, identifier):
                 return await body(Call(caller, identifier, context))
         except DropmeshError as error:
@@ -150,30 +152,12 @@ class Guard:
             raise AssertionError("unreachable") from fault
         finally:
             self._in_flight[stream] -= 1
-            self._metrics.in_flight.dec()
-            self._metrics.requests.labels(name, code).inc()
-            self._metrics.latency.labels(name).observe(time.perf_counter() - started)
-
-    def _validate(self, message: Message) -> None:
-        if found := self._validator.collect_violations(message):
-            violations = [
-                FieldViolation(
-                    _path(violation),
-                    str(violation.proto.message),
-                )
-                for violation in found
-            ]
-            first = violations[0]
-            raise InvalidArgument(
-                reasons.INVALID_FIELD,
-                f"{first.field}: {first.description}",
-                metadata={"field": first.field},
-                violations=violations,
-            )
+            self._requests(name, code).inc()
+            self._latency(name).observe(time.perf_counter() - started)
 
     def _span(self, name: str, identifier: str) -> AbstractContextManager[Any]:
         if self._tracer is None:
-            return nullcontext()
+            return NO_SPAN
         span: AbstractContextManager[Any] = self._tracer.start_as_current_span(
             name, attributes={"request.id": identifier}
         )
@@ -212,11 +196,6 @@ class _NotImplemented(DropmeshError):
 
 async def _not_implemented(_request: object, _call: Call) -> Any:
     raise _NotImplemented(reasons.NOT_IMPLEMENTED, "this method is not built yet")
-
-
-def _path(violation: protovalidate.Violation) -> str:
-    field = violation.proto.field
-    return ".".join(element.field_name for element in field.elements) if field else ""
 
 
 def error_status(error: DropmeshError) -> status_pb2.Status:

@@ -39,8 +39,6 @@ ERROR_STATUS = {
     grpc.StatusCode.UNIMPLEMENTED: "501",
     grpc.StatusCode.UNAVAILABLE: "503",
 }
-
-
 STARTS = {
     str(status.value): f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: application/json\r\n"
     for status in HTTPStatus

@@ -60,7 +60,8 @@ class Remark:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen, though nobody changes one: a frozen one takes six times as long to make, and each drop makes several.
+@dataclass(slots=True)
 class Receipt:
     """What is stored of a drop; one of `raw` and `object_key` is set."""
 
