@@ -21,6 +21,7 @@ from scripts.edge.routes import SERVICES
 from scripts.mesh.admin_token import ensure_admin_token
 from scripts.mesh.preflight import CannotStart, free_port, own_folder, present_provider
 from scripts.mesh.sample import ensure_sample
+from scripts.mesh.stores import present_stores
 from scripts.mesh.supervisor import Program, Supervisor, end_with_parent
 from scripts.mesh.world import local_world
 from services.common.errors import DropmeshError
@@ -82,6 +83,7 @@ async def _run(settings: Settings) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stopping.set)
+    await present_stores(settings)
     await _models(stopping, *(("pull", "--quick") if settings.pull_models else ("list",)))
     if stopping.is_set():
         return 0

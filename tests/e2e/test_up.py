@@ -217,11 +217,25 @@ def test_a_setting_that_cannot_be_used_is_named_and_no_secret_told(folder, name,
     assert "hunter2" not in text
 
 
-def test_a_store_that_does_not_answer_is_named_and_no_secret_told(folder):
-    nowhere = f"mongodb://user:hunter2@127.0.0.1:{free_port_pair()}/dropmesh"
-    text = refused({"DROPMESH_DATA": str(folder), "DROPMESH_CATALOG": nowhere})
-    assert "the catalog cannot be reached" in text
+def test_every_store_that_does_not_answer_is_named_and_no_secret_told(folder):
+    port = free_port_pair()
+    text = refused(
+        {
+            "DROPMESH_DATA": str(folder),
+            "DROPMESH_CATALOG": f"mongodb://user:hunter2@127.0.0.1:{port}/dropmesh",
+            "DROPMESH_OBJECTS": "s3://bucket",
+            "DROPMESH_S3_ENDPOINT": f"http://127.0.0.1:{port}",
+            "DROPMESH_S3_ACCESS_KEY": "user",
+            "DROPMESH_S3_SECRET_KEY": "hunter2",
+            "DROPMESH_QUEUE": f"amqp://user:hunter2@127.0.0.1:{port}/",
+        }
+    )
+    assert f"the catalog cannot be reached at mongodb://127.0.0.1:{port}/dropmesh (DROPMESH_CATALOG)" in text
+    assert f"the objects cannot be reached at s3://bucket of http://127.0.0.1:{port} (DROPMESH_OBJECTS" in text
+    assert f"the queue cannot be reached at amqp://127.0.0.1:{port}/ (DROPMESH_QUEUE)" in text
+    assert "nothing was started" in text
     assert "hunter2" not in text
+    assert list((folder / "logs").iterdir()) == []
 
 
 @pytest.mark.skipif("CUDAExecutionProvider" in onnxruntime.get_available_providers(), reason="this machine has cuda")
