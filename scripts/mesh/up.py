@@ -13,12 +13,14 @@ import time
 import urllib.error
 import urllib.request
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from scripts.edge.binary import envoy_binary
 from scripts.edge.render import render
 from scripts.edge.routes import SERVICES
 from scripts.mesh.admin_token import ensure_admin_token
+from scripts.mesh.logs import keep_logs_small
 from scripts.mesh.preflight import CannotStart, free_port, own_folder, present_provider
 from scripts.mesh.sample import ensure_sample
 from scripts.mesh.stores import present_stores
@@ -88,9 +90,11 @@ async def _run(settings: Settings) -> int:
     if stopping.is_set():
         return 0
     token_file = await ensure_admin_token(settings)
-    supervisor = Supervisor(_programs(settings), say=lambda text: print(text, flush=True))
+    say = partial(print, flush=True)
+    supervisor = Supervisor(_programs(settings), say)
     started = time.monotonic()
     await supervisor.start()
+    logs = asyncio.create_task(keep_logs_small(settings.data / "logs", say))
     try:
         if not await _healthy(settings, stopping):
             if not stopping.is_set():
@@ -104,6 +108,7 @@ async def _run(settings: Settings) -> int:
         print("\nstopping…", flush=True)
         return 0
     finally:
+        logs.cancel()
         await supervisor.stop()
 
 
