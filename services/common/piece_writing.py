@@ -17,28 +17,33 @@ class PieceWriter:
     `beside` is run in a thread on each piece while that is written. Nothing is begun before there is a piece.
     """
 
-    def __init__(self, objects: Objects, key: str, beside: Callable[[bytearray], None] | None = None) -> None:
+    def __init__(self, objects: Objects, key: str, beside: Callable[[bytes | bytearray], None] | None = None) -> None:
         self.key = key
         self.size_bytes = 0
         self._objects = objects
         self._beside = beside
-        self._gathered = bytearray()
-        self._whole: bytes | None = None
+        # A chunk that is alone stays as it came.
+        self._gathered: bytes | bytearray = b""
         self._under_way: asyncio.Task[None] | None = None
         self._writer: ObjectWriter | None = None
 
     @property
     def whole(self) -> bytes | None:
         """All bytes, where they are so few that none was written yet."""
-        if self._whole is None and self.size_bytes == len(self._gathered):
-            self._whole = bytes(self._gathered)
-        return self._whole
+        if self.size_bytes != len(self._gathered):
+            return None
+        self._gathered = bytes(self._gathered)
+        return self._gathered
 
     async def write(self, chunk: bytes) -> None:
         """Takes the next bytes."""
         self.size_bytes += len(chunk)
-        self._gathered += chunk
-        self._whole = None
+        if not self._gathered:
+            self._gathered = chunk
+        elif isinstance(self._gathered, bytearray):
+            self._gathered += chunk
+        else:
+            self._gathered = bytearray().join((self._gathered, chunk))
         if len(self._gathered) >= PIECE_BYTES:
             await self._flush()
 
@@ -72,7 +77,7 @@ class PieceWriter:
     async def _flush(self) -> None:
         await self._written()
         if self._gathered:
-            piece, self._gathered, self._whole = self._gathered, bytearray(), None
+            piece, self._gathered = self._gathered, b""
             self._under_way = asyncio.create_task(self._write(piece))
 
     async def _written(self) -> None:
@@ -81,7 +86,7 @@ class PieceWriter:
             await asyncio.shield(self._under_way)
             self._under_way = None
 
-    async def _write(self, piece: bytearray) -> None:
+    async def _write(self, piece: bytes | bytearray) -> None:
         writer = await self._opened()
         if self._beside is None:
             await writer.write(memoryview(piece))

@@ -94,9 +94,7 @@ class MediaOutbox:
         await self._media.move_original(media.id, key)
 
     async def _publish(self, media: Sequence[Media]) -> None:
-        media_ids = [unqueued.id for unqueued in media]
-        since_ns = max(unqueued.unqueued_since_ns or 0 for unqueued in media)
         for topic, is_moving in ((PHOTO_WORK, False), (VIDEO_WORK, True)):
             if bodies := [unqueued.id.encode() for unqueued in media if unqueued.is_moving is is_moving]:
                 await self._queue.publish(topic, bodies)
-        await self._media.clear_unqueued(media_ids, since_ns=since_ns)
+        await self._media.clear_unqueued(media)

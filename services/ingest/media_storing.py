@@ -111,11 +111,13 @@ class MediaStoring:
             if invite is not None:
                 await self._invites.reserve(invite.id, media_id, now_ns=self._now_ns())
                 reserved = True
-            known = await self._known(sha256, media_id, destination)
+            is_held = await self._contents.get(sha256) is not None
+            # Bytes that nobody holds are no media's; one that is stored at this moment is met when ours is inserted.
+            known = await self._known(sha256, media_id, destination) if is_held else None
             if known is not None:
                 return known
             written, reading = await self._write(writer, media_type)
-            stored = await self._insert(written, reading, media_id, media_type, options, destination)
+            stored = await self._insert(written, reading, media_id, media_type, options, destination, is_held)
             used = not stored.duplicate
             return stored
         finally:
@@ -153,6 +155,7 @@ class MediaStoring:
         media_type: MediaType,
         options: FileOptions,
         destination: Destination,
+        is_held: bool,
     ) -> Stored:
         now_ns = self._now_ns()
         holder = Holder(media_id, f"{media_id}/original", now_ns)
@@ -178,7 +181,7 @@ class MediaStoring:
             invites=() if destination.invite is None else (destination.invite.id,),
             warnings=reading.warnings,
         )
-        inserted = await self._insert_claimed(media, holder)
+        inserted = await self._insert_claimed(media, holder, is_held)
         if inserted is not None:
             self._outbox.add(inserted)
             return Stored(inserted, duplicate=False)
@@ -190,11 +193,11 @@ class MediaStoring:
             raise StoreUnavailable("catalog", "the media with the same content was deleted at the same time")
         return known
 
-    async def _insert_claimed(self, media: Media, holder: Holder) -> Media | None:
-        """Makes a media a holder of its bytes and stores it: in one write, where nobody holds the same bytes."""
+    async def _insert_claimed(self, media: Media, holder: Holder, is_held: bool) -> Media | None:
+        """Makes a media a holder of its bytes and stores it: in one write, where nobody held the same bytes before."""
         content = media.original
         claim = (content.sha256, content.object_key, content.size_bytes, holder)
-        if await self._contents.get(content.sha256) is None:
+        if not is_held:
             inserted, claimed = await self._media.insert_beside(media, self._contents.first_claim(*claim))
             if claimed:
                 return inserted

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from dropmesh.v1 import error_reason_pb2 as reasons
@@ -113,11 +114,6 @@ class MediaStore:
         document = await self._catalog.get(MEDIA, media_id)
         return None if document is None else from_document(Media, document)
 
-    async def find_many(self, media_ids: Sequence[str]) -> dict[str, Media]:
-        """Those of these media that exist, by id."""
-        found = await self._catalog.get_many(MEDIA, media_ids)
-        return {media_id: from_document(Media, document) for media_id, document in found.items()}
-
     async def get(self, caller: Caller, media_id: str) -> Media:
         """A media that the caller owns; else NotFound."""
         document = await self._catalog.get(MEDIA, media_id)
@@ -177,21 +173,14 @@ class MediaStore:
         documents = await self._catalog.find(MEDIA, index, within=Range(high=before_ns), limit=limit)
         return [from_document(Media, document) for document in documents]
 
-    async def clear_unqueued(self, media_ids: Sequence[str], *, since_ns: int) -> None:
-        """These media are in the queue: the markers set until then are cleared."""
-
-        def edit(media: Media) -> Media | None:
-            waits = media.unqueued_since_ns is not None and media.unqueued_since_ns <= since_ns
-            return replace(media, unqueued_since_ns=None) if waits else None
-
-        edited = [edit(media) for media in (await self.find_many(media_ids)).values()]
-        changed = [media for media in edited if media is not None]
+    async def clear_unqueued(self, queued: Sequence[Media]) -> None:
+        """These media are in the queue: the markers that they were read with are cleared."""
         outcomes = await self._catalog.batch(
-            [Replace(MEDIA, media_document(media), media.version) for media in changed]
+            [Replace(MEDIA, media_document(replace(media, unqueued_since_ns=None)), media.version) for media in queued]
         )
-        for media, outcome in zip(changed, outcomes, strict=True):
+        for media, outcome in zip(queued, outcomes, strict=True):
             if not outcome.applied:
-                await self.change(media.id, edit)
+                await self.change(media.id, partial(_queued, since_ns=media.unqueued_since_ns))
 
     async def purge(self, media: Media) -> bool:
         """Removes the record of a deleted media: first from the statistics, then, on a later call, altogether."""
@@ -215,6 +204,12 @@ def media_document(media: Media) -> dict[str, Any]:
 
 def _new(media: Media) -> Media:
     return replace(media, unqueued_since_ns=media.create_time_ns, uncounted_since_ns=media.create_time_ns)
+
+
+def _queued(media: Media, since_ns: int | None) -> Media | None:
+    """A media that was put into the queue for its marker of an instant, where it has no later one."""
+    waits = media.unqueued_since_ns is not None and media.unqueued_since_ns <= (since_ns or 0)
+    return replace(media, unqueued_since_ns=None) if waits else None
 
 
 def _inserted(new: Media, outcome: Outcome) -> Media | None:
