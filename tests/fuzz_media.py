@@ -7,6 +7,7 @@ instead of in workers, so that a crash can be seen and repeated: each media depe
 from __future__ import annotations
 
 import argparse
+import asyncio
 import io
 import random
 import sys
@@ -21,7 +22,7 @@ from services.ingest.media_errors import DamagedMedia, MediaRefused
 from services.ingest.metadata.image import read_image
 from services.ingest.metadata.limits import MediaLimits
 from services.ingest.metadata.media_metadata import MetadataReading
-from services.ingest.metadata.reader import WORKER_LOST, MetadataReader
+from services.ingest.metadata.reader import WORKER_LOST, MetadataReader, Source
 from services.ingest.metadata.video import read_video
 from services.ingest.sniff import SNIFF_BYTES, MediaType, sniff
 from tests.media_samples import IMAGE_FORMATS, VIDEO_FORMATS, exif_block, image_bytes, video_bytes
@@ -46,10 +47,19 @@ class InProcessReader:
     def __init__(self, limits: MediaLimits) -> None:
         self._limits = limits
 
-    def read(self, file: io.BytesIO, size_bytes: int, media_type: MediaType) -> MetadataReading:
-        """Read the media in `file`."""
+    async def read(self, source: Source, size_bytes: int, media_type: MediaType) -> MetadataReading:
+        """Read the media in `source`."""
         read = read_image if media_type.kind is MediaKind.IMAGE else read_video
-        return read(file, media_type, self._limits)
+        return read(io.BytesIO(await source(0, size_bytes)), media_type, self._limits)
+
+
+def in_memory(data: bytes) -> Source:
+    """A media that is all here."""
+
+    async def read(offset: int, count: int) -> bytes:
+        return data[offset : offset + count]
+
+    return read
 
 
 def seeds(formats: tuple[str, ...]) -> list[tuple[str, bytes]]:
@@ -95,7 +105,7 @@ def mutants(samples: list[tuple[str, bytes]], count: int, seed: int, first: int 
         yield f"{seed}/{number} ({name})", mutate(data, rng)
 
 
-def fuzz(
+async def fuzz(
     reader: MetadataReader | InProcessReader, media: Iterator[tuple[str, bytes]], verbose: bool = False
 ) -> FuzzReport:
     """Read every media, and tell what came out."""
@@ -106,7 +116,7 @@ def fuzz(
         start = time.process_time() if isinstance(reader, InProcessReader) else time.perf_counter()
         try:
             media_type = sniff(data[:SNIFF_BYTES])
-            reading = reader.read(io.BytesIO(data), len(data), media_type)
+            reading = await reader.read(in_memory(data), len(data), media_type)
             report.outcomes["read with warnings" if reading.warnings else "read"] += 1
         except MediaRefused as refusal:
             report.outcomes[type(refusal).__name__] += 1
@@ -120,7 +130,7 @@ def fuzz(
     return report
 
 
-def _main() -> int:
+async def _main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1)
@@ -137,7 +147,7 @@ def _main() -> int:
     reader = InProcessReader(MediaLimits()) if options.in_process else MetadataReader(MediaLimits(), workers=1)
     media = mutants(samples, options.count, options.seed, options.first)
     try:
-        report = fuzz(reader, media, options.verbose)
+        report = await fuzz(reader, media, options.verbose)
     finally:
         if isinstance(reader, MetadataReader):
             reader.close()
@@ -149,4 +159,4 @@ def _main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(_main())
+    sys.exit(asyncio.run(_main()))

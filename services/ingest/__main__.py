@@ -59,7 +59,7 @@ async def main(settings: Settings) -> None:
         loops = (door.run, drops.run, leftovers.run, *media.loops)
         await serve("ingest", settings, guard, metrics, SERVICE, servicers, loops)
     finally:
-        await media.close()
+        media.close()
         await stores.close()
 
 

@@ -46,6 +46,6 @@ class MediaWrites:
         )
         self.loops = (outbox.run, sweep.run)
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Ends the processes that read metadata."""
-        await self._inspection.close()
+        self._inspection.close()

@@ -48,7 +48,7 @@ async def remains_after_one_sweep(settings: Settings) -> Remains:
         await sweep.sweep_orphans()
         return await _look(stores.catalog, stores.objects)
     finally:
-        await inspection.close()
+        inspection.close()
         await stores.close()
 
 

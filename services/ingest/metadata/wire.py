@@ -18,7 +18,7 @@ from services.ingest.metadata.limits import MediaLimits
 from services.ingest.metadata.media_metadata import MediaMetadata, MetadataReading
 from services.ingest.sniff import MEDIA_TYPE_BY_FORMAT, MediaType
 
-_HEADER: Final = struct.Struct("!BI")
+HEADER: Final = struct.Struct("!BI")
 RANGE: Final = struct.Struct("!QI")
 MAX_MESSAGE_BYTES: Final = 4 * 2**20
 HEAD_BYTES: Final = 64 * 1024
@@ -35,15 +35,26 @@ class Tag(IntEnum):
 
 def send(channel: socket.socket, tag: Tag, payload: bytes) -> None:
     """Send one message."""
-    channel.sendall(_HEADER.pack(tag, len(payload)) + payload)
+    channel.sendall(packed(tag, payload))
 
 
 def receive(channel: socket.socket) -> tuple[Tag, bytes]:
     """Receive one message; EOFError when the other side is gone, ValueError when it makes no sense."""
-    tag, size = _HEADER.unpack(_exactly(channel, _HEADER.size))
+    tag, size = opened(_exactly(channel, HEADER.size))
+    return tag, bytes(_exactly(channel, size))
+
+
+def packed(tag: Tag, payload: bytes) -> bytes:
+    """One message as it is sent."""
+    return HEADER.pack(tag, len(payload)) + payload
+
+
+def opened(header: bytes | bytearray) -> tuple[Tag, int]:
+    """What a message is, and the size of its payload, from its first bytes; ValueError when they make no sense."""
+    tag, size = HEADER.unpack_from(header)
     if size > MAX_MESSAGE_BYTES:
         raise ValueError("a message is too long")
-    return Tag(tag), bytes(_exactly(channel, size))
+    return Tag(tag), size
 
 
 def encode_request(media_type: MediaType, size_bytes: int, limits: MediaLimits, head: bytes) -> bytes:

@@ -6,10 +6,10 @@ from tests.fuzz_media import fuzz, mutants, seeds
 from tests.media_samples import IMAGE_FORMATS, VIDEO_FORMATS
 
 
-def test_mutated_media_are_read_or_refused_and_nothing_else() -> None:
+async def test_mutated_media_are_read_or_refused_and_nothing_else() -> None:
     reader = MetadataReader(MediaLimits(), workers=1)
     try:
-        report = fuzz(reader, mutants(seeds(IMAGE_FORMATS + VIDEO_FORMATS), 400, seed=1))
+        report = await fuzz(reader, mutants(seeds(IMAGE_FORMATS + VIDEO_FORMATS), 400, seed=1))
     finally:
         reader.close()
     assert report.escaped == []

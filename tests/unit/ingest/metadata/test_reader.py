@@ -1,10 +1,9 @@
 from __future__ import annotations
 
-import io
+import asyncio
 import os
 import signal
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -12,20 +11,21 @@ import pytest
 from services.ingest.media_errors import DamagedMedia, MediaTooLarge, TooManyPixels
 from services.ingest.metadata.limits import MediaLimits
 from services.ingest.metadata.media_metadata import MetadataReading
-from services.ingest.metadata.reader import WORKER_LOST, MetadataReader
+from services.ingest.metadata.reader import WORKER_LOST, MetadataReader, Source
 from services.ingest.sniff import sniff
+from tests.fuzz_media import in_memory
 from tests.media_samples import exif_block, image_bytes, video_bytes
 
 
 @pytest.fixture
-def reader() -> Iterator[MetadataReader]:
+async def reader() -> AsyncIterator[MetadataReader]:
     reader = MetadataReader(MediaLimits(max_image_bytes=2**20, max_pixels=10_000), workers=2)
     yield reader
     reader.close()
 
 
-def read(reader: MetadataReader, data: bytes, file: io.BytesIO | None = None) -> MetadataReading:
-    return reader.read(file or io.BytesIO(data), len(data), sniff(data[:4096]))
+async def read(reader: MetadataReader, data: bytes, source: Source | None = None) -> MetadataReading:
+    return await reader.read(source or in_memory(data), len(data), sniff(data[:4096]))
 
 
 def worker_pids() -> set[int]:
@@ -41,65 +41,64 @@ def worker_pids() -> set[int]:
     return pids
 
 
-def test_images_and_videos_are_read_alike(reader: MetadataReader) -> None:
-    reading = read(reader, image_bytes("jpeg", exif=exif_block()))
+async def test_images_and_videos_are_read_alike(reader: MetadataReader) -> None:
+    reading = await read(reader, image_bytes("jpeg", exif=exif_block()))
     assert (reading.metadata.camera_model, reading.metadata.altitude_meters) == ("Roadrunner 5", -12.5)
-    assert read(reader, video_bytes("mp4", audio=True)).metadata.audio_codec == "aac"
+    assert (await read(reader, video_bytes("mp4", audio=True))).metadata.audio_codec == "aac"
 
 
-def test_refusals_come_through_with_what_they_name(reader: MetadataReader) -> None:
+async def test_refusals_come_through_with_what_they_name(reader: MetadataReader) -> None:
     with pytest.raises(TooManyPixels, match=r"0.0101 megapixels, and the limit is 0.01 megapixels") as refusal:
-        read(reader, image_bytes("png", size=(101, 100)))
+        await read(reader, image_bytes("png", size=(101, 100)))
     assert refusal.value.pixels == 10_100
     with pytest.raises(MediaTooLarge, match="max_image_bytes"):
-        read(reader, image_bytes("png") + bytes(2**20))
+        await read(reader, image_bytes("png") + bytes(2**20))
     with pytest.raises(DamagedMedia, match="the PNG header cannot be read"):
-        read(reader, image_bytes("png")[:20])
-    assert read(reader, image_bytes("png")).metadata.width == 48
+        await read(reader, image_bytes("png")[:20])
+    assert (await read(reader, image_bytes("png"))).metadata.width == 48
 
 
-def test_many_threads_share_the_workers(reader: MetadataReader) -> None:
+async def test_many_at_once_share_the_workers(reader: MetadataReader) -> None:
     data = image_bytes("jpeg")
-    with ThreadPoolExecutor(8) as threads:
-        widths = {reading.metadata.width for reading in threads.map(lambda _: read(reader, data), range(64))}
-    assert widths == {48}
+    readings = await asyncio.gather(*(read(reader, data) for _ in range(64)))
+    assert {reading.metadata.width for reading in readings} == {48}
     assert len(worker_pids()) <= 2
 
 
-class DeadlyFile(io.BytesIO):
+def deadly(data: bytes) -> Source:
     """Kills the worker that asks for it, as a crash or the kernel would."""
 
-    def read(self, size: int | None = -1, /) -> bytes:
+    async def kill_and_read(offset: int, count: int) -> bytes:
         for pid in worker_pids():
             os.kill(pid, signal.SIGKILL)
-        return super().read(size)
+        return data[offset : offset + count]
+
+    return kill_and_read
 
 
-def test_a_media_that_kills_its_worker_is_refused_and_the_next_one_read(reader: MetadataReader) -> None:
+async def test_a_media_that_kills_its_worker_is_refused_and_the_next_one_read(reader: MetadataReader) -> None:
     data = image_bytes("jpeg")
     with pytest.raises(DamagedMedia, match=WORKER_LOST):
-        read(reader, data, DeadlyFile(data))
-    assert read(reader, data).metadata.width == 48
+        await read(reader, data, deadly(data))
+    assert (await read(reader, data)).metadata.width == 48
 
 
-class LostFile(io.BytesIO):
+async def lost(offset: int, count: int) -> bytes:
     """A file whose store went away."""
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        raise ConnectionRefusedError("the store is gone")
+    raise ConnectionRefusedError("the store is gone")
 
 
-def test_a_store_that_went_away_is_not_called_damage(reader: MetadataReader) -> None:
+async def test_a_store_that_went_away_is_not_called_damage(reader: MetadataReader) -> None:
     data = image_bytes("jpeg")
     with pytest.raises(ConnectionRefusedError, match="the store is gone"):
-        read(reader, data, LostFile(data))
-    assert read(reader, data).metadata.width == 48
+        await read(reader, data, lost)
+    assert (await read(reader, data)).metadata.width == 48
 
 
-def test_closing_leaves_no_process() -> None:
+async def test_closing_leaves_no_process() -> None:
     before = worker_pids()
     reader = MetadataReader(MediaLimits(), workers=1)
-    read(reader, image_bytes("jpeg"))
+    await read(reader, image_bytes("jpeg"))
     assert len(worker_pids() - before) == 1
     reader.close()
     assert worker_pids() == before
