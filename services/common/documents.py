@@ -1,8 +1,9 @@
 """Typed storage models as documents of the catalog, and back: the one conversion between the two.
 
 A model is a dataclass of text, numbers, booleans, bytes, enumerations, lists, tuples, mappings with text keys, other
-dataclasses, and each of these or None. Its field `id` is stored as `_id`, and `version` as `_version`. Stored fields
-that the model does not know are ignored, and missing ones take their defaults, so that models can grow.
+dataclasses, and each of these or None; no field is by keyword only. Its field `id` is stored as `_id`, and `version` as
+`_version`. Stored fields that the model does not know are ignored, and missing ones take their defaults, so that models
+can grow.
 """
 
 from __future__ import annotations
@@ -49,10 +50,10 @@ class _Mapping:
         hints = get_type_hints(model)
         self._model = model
         known = [field for field in fields(model) if field.init]
-        self._names = tuple(field.name for field in known)
-        self._keys = tuple(stored_as.get(name, name) for name in self._names)
+        names = tuple(field.name for field in known)
+        self._keys = tuple(stored_as.get(name, name) for name in names)
         # With a name more, both getters give a tuple also for a model of one field.
-        self._values: Callable[[Any], tuple[Any, ...]] = attrgetter(*self._names, "__class__")
+        self._values: Callable[[Any], tuple[Any, ...]] = attrgetter(*names, "__class__")
         self._stored: Callable[[Any], tuple[Any, ...]] = itemgetter(*self._keys, self._keys[0])
         self._encode: list[tuple[str, Convert]] = []
         self._decode: list[tuple[int, Convert]] = []
@@ -85,7 +86,7 @@ class _Mapping:
             raise ValueError(f"a stored {self._model.__name__} lacks {missing.args[0]}") from None
         for place, decode in self._decode:
             values[place] = decode(values[place])
-        return self._model(**dict(zip(self._names, values, strict=True)))
+        return self._model(*values)
 
 
 def _conversions(hint: Any) -> tuple[Convert | None, Convert | None]:
@@ -125,8 +126,8 @@ def _or_none(convert: Convert | None) -> Convert | None:
 def _of_items(item: Any, kind: Callable[[Any], Any]) -> tuple[Convert, Convert]:
     encode, decode = _conversions(item)
     return (
-        list if encode is None else lambda values: [encode(value) for value in values],
-        kind if decode is None else lambda values: kind([decode(value) for value in values]),
+        list if encode is None else lambda values: list(map(encode, values)),
+        kind if decode is None else lambda values: kind(map(decode, values)),
     )
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from services.common.stores.measurements import Measurement, measurement_key
 from services.common.stores.receipts import Receipt, ReceiptState, Remark
 from services.processor.measurements.drops import parse_drop
 from services.processor.measurements.findings import Finding, QualityReason, WarningReason
-from services.processor.measurements.outcomes import DropLimits, ParsedDrop
+from services.processor.measurements.outcomes import DropLimits, Measured, ParsedDrop
 from services.processor.measurements.statistics import compute_statistics
 
 # A receipt names this many of its measurements.
@@ -52,53 +52,49 @@ def drop_result(receipt: Receipt, raw: bytes, rules: DropRules, now_ns: int) -> 
 
 
 def _processed(receipt: Receipt, parsed: ParsedDrop, rules: DropRules, now_ns: int) -> DropResult:
-    measurements = []
-    for one in parsed.measurements:
-        statistics = compute_statistics(one.points)
-        measurements.append(
-            Measurement(
-                measurement_key(receipt.owner, one.time_ns),
-                receipt.owner,
-                one.time_ns,
-                statistics.count,
-                statistics.mean,
-                statistics.population_stddev,
-                statistics.sample_stddev,
-                statistics.min,
-                statistics.max,
-                receipt.id,
-                receipt.sequence,
-                receipt.receive_time_ns,
-                now_ns,
-            )
-        )
-    settled = replace(
-        receipt,
-        state=ReceiptState.PROCESSED,
-        new_since_ns=None,
-        process_time_ns=now_ns,
-        measurement_times_ns=tuple(one.time_ns for one in measurements[:NAMED_MEASUREMENTS]),
+    measurements = [_measurement(receipt, one, now_ns) for one in parsed.measurements]
+    settled = receipt.settled(
+        ReceiptState.PROCESSED,
+        now_ns=now_ns,
+        code_version=rules.code_version,
+        measurement_times_ns=tuple([one.time_ns for one in measurements[:NAMED_MEASUREMENTS]]),
         measurement_count=len(measurements),
         warnings=_remarks(parsed.warnings),
-        code_version=rules.code_version,
     )
     return DropResult(settled, measurements)
+
+
+def _measurement(receipt: Receipt, measured: Measured, now_ns: int) -> Measurement:
+    statistics = compute_statistics(measured.points)
+    return Measurement(
+        measurement_key(receipt.owner, measured.time_ns),
+        receipt.owner,
+        measured.time_ns,
+        statistics.count,
+        statistics.mean,
+        statistics.population_stddev,
+        statistics.sample_stddev,
+        statistics.min,
+        statistics.max,
+        receipt.id,
+        receipt.sequence,
+        receipt.receive_time_ns,
+        now_ns,
+    )
 
 
 def _quarantined(
     receipt: Receipt, failures: tuple[Remark, ...], count: int, rules: DropRules, now_ns: int
 ) -> DropResult:
-    settled = replace(
-        receipt,
-        state=ReceiptState.QUARANTINED,
-        new_since_ns=None,
-        process_time_ns=now_ns,
+    settled = receipt.settled(
+        ReceiptState.QUARANTINED,
+        now_ns=now_ns,
+        code_version=rules.code_version,
         failures=failures,
         failure_count=count,
-        code_version=rules.code_version,
     )
     return DropResult(settled, ())
 
 
 def _remarks(findings: Sequence[Finding[QualityReason] | Finding[WarningReason]]) -> tuple[Remark, ...]:
-    return tuple(Remark(finding.reason.value, finding.path, finding.message) for finding in findings)
+    return tuple([Remark(finding.reason.value, finding.path, finding.message) for finding in findings])

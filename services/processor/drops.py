@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
@@ -104,20 +105,18 @@ class DropWorker:
         if not new:
             return
         self._metrics.batch_size.labels("drops").observe(len(new))
-        raws = [await self._raw(receipt) for receipt in new]
+        raws = [await self._raw(receipt) if receipt.raw is None else receipt.raw for receipt in new]
         results = await asyncio.to_thread(self._compute, list(zip(new, raws, strict=True)))
         await self._measurements.write([one for result in results for one in result.measurements])
         await self._receipts.settle(result.receipt for result in results)
-        for result in results:
-            self._metrics.work_done.labels("drops", result.receipt.state.value).inc()
+        for state, count in Counter(result.receipt.state for result in results).items():
+            self._metrics.work_done.labels("drops", state.value).inc(count)
 
     def _compute(self, drops: Sequence[tuple[Receipt, bytes | None]]) -> list[DropResult]:
         now_ns = self._now_ns()
         return [drop_result(receipt, raw, self._rules, now_ns) for receipt, raw in drops if raw is not None]
 
     async def _raw(self, receipt: Receipt) -> bytes | None:
-        if receipt.raw is not None:
-            return receipt.raw
         try:
             return b"".join([chunk async for chunk in self._receipts.read_raw(receipt)])
         except ObjectMissing:

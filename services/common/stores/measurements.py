@@ -23,7 +23,8 @@ _BATCH = 500
 _PAGE = 1000
 
 
-@dataclass(frozen=True, slots=True)
+# Neither is frozen, though nobody changes one: see Receipt.
+@dataclass(slots=True)
 class Measurement:
     """What the points of the newest drop of an instant say."""
 
@@ -43,7 +44,7 @@ class Measurement:
     version: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class LineageEntry:
     """That a receipt wrote a measurement; what else there is to tell stands in the receipt."""
 

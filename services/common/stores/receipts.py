@@ -87,6 +87,41 @@ class Receipt:
     code_version: str = ""
     version: int = 0
 
+    def settled(
+        self,
+        state: ReceiptState,
+        *,
+        now_ns: int,
+        code_version: str,
+        measurement_times_ns: tuple[int, ...] = (),
+        measurement_count: int = 0,
+        failures: tuple[Remark, ...] = (),
+        failure_count: int = 0,
+        warnings: tuple[Remark, ...] = (),
+    ) -> Receipt:
+        """This receipt with what became of it; it waits for no worker any more."""
+        return Receipt(
+            self.id,
+            self.owner,
+            self.subject,
+            state,
+            self.sha256,
+            self.size_bytes,
+            self.receive_time_ns,
+            self.raw,
+            self.object_key,
+            self.sequence,
+            None,
+            now_ns,
+            measurement_times_ns,
+            measurement_count,
+            failures,
+            failure_count,
+            warnings,
+            code_version,
+            self.version,
+        )
+
 
 _NEW = ReceiptState.NEW.value
 

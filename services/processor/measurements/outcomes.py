@@ -31,7 +31,8 @@ class DropLimits:
             raise ValueError(f"max_depth must be 3 to 100, not {self.max_depth}")
 
 
-@dataclass(frozen=True, slots=True)
+# Neither this nor ParsedDrop is frozen, though nobody changes one: each drop makes both, and a frozen one takes longer.
+@dataclass(slots=True)
 class Measured:
     """One measurement of a drop: where it stands in it, its instant and its finite points."""
 
@@ -40,7 +41,7 @@ class Measured:
     points: NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ParsedDrop:
     """A good drop: its measurements, no two of one instant, and what its sender should know."""
 

@@ -29,7 +29,9 @@ _BLOCK_POINTS = _CHUNK_POINTS << 9
 _SMALLEST_UNIT_BITS = 1074
 
 
-@dataclass(frozen=True, slots=True)
+# Neither this nor _Moments is frozen, though nobody changes one: each measurement makes both, and a frozen one takes
+# longer.
+@dataclass(slots=True)
 class Statistics:
     """The aggregate of one measurement's points; zeros are positive."""
 
@@ -42,7 +44,7 @@ class Statistics:
     max: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Moments:
     """The exact sums: of the points in units of 2^-unit_bits, of their squares in that unit's square."""
 
@@ -107,13 +109,9 @@ def _square_root(numerator: int, denominator: int) -> float:
 
 def _moments_of_few(values: list[float]) -> _Moments:
     ratios = [value.as_integer_ratio() for value in values]
-    unit_bits = max(denominator for _, denominator in ratios).bit_length() - 1
-    total = squares = 0
-    for numerator, denominator in ratios:
-        scaled = numerator << (unit_bits + 1 - denominator.bit_length())
-        total += scaled
-        squares += scaled * scaled
-    return _Moments(total, squares, unit_bits)
+    unit_bits = max([denominator for _, denominator in ratios]).bit_length() - 1
+    scaled = [numerator << (unit_bits + 1 - denominator.bit_length()) for numerator, denominator in ratios]
+    return _Moments(sum(scaled), sum([one * one for one in scaled]), unit_bits)
 
 
 def _moments_of_many(points: NDArray[np.float64]) -> _Moments:

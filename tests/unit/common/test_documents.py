@@ -100,7 +100,7 @@ def test_what_must_be_there_is_named() -> None:
         from_document(Drawing, {"_id": "d", "owner": "o"})
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Single:
     only: int
 
