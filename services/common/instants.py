@@ -18,6 +18,11 @@ def to_timestamp(instant_ns: int) -> Timestamp:
     return Timestamp(seconds=seconds, nanos=nanos)
 
 
+def set_timestamp(timestamp: Timestamp, instant_ns: int) -> None:
+    """Fills in a timestamp, so that one within a message need not be copied there."""
+    timestamp.seconds, timestamp.nanos = divmod(instant_ns, SECOND_NS)
+
+
 def from_timestamp(timestamp: Timestamp) -> int:
     """Nanoseconds since the epoch; an instant too far for int64 is taken for the farthest that it holds."""
     instant_ns = int(timestamp.seconds) * SECOND_NS + int(timestamp.nanos)

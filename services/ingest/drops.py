@@ -12,7 +12,7 @@ from dropmesh.v1 import ingest_service_pb2, measurement_pb2
 from services.common.call import Call
 from services.common.errors import FieldViolation, InvalidArgument
 from services.common.instants import SECOND_NS, from_duration
-from services.common.messages.measurements import measurement_message, receipt_message
+from services.common.messages.measurements import measurement_message, receipt_message, tell_receipt
 from services.common.names import resource_id
 from services.common.stores.measurements import Measurements
 from services.common.stores.receipts import Receipt, Receipts, ReceiptState
@@ -67,13 +67,14 @@ class DropWrites:
             receipt = await self._drop_outcomes.wait_for(receipt, from_duration(request.wait) / SECOND_NS)
         if receipt.state is ReceiptState.QUARANTINED and request.HasField("wait"):
             raise _quarantined(receipt)
-        if receipt.state is not ReceiptState.PROCESSED or not request.HasField("wait"):
+        response = ingest_service_pb2.DropMeasurementsResponse()
+        tell_receipt(receipt, response.receipt)
+        if receipt.state is ReceiptState.PROCESSED and request.HasField("wait"):
+            found = await self._measurements.get_many(receipt.owner, receipt.measurement_times_ns)
+            response.measurements.extend(map(measurement_message, found))
+        else:
             await call.answer_with(202)
-            return ingest_service_pb2.DropMeasurementsResponse(receipt=receipt_message(receipt))
-        found = await self._measurements.get_many(receipt.owner, receipt.measurement_times_ns)
-        return ingest_service_pb2.DropMeasurementsResponse(
-            receipt=receipt_message(receipt), measurements=map(measurement_message, found)
-        )
+        return response
 
     async def ReplayReceipt(
         self, request: ingest_service_pb2.ReplayReceiptRequest, call: Call

@@ -8,7 +8,7 @@ from dropmesh.v1 import error_reason_pb2 as reasons
 from dropmesh.v1 import measurement_pb2 as contract
 
 from services.common.errors import InvalidArgument
-from services.common.instants import to_timestamp
+from services.common.instants import set_timestamp, to_timestamp
 from services.common.names import resource_id
 from services.common.stores.measurements import LineageEntry, Measurement
 from services.common.stores.receipts import Receipt, ReceiptState
@@ -19,18 +19,23 @@ _STATES = {state: contract.Receipt.State.Value(state.name) for state in ReceiptS
 
 def receipt_message(receipt: Receipt) -> contract.Receipt:
     """A receipt, without its bytes."""
-    message = contract.Receipt(
-        name=f"receipts/{receipt.id}",
-        state=_STATES[receipt.state],
-        sha256=receipt.sha256.hex(),
-        size_bytes=receipt.size_bytes,
-        subject=receipt.subject,
-        receive_time=to_timestamp(receipt.receive_time_ns),
-        sequence=receipt.sequence,
-    )
+    message = contract.Receipt()
+    tell_receipt(receipt, message)
+    return message
+
+
+def tell_receipt(receipt: Receipt, message: contract.Receipt) -> None:
+    """Fills in an empty message, so that one within another need not be copied there."""
+    message.name = f"receipts/{receipt.id}"
+    message.state = _STATES[receipt.state]
+    message.sha256 = receipt.sha256.hex()
+    message.size_bytes = receipt.size_bytes
+    message.subject = receipt.subject
+    set_timestamp(message.receive_time, receipt.receive_time_ns)
+    message.sequence = receipt.sequence
     if receipt.process_time_ns is None:
-        return message
-    message.process_time.CopyFrom(to_timestamp(receipt.process_time_ns))
+        return
+    set_timestamp(message.process_time, receipt.process_time_ns)
     message.measurements.extend(map(measurement_name, receipt.measurement_times_ns))
     message.measurement_count = receipt.measurement_count
     message.failure_count = receipt.failure_count
@@ -41,7 +46,6 @@ def receipt_message(receipt: Receipt) -> contract.Receipt:
     for warning in receipt.warnings:
         kind = contract.QualityWarning.Reason.Value(warning.reason)
         message.warnings.add(reason=kind, path=warning.path, message=warning.message)
-    return message
 
 
 def receipt_state(state: contract.Receipt.State.ValueType) -> ReceiptState | None:
