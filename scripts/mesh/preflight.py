@@ -8,6 +8,8 @@ import socket
 from pathlib import Path
 from typing import IO
 
+from services.common.settings import Settings
+
 # The longest path that a unix socket may have, on Linux and macOS alike, less its own end.
 LONGEST_SOCKET = 103
 
@@ -47,6 +49,13 @@ def own_folder(data: Path) -> IO[str]:
             f"the data folder's path is too long for a unix socket ({longest}); choose a shorter one with --data DIR"
         )
     return lock
+
+
+def address_each(settings: Settings) -> None:
+    """Fails when all services would listen at one address."""
+    for name, address in (("DROPMESH_LISTEN", settings.listen), ("DROPMESH_METRICS", settings.metrics)):
+        if address:
+            raise CannotStart(f"{name} is {address!r}: that is for one service that runs by itself, and here run three")
 
 
 def present_provider(provider: str) -> None:

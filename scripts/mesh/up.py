@@ -21,7 +21,7 @@ from scripts.edge.render import render
 from scripts.edge.routes import SERVICES
 from scripts.mesh.admin_token import ensure_admin_token
 from scripts.mesh.logs import keep_logs_small
-from scripts.mesh.preflight import CannotStart, free_port, own_folder, present_provider
+from scripts.mesh.preflight import CannotStart, address_each, free_port, own_folder, present_provider
 from scripts.mesh.sample import ensure_sample
 from scripts.mesh.stores import present_stores
 from scripts.mesh.supervisor import Program, Supervisor, end_with_parent
@@ -40,6 +40,7 @@ def main() -> int:
     os.umask(OWNER_ALONE)
     try:
         settings = _settings(arguments)
+        address_each(settings)
         present_provider(settings.provider)
         if arguments.detach:
             return _detach(settings)

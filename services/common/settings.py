@@ -63,8 +63,12 @@ class Settings(BaseModel):
         "", description="sites whose pages may call, such as https://app.example.com, with commas between them"
     )
 
-    listen: str = Field("", description="host:port or unix:/path of it; empty: a socket in the data folder")
-    metrics: str = Field("", description="host:port or unix:/path of its metrics; empty: a socket in the data folder")
+    listen: str = Field(
+        "", description="host:port or unix:/path of a service that runs by itself; empty: a socket in the data folder"
+    )
+    metrics: str = Field(
+        "", description="host:port or unix:/path of such a service's metrics; empty: a socket in the data folder"
+    )
     plain: str = Field(
         "", description="host:port or unix:/path where ingest takes plain HTTP; empty: a socket in the data folder"
     )

@@ -57,5 +57,9 @@ def test_every_path_of_the_contract_has_a_line(pasted: tuple[Path, list[tuple[st
     assert called >= path.methods.keys() - {"HEAD"}
 
 
+def test_a_colon_after_a_variable_is_no_modifier_of_zsh() -> None:
+    assert re.findall(r"\$\w+:\w+", LINES) == []
+
+
 def test_a_head_is_among_them(pasted: tuple[Path, list[tuple[str, str]]]) -> None:
     assert "HEAD" in {method for method, _ in pasted[1]}

@@ -197,6 +197,8 @@ def test_a_folder_too_deep_for_a_socket_is_named(folder):
     [
         ("DROPMESH_EDGE_PORT", "eighty", "DROPMESH_EDGE_PORT is 'eighty'"),
         ("DROPMESH_EDGE_PORT", "70000", "DROPMESH_EDGE_PORT is '70000'"),
+        ("DROPMESH_LISTEN", "127.0.0.1:9000", "DROPMESH_LISTEN is '127.0.0.1:9000': that is for one service"),
+        ("DROPMESH_METRICS", "unix:/socket", "DROPMESH_METRICS is 'unix:/socket': that is for one service"),
         ("DROPMESH_MODE", "closed", "DROPMESH_MODE is 'closed': Input should be 'open' or 'tokens'"),
         ("DROPMESH_EDGE_HOST", "0.0.0.0", "DROPMESH_EDGE_HOST is '0.0.0.0'"),
         ("DROPMESH_SETTINGS", "/nowhere/settings", "DROPMESH_SETTINGS is '/nowhere/settings'"),
