@@ -56,6 +56,10 @@ class Table:
         """`insert` for this many rows."""
         return self._insert_into + ", ".join([self._row] * count)
 
+    def insert_new(self, count: int) -> str:
+        """`insert` for this many rows, of which those are left out whose key is taken; gives the keys of the others."""
+        return f"{self.insert_many(count)} ON CONFLICT (_id) DO NOTHING RETURNING _id"
+
     def row(self, document: Document, version: int, encoded: bytes) -> list[Any]:
         """A document as the values of `insert`, and from the second on of `replace`."""
         return [document["_id"], version, encoded, *map(document.get, self.columns)]

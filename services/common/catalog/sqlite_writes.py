@@ -29,9 +29,11 @@ def apply(connection: sqlite3.Connection, group: Sequence[Prepared]) -> list[Out
     """Applies operations in order, each on its own."""
     numbers = _numbers(connection, group)
     outcomes: list[Outcome | Failure] = []
-    for table, run in groupby(group, lambda prepared: prepared[0] if type(prepared[1]) is Insert else None):
-        if table is not None:
+    for (table, kind), run in groupby(group, lambda prepared: (prepared[0], type(prepared[1]))):
+        if kind is Insert:
             outcomes += _insert(connection, table, run, numbers.get(table.name))
+        elif kind is Upsert:
+            outcomes += _upsert(connection, table, list(run))
         else:
             outcomes += [_apply_one(connection, *prepared) for prepared in run]
     return outcomes
@@ -85,7 +87,29 @@ def _replace(connection: sqlite3.Connection, table: Table, operation: Replace, e
     return _write_over(connection, table, operation.document, encoded, operation.version)
 
 
-def _upsert(connection: sqlite3.Connection, table: Table, operation: Upsert, encoded: bytes) -> Outcome:
+def _upsert(connection: sqlite3.Connection, table: Table, run: Sequence[Prepared]) -> list[Outcome | Failure]:
+    outcomes: list[Outcome | Failure] = []
+    for start in range(0, len(run), _ROWS_AT_ONCE):
+        some = run[start : start + _ROWS_AT_ONCE]
+        rows = [table.row(operation.document, 1, encoded) for _, operation, encoded in some]  # type: ignore[union-attr]
+        try:
+            cursor = connection.execute(table.insert_new(len(some)), list(chain.from_iterable(rows)))
+            added = {key for (key,) in cursor.fetchall()}
+        except sqlite3.IntegrityError:
+            # SQLite undid all of the statement.
+            added = set()
+        for prepared in some:
+            document = prepared[1].document  # type: ignore[union-attr]
+            if document["_id"] in added:
+                # Of operations on one key, the first has added it.
+                added.remove(document["_id"])
+                outcomes.append(Outcome(None, {**document, "_version": 1}))
+            else:
+                outcomes.append(_apply_one(connection, *prepared))
+    return outcomes
+
+
+def _upsert_one(connection: sqlite3.Connection, table: Table, operation: Upsert, encoded: bytes) -> Outcome:
     document = operation.document
     stored = _stored(connection, table, document["_id"])
     if stored is None:
@@ -131,7 +155,7 @@ def _write_over(
 
 _APPLY: dict[type[Operation], Callable[..., Outcome]] = {
     Replace: _replace,
-    Upsert: _upsert,
+    Upsert: _upsert_one,
     Increment: _increment,
     Delete: _delete,
 }
