@@ -15,6 +15,7 @@ import urllib.request
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from shlex import quote
 
 from scripts.edge.binary import envoy_binary
 from scripts.edge.render import render
@@ -176,8 +177,9 @@ def _answers(address: str) -> bool:
 
 def _welcome(settings: Settings, token_file: Path, seconds: float) -> str:
     url = settings.edge_url
-    bearer = f'-H "Authorization: Bearer $(cat {token_file})"'
+    bearer = f'-H "Authorization: Bearer $(cat {quote(str(token_file))})"'
     auth = "" if settings.mode is Mode.OPEN else f" {bearer}"
+    photo = quote(f"photo=@{ensure_sample(settings.data)}")
     drop = """'{"time_stamp": "2019-05-01T06:00:00-04:00", "data": [0.379, 1.589, 2.188]}'"""
     return f"""
 Dropmesh is up ({seconds:.1f} s): {url}  (REST, gRPC and gRPC-Web; documentation at {url}/docs)
@@ -189,7 +191,7 @@ Dropmesh is up ({seconds:.1f} s): {url}  (REST, gRPC and gRPC-Web; documentation
 Five lines to paste:
   curl{auth} -X POST -d {drop} '{url}/v1/measurements?wait=2s'
   curl{auth} {url}/v1/measurements/2019-05-01T10:00:00Z
-  curl{auth} -F photo=@{ensure_sample(settings.data)} {url}/v1/media
+  curl{auth} -F {photo} {url}/v1/media
   curl{auth} {url}/v1/media
   curl {bearer} {url}/v1/statistics
 
@@ -212,7 +214,7 @@ def _detach(settings: Settings) -> int:
     while process.poll() is None:
         text = log.read_text()
         if "Ctrl-C stops it." in text:
-            print(text.replace("Ctrl-C stops it.", f"scripts/down --data {settings.data} stops it."))
+            print(text.replace("Ctrl-C stops it.", f"scripts/down --data {quote(str(settings.data))} stops it."))
             return 0
         time.sleep(0.1)
     print(log.read_text(), file=sys.stderr)
