@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from operator import attrgetter
 
 from services.common.objects import Objects
 from services.common.settings import Settings
@@ -16,6 +17,7 @@ from services.ingest.sniff import MediaType
 from services.ingest.stored_ranges import StoredRanges
 
 READERS_MOST = 4
+_stored_values = attrgetter(*(field.name for field in dataclasses.fields(Metadata)))
 
 
 class MediaInspection:
@@ -72,5 +74,4 @@ def check_length(settings: Settings, kind: MediaKind, metadata: Metadata) -> Non
 
 def to_metadata(reading: MetadataReading) -> Metadata:
     """What is stored of a reading; its format stands in the content."""
-    fields = {field.name: getattr(reading.metadata, field.name) for field in dataclasses.fields(Metadata)}
-    return Metadata(**fields)
+    return Metadata(*_stored_values(reading.metadata))

@@ -17,7 +17,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from services.common.catalog import Catalog, Collection, Delete, Index, Insert, Refusal, Replace, change
@@ -64,7 +64,12 @@ def object_key(now_ns: int) -> str:
 
 def hour_prefix(now_ns: int) -> str:
     """How the keys of objects begun in an hour start."""
-    hour: datetime = EPOCH + timedelta(seconds=now_ns // SECOND_NS)
+    return _prefix_of_hour(now_ns // (3600 * SECOND_NS))
+
+
+@lru_cache(maxsize=4)
+def _prefix_of_hour(hours: int) -> str:
+    hour: datetime = EPOCH + timedelta(hours=hours)
     return f"{PREFIX}/{hour:%Y%m%d/%H}"
 
 

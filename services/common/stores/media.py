@@ -16,7 +16,6 @@ from services.common.catalog import (
     Document,
     Index,
     Insert,
-    Outcome,
     Position,
     Range,
     Replace,
@@ -95,13 +94,13 @@ class MediaStore:
         """Stores a new media, to be queued and counted; None when its owner has its content already."""
         new = _new(media)
         (outcome,) = await self._catalog.batch([Insert(MEDIA, media_document(new))])
-        return _inserted(new, outcome)
+        return new if outcome.applied else None
 
     async def insert_beside(self, media: Media, claim: Insert) -> tuple[Media | None, bool]:
         """As `insert`, in one write with the claim of its content; whether that was applied as well."""
         new = _new(media)
         claimed, outcome = await self._catalog.batch([claim, Insert(MEDIA, media_document(new))])
-        return _inserted(new, outcome), claimed.applied
+        return (new if outcome.applied else None), claimed.applied
 
     async def move_original(self, media_id: str, object_key: str) -> Media | None:
         """The bytes of a media are in another object from now on."""
@@ -175,9 +174,7 @@ class MediaStore:
 
     async def clear_unqueued(self, queued: Sequence[Media]) -> None:
         """These media are in the queue: the markers that they were read with are cleared."""
-        outcomes = await self._catalog.batch(
-            [Replace(MEDIA, media_document(replace(media, unqueued_since_ns=None)), media.version) for media in queued]
-        )
+        outcomes = await self._catalog.batch([Replace(MEDIA, _cleared(media), media.version) for media in queued])
         for media, outcome in zip(queued, outcomes, strict=True):
             if not outcome.applied:
                 await self.change(media.id, partial(_queued, since_ns=media.unqueued_since_ns))
@@ -203,7 +200,9 @@ def media_document(media: Media) -> dict[str, Any]:
 
 
 def _new(media: Media) -> Media:
-    return replace(media, unqueued_since_ns=media.create_time_ns, uncounted_since_ns=media.create_time_ns)
+    # An insertion's version is known before.
+    now_ns = media.create_time_ns
+    return replace(media, unqueued_since_ns=now_ns, uncounted_since_ns=now_ns, version=1)
 
 
 def _queued(media: Media, since_ns: int | None) -> Media | None:
@@ -212,8 +211,8 @@ def _queued(media: Media, since_ns: int | None) -> Media | None:
     return replace(media, unqueued_since_ns=None) if waits else None
 
 
-def _inserted(new: Media, outcome: Outcome) -> Media | None:
-    return None if outcome.document is None else replace(new, version=outcome.document["_version"])
+def _cleared(media: Media) -> dict[str, Any]:
+    return media_document(media) | {"unqueued_since_ns": None}
 
 
 def seen(media: Media, now_ns: int, **changes: Any) -> Media:

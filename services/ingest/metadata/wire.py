@@ -11,7 +11,10 @@ import json
 import socket
 import struct
 from enum import IntEnum
+from operator import attrgetter
 from typing import Any, Final
+
+import orjson
 
 from services.ingest.media_errors import DamagedMedia, TooManyPixels
 from services.ingest.metadata.limits import MediaLimits
@@ -22,6 +25,8 @@ HEADER: Final = struct.Struct("!BI")
 RANGE: Final = struct.Struct("!QI")
 MAX_MESSAGE_BYTES: Final = 4 * 2**20
 HEAD_BYTES: Final = 64 * 1024
+_METADATA: Final = tuple(field.name for field in dataclasses.fields(MediaMetadata))
+_values = attrgetter(*_METADATA)
 
 
 class Tag(IntEnum):
@@ -59,19 +64,20 @@ def opened(header: bytes | bytearray) -> tuple[Tag, int]:
 
 def encode_request(media_type: MediaType, size_bytes: int, limits: MediaLimits, head: bytes) -> bytes:
     """One media to read, with its first bytes: of most media they are all that it takes."""
-    return json.dumps([media_type.format, size_bytes, dataclasses.asdict(limits)]).encode() + b"\n" + head
+    return orjson.dumps([media_type.format, size_bytes, limits]) + b"\n" + head
 
 
 def decode_request(payload: bytes) -> tuple[MediaType, int, MediaLimits, bytes]:
     """The inverse of `encode_request`."""
     request, _, head = payload.partition(b"\n")
-    name, size_bytes, limits = json.loads(request)
+    name, size_bytes, limits = orjson.loads(request)
     return MEDIA_TYPE_BY_FORMAT[name], size_bytes, MediaLimits(**limits), head
 
 
 def encode_reading(reading: MetadataReading) -> bytes:
     """What a worker found."""
-    return json.dumps({"metadata": dataclasses.asdict(reading.metadata), "warnings": reading.warnings}).encode()
+    metadata = dict(zip(_METADATA, _values(reading.metadata), strict=True))
+    return json.dumps({"metadata": metadata, "warnings": reading.warnings}).encode()
 
 
 def encode_refusal(refusal: DamagedMedia | TooManyPixels) -> bytes:
