@@ -1,4 +1,4 @@
-"""Whether the servers that the settings name as stores are there, told by address before anything starts."""
+"""Whether the stores that the settings name can be used, told by address before anything starts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import re
 from collections.abc import Awaitable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
-from urllib.parse import urlsplit
 
 from scripts.mesh.preflight import CannotStart
 from services.common.catalog.opening import open_catalog
@@ -27,53 +26,53 @@ class _Store(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _Server:
-    """A store on a server: its name, how a person finds it, and its opening."""
+class _Place:
+    """Where a store is: its name, how a person finds it, and its opening."""
 
     store: str
-    place: str
+    address: str
     opening: Awaitable[_Store]
 
 
 async def present_stores(settings: Settings) -> None:
-    """Fails, with every address that is of no use, when a server of the settings cannot be reached or used."""
-    faults = await asyncio.gather(*map(_fault, _servers(settings)))
+    """Fails, with every address that is of no use, when a store of the settings cannot be reached."""
+    faults = await asyncio.gather(*map(_fault, _places(settings)))
     if told := [fault for fault in faults if fault]:
         raise CannotStart("\n".join([*told, "nothing was started; start what is missing, or correct the setting"]))
 
 
-def _servers(settings: Settings) -> Iterator[_Server]:
-    if not settings.catalog_url.startswith("sqlite:"):
-        place = f"{_without_secrets(settings.catalog_url)} (DROPMESH_CATALOG)"
-        yield _Server("catalog", place, open_catalog(settings.catalog_url, (TOKENS,)))
-    if not settings.objects_url.startswith("file:"):
-        server = f" of {_without_secrets(settings.s3_endpoint)}" if settings.s3_endpoint else ""
-        place = f"{settings.objects_url}{server} (DROPMESH_OBJECTS, DROPMESH_S3_ENDPOINT)"
-        yield _Server("objects", place, open_objects(settings))
+def _places(settings: Settings) -> Iterator[_Place]:
+    if settings.catalog:
+        address = f"{_without_secrets(settings.catalog)} (DROPMESH_CATALOG)"
+        yield _Place("catalog", address, open_catalog(settings.catalog, (TOKENS,)))
+    if settings.objects:
+        address = f"{settings.objects} (DROPMESH_OBJECTS)"
+        if settings.objects.startswith("s3:") and settings.s3_endpoint:
+            address += f" of {_without_secrets(settings.s3_endpoint)} (DROPMESH_S3_ENDPOINT)"
+        yield _Place("objects", address, open_objects(settings))
     if settings.queue_url != "embedded":
         from services.common.queue.rabbitmq import RabbitQueue
 
         # It tells its failures twice.
         logging.getLogger("aiormq").addHandler(logging.NullHandler())
-        place = f"{_without_secrets(settings.queue_url)} (DROPMESH_QUEUE)"
-        yield _Server("queue", place, RabbitQueue.open(settings.queue_url))
+        address = f"{_without_secrets(settings.queue)} (DROPMESH_QUEUE)"
+        yield _Place("queue", address, RabbitQueue.open(settings.queue))
 
 
 def _without_secrets(address: str) -> str:
-    parts = urlsplit(address)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
+    return re.sub("://[^/]*@", "://", address).partition("?")[0]
 
 
-async def _fault(server: _Server) -> str | None:
+async def _fault(place: _Place) -> str | None:
     try:
-        opened = await asyncio.wait_for(server.opening, PATIENCE_SECONDS)
+        opened = await asyncio.wait_for(place.opening, PATIENCE_SECONDS)
     except StoreUnavailable as error:
         cause = ASIDES.split(error.cause)[0]
     except FileNotFoundError as error:
-        cause = f"what answers there is no such store ({error})"
+        cause = f"it is not there ({error})"
     except TimeoutError:
         cause = f"no answer within {PATIENCE_SECONDS:g} s"
     else:
         await opened.close()
         return None
-    return f"the {server.store} cannot be reached at {server.place}: {cause}"
+    return f"the {place.store} cannot be reached at {place.address}: {cause}"

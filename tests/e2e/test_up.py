@@ -233,11 +233,22 @@ def test_every_store_that_does_not_answer_is_named_and_no_secret_told(folder):
         }
     )
     assert f"the catalog cannot be reached at mongodb://127.0.0.1:{port}/dropmesh (DROPMESH_CATALOG)" in text
-    assert f"the objects cannot be reached at s3://bucket of http://127.0.0.1:{port} (DROPMESH_OBJECTS" in text
+    assert "the objects cannot be reached at s3://bucket (DROPMESH_OBJECTS)" in text
+    assert f"of http://127.0.0.1:{port} (DROPMESH_S3_ENDPOINT)" in text
     assert f"the queue cannot be reached at amqp://127.0.0.1:{port}/ (DROPMESH_QUEUE)" in text
     assert "nothing was started" in text
     assert "hunter2" not in text
     assert list((folder / "logs").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "scheme", "store"), [("CATALOG", "sqlite", "catalog"), ("OBJECTS", "file", "objects")]
+)
+def test_a_store_in_a_folder_that_cannot_be_is_named(folder, name, scheme, store):
+    (folder / "file").touch()
+    address = f"{scheme}://{folder}/file/below"
+    text = refused({"DROPMESH_DATA": str(folder), f"DROPMESH_{name}": address})
+    assert f"the {store} cannot be reached at {address} (DROPMESH_{name})" in text
 
 
 @pytest.mark.skipif("CUDAExecutionProvider" in onnxruntime.get_available_providers(), reason="this machine has cuda")
