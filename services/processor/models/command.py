@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -25,8 +26,8 @@ _QUICK_SECONDS = 20.0
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command that the arguments name; its exit status says whether all is well."""
     try:
-        settings = load_settings()
         options = _parser().parse_args(arguments)
+        settings = load_settings({**os.environ, **({"DROPMESH_DATA": options.data} if options.data else {})})
         folder = options.dir or settings.models_folder
         registry, store = load_registry(folder), ModelStore(folder)
         run: Callable[[argparse.Namespace, Settings, Registry, ModelStore], int] = options.run
@@ -38,7 +39,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="scripts/models", description=__doc__)
-    parser.add_argument("--dir", type=Path, help="the models folder (DROPMESH_MODELS, or models in DROPMESH_DATA)")
+    parser.add_argument(
+        "--data", metavar="DIR", help="the folder that scripts/up was given (.dropmesh in the checkout)"
+    )
+    parser.add_argument("--dir", type=Path, help="the models folder (DROPMESH_MODELS, or models in that folder)")
     commands = parser.add_subparsers(required=True)
     listing = commands.add_parser("list", help="say what models there are, which are in use, and what each finds")
     listing.set_defaults(run=_list)

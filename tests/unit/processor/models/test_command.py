@@ -39,6 +39,12 @@ def test_list_says_what_is_there_in_use_and_found(folder: Path, capsys: pytest.C
     assert "labels         nothing: scripts/models pull" in said
 
 
+def test_the_models_are_those_of_the_mesh_on_the_folder_that_is_given(folder: Path, capsys: pytest.CaptureFixture[str]):
+    own_model(folder)
+    assert main(["--data", str(folder.parent), "list"]) == 0
+    assert "vehicle        Mine (pulled)" in capsys.readouterr().out
+
+
 def test_check_runs_each_model_that_is_there(folder: Path, capsys: pytest.CaptureFixture[str]):
     own_model(folder)
     assert main(["--dir", str(folder), "check"]) == 0
