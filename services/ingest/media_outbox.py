@@ -16,7 +16,7 @@ from services.common.stores.media_work import PHOTO_WORK, VIDEO_WORK
 LEFT_OUT_SECONDS = 5.0
 PUBLISHED_MOST = 500
 # The first of many is published at once; those that come right after it gather for so long and share the writes.
-GATHERING_SECONDS = 0.02
+GATHERING_SECONDS = 0.05
 log = logging.getLogger(__name__)
 
 
