@@ -28,7 +28,7 @@ WAIT = timedelta(seconds=1)
 RETRY_AFTER = timedelta(seconds=2)
 DEPTH_EVERY_NS = 500_000_000
 BUSY_RECEIPTS = 20
-ROUND_SECONDS = 0.1
+ROUND_SECONDS = 0.15
 MOST_MESSAGES = 50
 MOST_RECEIPTS = 500
 # A message that did not come through twice may hold a drop that ends its process: each goes alone from then on.

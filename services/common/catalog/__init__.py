@@ -63,7 +63,8 @@ class Collection:
         return next(index for index in self.indexes if index.name == name)
 
 
-@dataclass(frozen=True, slots=True)
+# Operations and outcomes are not frozen, though nobody changes one: they are made by the thousand a second.
+@dataclass(slots=True)
 class Insert:
     """Adds a document; refused as EXISTS when its key or a unique index is taken."""
 
@@ -71,7 +72,7 @@ class Insert:
     document: Document
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Replace:
     """Replaces the document of the same key where its version is the given one; else, or when it is gone, CONFLICT.
 
@@ -83,7 +84,7 @@ class Replace:
     version: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Upsert:
     """Writes a document whether or not its key exists.
 
@@ -128,7 +129,7 @@ class Refusal(StrEnum):
     STALE = "stale"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Outcome:
     """What became of one operation; `document` is what an applied one, other than a Delete, has stored."""
 
