@@ -70,7 +70,8 @@ def _edge_listener(world: World) -> Config:
         "common_http_protocol_options": {
             "idle_timeout": "900s",
             "max_headers_count": 100,
-            "headers_with_underscores_action": "REJECT_REQUEST",
+            # HTTP and gRPC allow them; what stands behind some proxies takes them for those with a hyphen.
+            "headers_with_underscores_action": "DROP_HEADER",
         },
         "http2_protocol_options": {"max_concurrent_streams": 1000, **HTTP2},
         "access_log": _access_logs(world),

@@ -10,6 +10,7 @@ from typing import Any
 
 from dropmesh.v1 import behavior_pb2, ingest_service_pb2, processor_service_pb2, query_service_pb2
 from google.api import annotations_pb2
+from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.descriptor_pb2 import MethodOptions
 
@@ -49,7 +50,7 @@ def routes(origins: str) -> list[Config]:
 
 
 def _preflight(origins: str) -> Config:
-    # The CORS filter answers on its own, but only on a route that leads to a cluster; other origins are told 405.
+    # The CORS filter answers on its own, but only on a route that leads to a cluster; other origins are told no CORS.
     headers = [
         {"name": ":method", "string_match": {"exact": "OPTIONS"}},
         {"name": "access-control-request-method", "present_match": True},
@@ -108,19 +109,31 @@ def _rest_routes() -> list[Config]:
         for http_method, method in path.methods.items():
             found.append(_rest_route(path, http_method, method))
         taken = {*path.methods, "OPTIONS"}
-        if "HEAD" not in taken and "GET" in taken and not path.methods["GET"].server_streaming:
+        if "HEAD" not in taken and "GET" in taken and _has_end(path.methods["GET"]):
             taken.add("HEAD")
             found.append({**_rest_route(path, "HEAD", path.methods["GET"]), "metadata": AS_GET})
-        allowed = ", ".join(sorted(taken))
-        found.append(
-            {
-                "match": {"safe_regex": {"regex": path.pattern}},
-                "direct_response": {"status": 405, "body": {"inline_string": f"this path takes {allowed}"}},
-                "response_headers_to_add": [{"header": {"key": "allow", "value": allowed}}],
-                "typed_per_filter_config": {TRANSCODER: NOT_TRANSCODED},
-            }
-        )
+        found += _without_service(path, ", ".join(sorted(taken)))
     return found
+
+
+def _has_end(method: MethodDescriptor) -> bool:
+    """Whether an answer ends by itself: a stream of bytes does, one of messages waits for things to happen."""
+    return not method.server_streaming or method.output_type is HttpBody.DESCRIPTOR
+
+
+def _without_service(path: RestPath, allowed: str) -> list[Config]:
+    """Which HTTP methods a path takes, told to whoever asks and to whoever tries another."""
+    ask = [{"name": ":method", "string_match": {"exact": "OPTIONS"}}]
+    refusal = {"status": 405, "body": {"inline_string": f"this path takes {allowed}"}}
+    return [
+        {
+            "match": {"safe_regex": {"regex": path.pattern}, "headers": headers},
+            "direct_response": answer,
+            "response_headers_to_add": [{"header": {"key": "allow", "value": allowed}}],
+            "typed_per_filter_config": {TRANSCODER: NOT_TRANSCODED},
+        }
+        for headers, answer in ((ask, {"status": 204}), ([], refusal))
+    ]
 
 
 def _rest_route(path: RestPath, http_method: str, method: MethodDescriptor) -> Config:
