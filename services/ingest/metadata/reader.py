@@ -25,6 +25,8 @@ Source = Callable[[int, int], Awaitable[bytes]]
 
 _CHUNK_BYTES: Final = 64 * 1024
 _MEDIA_PER_WORKER: Final = 2000  # Then a fresh one: what a library leaks does not add up.
+# A worker's CPU time is bounded by itself; this is for one that does nothing at all.
+_SILENT_SECONDS: Final = 60.0
 
 
 class MetadataReader:
@@ -34,8 +36,9 @@ class MetadataReader:
     bound of memory or CPU time, is replaced, and the media is refused as damaged.
     """
 
-    def __init__(self, limits: MediaLimits, workers: int) -> None:
+    def __init__(self, limits: MediaLimits, workers: int, silent_seconds: float = _SILENT_SECONDS) -> None:
         self._limits = limits
+        self._silent_seconds = silent_seconds
         self._turns = asyncio.BoundedSemaphore(workers)
         self._idle: list[tuple[float, _Worker]] = []
         self._closed = False
@@ -47,7 +50,9 @@ class MetadataReader:
         """
         check_size(media_type.kind, size_bytes, self._limits)
         async with self._turns:
-            worker = self._idle.pop()[1] if self._idle else await asyncio.to_thread(_Worker)
+            worker = self._take_idle()
+            if worker is None:
+                worker = await asyncio.to_thread(_Worker, self._silent_seconds)
             try:
                 return await worker.read(source, size_bytes, media_type, self._limits)
             finally:
@@ -68,6 +73,15 @@ class MetadataReader:
         for worker in retired:
             worker.stop()
 
+    def _take_idle(self) -> _Worker | None:
+        while self._idle:
+            _, worker = self._idle.pop()
+            # Where memory runs out, the kernel ends them first, whatever they do.
+            if worker.usable:
+                return worker
+            worker.stop()
+        return None
+
     def _give_back(self, worker: _Worker) -> None:
         if worker.usable and not self._closed:
             self._idle.append((time.monotonic(), worker))
@@ -80,14 +94,16 @@ class _WorkerLost(Exception):
 
 
 class _Worker:
-    def __init__(self) -> None:
+    def __init__(self, silent_seconds: float) -> None:
+        self._silent_seconds = silent_seconds
         self._channel, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "services.ingest.metadata.worker", str(theirs.fileno())],
+                # Nothing is imported from the folder where the mesh was started (-P).
+                [sys.executable, "-P", "-m", "services.ingest.metadata.worker", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
-                env={"PYTHONPATH": os.pathsep.join(sys.path), "PATH": os.environ.get("PATH", "")},
+                env={"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PATH": os.environ.get("PATH", "")},
             )
         self._channel.setblocking(False)
         self._reads_left = _MEDIA_PER_WORKER
@@ -95,7 +111,7 @@ class _Worker:
 
     @property
     def usable(self) -> bool:
-        return self._in_step and self._reads_left > 0
+        return self._in_step and self._reads_left > 0 and self._process.poll() is None
 
     async def read(
         self, source: Source, size_bytes: int, media_type: MediaType, limits: MediaLimits
@@ -104,13 +120,12 @@ class _Worker:
         self._in_step = False
         self._reads_left -= 1
         try:
-            await self._send(wire.Tag.REQUEST, wire.encode_request(media_type, size_bytes, limits, head))
-            while True:
-                tag, payload = await self._receive()
-                if tag is wire.Tag.ANSWER:
-                    break
+            tag, payload = await self._tell(wire.Tag.REQUEST, wire.encode_request(media_type, size_bytes, limits, head))
+            while tag is not wire.Tag.ANSWER:
                 offset, count = wire.RANGE.unpack(payload)
-                await self._send(wire.Tag.BYTES, await source(offset, min(count, wire.MAX_MESSAGE_BYTES)))
+                tag, payload = await self._tell(
+                    wire.Tag.BYTES, await source(offset, min(count, wire.MAX_MESSAGE_BYTES))
+                )
         except _WorkerLost as error:
             raise DamagedMedia(media_type.format, WORKER_LOST) from error
         self._in_step = True
@@ -121,11 +136,14 @@ class _Worker:
         self._process.kill()
         self._process.wait()
 
-    # Apart from what the media's source raises, which may be a ConnectionError too.
-    async def _send(self, tag: wire.Tag, payload: bytes) -> None:
+    async def _tell(self, tag: wire.Tag, payload: bytes) -> tuple[wire.Tag, bytes]:
+        """What the worker says to a message."""
+        # Apart from what the media's source raises, which may be a ConnectionError too.
         try:
-            await asyncio.get_running_loop().sock_sendall(self._channel, wire.packed(tag, payload))
-        except ConnectionError as error:
+            async with asyncio.timeout(self._silent_seconds):
+                await asyncio.get_running_loop().sock_sendall(self._channel, wire.packed(tag, payload))
+                return await self._receive()
+        except (ConnectionError, TimeoutError) as error:
             raise _WorkerLost from error
 
     async def _receive(self) -> tuple[wire.Tag, bytes]:
@@ -138,10 +156,7 @@ class _Worker:
     async def _receive_until(self, came: bytearray, size: int) -> None:
         # Neither side sends again before the other has: what comes belongs to this message.
         while len(came) < size:
-            try:
-                chunk = await asyncio.get_running_loop().sock_recv(self._channel, _CHUNK_BYTES)
-            except ConnectionError as error:
-                raise _WorkerLost from error
+            chunk = await asyncio.get_running_loop().sock_recv(self._channel, _CHUNK_BYTES)
             if not chunk:
                 raise _WorkerLost
             came += chunk

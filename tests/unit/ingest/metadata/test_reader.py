@@ -83,6 +83,38 @@ async def test_a_media_that_kills_its_worker_is_refused_and_the_next_one_read(re
     assert (await read(reader, data)).metadata.width == 48
 
 
+async def test_a_worker_that_ends_while_it_has_nothing_to_do_costs_no_media(reader: MetadataReader) -> None:
+    data = image_bytes("jpeg")
+    before = worker_pids()
+    await read(reader, data)
+    for pid in worker_pids() - before:
+        os.kill(pid, signal.SIGKILL)
+        await asyncio.to_thread(os.waitid, os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    assert (await read(reader, data)).metadata.width == 48
+
+
+async def test_a_worker_that_says_nothing_is_not_waited_for_without_end() -> None:
+    reader = MetadataReader(MediaLimits(), workers=1, silent_seconds=0.1)
+    data = image_bytes("jpeg")
+
+    async def stop_and_read(offset: int, count: int) -> bytes:
+        for pid in worker_pids():
+            os.kill(pid, signal.SIGSTOP)
+        return data[offset : offset + count]
+
+    with pytest.raises(DamagedMedia, match=WORKER_LOST):
+        await read(reader, data, stop_and_read)
+    reader.close()
+
+
+async def test_nothing_is_imported_from_the_folder_of_the_caller(
+    reader: MetadataReader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "socket.py").write_text("raise SystemExit(1)")
+    monkeypatch.chdir(tmp_path)
+    assert (await read(reader, image_bytes("jpeg"))).metadata.width == 48
+
+
 async def lost(offset: int, count: int) -> bytes:
     """A file whose store went away."""
     raise ConnectionRefusedError("the store is gone")
