@@ -184,6 +184,30 @@ async def test_operations_on_one_key_keep_their_order(catalog: Catalog) -> None:
     assert await catalog.get(NOTES, "a") == {"_id": "a", "n": 5, "_version": 1}
 
 
+async def test_of_upserts_on_one_key_in_one_batch_the_newest_stays(catalog: Catalog) -> None:
+    await insert(catalog, {"_id": "taken", "owner": "o", "name": "n"})
+    ranks = {"up": (1, 2, 3), "down": (3, 2, 1), "alike": (2, 2, 2)}
+    upserts = [
+        Upsert(NOTES, {"_id": key, "rank": ranks[key][turn]}, newer_by="rank") for turn in range(3) for key in ranks
+    ]
+    others = [Upsert(NOTES, {"_id": f"other {number}"}) for number in range(20)]
+    outcomes = await catalog.batch([*upserts, Upsert(NOTES, {"_id": "late", "owner": "o", "name": "n"}), *others])
+    stale = Refusal.STALE
+    assert [outcome.refusal for outcome in outcomes] == [
+        *(None, None, None),
+        *(None, stale, stale),
+        *(None, stale, stale),
+        Refusal.EXISTS,
+        *([None] * len(others)),
+    ]
+    found = await catalog.get_many(NOTES, list(ranks))
+    assert {key: (note["rank"], note["_version"]) for key, note in found.items()} == {
+        "up": (3, 3),
+        "down": (3, 1),
+        "alike": (2, 1),
+    }
+
+
 async def test_an_empty_batch_is_nothing(catalog: Catalog) -> None:
     assert await catalog.batch([]) == []
 
