@@ -46,7 +46,7 @@ def _places(settings: Settings) -> Iterator[_Place]:
         address = f"{_without_secrets(settings.catalog)} (DROPMESH_CATALOG)"
         yield _Place("catalog", address, open_catalog(settings.catalog, (TOKENS,)))
     if settings.objects:
-        address = f"{settings.objects} (DROPMESH_OBJECTS)"
+        address = f"{_without_secrets(settings.objects)} (DROPMESH_OBJECTS)"
         if settings.objects.startswith("s3:") and settings.s3_endpoint:
             address += f" of {_without_secrets(settings.s3_endpoint)} (DROPMESH_S3_ENDPOINT)"
         yield _Place("objects", address, open_objects(settings))
@@ -60,7 +60,11 @@ def _places(settings: Settings) -> Iterator[_Place]:
 
 
 def _without_secrets(address: str) -> str:
-    return re.sub("://[^/]*@", "://", address).partition("?")[0]
+    return _without_users(address).partition("?")[0]
+
+
+def _without_users(text: str) -> str:
+    return re.sub("://[^/]*@", "://", text)
 
 
 async def _fault(place: _Place) -> str | None:
@@ -68,11 +72,14 @@ async def _fault(place: _Place) -> str | None:
         opened = await asyncio.wait_for(place.opening, PATIENCE_SECONDS)
     except StoreUnavailable as error:
         cause = ASIDES.split(error.cause)[0]
-    except FileNotFoundError as error:
-        cause = f"it is not there ({error})"
     except TimeoutError:
         cause = f"no answer within {PATIENCE_SECONDS:g} s"
+    except FileNotFoundError as error:
+        cause = f"it is not there ({error})"
+    except ValueError as error:
+        # An address that the store's own client makes nothing of.
+        cause = str(error)
     else:
         await opened.close()
         return None
-    return f"the {place.store} cannot be reached at {place.address}: {cause}"
+    return f"the {place.store} cannot be reached at {place.address}: {_without_users(cause)}"

@@ -242,6 +242,18 @@ def test_every_store_that_does_not_answer_is_named_and_no_secret_told(folder):
 
 
 @pytest.mark.parametrize(
+    ("address", "endpoint"),
+    [("s3://user:hunter2@bucket", "http://127.0.0.1:1"), ("s3://bucket", "http://user:hunter2@:1")],
+)
+def test_an_address_of_no_use_is_named_and_no_secret_told(folder, address, endpoint):
+    keys = {"DROPMESH_S3_ACCESS_KEY": "user", "DROPMESH_S3_SECRET_KEY": "hunter2"}
+    stores = {"DROPMESH_OBJECTS": address, "DROPMESH_S3_ENDPOINT": endpoint, **keys}
+    text = refused({"DROPMESH_DATA": str(folder), **stores})
+    assert "the objects cannot be reached at s3://bucket (DROPMESH_OBJECTS)" in text
+    assert "hunter2" not in text
+
+
+@pytest.mark.parametrize(
     ("name", "scheme", "store"), [("CATALOG", "sqlite", "catalog"), ("OBJECTS", "file", "objects")]
 )
 def test_a_store_in_a_folder_that_cannot_be_is_named(folder, name, scheme, store):
