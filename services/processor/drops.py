@@ -67,10 +67,10 @@ class DropWorker:
     async def _work(self, topic: Topic, most: int, lease: timedelta, stopping: asyncio.Event) -> None:
         while not stopping.is_set():
             if claims := await self._queue.claim(topic, limit=most, lease=lease, wait=WAIT):
-                began_ns = self._now_ns()
+                began = time.monotonic()
                 if await self._process(claims) >= BUSY_RECEIPTS:
                     # Under load a round that begins later is larger, and leaves the stores to others until then.
-                    await asyncio.sleep(ROUND_SECONDS - (self._now_ns() - began_ns) / 1e9)
+                    await asyncio.sleep(ROUND_SECONDS - (time.monotonic() - began))
             await self._tell_depth(topic)
 
     async def _tell_depth(self, topic: Topic) -> None:
