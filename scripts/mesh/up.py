@@ -77,7 +77,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
     }
     os.environ.update({name: value for name, value in given.items() if value is not None})
     settings = load_settings()
-    # The services are started elsewhere: they are told where the folder is, not how to find it from here.
+    # A service that starts again finds it also when the folder where this was typed is gone.
     os.environ["DROPMESH_DATA"] = str(settings.data)
     return settings
 
