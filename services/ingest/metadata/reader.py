@@ -77,7 +77,7 @@ class MetadataReader:
         while self._idle:
             _, worker = self._idle.pop()
             # Where memory runs out, the kernel ends them first, whatever they do.
-            if worker.usable:
+            if worker.is_alive:
                 return worker
             worker.stop()
         return None
@@ -111,7 +111,11 @@ class _Worker:
 
     @property
     def usable(self) -> bool:
-        return self._in_step and self._reads_left > 0 and self._process.poll() is None
+        return self._in_step and self._reads_left > 0
+
+    @property
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
 
     async def read(
         self, source: Source, size_bytes: int, media_type: MediaType, limits: MediaLimits
@@ -138,13 +142,16 @@ class _Worker:
 
     async def _tell(self, tag: wire.Tag, payload: bytes) -> tuple[wire.Tag, bytes]:
         """What the worker says to a message."""
+        loop = asyncio.get_running_loop()
+        patience = loop.call_later(self._silent_seconds, self._channel.shutdown, socket.SHUT_RDWR)
         # Apart from what the media's source raises, which may be a ConnectionError too.
         try:
-            async with asyncio.timeout(self._silent_seconds):
-                await asyncio.get_running_loop().sock_sendall(self._channel, wire.packed(tag, payload))
-                return await self._receive()
-        except (ConnectionError, TimeoutError) as error:
+            await loop.sock_sendall(self._channel, wire.packed(tag, payload))
+            return await self._receive()
+        except ConnectionError as error:
             raise _WorkerLost from error
+        finally:
+            patience.cancel()
 
     async def _receive(self) -> tuple[wire.Tag, bytes]:
         came = bytearray()
