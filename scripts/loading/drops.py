@@ -30,8 +30,16 @@ SLOW_FSYNC = (
 
 
 @dataclass(frozen=True, slots=True)
+class ReferenceFigures:
+    """What a reference held, and how it fared when asked for as many times that as is the goal for the mesh."""
+
+    held: HeldRate
+    at_goal: HeldRate
+
+
+@dataclass(frozen=True, slots=True)
 class MeshFigures:
-    """What the mesh held."""
+    """What the mesh held, and how it fared when asked for the goal."""
 
     held: HeldRate | None
     at_goal: HeldRate | None
@@ -57,19 +65,21 @@ def main() -> int:
 
 def _compare(title: str, before: tuple[str, ...], minutes: float, seconds: float, goal: float) -> int:
     print(f"\n== {title}", flush=True)
-    references = [held for name in REFERENCES if (held := _reference(name, before, seconds)) is not None]
-    better = max(references, key=lambda held: held.result.answered_per_second, default=None)
-    mesh = _mesh(before, minutes, seconds, goal, better)
+    references = [found for name in REFERENCES if (found := _reference(name, before, seconds, goal)) is not None]
+    better = max(references, key=lambda found: found.held.result.answered_per_second, default=None)
+    mesh = _mesh(before, minutes, seconds, None if better is None else better.at_goal.per_second)
     if mesh.held is not None and better is not None:
-        ratio = mesh.held.result.answered_per_second / better.result.answered_per_second
+        ratio = mesh.held.result.answered_per_second / better.held.result.answered_per_second
         print(f"  highest rate: {ratio:.2f} times the better reference's (goal {goal:g})")
     if mesh.at_goal is not None and better is not None:
-        part = mesh.at_goal.result.percentile(99) / better.result.percentile(99)
-        print(f"  at {goal:g} times its rate: {mesh.at_goal}, which is {part:.2f} of its p99 (goal 0.1)")
+        p99 = mesh.at_goal.result.percentile(99)
+        print(f"  at {goal:g} times its rate: {mesh.at_goal}")
+        for what, other in (("at its own rate", better.held), (f"at {goal:g} times its rate", better.at_goal)):
+            print(f"    p99: {p99 / other.result.percentile(99):.3f} of the better reference's {what} (goal 0.1)")
     return 1 if mesh.read.lost or mesh.read.wrong else 0
 
 
-def _mesh(before: tuple[str, ...], minutes: float, seconds: float, goal: float, better: HeldRate | None) -> MeshFigures:
+def _mesh(before: tuple[str, ...], minutes: float, seconds: float, goal_rate: float | None) -> MeshFigures:
     with loaded_mesh(before) as mesh:
         print("  Dropmesh, through Envoy, one process of each service", flush=True)
         sent: list[tuple[DropSeries, LoadResult]] = []
@@ -86,10 +96,9 @@ def _mesh(before: tuple[str, ...], minutes: float, seconds: float, goal: float, 
         )
         count = sum(series.count for series, _ in more)
         at_goal = None
-        if better is not None:
-            rate = goal * better.result.answered_per_second
-            series = DropSeries(sum(series.count for series, _ in [*sent, *more]), round(rate * seconds))
-            at_goal = HeldRate(rate, send_load(mesh.port, series.requests(PATH), per_second=rate))
+        if goal_rate is not None:
+            series = DropSeries(sum(series.count for series, _ in [*sent, *more]), round(goal_rate * seconds))
+            at_goal = HeldRate(goal_rate, send_load(mesh.port, series.requests(PATH), per_second=goal_rate))
             more.append((series, at_goal.result))
             depths.append(mesh.queue_depth())
             count += series.count
@@ -111,13 +120,20 @@ def _steady(mesh: LoadedMesh, minutes: float) -> tuple[DropSeries, LoadResult]:
     return series, result
 
 
-def _reference(name: str, before: tuple[str, ...], seconds: float) -> HeldRate | None:
+def _reference(name: str, before: tuple[str, ...], seconds: float, goal: float) -> ReferenceFigures | None:
     with plain_reference(name, before) as reference:
         print(f"  FastAPI, uvicorn, SQLite, commit in {name.replace('_', ' ')}, one process", flush=True)
         held, sent = highest_rate(reference.port, 0, seconds=seconds, say=_say)
         accepted = sum(result.count(ACCEPTED) for _, result in sent)
-        print(f"    highest rate held: {held}\n    accepted {accepted}, kept {reference.kept()}", flush=True)
-        return held
+        print(f"    highest rate held: {held}", flush=True)
+        if held is None:
+            return None
+        rate = goal * held.result.answered_per_second
+        series = DropSeries(sum(series.count for series, _ in sent), round(rate * seconds))
+        at_goal = HeldRate(rate, send_load(reference.port, series.requests(PATH), per_second=rate))
+        accepted += at_goal.result.count(ACCEPTED)
+        print(f"    {goal:g} times that: {at_goal}\n    accepted {accepted}, kept {reference.kept()}", flush=True)
+        return ReferenceFigures(held, at_goal)
 
 
 def _say(line: str) -> None:
