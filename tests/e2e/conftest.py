@@ -67,3 +67,11 @@ def client(mesh: Mesh) -> Iterator[httpx.Client]:
     """A REST client of the mesh, without a token."""
     with httpx.Client(base_url=mesh.url, timeout=30) as http:
         yield http
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """An empty folder for a mesh of a test's own."""
+    # Not pytest's own folder: the path of a unix socket has to be short.
+    with tempfile.TemporaryDirectory(prefix="dropmesh-") as name:
+        yield Path(name)

@@ -18,6 +18,7 @@ from tests.servers.process import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 MOST_DROP_BYTES = 1000  # in the tight mesh
+DROP = b'{"time_stamp": "2019-05-01T06:00:00-04:00", "data": [0.379, 1.589, 2.188]}'
 SIGNS = {
     "ingest": "-m services.ingest",
     "processor": "-m services.processor",

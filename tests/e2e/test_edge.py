@@ -1,4 +1,4 @@
-"""The edge over REST: what it refuses and how, which pages may call, what it tells and what it does not believe."""
+"""The edge over REST: what it refuses and how, what it tells and what it does not believe."""
 
 from __future__ import annotations
 
@@ -21,14 +21,10 @@ from scripts.edge.render import render
 from scripts.edge.routes import SERVICES
 from scripts.edge.world import World
 from tests.e2e.errors import reason_of
-from tests.e2e.mesh import ROOT, Mesh, eventually, free_port_pair
-from tests.media_samples import image_bytes
+from tests.e2e.mesh import DROP, ROOT, eventually, free_port_pair
 from tests.servers.process import accepts
 
 JSON = {"content-type": "application/json"}
-PAGE = {"origin": "http://localhost:3000"}
-FOREIGN = {"origin": "https://example.com"}
-DROP = b'{"time_stamp": "2019-05-01T06:00:00-04:00", "data": [0.379, 1.589, 2.188]}'
 
 
 @dataclass(frozen=True)
@@ -88,17 +84,6 @@ def test_who_has_no_token_is_told_what_kind_is_asked_for(tokens_mesh, method, pa
     assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
 
 
-def test_a_wrong_method_is_told_the_right_ones(client):
-    assert client.patch("/v1/media").headers["allow"] == "GET, HEAD, OPTIONS, POST, PUT"
-
-
-@pytest.mark.parametrize("origin", [{}, PAGE])
-def test_whoever_asks_what_a_path_takes_is_told(client, origin):
-    answer = client.options("/v1/media", headers=origin)
-    assert (answer.status_code, answer.content) == (204, b"")
-    assert answer.headers["allow"] == "GET, HEAD, OPTIONS, POST, PUT"
-
-
 @pytest.mark.parametrize(
     ("path", "told"), [("/v1/media/a%2Fb", "no escaped slash"), ("/v1/media/a%5cb", "backslash"), ("/v1/m%00", "NUL")]
 )
@@ -138,81 +123,6 @@ def test_a_header_with_an_underscore_does_no_harm(mesh, client):
     with grpc.insecure_channel(mesh.address) as channel:
         query = query_service_pb2_grpc.QueryServiceStub(channel)
         query.ListMedia(query_service_pb2.ListMediaRequest(), metadata=(("my_header", "1"),), timeout=30)
-
-
-@pytest.fixture(scope="module")
-def media(mesh: Mesh) -> str:
-    """The name of an uploaded media."""
-    answer = httpx.post(f"{mesh.url}/v1/media", content=image_bytes("png"), timeout=30)
-    return str(answer.raise_for_status().json()["results"][0]["media"]["name"])
-
-
-def test_a_head_tells_of_the_content_without_sending_it(client, media):
-    whole = client.get(f"/v1/{media}/original")
-    head = client.head(f"/v1/{media}/original")
-    assert (head.status_code, head.content) == (200, b"")
-    told = ("content-length", "content-type", "etag", "accept-ranges")
-    assert {name: head.headers.get(name) for name in told} == {name: whole.headers.get(name) for name in told}
-    assert head.headers["content-length"] == str(len(whole.content))
-
-
-@pytest.mark.parametrize("path", ["/v1/media", "/v1/measurements", "/v1/media/never-was", "/docs", "/openapi.json"])
-def test_a_head_is_answered_as_a_get_without_its_body(client, path):
-    whole, head = client.get(path), client.head(path)
-    assert (head.status_code, head.content) == (whole.status_code, b"")
-    for name in ("content-type", "content-length"):
-        assert head.headers[name] == whole.headers[name]
-
-
-def test_a_head_of_what_streams_bytes_tells_their_kind(client):
-    receipt = client.post("/v1/measurements?wait=10s", content=DROP).raise_for_status().json()["receipt"]["name"]
-    for path in (f"/v1/{receipt}/raw", "/v1/measurements:export?format=csv"):
-        whole, head = client.get(path), client.head(path)
-        assert (head.status_code, head.content) == (200, b"")
-        assert head.headers["content-type"] == whole.headers["content-type"]
-
-
-def test_a_page_of_this_machine_may_call(client):
-    asked = {**PAGE, "access-control-request-method": "POST", "access-control-request-headers": "authorization"}
-    answer = client.options("/v1/media", headers=asked)
-    assert answer.status_code == 200
-    assert answer.headers["access-control-allow-origin"] == PAGE["origin"]
-    assert "POST" in answer.headers["access-control-allow-methods"]
-    assert "authorization" in answer.headers["access-control-allow-headers"]
-    called = client.get("/v1/media", headers=PAGE)
-    assert called.headers["access-control-allow-origin"] == PAGE["origin"]
-    assert "x-request-id" in called.headers["access-control-expose-headers"]
-
-
-@pytest.mark.parametrize("origin", [FOREIGN["origin"], "null", "http://localhost.example.com"])
-def test_a_page_from_elsewhere_may_not(client, origin):
-    foreign = {"origin": origin}
-    for answer in (
-        client.options("/v1/media", headers={**foreign, "access-control-request-method": "POST"}),
-        client.get("/v1/media", headers=foreign),
-        # What a browser sends without asking first.
-        client.post("/v1/measurements", content=DROP, headers={**foreign, "content-type": "text/plain"}),
-    ):
-        assert not [name for name in answer.headers if name.startswith("access-control")]
-        assert (answer.status_code, reason_of(answer)) == (403, "ORIGIN_NOT_ALLOWED")
-
-
-@pytest.mark.parametrize("host", ["example.com", "localhost.example.com:8080", "192.0.2.1"])
-def test_an_open_mesh_does_not_answer_to_names_of_others(client, host):
-    for answer in (
-        client.get("/v1/media", headers={"host": host}),
-        client.post("/v1/measurements", content=DROP, headers={"host": host}),
-    ):
-        assert (answer.status_code, reason_of(answer)) == (403, "ORIGIN_NOT_ALLOWED")
-
-
-def test_a_mesh_that_asks_for_tokens_answers_to_any_name(tokens_mesh):
-    headers = {**tokens_mesh.admin, "host": "dropmesh.example.com", **FOREIGN}
-    answer = httpx.get(f"{tokens_mesh.url}/v1/media", headers=headers)
-    assert answer.status_code == 200
-    assert not [name for name in answer.headers if name.startswith("access-control")]
-    asked = httpx.options(f"{tokens_mesh.url}/v1/media", headers={**FOREIGN, "access-control-request-method": "POST"})
-    assert not [name for name in asked.headers if name.startswith("access-control")]
 
 
 def test_every_answer_has_a_request_id_of_its_own(client):

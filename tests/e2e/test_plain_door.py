@@ -17,9 +17,8 @@ from google.api.httpbody_pb2 import HttpBody
 from google.protobuf import json_format
 
 from tests.e2e.errors import grpc_error, trailer
-from tests.e2e.mesh import MOST_DROP_BYTES, Mesh, bearer, eventually
+from tests.e2e.mesh import DROP, MOST_DROP_BYTES, Mesh, bearer, eventually
 
-DROP = b'{"time_stamp": "2019-05-01T06:00:00-04:00", "data": [0.379, 1.589, 2.188]}'
 # What is another one each time.
 PASSING = {"receive_time", "process_time", "sequence"}
 
