@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -31,8 +30,7 @@ def data_option() -> argparse.ArgumentParser:
 
 def settings_of(arguments: argparse.Namespace) -> Settings:
     """The settings, the folder being the one that was given."""
-    given = getattr(arguments, "data", None)
-    return load_settings({**os.environ, **({} if given is None else {"DROPMESH_DATA": given})})
+    return load_settings(data=getattr(arguments, "data", None))
 
 
 async def open_catalog_of_mesh(settings: Settings, collections: Sequence[Collection]) -> Catalog:

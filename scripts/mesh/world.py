@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 import urllib.parse
-from pathlib import Path
 
 from scripts.edge.routes import SERVICES
 from scripts.edge.world import LOCAL_ORIGINS, World
-from services.common.settings import Mode, Settings
+from services.common.settings import CHECKOUT, Mode, Settings
 
-ROOT = Path(__file__).resolve().parents[2]
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 
 
@@ -21,7 +19,7 @@ def local_world(settings: Settings) -> World:
         operations=f"127.0.0.1:{settings.operations_port}",
         upstreams={service: settings.socket(service) for service in SERVICES},
         metrics={service: settings.metrics_socket(service) for service in SERVICES},
-        descriptors=str(ROOT / "proto" / "dropmesh.binpb"),
+        descriptors=str(CHECKOUT / "proto" / "dropmesh.binpb"),
         plain=settings.plain_socket,
         origins="|".join([LOCAL_ORIGINS, *map(re.escape, settings.origin_list)]),
         hosts=_hosts(settings),

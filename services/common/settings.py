@@ -232,9 +232,14 @@ class Settings(BaseModel):
         return self.plain or f"unix:{self.data}/run/plain.sock"
 
 
-def load_settings(environment: dict[str, str] | None = None) -> Settings:
-    """The settings of this process, or a SettingsError that says which variable is wrong and how."""
+def load_settings(environment: dict[str, str] | None = None, *, data: str | None = None) -> Settings:
+    """The settings of this process, or a SettingsError that says which variable is wrong and how.
+
+    The folder that a command was given counts for more than the variable.
+    """
     variables = dict(os.environ if environment is None else environment)
+    if data is not None:
+        variables[f"{PREFIX}DATA"] = data
     given = {**_file_variables(variables.pop(f"{PREFIX}SETTINGS", "")), **variables}
     values = {name.removeprefix(PREFIX).lower(): value for name, value in given.items() if name.startswith(PREFIX)}
     known = {name: value for name, value in values.items() if name in Settings.model_fields and value != ""}

@@ -91,7 +91,7 @@ def _refusal_json(code: grpc.StatusCode, reason: str, message: str) -> bytes:
 
 
 def _new_receipt(receipt: measurement_pb2.Receipt) -> dict[str, Any]:
-    # By hand: the general way takes ten times as long, and this is most of what is answered here.
+    # By hand: the general way takes more than twice as long, and this is most of what is answered here.
     return {
         "name": receipt.name,
         "state": "NEW",

@@ -174,10 +174,12 @@ class MediaStore:
 
     async def clear_unqueued(self, queued: Sequence[Media]) -> None:
         """These media are in the queue: the markers that they were read with are cleared."""
-        outcomes = await self._catalog.batch([Replace(MEDIA, _cleared(media), media.version) for media in queued])
+        outcomes = await self._catalog.batch(
+            [Replace(MEDIA, media_document(_queued(media)), media.version) for media in queued]
+        )
         for media, outcome in zip(queued, outcomes, strict=True):
             if not outcome.applied:
-                await self.change(media.id, partial(_queued, since_ns=media.unqueued_since_ns))
+                await self.change(media.id, partial(_queued_until, media.unqueued_since_ns or 0))
 
     async def purge(self, media: Media) -> bool:
         """Removes the record of a deleted media: first from the statistics, then, on a later call, altogether."""
@@ -205,14 +207,14 @@ def _new(media: Media) -> Media:
     return replace(media, unqueued_since_ns=now_ns, uncounted_since_ns=now_ns, version=1)
 
 
-def _queued(media: Media, since_ns: int | None) -> Media | None:
-    """A media that was put into the queue for its marker of an instant, where it has no later one."""
-    waits = media.unqueued_since_ns is not None and media.unqueued_since_ns <= (since_ns or 0)
-    return replace(media, unqueued_since_ns=None) if waits else None
+def _queued(media: Media) -> Media:
+    return replace(media, unqueued_since_ns=None)
 
 
-def _cleared(media: Media) -> dict[str, Any]:
-    return media_document(media) | {"unqueued_since_ns": None}
+def _queued_until(since_ns: int, media: Media) -> Media | None:
+    """A media without its marker, where that is no later one."""
+    waits = media.unqueued_since_ns is not None and media.unqueued_since_ns <= since_ns
+    return _queued(media) if waits else None
 
 
 def seen(media: Media, now_ns: int, **changes: Any) -> Media:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -27,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs the command that the arguments name; its exit status says whether all is well."""
     try:
         options = _parser().parse_args(arguments)
-        settings = load_settings({**os.environ, **({"DROPMESH_DATA": options.data} if options.data else {})})
+        settings = load_settings(data=options.data)
         folder = options.dir or settings.models_folder
         registry, store = load_registry(folder), ModelStore(folder)
         run: Callable[[argparse.Namespace, Settings, Registry, ModelStore], int] = options.run
