@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from services.common.catalog import Collection
-from services.common.stores.schema import MODELS
+from services.common.stores.collections import MODELS
 
 INTRODUCTION = """# The data model
 

@@ -11,9 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from scripts.edge.binary import envoy_binary
+from scripts.edge.config import World
 from scripts.edge.render import render
 from scripts.edge.routes import SERVICES
-from scripts.edge.world import World
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMITTED = ROOT / "envoy" / "cluster.json"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from scripts.edge.config import World
 from scripts.edge.routes import BUFFER, JSON_BODY_BYTES, MIB, SERVICES, TRANSCODER
-from scripts.edge.world import World
 
 Config = dict[str, Any]
 

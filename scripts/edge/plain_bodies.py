@@ -10,8 +10,8 @@ from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.descriptor import MethodDescriptor
 
 from scripts.edge.addresses import cluster
+from scripts.edge.config import World
 from scripts.edge.routes import MIB, NOT_TRANSCODED, RETRIES, SERVICES, TRANSCODER, UNARY_TIMEOUT, rest_paths
-from scripts.edge.world import World
 
 Config = dict[str, Any]
 

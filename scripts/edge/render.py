@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from scripts.edge.addresses import address, cluster
+from scripts.edge.config import World
 from scripts.edge.filters import cors, edge_filters, health_check, router, typed
 from scripts.edge.plain_bodies import plain_clusters, plain_routes
 from scripts.edge.replies import local_replies
 from scripts.edge.routes import MIB, foreign_host, foreign_pages, routes
-from scripts.edge.world import World
 
 Config = dict[str, Any]
 

@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 
 from services.common.catalog.opening import open_catalog
-from services.common.identity import Scope
+from services.common.rpc.identity import Scope
+from services.common.rpc.tokens import TOKENS, Tokens
 from services.common.settings import Settings
-from services.common.stores.tokens import TOKENS, Tokens
 
 SUBJECT = "admin"
 

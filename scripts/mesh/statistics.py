@@ -8,10 +8,10 @@ import sys
 import time
 
 from scripts.mesh.data_folder import NoCatalog, data_option, open_catalog_of_mesh, settings_of
-from services.common.errors import DropmeshError
+from services.common.base.errors import DropmeshError
 from services.common.settings import Settings, SettingsError
-from services.common.stores.schema import COLLECTIONS
-from services.common.stores.statistics import StatisticsStore
+from services.common.statistics.store import StatisticsStore
+from services.common.stores.collections import COLLECTIONS
 from services.processor.statistics.recounting import NotQuiet, Recounting
 
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from scripts.mesh.preflight import CannotStart
+from services.common.base.errors import StoreUnavailable
 from services.common.catalog.opening import open_catalog
-from services.common.errors import StoreUnavailable
-from services.common.opening import open_objects
+from services.common.rpc.tokens import TOKENS
 from services.common.settings import Settings
-from services.common.stores.tokens import TOKENS
+from services.common.stores.open import open_objects
 
 PATIENCE_SECONDS = 6.0
 # Where MongoDB's driver begins to tell how it is set up.

@@ -10,10 +10,10 @@ import time
 from datetime import UTC, datetime
 
 from scripts.mesh.data_folder import NoCatalog, data_option, open_catalog_of_mesh, settings_of
-from services.common.errors import DropmeshError
-from services.common.identity import Scope
+from services.common.base.errors import DropmeshError
+from services.common.rpc.identity import Scope
+from services.common.rpc.tokens import TOKENS, Token, Tokens
 from services.common.settings import SettingsError
-from services.common.stores.tokens import TOKENS, Token, Tokens
 
 DAY_NS = 86_400 * 1_000_000_000
 MOST_DAYS = 36_500.0

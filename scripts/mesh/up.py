@@ -21,13 +21,13 @@ from scripts.edge.binary import envoy_binary
 from scripts.edge.render import render
 from scripts.edge.routes import SERVICES
 from scripts.mesh.admin_token import ensure_admin_token
+from scripts.mesh.edge_config import local_world
 from scripts.mesh.logs import keep_logs_small
 from scripts.mesh.preflight import CannotStart, address_each, free_port, own_folder, present_provider
 from scripts.mesh.sample import ensure_sample
 from scripts.mesh.stores import present_stores
 from scripts.mesh.supervisor import Program, Supervisor, end_with_parent
-from scripts.mesh.world import local_world
-from services.common.errors import DropmeshError
+from services.common.base.errors import DropmeshError
 from services.common.settings import Mode, Settings, SettingsError, load_settings
 
 HEALTHY_WITHIN_SECONDS = 60.0
@@ -119,7 +119,7 @@ async def _models(stopping: asyncio.Event, *arguments: str) -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "services.processor.models",
+        "scripts.mesh.models",
         *arguments,
         start_new_session=True,
         preexec_fn=end_with_parent,

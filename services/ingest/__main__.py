@@ -7,22 +7,22 @@ from datetime import timedelta
 
 from dropmesh.v1 import ingest_service_pb2
 
-from services.common.auth import Authenticator
-from services.common.guard import Guard
-from services.common.opening import open_stores
-from services.common.server import run, serve
+from services.common.base.telemetry import Metrics, start_logging, start_tracing
+from services.common.drops.measurements import Measurements
+from services.common.drops.receipts import Receipts
+from services.common.rpc.auth import Authenticator
+from services.common.rpc.guard import Guard
+from services.common.rpc.server import run, serve
+from services.common.rpc.tokens import Tokens
 from services.common.settings import Settings, load_settings
-from services.common.stores.measurements import Measurements
-from services.common.stores.receipts import Receipts
-from services.common.stores.tokens import Tokens
-from services.common.telemetry import Metrics, start_logging, start_tracing
-from services.ingest.drop_leftovers import DropLeftovers
-from services.ingest.drop_outcomes import DropOutcomes
-from services.ingest.drop_queue import DropQueue
-from services.ingest.drops import DropWrites
-from services.ingest.media_writes import MediaWrites
-from services.ingest.plain_door import PlainDoor
-from services.ingest.plain_routes import plain_routes
+from services.common.stores.open import open_stores
+from services.ingest.drops.leftovers import DropLeftovers
+from services.ingest.drops.outbox import DropQueue
+from services.ingest.drops.outcomes import DropOutcomes
+from services.ingest.drops.writes import DropWrites
+from services.ingest.http.door import PlainDoor
+from services.ingest.http.routes import plain_routes
+from services.ingest.media.writes import MediaWrites
 
 SERVICE = ingest_service_pb2.DESCRIPTOR.services_by_name["IngestService"]
 

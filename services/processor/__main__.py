@@ -6,24 +6,24 @@ import sys
 
 from dropmesh.v1 import processor_service_pb2
 
-from services.common.auth import Authenticator
-from services.common.guard import Guard
-from services.common.opening import open_stores
-from services.common.server import run, serve
+from services.common.base.telemetry import Metrics, start_logging, start_tracing
+from services.common.drops.measurements import Measurements
+from services.common.drops.receipts import Receipts
+from services.common.rpc.auth import Authenticator
+from services.common.rpc.guard import Guard
+from services.common.rpc.server import run, serve
+from services.common.rpc.tokens import Tokens
 from services.common.settings import Settings, load_settings
-from services.common.stores.measurements import Measurements
-from services.common.stores.receipts import Receipts
-from services.common.stores.statistics import StatisticsStore
-from services.common.stores.tokens import Tokens
-from services.common.telemetry import Metrics, start_logging, start_tracing
-from services.processor.code_version import measurement_code_version
-from services.processor.drop_results import DropRules
-from services.processor.drops import DropWorker
-from services.processor.measurements.outcomes import DropLimits
+from services.common.statistics.store import StatisticsStore
+from services.common.stores.open import open_stores
+from services.processor.bootstrap import open_pixels
+from services.processor.drops.code_version import measurement_code_version
+from services.processor.drops.parsing.outcomes import DropLimits
+from services.processor.drops.results import DropRules
+from services.processor.drops.verify import MeasurementChecks
+from services.processor.drops.worker import DropWorker
 from services.processor.models.errors import ModelError
-from services.processor.pixels import open_pixels
 from services.processor.statistics.folding import StatisticsFolding
-from services.processor.verify import MeasurementChecks
 
 SERVICE = processor_service_pb2.DESCRIPTOR.services_by_name["ProcessorService"]
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from dropmesh.v1 import query_service_pb2
 
-from services.common.auth import Authenticator
-from services.common.guard import Guard
-from services.common.opening import open_stores
-from services.common.server import run, serve
+from services.common.base.telemetry import Metrics, start_logging, start_tracing
+from services.common.drops.measurements import Measurements
+from services.common.drops.receipts import Receipts
+from services.common.rpc.auth import Authenticator
+from services.common.rpc.guard import Guard
+from services.common.rpc.server import run, serve
+from services.common.rpc.tokens import Tokens
 from services.common.settings import Settings, load_settings
-from services.common.stores.measurements import Measurements
-from services.common.stores.receipts import Receipts
-from services.common.stores.tokens import Tokens
-from services.common.telemetry import Metrics, start_logging, start_tracing
-from services.query.documents import DocumentReads
-from services.query.measurements import MeasurementReads
-from services.query.media_reads import media_reads
-from services.query.receipts import ReceiptReads
+from services.common.stores.open import open_stores
+from services.query.bootstrap import media_reads
+from services.query.docs.pages import DocumentReads
+from services.query.drops.measurements import MeasurementReads
+from services.query.drops.receipts import ReceiptReads
 
 SERVICE = query_service_pb2.DESCRIPTOR.services_by_name["QueryService"]
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts.loading.drop_processes import drop_processes
-from scripts.loading.killing import drop_while_killing
+from scripts.measuring.loading.drop_processes import drop_processes
+from scripts.measuring.loading.killing import drop_while_killing
 
 
 @pytest.mark.timeout(900)

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import httpx
 
-from scripts.loading.upload_mesh import UploadMesh, upload_mesh
+from scripts.measuring.loading.upload_mesh import UploadMesh, upload_mesh
 from tests.chaos.upload_remains import Remains, remains_after_one_sweep
 from tests.chaos.upload_senders import Sender, Sent
 from tests.servers.s3 import S3, s3

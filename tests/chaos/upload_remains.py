@@ -9,20 +9,20 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from services.common.catalog import Catalog, Collection, Document
-from services.common.documents import from_document
+from services.common.catalog.documents import from_document
+from services.common.contents.orphans import Orphans
+from services.common.contents.store import CONTENTS, Contents, StoredContent
+from services.common.invites.store import Invites
+from services.common.media.cleaning import MediaCleaning
+from services.common.media.detected_objects import MediaObjects
+from services.common.media.model import Media
+from services.common.media.store import MEDIA, MediaStore
 from services.common.objects import Objects
-from services.common.opening import open_stores
 from services.common.settings import Settings
-from services.common.stores.contents import CONTENTS, Contents, StoredContent
-from services.common.stores.invites import Invites
-from services.common.stores.media import MEDIA, MediaStore
-from services.common.stores.media_cleaning import MediaCleaning
-from services.common.stores.media_models import Media
-from services.common.stores.media_objects import MediaObjects
-from services.common.stores.orphans import Orphans
-from services.common.stores.uploads import Uploads
-from services.ingest.media_inspection import MediaInspection
-from services.ingest.media_sweep import MediaSweep
+from services.common.stores.open import open_stores
+from services.common.uploads.store import Uploads
+from services.ingest.media.inspection import MediaInspection
+from services.ingest.media.sweep import MediaSweep
 
 # A resumable upload's pieces stay for a day, and orphans are looked for once more an hour after that.
 LATER_NS = 25 * 3600 * 10**9

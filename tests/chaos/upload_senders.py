@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from tests.media_samples import image_bytes
+from tests.support.media_samples import image_bytes
 
 PART_BYTES = 64 * 1024
 MOST_BYTES = 12 * 1024 * 1024

@@ -10,7 +10,7 @@ import pytest
 
 from scripts.edge.routes import RestPath, rest_paths
 from tests.e2e.mesh import ROOT, Mesh
-from tests.media_samples import image_bytes, video_bytes
+from tests.support.media_samples import image_bytes, video_bytes
 
 PAGE = (ROOT / "docs" / "api.md").read_text()
 LINES = "".join(re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL))

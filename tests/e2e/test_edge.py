@@ -17,9 +17,9 @@ import pytest
 from dropmesh.v1 import query_service_pb2, query_service_pb2_grpc
 
 from scripts.edge.binary import envoy_binary
+from scripts.edge.config import World
 from scripts.edge.render import render
 from scripts.edge.routes import SERVICES
-from scripts.edge.world import World
 from tests.e2e.errors import reason_of
 from tests.e2e.mesh import DROP, ROOT, eventually, free_port_pair
 from tests.servers.process import accepts

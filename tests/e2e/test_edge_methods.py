@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from tests.e2e.mesh import DROP, Mesh
-from tests.media_samples import image_bytes
+from tests.support.media_samples import image_bytes
 
 
 def test_a_wrong_method_is_told_the_right_ones(client):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.fuzz_uploads import fuzz_uploads
+from tests.support.fuzz_uploads import fuzz_uploads
 
 
 @pytest.mark.timeout(300)

@@ -12,10 +12,10 @@ from typing import Any
 import httpx
 import pytest
 
-from services.common.timestamps import parse_timestamp
-from tests.drop_strategies import GeneratedDrop, generate_drops
+from services.common.base.timestamps import parse_timestamp
 from tests.e2e.mesh import Mesh, bearer
-from tests.reference_measurements import Row, reference_measurements
+from tests.support.drop_strategies import GeneratedDrop, generate_drops
+from tests.support.reference_measurements import Row, reference_measurements
 
 # A suite's share; DROPMESH_GENERATED_DROPS=10000 looks at length.
 COUNT = int(os.environ.get("DROPMESH_GENERATED_DROPS", "2000"))

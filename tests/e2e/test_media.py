@@ -21,7 +21,7 @@ from google.api.httpbody_pb2 import HttpBody
 from PIL import ExifTags
 
 from tests.e2e.mesh import Mesh, bearer, eventually
-from tests.media_samples import exif_block, image_bytes, video_bytes
+from tests.support.media_samples import exif_block, image_bytes, video_bytes
 
 
 @pytest.fixture

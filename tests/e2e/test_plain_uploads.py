@@ -15,14 +15,14 @@ import httpx
 import pytest
 
 from scripts.edge.binary import envoy_binary
+from scripts.edge.config import World
 from scripts.edge.render import render
 from scripts.edge.routes import SERVICES
-from scripts.edge.world import World
 from services.common.settings import load_settings
 from tests.e2e.errors import reason_of
 from tests.e2e.mesh import ROOT, Mesh, bearer, eventually, free_port_pair
-from tests.media_samples import image_bytes
 from tests.servers.process import accepts
+from tests.support.media_samples import image_bytes
 
 # What is another one each time.
 PASSING = {"sha256", "create_time", "update_time", "start_time", "process_time"}

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tests.e2e.mesh import eventually, running_mesh
-from tests.media_samples import image_bytes, video_bytes
+from tests.support.media_samples import image_bytes, video_bytes
 
 ENDED = {"PROCESSED", "FAILED"}
 WORKERS = 2

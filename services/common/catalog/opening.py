@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from services.common.catalog import Catalog, Collection
-from services.common.catalog.sqlite import SqliteCatalog
+from services.common.catalog.sqlite.catalog import SqliteCatalog
 
 
 async def open_catalog(url: str, collections: Sequence[Collection]) -> Catalog:
@@ -17,7 +17,7 @@ async def open_catalog(url: str, collections: Sequence[Collection]) -> Catalog:
         return await SqliteCatalog.open(Path(unquote(path)), collections)
     if scheme in {"mongodb", "mongodb+srv"}:
         # Imported where it is asked for: the driver takes 10 MB of every process.
-        from services.common.catalog.mongo import MongoCatalog
+        from services.common.catalog.mongo.catalog import MongoCatalog
 
         return await MongoCatalog.open(url, collections)
     raise ValueError(f"a catalog is at sqlite:///… or mongodb://…, not {scheme or 'at nothing'}://…")

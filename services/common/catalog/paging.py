@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from services.common.base.errors import PageTokenInvalid
 from services.common.catalog import Index, Position, Range, Scalar
-from services.common.errors import PageTokenInvalid
 
 
 class Comparison(StrEnum):

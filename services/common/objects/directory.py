@@ -14,7 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
-from services.common.errors import DropmeshError, ObjectMissing, StoreFull, StoreUnavailable
+from services.common.base.errors import DropmeshError, ObjectMissing, StoreFull, StoreUnavailable
 from services.common.objects import ObjectInfo
 
 Result = TypeVar("Result")

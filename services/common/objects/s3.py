@@ -14,7 +14,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
-from services.common.errors import ObjectMissing, StoreFull, StoreUnavailable
+from services.common.base.errors import ObjectMissing, StoreFull, StoreUnavailable
 from services.common.objects import ObjectInfo
 from services.common.settings import Settings
 

@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 
-from services.common.catalog.database import SqliteDatabase
+from services.common.catalog.sqlite.database import SqliteDatabase
 from services.common.queue import Claim, DeadLetter, Topic
-from services.common.queue.bell import Bell
+from services.common.queue.notifier import Bell
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS queue_messages (

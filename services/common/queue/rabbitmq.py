@@ -15,7 +15,7 @@ import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractExchange, AbstractIncomingMessage, AbstractQueue
 from aio_pika.exceptions import AMQPError, ChannelInvalidStateError
 
-from services.common.errors import StoreUnavailable
+from services.common.base.errors import StoreUnavailable
 from services.common.queue import Claim, DeadLetter, Topic
 
 Result = TypeVar("Result")

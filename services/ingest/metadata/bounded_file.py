@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import BinaryIO, Final
 
-from services.ingest.media_errors import DamagedMedia
+from services.common.media.refusals import DamagedMedia
 
 MAX_READS: Final = 50_000
 

@@ -21,13 +21,13 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 from pillow_heif import HeifImageFile
 
-from services.common.gif_blocks import IMAGE, gif_blocks
-from services.ingest.media_errors import DamagedMedia, MediaRefused, TooManyPixels
+from services.common.media.gif_blocks import IMAGE, gif_blocks
+from services.common.media.refusals import DamagedMedia, MediaRefused, TooManyPixels
+from services.common.media.types import AVIF, BMP, GIF, HEIC, JPEG, PNG, TIFF, WEBP, MediaType
 from services.ingest.metadata.bounded_file import BoundedFile
 from services.ingest.metadata.exif import read_exif
 from services.ingest.metadata.limits import MediaLimits, check_dimensions
 from services.ingest.metadata.media_metadata import MediaMetadata, MetadataReading
-from services.ingest.sniff import AVIF, BMP, GIF, HEIC, JPEG, PNG, TIFF, WEBP, MediaType
 
 # The format's own class, not Image.open: no other parser gets to see the bytes, and the limit on pixels is ours.
 _OPENERS: Final[dict[MediaType, Callable[[Any], ImageFile]]] = {

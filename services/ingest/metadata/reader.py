@@ -11,11 +11,11 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from services.ingest.media_errors import DamagedMedia
+from services.common.media.refusals import DamagedMedia
+from services.common.media.types import MediaType
 from services.ingest.metadata import wire
 from services.ingest.metadata.limits import MediaLimits, check_size
 from services.ingest.metadata.media_metadata import MetadataReading
-from services.ingest.sniff import MediaType
 
 WORKER_LOST: Final = "reading it takes too much time or memory"
 """What DamagedMedia tells of a media whose worker did not survive it."""

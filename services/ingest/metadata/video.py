@@ -12,12 +12,12 @@ from av.container import InputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
-from services.ingest.media_errors import DamagedMedia, MediaRefused
+from services.common.media.refusals import DamagedMedia, MediaRefused
+from services.common.media.types import AVI, MKV, MOV, MP4, WEBM, MediaType
 from services.ingest.metadata.bounded_file import BoundedFile
 from services.ingest.metadata.limits import MediaLimits, check_dimensions
 from services.ingest.metadata.media_metadata import MediaMetadata, MetadataReading
 from services.ingest.metadata.values import capture_time, clean_text, iso_6709
-from services.ingest.sniff import AVI, MKV, MOV, MP4, WEBM, MediaType
 
 _DEMUXERS: Final = {MP4: "mov", MOV: "mov", WEBM: "matroska", MKV: "matroska", AVI: "avi"}
 _PROBE: Final = {

@@ -16,10 +16,10 @@ from typing import Any, Final
 
 import orjson
 
-from services.ingest.media_errors import DamagedMedia, TooManyPixels
+from services.common.media.refusals import DamagedMedia, TooManyPixels
+from services.common.media.types import MEDIA_TYPE_BY_FORMAT, MediaType
 from services.ingest.metadata.limits import MediaLimits
 from services.ingest.metadata.media_metadata import MediaMetadata, MetadataReading
-from services.ingest.sniff import MEDIA_TYPE_BY_FORMAT, MediaType
 
 HEADER: Final = struct.Struct("!BI")
 RANGE: Final = struct.Struct("!QI")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 
-from services.processor.detections import Box, ObjectClass
+from services.processor.vision.detections import Box, ObjectClass
 
 COVER_VERSION = 1
 """Raised whenever the same options give other pixels, so that outputs are made again."""

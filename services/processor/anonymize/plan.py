@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from services.processor.anonymize.options import AnonymizeOptions, Shape
-from services.processor.detections import Box, Detection, ObjectClass
+from services.processor.vision.detections import Box, Detection, ObjectClass
 
 SAME_OBJECT_IOU: Final = 0.5
 ELLIPSE_MARGIN: Final = (math.sqrt(2) - 1) / 2

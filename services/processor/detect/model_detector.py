@@ -15,9 +15,9 @@ from services.processor.detect.merge import Sameness, merge
 from services.processor.detect.placing import place, with_shapes
 from services.processor.detect.tensor import view_tensor
 from services.processor.detect.views import View, plan_views
-from services.processor.detections import Box, Detection, ObjectClass, Picture, Share
 from services.processor.models.entry import ModelEntry
 from services.processor.models.runtime import Model, Provider
+from services.processor.vision.detections import Box, Detection, ObjectClass, Picture, Share
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ import numpy as np
 
 from services.processor.detect.candidates import Floats
 from services.processor.detect.views import View
-from services.processor.detections import Picture
 from services.processor.models.entry import Input
+from services.processor.vision.detections import Picture
 
 
 def view_tensor(picture: Picture, view: View, model_input: Input) -> Floats:

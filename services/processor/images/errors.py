@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dropmesh.v1 import error_reason_pb2
 
-from services.common.errors import InvalidArgument
+from services.common.base.errors import InvalidArgument
 
 
 class PictureUnsupported(InvalidArgument):

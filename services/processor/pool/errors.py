@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from dropmesh.v1 import error_reason_pb2
 
-from services.common.errors import FailedPrecondition
+from services.common.base.errors import FailedPrecondition
 
 
 class JobTimedOut(FailedPrecondition):

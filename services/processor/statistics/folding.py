@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from services.common.stores.statistics import StatisticsStore
+from services.common.statistics.store import StatisticsStore
 
 FOLDED_MOST = 500
 # Readers add what is not folded yet, so this may be lazy.

@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, fields
 
+from services.common.base.instants import utc_day
 from services.common.catalog import Catalog, position
-from services.common.documents import from_document
-from services.common.instants import utc_day
-from services.common.stores.media import MEDIA
-from services.common.stores.media_models import NOTHING, Contribution, Media, MediaState
-from services.common.stores.statistics import (
+from services.common.catalog.documents import from_document
+from services.common.media.model import NOTHING, Contribution, Media, MediaState
+from services.common.media.store import MEDIA
+from services.common.statistics.store import (
     WHOLE_MESH,
     StatisticsStore,
     StoredStatistics,

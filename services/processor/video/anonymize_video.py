@@ -16,15 +16,15 @@ from pathlib import Path
 from typing import TypeAlias
 
 from services.processor.anonymize.options import AnonymizeOptions
-from services.processor.detections import ObjectClass
-from services.processor.video.cadence import LookBudget
 from services.processor.video.errors import VideoCancelled, VideoUnreadable
-from services.processor.video.eye import VideoDetector
 from services.processor.video.limits import VideoLimits
 from services.processor.video.render import find_excluded, options_of_frames, render_video
 from services.processor.video.source import VideoSource
-from services.processor.video.survey import survey_video
-from services.processor.video.tracks import Track, describe_paths
+from services.processor.video.tracking.cadence import LookBudget
+from services.processor.video.tracking.frame_detection import VideoDetector
+from services.processor.video.tracking.tracking_pass import survey_video
+from services.processor.video.tracking.tracks import Track, describe_paths
+from services.processor.vision.detections import ObjectClass
 
 Progress: TypeAlias = Callable[[int, int | None], None]
 """Told after each frame how many are done, and how many there are where it is known; each pass counts half a frame."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from services.processor.anonymize.options import Mode
 from services.processor.anonymize.paint import paint_covers
 from services.processor.anonymize.plan import Cover
-from services.processor.detections import Box
+from services.processor.vision.detections import Box
 
 PIXEL_FORMAT: Final = "yuv420p"
 RGB_BECOMES: Final = Colorspace.ITU709

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from services.processor.detections import Box, Picture
+from services.processor.vision.detections import Box, Picture
 
 FIXED_POINT_ONE = 1 << 16
 

@@ -11,11 +11,11 @@ from services.processor.anonymize.options import AnonymizeOptions, ExcludedObjec
 from services.processor.anonymize.plan import SAME_OBJECT_IOU, Cover, cover_object, cover_regions, is_exempt
 from services.processor.video.canvas import Canvas
 from services.processor.video.errors import VideoUnreadable
-from services.processor.video.object_path import ObjectPath
 from services.processor.video.sink import VideoSink
 from services.processor.video.source import TimedFrame, VideoSource
-from services.processor.video.survey import Survey
 from services.processor.video.timeline import Timeline
+from services.processor.video.tracking.object_path import ObjectPath
+from services.processor.video.tracking.tracking_pass import Survey
 
 
 @dataclass(frozen=True, slots=True)

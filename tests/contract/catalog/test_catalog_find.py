@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from services.common.base.errors import PageTokenInvalid
 from services.common.catalog import Catalog, Document, Index, Insert, Range, Scalar, position
-from services.common.errors import PageTokenInvalid
 from tests.contract.catalog.collections import EVENTS, NOTES, insert
 
 

@@ -10,9 +10,9 @@ from contextlib import suppress
 
 import pytest
 
+from services.common.base.errors import StoreUnavailable
 from services.common.catalog import Catalog, Insert, Upsert
 from services.common.catalog.opening import open_catalog
-from services.common.errors import StoreUnavailable
 from tests.contract.catalog.collections import COLLECTIONS, EVENTS, NOTES, insert
 from tests.servers.toxiproxy import Link, Toxiproxy
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from services.common.catalog.database import SqliteDatabase
-from services.common.errors import StoreUnavailable
+from services.common.base.errors import StoreUnavailable
+from services.common.catalog.sqlite.database import SqliteDatabase
 
 
 @pytest.fixture

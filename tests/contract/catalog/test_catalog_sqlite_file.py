@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from services.common.base.errors import StoreFull, StoreUnavailable
 from services.common.catalog import Collection, Delete, Index, Insert
 from services.common.catalog.opening import open_catalog
-from services.common.catalog.sqlite import SqliteCatalog
-from services.common.errors import StoreFull, StoreUnavailable
+from services.common.catalog.sqlite.catalog import SqliteCatalog
 from tests.contract.catalog.collections import COLLECTIONS, EVENTS, NOTES, insert
 from tests.contract.catalog.processes import ROOT
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from services.common.objects import Objects
-from services.common.opening import open_objects
 from services.common.settings import Settings
+from services.common.stores.open import open_objects
 
 
 @pytest.fixture(params=["directory", "s3"])

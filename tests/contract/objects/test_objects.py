@@ -13,8 +13,8 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from services.common.errors import ObjectMissing
-from services.common.opening import open_objects
+from services.common.base.errors import ObjectMissing
+from services.common.stores.open import open_objects
 
 MIB = 1024 * 1024
 
@@ -165,7 +165,7 @@ async def test_a_presigned_address_is_for_anyone(objects, put):
 
 WRITE_UNTIL_KILLED = """
 import asyncio, json, sys
-from services.common.opening import open_objects
+from services.common.stores.open import open_objects
 from services.common.settings import Settings
 
 async def main():

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from services.common.catalog.opening import open_catalog
-from services.common.opening import open_queue
 from services.common.queue import Topic
 from services.common.settings import Settings
+from services.common.stores.open import open_queue
 
 
 @pytest.fixture(params=["embedded", "rabbitmq"])

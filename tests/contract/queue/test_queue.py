@@ -189,7 +189,7 @@ HOLD = """
 import asyncio, json, sys
 from datetime import timedelta
 from services.common.catalog.opening import open_catalog
-from services.common.opening import open_queue
+from services.common.stores.open import open_queue
 from services.common.queue import Topic
 from services.common.settings import Settings
 

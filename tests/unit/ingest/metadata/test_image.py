@@ -7,13 +7,13 @@ import zlib
 import pytest
 from PIL import ExifTags, Image
 
-from services.common.stores.media_models import MediaKind
-from services.ingest.media_errors import DamagedMedia, MediaTooLarge, TooManyPixels
+from services.common.media.model import MediaKind
+from services.common.media.refusals import DamagedMedia, MediaTooLarge, TooManyPixels
+from services.common.media.types import sniff
 from services.ingest.metadata.image import read_image
 from services.ingest.metadata.limits import MediaLimits, check_size
 from services.ingest.metadata.media_metadata import MetadataReading
-from services.ingest.sniff import sniff
-from tests.media_samples import EXIF_FORMATS, IMAGE_FORMATS, exif_block, image_bytes
+from tests.support.media_samples import EXIF_FORMATS, IMAGE_FORMATS, exif_block, image_bytes
 
 
 def read(data: bytes, limits: MediaLimits | None = None) -> MetadataReading:

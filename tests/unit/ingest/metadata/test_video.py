@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from services.ingest.media_errors import DamagedMedia, TooManyPixels
+from services.common.media.refusals import DamagedMedia, TooManyPixels
+from services.common.media.types import MP4, sniff
 from services.ingest.metadata.limits import MediaLimits
 from services.ingest.metadata.media_metadata import MetadataReading
 from services.ingest.metadata.video import read_video
-from services.ingest.sniff import MP4, sniff
-from tests.media_samples import VIDEO_FORMATS, video_bytes
+from tests.support.media_samples import VIDEO_FORMATS, video_bytes
 
 
 def read(data: bytes, limits: MediaLimits | None = None) -> MetadataReading:

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from services.processor.anonymize.options import AnonymizeOptions, ExcludedObject, Mode, Shape
-from services.processor.detections import Box, ObjectClass
+from services.processor.vision.detections import Box, ObjectClass
 
 ONE, OTHER = Box(1, 2, 30, 40), Box(5, 6, 70, 80)
 DEFAULTS = AnonymizeOptions()

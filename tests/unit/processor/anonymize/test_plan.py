@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from services.processor.anonymize.options import AnonymizeOptions, ExcludedObject, Shape
 from services.processor.anonymize.plan import Cover, choose_covered, plan_covers
-from services.processor.detections import Box, Detection, ObjectClass
+from services.processor.vision.detections import Box, Detection, ObjectClass
 
 FACE = Detection(ObjectClass.FACE, 0.9, Box(100, 100, 140, 160))
 NEIGHBOUR = Detection(ObjectClass.FACE, 0.8, Box(120, 100, 160, 160))

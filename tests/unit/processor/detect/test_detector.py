@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from services.processor.detect.detector import ComposedDetector, open_detector
-from services.processor.detections import Box, ObjectClass, Picture, Share
 from services.processor.models.entry import ModelEntry
 from services.processor.models.errors import ProviderMissing, WeightsDamaged
 from services.processor.models.registry import Registry
 from services.processor.models.runtime import Provider, Runtime
 from services.processor.models.store import ModelStore
-from tests.unit.processor.detect.onnx_models import entry_for, save_brightness, save_saying
+from services.processor.vision.detections import Box, ObjectClass, Picture, Share
+from tests.support.onnx_models import entry_for, save_brightness, save_saying
 
 FACE, PERSON, PLATE = ObjectClass.FACE, ObjectClass.PERSON, ObjectClass.LICENSE_PLATE
 ALL = frozenset(ObjectClass)

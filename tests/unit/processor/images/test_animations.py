@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from services.processor.anonymize.options import AnonymizeOptions, ExcludedObject, Mode
-from services.processor.detections import Box, ObjectClass, Share
-from services.processor.photo import anonymize_photo
-from tests.unit.processor.images.pictures import FACE, FakeDetector, decode, encode, mean_inside, paint, worst_outside
+from services.processor.photo.photo import anonymize_photo
+from services.processor.vision.detections import Box, ObjectClass, Share
+from tests.support.pictures import FACE, FakeDetector, decode, encode, mean_inside, paint, worst_outside
 
 DURATIONS = [50, 60, 70, 80, 90, 100]
 FRAMES = [paint(number) for number in range(6)]

@@ -9,8 +9,8 @@ from PIL import Image
 from services.processor.anonymize.options import AnonymizeOptions
 from services.processor.images.errors import PictureUnreadable, PictureUnsupported
 from services.processor.images.formats import ImageFormat, sniff_format
-from services.processor.photo import anonymize_photo
-from tests.unit.processor.images.pictures import FACE, FakeDetector, decode, encode, mean_inside, paint, worst_outside
+from services.processor.photo.photo import anonymize_photo
+from tests.support.pictures import FACE, FakeDetector, decode, encode, mean_inside, paint, worst_outside
 
 NOTHING = AnonymizeOptions(object_classes=frozenset())
 

@@ -9,8 +9,8 @@ from PIL import Image
 from services.processor.anonymize.options import AnonymizeOptions
 from services.processor.images.errors import PictureTooLarge, PictureUnreadable
 from services.processor.images.limits import ImageLimits
-from services.processor.photo import anonymize_photo
-from tests.unit.processor.images.pictures import FACE, FakeDetector, decode, encode, mean_inside, paint
+from services.processor.photo.photo import anonymize_photo
+from tests.support.pictures import FACE, FakeDetector, decode, encode, mean_inside, paint
 
 SMALL = ImageLimits(max_pixels=160 * 120, max_frames=10, max_animation_pixels=160 * 120 * 5)
 

@@ -8,10 +8,10 @@ import pytest
 from PIL import Image, ImageCms, ImageOps, PngImagePlugin
 
 from services.processor.anonymize.options import AnonymizeOptions, Mode
-from services.processor.detections import Box
-from services.processor.images.jpeg import JpegDamaged, strip_jpeg
-from services.processor.photo import anonymize_photo, thumbnail
-from tests.unit.processor.images.pictures import FakeDetector, decode, encode, paint
+from services.processor.images.codecs.jpeg import JpegDamaged, strip_jpeg
+from services.processor.photo.photo import anonymize_photo, thumbnail
+from services.processor.vision.detections import Box
+from tests.support.pictures import FakeDetector, decode, encode, paint
 
 SECRET = b"do-not-publish-0042"
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from services.processor.anonymize.options import ExcludedObject
-from services.processor.detections import Box, ObjectClass
 from services.processor.video.anonymize_video import anonymize_video
 from services.processor.video.errors import VideoCancelled
 from services.processor.video.limits import VideoLimits
-from tests.unit.processor.video.scenes import (
+from services.processor.vision.detections import Box, ObjectClass
+from tests.support.scenes import (
     RARE_LOOKS,
     SIDE,
     SOLID_FACES,

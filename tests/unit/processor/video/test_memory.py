@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.processor.video.scenes import Scene, write_video
+from tests.support.scenes import Scene, write_video
 from tests.unit.processor.video.test_source import long_video
 
 MIB = 1024
 PEAK = """
 import sys
 from pathlib import Path
-from services.common.errors import DropmeshError
-from tests.unit.processor.video.scenes import anonymize, resting, Scene, write_video
+from services.common.base.errors import DropmeshError
+from tests.support.scenes import anonymize, resting, Scene, write_video
 
 def peak_kib():
     # Unlike getrusage's peak, it does not begin with the parent's.

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from services.processor.video.source import display_matrix
-from tests.unit.processor.video.scenes import (
+from tests.support.scenes import (
     RARE_LOOKS,
     SOLID_FACES,
     BlueDetector,

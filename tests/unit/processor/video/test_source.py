@@ -13,7 +13,7 @@ import pytest
 from services.processor.video.errors import VideoTooLarge, VideoUnreadable
 from services.processor.video.limits import VideoLimits
 from services.processor.video.source import VideoSource
-from tests.unit.processor.video.scenes import (
+from tests.support.scenes import (
     BlueDetector,
     Scene,
     Storage,

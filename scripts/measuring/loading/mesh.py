@@ -1,0 +1,134 @@
+"""A mesh to be loaded: scripts/up on a folder and ports of its own, its processes known by name."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+SERVICES = ("ingest", "processor", "query")
+STARTED_WITHIN_SECONDS = 90.0
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedMesh:
+    """A running mesh."""
+
+    port: int
+    data: Path
+
+    @property
+    def url(self) -> str:
+        """Its edge."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def processes(self) -> dict[str, int]:
+        """The processes of the mesh by name."""
+        found = {}
+        for entry in Path("/proc").iterdir():
+            try:
+                command = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
+                ours = f"DROPMESH_DATA={self.data}\0".encode() in (entry / "environ").read_bytes() + b"\0"
+            except OSError:
+                continue
+            if ours and "strace" not in command[0]:
+                name = next((name for name in SERVICES if f"services.{name}" in command), None)
+                if name or "envoy" in Path(command[0]).name:
+                    found[name or "edge"] = int(entry.name)
+        return found
+
+    def cpu_seconds(self) -> dict[str, float]:
+        """The CPU time that each process has used."""
+        used = {}
+        for name, number in self.processes().items():
+            fields = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
+            used[name] = (int(fields[11]) + int(fields[12])) / _TICKS
+        return used
+
+    def memory_bytes(self) -> dict[str, int]:
+        """The resident memory of each process."""
+        held = {}
+        for name, number in self.processes().items():
+            found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{number}/status").read_text())
+            held[name] = int(found[1]) * 1024 if found else 0
+        return held
+
+    def queue_depth(self) -> int:
+        """How many messages of drops wait or are worked on, as the processor last saw it."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port + 1}/metrics/processor", timeout=10) as answer:
+            text = answer.read().decode()
+        depths = re.findall(r'^dropmesh_queue_depth\{topic="(?:large_)?drops"\} (\S+)', text, re.MULTILINE)
+        return round(sum(map(float, depths)))
+
+
+@contextmanager
+def loaded_mesh(before: Sequence[str] = (), settings: Mapping[str, str] | None = None) -> Iterator[LoadedMesh]:
+    """Starts a mesh, behind another command if given, and stops it afterwards."""
+    data = Path(tempfile.mkdtemp(prefix="dropmesh-load-"))
+    port = _free_port_pair()
+    environment = {
+        **os.environ,
+        "DROPMESH_DATA": str(data),
+        "DROPMESH_EDGE_PORT": str(port),
+        "DROPMESH_OPERATIONS": str(port + 1),
+        **(settings or {}),
+    }
+    mesh = LoadedMesh(port, data)
+    with (data / "up.log").open("wb") as log:
+        process = subprocess.Popen(
+            [*before, sys.executable, "-m", "scripts.mesh.up"], cwd=ROOT, env=environment, stdout=log, stderr=log
+        )
+    try:
+        _await_health(mesh, process)
+        yield mesh
+    finally:
+        subprocess.run(
+            [sys.executable, "-m", "scripts.mesh.down"],
+            cwd=ROOT,
+            env=environment,
+            check=False,
+            stdout=subprocess.DEVNULL,
+        )
+        process.terminate()
+        process.wait(30)
+        shutil.rmtree(data, ignore_errors=True)
+
+
+def _await_health(mesh: LoadedMesh, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + STARTED_WITHIN_SECONDS
+    while True:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{mesh.port + 1}/healthz", timeout=2) as answer:
+                if answer.status == 200:
+                    return
+        except (OSError, http.client.HTTPException):
+            # The latter where nobody listens yet and the system gave this end that very port: it talks to itself.
+            pass
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"the mesh did not start:\n{(mesh.data / 'up.log').read_text()[-3000:]}")
+        time.sleep(0.1)
+
+
+def _free_port_pair() -> int:
+    while True:
+        with socket.socket() as one, socket.socket() as other:
+            one.bind(("127.0.0.1", 0))
+            port: int = one.getsockname()[1]
+            try:
+                other.bind(("127.0.0.1", port + 1))
+            except (OSError, OverflowError):
+                continue
+            return port

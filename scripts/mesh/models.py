@@ -1,0 +1,132 @@
+"""The command behind scripts/models: what models there are, fetching them, and whether they are whole."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from scripts.mesh.models_report import in_use, inventory
+from services.common.settings import Settings, SettingsError, load_settings
+from services.processor.detect.self_test import try_out
+from services.processor.models.entry import ModelEntry
+from services.processor.models.errors import ModelError, NotPulled
+from services.processor.models.progress import NoProgress, Progress, ProgressBar
+from services.processor.models.pull import Puller
+from services.processor.models.registry import Registry, load_registry
+from services.processor.models.store import ModelStore, Presence
+from services.processor.models.timeouts import Patience
+
+_MOMENT_SECONDS = 2.0
+_QUICK_SECONDS = 20.0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the command that the arguments name; its exit status says whether all is well."""
+    try:
+        options = _parser().parse_args(arguments)
+        settings = load_settings(data=options.data)
+        folder = options.dir or settings.models_folder
+        registry, store = load_registry(folder), ModelStore(folder)
+        run: Callable[[argparse.Namespace, Settings, Registry, ModelStore], int] = options.run
+        return run(options, settings, registry, store)
+    except (ModelError, SettingsError) as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="scripts/models", description=__doc__)
+    parser.add_argument(
+        "--data", metavar="DIR", help="the folder that scripts/up was given (.dropmesh in the checkout)"
+    )
+    parser.add_argument("--dir", type=Path, help="the models folder (DROPMESH_MODELS, or models in that folder)")
+    commands = parser.add_subparsers(required=True)
+    listing = commands.add_parser("list", help="say what models there are, which are in use, and what each finds")
+    listing.set_defaults(run=_list)
+    pulling = commands.add_parser("pull", help="fetch models that are not there yet")
+    pulling.add_argument("names", nargs="*", metavar="NAME", help="only these, though they may be there")
+    pulling.add_argument("--mirror", help="an http(s) address or a folder, asked first (DROPMESH_MODELS_MIRROR)")
+    pulling.add_argument("--timeout", type=float, default=20.0, metavar="SECONDS", help="to wait for any answer (20)")
+    pulling.add_argument("--within", type=float, metavar="SECONDS", help="to wait in all; later pulls go on from there")
+    pulling.add_argument(
+        "--quick",
+        action="store_true",
+        help=f"--timeout {_MOMENT_SECONDS:g} --within {_QUICK_SECONDS:g}, and what cannot be had is no failure",
+    )
+    pulling.set_defaults(run=_pull)
+    checking = commands.add_parser("check", help="compare each file with its sha256, and run it once")
+    checking.add_argument("names", nargs="*", metavar="NAME")
+    checking.set_defaults(run=_check)
+    return parser
+
+
+def _list(_: argparse.Namespace, _settings: Settings, registry: Registry, store: ModelStore) -> int:
+    _print(inventory(registry, store))
+    print()
+    _print(in_use(registry, store))
+    return 0
+
+
+def _pull(options: argparse.Namespace, settings: Settings, registry: Registry, store: ModelStore) -> int:
+    mirror = settings.models_mirror if options.mirror is None else options.mirror
+    within = _QUICK_SECONDS if options.quick and options.within is None else options.within
+    patience = Patience(_MOMENT_SECONDS if options.quick else options.timeout, within)
+    puller = Puller(store, patience, mirror, _progress)
+    failed = 0
+    for entry in _wanted(options.names, registry, store, bool(mirror)):
+        try:
+            source = puller.pull(entry)
+        except NotPulled as error:
+            failed += 1
+            print(f"{entry.name}: not pulled")
+            _print(f"  {cause}" for cause in error.causes or [error])
+        else:
+            print(f"{entry.name}: pulled from {source} ({entry.size_bytes / 1e6:.1f} MB, sha256 {entry.version}…)")
+    print()
+    _print(in_use(registry, store))
+    return 1 if failed and not options.quick else 0
+
+
+def _wanted(names: list[str], registry: Registry, store: ModelStore, mirrored: bool) -> Iterator[ModelEntry]:
+    if names:
+        yield from _named(names, registry)
+        return
+    for entry in registry:
+        if not entry.bundled and (entry.sources or mirrored) and store.look(entry) is not Presence.PULLED:
+            yield entry
+
+
+def _check(options: argparse.Namespace, _: Settings, registry: Registry, store: ModelStore) -> int:
+    failed = 0
+    for entry in _named(options.names, registry) if options.names else registry:
+        try:
+            path = store.verified(entry)
+            said = "not there" if path is None else try_out(entry, path)
+        except ModelError as error:
+            failed += 1
+            said = f"FAILED: {error}"
+        print(f"{entry.name}: {said}")
+    return 1 if failed else 0
+
+
+def _named(names: Iterable[str], registry: Registry) -> Iterator[ModelEntry]:
+    for name in names:
+        if name not in registry:
+            known = ", ".join(entry.name for entry in registry)
+            raise ModelError(f"no model is called {name!r}; there are {known}")
+        yield registry[name]
+
+
+def _progress(entry: ModelEntry) -> Progress:
+    return ProgressBar(sys.stderr, entry.name) if sys.stderr.isatty() else NoProgress()
+
+
+def _print(lines: Iterable[str]) -> None:
+    for line in lines:
+        print(line)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

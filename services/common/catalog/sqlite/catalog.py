@@ -1,0 +1,204 @@
+"""The catalog in a SQLite file."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import Callable, Sequence
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+from services.common.catalog import Collection, Document, Index, Operation, Outcome, Position, Range, Scalar, position
+from services.common.catalog.encoding import encoded_document
+from services.common.catalog.grouping import Failure, Gathering, Group
+from services.common.catalog.paging import Comparison, Segment, members_only, ordering, segments
+from services.common.catalog.sqlite.database import SqliteDatabase
+from services.common.catalog.sqlite.schema import Table, ensure_schema, quoted
+from services.common.catalog.sqlite.writes import Prepared, apply
+
+Row = tuple[Any, ...]
+
+# A turn on the event loop stays around a millisecond: a longer read comes back for the rest.
+_TURN_ROWS = 100
+_TURN_BYTES = 1 << 20
+# A larger group would hold the file for too long against other processes.
+_GROUP_OPERATIONS = 1000
+# When this many callers shared a commit, the next one waits until a few more have come: each commit, each wake-up and
+# each turn of every process on the way then serves many, and under load that saves more time than it takes.
+_CROWD = 4
+_GATHER_SECONDS = 0.003
+
+
+class SqliteCatalog:
+    """A `Catalog` over a `SqliteDatabase`, which other modules may write to as well: their work shares its commits."""
+
+    def __init__(self, database: SqliteDatabase, tables: dict[str, Table]) -> None:
+        self.database = database
+        self._tables = tables
+        self._waiting: Gathering[Prepared] = Gathering(_GROUP_OPERATIONS)
+        self._asked = False
+        self._is_crowded = False
+
+    @classmethod
+    async def open(cls, path: Path, collections: Sequence[Collection]) -> SqliteCatalog:
+        """Opens the file, making it, its tables and its indexes when missing."""
+        database = await SqliteDatabase.open(path)
+        tables = {collection.name: Table(collection) for collection in collections}
+        try:
+            await database.write(lambda connection: ensure_schema(connection, tables.values()))
+        except BaseException:
+            await database.close()
+            raise
+        return cls(database, tables)
+
+    async def batch(self, operations: Sequence[Operation]) -> list[Outcome]:
+        """See `Catalog`."""
+        tables = self._tables
+        prepared = [
+            (tables[operation.collection.name], operation, encoded_document(operation)) for operation in operations
+        ]
+        if not prepared:
+            return []
+        future = self._waiting.add(prepared)
+        if not self._asked:
+            self._ask()
+        return await future
+
+    async def get(self, collection: Collection, key: str) -> Document | None:
+        """See `Catalog`."""
+        table = self._tables[collection.name]
+        row = self.database.look(lambda connection: connection.execute(table.get, (key,)).fetchone())
+        return None if row is None else table.document(row)
+
+    async def get_many(self, collection: Collection, keys: Sequence[str]) -> dict[str, Document]:
+        """See `Catalog`."""
+        table = self._tables[collection.name]
+        found: dict[str, Document] = {}
+        for start in range(0, len(keys), _TURN_ROWS):
+            if start:
+                await asyncio.sleep(0)
+            wanted = json.dumps(keys[start : start + _TURN_ROWS])
+            for row in self.database.look(partial(_all, table.get_many, (wanted,))):
+                document = table.document(row)
+                found[document["_id"]] = document
+        return found
+
+    async def find(
+        self,
+        collection: Collection,
+        index: str,
+        equals: Sequence[Scalar] = (),
+        within: Range | None = None,
+        *,
+        descending: bool = False,
+        after: Position | None = None,
+        limit: int = 100,
+    ) -> list[Document]:
+        """See `Catalog`."""
+        table = self._tables[collection.name]
+        declared = table.indexes[index]
+        page: list[Document] = []
+        cut = True
+        while cut:
+            cut = False
+            for segment in segments(declared, equals, within, descending, after):
+                sql, values = _search(table, declared, segment, descending)
+                wanted = limit - len(page)
+                rows, cut = self.database.look(partial(_some, sql, (*values, wanted)))
+                page += map(table.document, rows)
+                cut = cut and len(page) < limit
+                if cut or len(page) == limit:
+                    break
+            if cut:
+                after = position(declared, page[-1])
+                await asyncio.sleep(0)
+        return page
+
+    async def close(self) -> None:
+        """See `Catalog`."""
+        while self._asked or self._waiting:
+            await self.database.write(lambda _: None)
+        await self.database.close()
+
+    def _ask(self) -> None:
+        self._asked = True
+        if self._is_crowded:
+            asyncio.get_running_loop().call_later(_GATHER_SECONDS, self._submit)
+        else:
+            self._submit()
+
+    def _submit(self) -> None:
+        turn = _Turn(self._take)
+        self.database.submit(turn.write).add_done_callback(partial(self._settle, turn))
+
+    def _take(self) -> Group[Prepared]:
+        # Whoever adds after this line asks anew, so nothing is left waiting.
+        self._asked = False
+        return self._waiting.take()
+
+    def _settle(self, turn: _Turn, done: asyncio.Future[list[Outcome | Failure]]) -> None:
+        error = done.exception()
+        self._is_crowded = len(turn.group) >= _CROWD
+        if error is None:
+            turn.group.settle(done.result())
+        else:
+            turn.group.fail(error)
+        if self._waiting and not self._asked:
+            self._ask()
+
+
+class _Turn:
+    """What waits when the writing thread comes to it, as one of its functions, which it may run again."""
+
+    def __init__(self, take: Callable[[], Group[Prepared]]) -> None:
+        self._take = take
+
+    @cached_property
+    def group(self) -> Group[Prepared]:
+        return self._take()
+
+    def write(self, connection: sqlite3.Connection) -> list[Outcome | Failure]:
+        return apply(connection, self.group.operations)
+
+
+def _search(table: Table, index: Index, segment: Segment, descending: bool) -> tuple[str, list[Scalar]]:
+    present = dict.fromkeys(index.fields if members_only(index) else ())
+    conditions: list[str] = []
+    values: list[Scalar] = []
+    for field, value in segment.equals:
+        if value is None:
+            conditions.append(f"{quoted(field)} IS NULL")
+        else:
+            conditions.append(f"{quoted(field)} = ?")
+            values.append(value)
+    for field, comparison, value in segment.bounds:
+        if comparison is Comparison.PRESENT:
+            present[field] = None
+        else:
+            conditions.append(f"{quoted(field)} {comparison} ?")
+            values.append(value)
+    conditions += [f"{quoted(field)} IS NOT NULL" for field in present]
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    order = ", ".join(f"{quoted(field)} {'DESC' if descending else 'ASC'}" for field in ordering(index))
+    return f"{table.select} INDEXED BY {table.index_name(index)}{where} ORDER BY {order} LIMIT ?", values
+
+
+def _all(sql: str, values: Sequence[Scalar], connection: sqlite3.Connection) -> list[Row]:
+    return connection.execute(sql, values).fetchall()
+
+
+def _some(sql: str, values: Sequence[Scalar], connection: sqlite3.Connection) -> tuple[list[Row], bool]:
+    rows: list[Row] = []
+    size_bytes = 0
+    cursor = connection.execute(sql, values)
+    try:
+        for row in cursor:
+            rows.append(row)
+            size_bytes += len(row[1])
+            if len(rows) == _TURN_ROWS or size_bytes > _TURN_BYTES:
+                return rows, True
+    finally:
+        cursor.close()
+    return rows, False

@@ -1,0 +1,214 @@
+"""Which objects hold which bytes, and who needs them: bytes are stored once, however many media share them.
+
+A content is the object that holds the bytes of one sha256, and a set of holders: each a media and the name under which
+it holds them. The set is exact and every change of it can be repeated. Whoever claims has stored the bytes already, as
+an object of its own, so that a claim never depends on what others do:
+- nobody holds the bytes: the claimer's object becomes the content;
+- somebody does: the claimer joins, and its own object is deleted;
+- the last holder is letting go at this moment: the claimer's object takes the place of the one that goes.
+
+A claim comes before the media that refers to it, so a crash in between leaves a holder that no media knows. Therefore a
+claim stays unsettled until its media is stored, and a sweep looks into what is unsettled for long.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache, partial
+from typing import Any
+
+from services.common.base.instants import EPOCH, SECOND_NS
+from services.common.catalog import Catalog, Collection, Delete, Index, Insert, Refusal, Replace, change
+from services.common.catalog.documents import from_document, to_document
+from services.common.objects import Objects
+
+CONTENTS = Collection(
+    "contents",
+    (
+        Index("by_object", ("object_key",)),
+        Index("unsettled", ("unsettled_since_ns",), sparse=True),
+    ),
+)
+PREFIX = "contents"
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A media that needs the bytes, the name of its need, and since when it is not known to be stored."""
+
+    media: str
+    name: str
+    unsettled_since_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredContent:
+    """The object of some bytes. Doomed: the last holder let go, and the object is being deleted."""
+
+    id: str
+    object_key: str
+    size_bytes: int
+    holders: tuple[Holder, ...]
+    doomed: bool = False
+    unsettled_since_ns: int | None = None
+    version: int = 0
+
+
+def object_key(now_ns: int) -> str:
+    """A key that nobody else uses; those of one hour begin alike, so that a sweep can look at them hour by hour."""
+    return f"{hour_prefix(now_ns)}{secrets.token_hex(16)}"
+
+
+def hour_prefix(now_ns: int) -> str:
+    """How the keys of objects begun in an hour start."""
+    return _prefix_of_hour(now_ns // (3600 * SECOND_NS))
+
+
+@lru_cache(maxsize=4)
+def _prefix_of_hour(hours: int) -> str:
+    hour: datetime = EPOCH + timedelta(hours=hours)
+    return f"{PREFIX}/{hour:%Y%m%d/%H}"
+
+
+def begun_ns(key: str) -> int:
+    """The hour in which the object of such a key was begun, as the instant at its start."""
+    day, rest = key.removeprefix(f"{PREFIX}/").split("/")
+    hour = datetime.strptime(f"{day}{rest[:2]}", "%Y%m%d%H").replace(tzinfo=UTC)
+    return (hour - EPOCH) // timedelta(seconds=1) * SECOND_NS
+
+
+class Contents:
+    """The contents of a mesh."""
+
+    def __init__(self, catalog: Catalog, objects: Objects) -> None:
+        self._catalog = catalog
+        self._objects = objects
+
+    async def get(self, sha256: str) -> StoredContent | None:
+        """Who holds these bytes, and in which object."""
+        document = await self._catalog.get(CONTENTS, sha256)
+        return None if document is None else from_document(StoredContent, document)
+
+    def first_claim(self, sha256: str, own_key: str, size_bytes: int, holder: Holder) -> Insert:
+        """The write that does what `claim` does where nobody holds the bytes, to be made beside others."""
+        return Insert(CONTENTS, to_document(_first(sha256, own_key, size_bytes, holder)))
+
+    async def claim(self, sha256: str, own_key: str, size_bytes: int, holder: Holder) -> str:
+        """Makes a media a holder of bytes that the caller stored under a key of its own; returns the content's key."""
+        claimed = await self._claim(sha256, own_key, size_bytes, holder)
+        if claimed.object_key != own_key:
+            await self._objects.delete([own_key])
+        return claimed.object_key
+
+    async def settle(self, holders: Sequence[tuple[str, str]]) -> None:
+        """The media of these claims, each (sha256, name of the holder), are stored."""
+        names: dict[str, list[str]] = {}
+        for sha256, name in holders:
+            names.setdefault(sha256, []).append(name)
+        stored = await self._catalog.get_many(CONTENTS, list(names))
+        edited = {
+            sha256: _settled(from_document(StoredContent, document), names[sha256])
+            for sha256, document in stored.items()
+        }
+        changed = {sha256: content for sha256, content in edited.items() if content is not None}
+        outcomes = await self._catalog.batch(
+            [Replace(CONTENTS, to_document(content), content.version) for content in changed.values()]
+        )
+        for sha256, outcome in zip(changed, outcomes, strict=True):
+            if not outcome.applied:
+                await self._change(sha256, partial(_settled, names=names[sha256]))
+
+    async def release(self, sha256: str, name: str) -> None:
+        """A media lets go; what nobody holds is deleted. Repeating it changes nothing."""
+        content = await self._change(sha256, partial(_released, name=name))
+        if content is not None and content.doomed:
+            await self._bury(content)
+
+    async def check_unsettled(
+        self, before_ns: int, refers: Callable[[Holder], Awaitable[bool]], *, limit: int = 100
+    ) -> int:
+        """Looks into claims older than an instant: those whose media does not refer to them are released.
+
+        Also finishes what was begun with the last holder's release. Returns how many contents were looked into.
+        """
+        documents = await self._catalog.find(CONTENTS, "unsettled", limit=limit)
+        due = [from_document(StoredContent, document) for document in documents]
+        due = [content for content in due if (content.unsettled_since_ns or 0) < before_ns]
+        for content in due:
+            if content.doomed:
+                await self._bury(content)
+            for holder in content.holders:
+                if holder.unsettled_since_ns is None or holder.unsettled_since_ns >= before_ns:
+                    continue
+                if await refers(holder):
+                    await self.settle([(content.id, holder.name)])
+                else:
+                    await self.release(content.id, holder.name)
+        return len(due)
+
+    async def is_named(self, key: str) -> bool:
+        """Whether some content is in the object of this key."""
+        return bool(await self._catalog.find(CONTENTS, "by_object", (key,), limit=1))
+
+    async def _bury(self, doomed: StoredContent) -> None:
+        # The object goes first: without the document nobody would know of it. A claim in between changes the version.
+        await self._objects.delete([doomed.object_key])
+        await self._catalog.batch([Delete(CONTENTS, doomed.id, doomed.version)])
+
+    async def _claim(self, sha256: str, own_key: str, size_bytes: int, holder: Holder) -> StoredContent:
+        new = _first(sha256, own_key, size_bytes, holder)
+        (outcome,) = await self._catalog.batch([Insert(CONTENTS, to_document(new))])
+        if outcome.refusal is not Refusal.EXISTS:
+            return new
+
+        def edit(document: dict[str, Any] | None) -> dict[str, Any] | None:
+            if document is None:
+                return to_document(new)
+            content = from_document(StoredContent, document)
+            if content.doomed:
+                return to_document(replace(new, version=content.version))
+            if any(held.name == holder.name for held in content.holders):
+                return None
+            return to_document(_with_holders(content, (*content.holders, holder)))
+
+        document = await change(self._catalog, CONTENTS, sha256, edit)
+        if document is None:
+            raise AssertionError("a claim always leaves a content")
+        return from_document(StoredContent, document)
+
+    async def _change(self, sha256: str, edit: Callable[[StoredContent], StoredContent | None]) -> StoredContent | None:
+        def edit_document(document: dict[str, Any] | None) -> dict[str, Any] | None:
+            edited = None if document is None else edit(from_document(StoredContent, document))
+            return None if edited is None else to_document(edited)
+
+        document = await change(self._catalog, CONTENTS, sha256, edit_document)
+        return None if document is None else from_document(StoredContent, document)
+
+
+def _first(sha256: str, own_key: str, size_bytes: int, holder: Holder) -> StoredContent:
+    return StoredContent(sha256, own_key, size_bytes, (holder,), unsettled_since_ns=holder.unsettled_since_ns)
+
+
+def _settled(content: StoredContent, names: Sequence[str]) -> StoredContent | None:
+    if not any(held.name in names and held.unsettled_since_ns is not None for held in content.holders):
+        return None
+    holders = (replace(held, unsettled_since_ns=None) if held.name in names else held for held in content.holders)
+    return _with_holders(content, tuple(holders))
+
+
+def _released(content: StoredContent, name: str) -> StoredContent | None:
+    holders = tuple(held for held in content.holders if held.name != name)
+    if len(holders) == len(content.holders):
+        return None
+    if holders:
+        return _with_holders(content, holders)
+    # Found by the sweep at once, should this process die before the object is gone.
+    return replace(content, holders=(), doomed=True, unsettled_since_ns=0)
+
+
+def _with_holders(content: StoredContent, holders: tuple[Holder, ...]) -> StoredContent:
+    since = [held.unsettled_since_ns for held in holders if held.unsettled_since_ns is not None]
+    return replace(content, holders=holders, unsettled_since_ns=min(since) if since else None)

@@ -1,0 +1,131 @@
+"""Measurements by owner and instant, and the lineage of each: every receipt that wrote it.
+
+Both are written again and again by workers that do not know of each other, in any order: a measurement gives way to a
+newer receipt alone, and a lineage entry is the same however often it is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+from dropmesh.v1 import error_reason_pb2 as reasons
+
+from services.common.base.errors import NotFound
+from services.common.base.timestamps import format_timestamp
+from services.common.catalog import Catalog, Collection, Index, Insert, Operation, Position, Range, Upsert, position
+from services.common.catalog.documents import from_document, to_document
+
+MEASUREMENTS = Collection("measurements", (Index("by_time", ("owner", "time_ns")),))
+LINEAGE = Collection("lineage", (Index("by_measurement", ("measurement", "sequence")),))
+# Larger batches hold the catalog for too long against others.
+_BATCH = 500
+_PAGE = 1000
+
+
+# Neither is frozen, though nobody changes one: see Receipt.
+@dataclass(slots=True)
+class Measurement:
+    """What the points of the newest drop of an instant say."""
+
+    id: str
+    owner: str
+    time_ns: int
+    count: int
+    mean: float
+    population_stddev: float
+    sample_stddev: float | None
+    min: float
+    max: float
+    receipt: str
+    sequence: int
+    receive_time_ns: int
+    process_time_ns: int
+    version: int = 0
+
+
+@dataclass(slots=True)
+class LineageEntry:
+    """That a receipt wrote a measurement; what else there is to tell stands in the receipt."""
+
+    id: str
+    measurement: str
+    receipt: str
+    sequence: int
+
+
+class Measurements:
+    """The measurements of a mesh. An instant names one within its owner: nobody reads another's, not even an admin."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    async def get(self, owner: str, time_ns: int) -> Measurement:
+        """The measurement of an instant, or NotFound."""
+        document = await self._catalog.get(MEASUREMENTS, measurement_key(owner, time_ns))
+        if document is None:
+            name = f"measurements/{format_timestamp(time_ns)}"
+            raise NotFound(
+                reasons.MEASUREMENT_NOT_FOUND, f"{name}: there is no such measurement", metadata={"name": name}
+            )
+        return from_document(Measurement, document)
+
+    async def get_many(self, owner: str, times_ns: Sequence[int]) -> list[Measurement]:
+        """The measurements of these instants, in their order, without those that are not there."""
+        keys = [measurement_key(owner, time_ns) for time_ns in times_ns]
+        found = await self._catalog.get_many(MEASUREMENTS, keys)
+        return [from_document(Measurement, found[key]) for key in keys if key in found]
+
+    async def by_time(
+        self, owner: str, within: Range, *, descending: bool, after: Position | None, limit: int
+    ) -> tuple[list[Measurement], Position | None]:
+        """A page of measurements, and where it ended if there are more."""
+        documents = await self._catalog.find(
+            MEASUREMENTS, "by_time", (owner,), within, descending=descending, after=after, limit=limit + 1
+        )
+        end = position(MEASUREMENTS.index("by_time"), documents[limit - 1]) if len(documents) > limit else None
+        return [from_document(Measurement, document) for document in documents[:limit]], end
+
+    async def all_by_time(self, owner: str, within: Range, *, descending: bool) -> AsyncIterator[list[Measurement]]:
+        """Every measurement of a time range, in pages."""
+        after: Position | None = None
+        while True:
+            page, after = await self.by_time(owner, within, descending=descending, after=after, limit=_PAGE)
+            yield page
+            if after is None:
+                return
+
+    async def lineage(
+        self, measurement: Measurement, *, after: Position | None, limit: int
+    ) -> tuple[list[LineageEntry], Position | None]:
+        """A page of the receipts that wrote a measurement, newest first, and where it ended if there are more."""
+        documents = await self._catalog.find(
+            LINEAGE, "by_measurement", (measurement.id,), descending=True, after=after, limit=limit + 1
+        )
+        end = position(LINEAGE.index("by_measurement"), documents[limit - 1]) if len(documents) > limit else None
+        return [from_document(LineageEntry, document) for document in documents[:limit]], end
+
+    async def write(self, measurements: Sequence[Measurement]) -> None:
+        """Writes what drops came to, with their lineage; what is newer already stays. Repeating it changes nothing."""
+        newest: dict[str, Measurement] = {}
+        operations: list[Operation] = []
+        for one in measurements:
+            operations.append(Insert(LINEAGE, to_document(lineage_entry(one))))
+            rival = newest.get(one.id)
+            if rival is None or rival.sequence < one.sequence:
+                newest[one.id] = one
+        operations += [Upsert(MEASUREMENTS, to_document(one), newer_by="sequence") for one in newest.values()]
+        for start in range(0, len(operations), _BATCH):
+            await self._catalog.batch(operations[start : start + _BATCH])
+
+
+def measurement_key(owner: str, time_ns: int) -> str:
+    """The key of an owner's measurement."""
+    return f"{owner}/{time_ns}"
+
+
+def lineage_entry(measurement: Measurement) -> LineageEntry:
+    """That this measurement was written by its receipt."""
+    return LineageEntry(
+        f"{measurement.receipt}/{measurement.time_ns}", measurement.id, measurement.receipt, measurement.sequence
+    )

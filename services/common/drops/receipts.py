@@ -1,0 +1,321 @@
+"""Receipts: the raw drops as they came, in the order in which they came, and what was found in each.
+
+A drop of up to INLINE_BYTES lives inside its receipt. A larger one is an object, which is stored first: a receipt
+without its bytes never exists. The catalog numbers the receipts, and that number says which of two drops is newer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import secrets
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from dropmesh.v1 import error_reason_pb2 as reasons
+
+from services.common.base.errors import AlreadyExists, FailedPrecondition, NotFound, StoreUnavailable
+from services.common.base.ids import new_id
+from services.common.catalog import Catalog, Collection, Index, Insert, Position, Range, Replace, change, position
+from services.common.catalog.documents import from_document, to_document
+from services.common.objects import Objects
+from services.common.rpc.identity import Caller
+
+INLINE_BYTES = 64 * 1024
+PREFIX = "drops/"
+# Raw drops come with each receipt of a page: this many are held at once.
+_PAGE = 100
+_PATIENCE_SECONDS = 0.5
+
+RECEIPTS = Collection(
+    "receipts",
+    (
+        Index("by_owner", ("owner", "sequence")),
+        Index("by_owner_state", ("owner", "state", "sequence")),
+        Index("by_sequence", ("sequence",)),
+        Index("by_state", ("state", "sequence")),
+        Index("new", ("new_since_ns",), sparse=True),
+    ),
+    sequence="sequence",
+)
+
+
+class ReceiptState(StrEnum):
+    """How far a receipt is."""
+
+    NEW = "new"
+    PROCESSED = "processed"
+    QUARANTINED = "quarantined"
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Something found in a drop: the contract's reason, where, and words for a person."""
+
+    reason: str
+    path: str
+    message: str
+
+
+# Not frozen, though nobody changes one: a frozen one takes six times as long to make, and each drop makes several.
+@dataclass(slots=True)
+class Receipt:
+    """What is stored of a drop; one of `raw` and `object_key` is set."""
+
+    id: str
+    owner: str
+    subject: str
+    state: ReceiptState
+    sha256: bytes
+    size_bytes: int
+    receive_time_ns: int
+    raw: bytes | None = None
+    object_key: str | None = None
+    sequence: int = 0
+    new_since_ns: int | None = None
+    """Since when it waits for a worker, so that a sweep finds what the queue was never told of."""
+    process_time_ns: int | None = None
+    measurement_times_ns: tuple[int, ...] = ()
+    """The instants it wrote; the first 100 of `measurement_count`."""
+    measurement_count: int = 0
+    failures: tuple[Remark, ...] = ()
+    failure_count: int = 0
+    warnings: tuple[Remark, ...] = ()
+    code_version: str = ""
+    version: int = 0
+
+    def settled(
+        self,
+        state: ReceiptState,
+        *,
+        now_ns: int,
+        code_version: str,
+        measurement_times_ns: tuple[int, ...] = (),
+        measurement_count: int = 0,
+        failures: tuple[Remark, ...] = (),
+        failure_count: int = 0,
+        warnings: tuple[Remark, ...] = (),
+    ) -> Receipt:
+        """This receipt with what became of it; it waits for no worker any more."""
+        return Receipt(
+            id=self.id,
+            owner=self.owner,
+            subject=self.subject,
+            state=state,
+            sha256=self.sha256,
+            size_bytes=self.size_bytes,
+            receive_time_ns=self.receive_time_ns,
+            raw=self.raw,
+            object_key=self.object_key,
+            sequence=self.sequence,
+            process_time_ns=now_ns,
+            measurement_times_ns=measurement_times_ns,
+            measurement_count=measurement_count,
+            failures=failures,
+            failure_count=failure_count,
+            warnings=warnings,
+            code_version=code_version,
+            version=self.version,
+        )
+
+
+_NEW = ReceiptState.NEW.value
+
+
+class Receipts:
+    """The receipts of a mesh."""
+
+    def __init__(self, catalog: Catalog, objects: Objects) -> None:
+        self._catalog = catalog
+        self._objects = objects
+
+    async def keep(
+        self, caller: Caller, raw: bytes, sha256: bytes, *, now_ns: int, request_id: str = ""
+    ) -> tuple[Receipt, bool]:
+        """Makes a drop durable and returns its receipt, and whether the workers have to be told of it.
+
+        A catalog that does not answer is asked once more: the key tells whether the first time was enough. A request id
+        that this owner used before gives the receipt of then, or AlreadyExists for other bytes.
+        """
+        key = request_key(caller.owner, request_id) if request_id else new_id(now_ns)
+        object_key = None if len(raw) <= INLINE_BYTES else await self._store(key, raw)
+        document = _new_document(key, caller, raw if object_key is None else None, sha256, len(raw), now_ns, object_key)
+        insert = Insert(RECEIPTS, document)
+        try:
+            (outcome,) = await self._catalog.batch([insert])
+        except StoreUnavailable:
+            await asyncio.sleep(_PATIENCE_SECONDS)
+            (outcome,) = await self._catalog.batch([insert])
+        if outcome.document is not None:
+            return _new_receipt(outcome.document), True
+        first = (await self.get_many([key]))[key]
+        if object_key is not None and object_key != first.object_key:
+            await self._objects.delete([object_key])
+        if first.sha256 != sha256:
+            raise AlreadyExists(
+                reasons.REQUEST_ID_REUSED,
+                f"request_id: {request_id} came before, with other bytes",
+                metadata={"request_id": request_id},
+            )
+        return first, first.state is ReceiptState.NEW
+
+    async def get(self, caller: Caller, key: str) -> Receipt:
+        """A receipt of this caller's, or NotFound."""
+        document = await self._catalog.get(RECEIPTS, key)
+        if document is None or not caller.owns(document):
+            raise _not_found(key)
+        return from_document(Receipt, document)
+
+    async def get_many(self, keys: Sequence[str]) -> dict[str, Receipt]:
+        """Those of these receipts that exist, whoever owns them."""
+        found = await self._catalog.get_many(RECEIPTS, keys)
+        return {key: from_document(Receipt, document) for key, document in found.items()}
+
+    async def newest(
+        self, caller: Caller, state: ReceiptState | None, *, after: Position | None, limit: int
+    ) -> AsyncIterator[tuple[Receipt, Position]]:
+        """Receipts that the caller sees, newest first, each with its position; at most `limit`."""
+        index, equals = _listing(caller, state)
+        while limit > 0:
+            wanted = min(limit, _PAGE)
+            page = await self._catalog.find(RECEIPTS, index.name, equals, descending=True, after=after, limit=wanted)
+            for document in page:
+                after = position(index, document)
+                yield from_document(Receipt, document), after
+            limit = limit - wanted if len(page) == wanted else 0
+
+    async def replay(self, caller: Caller, key: str, *, now_ns: int) -> Receipt:
+        """Makes a quarantined receipt NEW again; its number, and so its place among others, stays."""
+
+        def edit(document: dict[str, Any] | None) -> dict[str, Any]:
+            if document is None or not caller.owns(document):
+                raise _not_found(key)
+            receipt = from_document(Receipt, document)
+            if receipt.state is not ReceiptState.QUARANTINED:
+                state = receipt.state.name
+                message = f"the receipt is {state}; only a quarantined one can be replayed"
+                raise FailedPrecondition(reasons.RECEIPT_NOT_QUARANTINED, message, metadata={"state": state})
+            return to_document(
+                replace(
+                    receipt,
+                    state=ReceiptState.NEW,
+                    new_since_ns=now_ns,
+                    process_time_ns=None,
+                    failures=(),
+                    failure_count=0,
+                    warnings=(),
+                    code_version="",
+                )
+            )
+
+        document = await change(self._catalog, RECEIPTS, key, edit)
+        if document is None:
+            raise AssertionError("an edit that never declines leaves a document")
+        return from_document(Receipt, document)
+
+    async def settle(self, receipts: Iterable[Receipt]) -> None:
+        """Stores what became of receipts, each as it was read; one that was settled meanwhile stays as it is."""
+        await self._catalog.batch([Replace(RECEIPTS, to_document(receipt), receipt.version) for receipt in receipts])
+
+    async def waiting_since(self, before_ns: int, *, limit: int) -> list[Receipt]:
+        """Receipts that are NEW since before an instant, oldest first."""
+        found = await self._catalog.find(RECEIPTS, "new", within=Range(high=before_ns), limit=limit)
+        return [from_document(Receipt, document) for document in found]
+
+    async def read_raw(self, receipt: Receipt) -> AsyncIterator[bytes]:
+        """The drop's bytes exactly as they came, in chunks; ObjectMissing where they are gone."""
+        if receipt.object_key is None:
+            yield receipt.raw or b""
+            return
+        async for chunk in self._objects.read(receipt.object_key):
+            yield chunk
+
+    async def sweep_objects(self, before_ns: int, *, after: str | None, limit: int = 1000) -> str | None:
+        """Deletes a page of objects older than an instant whose receipt was never stored; returns where it goes on."""
+        page = await self._objects.list(PREFIX, after=after, limit=limit)
+        old = {info.key: _key_of(info.key) for info in page if info.modified_ns < before_ns}
+        receipts = await self.get_many(sorted(set(old.values())))
+        orphans = [key for key, owner in old.items() if owner not in receipts or receipts[owner].object_key != key]
+        if orphans:
+            await self._objects.delete(orphans)
+        return page[-1].key if len(page) == limit else None
+
+    async def _store(self, key: str, raw: bytes) -> str:
+        # Two calls with one request id store their bytes apart; the one whose receipt comes second deletes its own.
+        object_key = f"{PREFIX}{key}.{secrets.token_hex(8)}"
+        writer = await self._objects.create(object_key)
+        try:
+            await writer.write(raw)
+            await writer.commit()
+        except BaseException:
+            await writer.abort()
+            raise
+        return object_key
+
+
+def request_key(owner: str, request_id: str) -> str:
+    """The receipt's key of a request id: the same for each retry, and no other owner's."""
+    digest = hashlib.sha256(f"{owner}\0{request_id.lower()}".encode()).digest()
+    return base64.b32hexencode(digest[:20]).decode().lower()
+
+
+def _new_document(
+    key: str,
+    caller: Caller,
+    raw: bytes | None,
+    sha256: bytes,
+    size_bytes: int,
+    now_ns: int,
+    object_key: str | None,
+) -> dict[str, Any]:
+    # By hand, as is its reading below: this happens for every drop before its answer, and the general way takes
+    # five times as long. What is left out here has its default.
+    return {
+        "_id": key,
+        "owner": caller.owner,
+        "subject": caller.subject,
+        "state": _NEW,
+        "sha256": sha256,
+        "size_bytes": size_bytes,
+        "receive_time_ns": now_ns,
+        "raw": raw,
+        "object_key": object_key,
+        "new_since_ns": now_ns,
+    }
+
+
+def _new_receipt(document: Mapping[str, Any]) -> Receipt:
+    return Receipt(
+        document["_id"],
+        document["owner"],
+        document["subject"],
+        ReceiptState.NEW,
+        document["sha256"],
+        document["size_bytes"],
+        document["receive_time_ns"],
+        document["raw"],
+        document["object_key"],
+        document["sequence"],
+        document["new_since_ns"],
+        version=document["_version"],
+    )
+
+
+def _listing(caller: Caller, state: ReceiptState | None) -> tuple[Index, tuple[str, ...]]:
+    whose = () if caller.is_admin else (caller.owner,)
+    name = {(True, True): "by_sequence", (True, False): "by_state", (False, True): "by_owner"}.get(
+        (caller.is_admin, state is None), "by_owner_state"
+    )
+    return RECEIPTS.index(name), whose if state is None else (*whose, state.value)
+
+
+def _key_of(object_key: str) -> str:
+    return object_key.removeprefix(PREFIX).partition(".")[0]
+
+
+def _not_found(key: str) -> NotFound:
+    name = f"receipts/{key}"
+    return NotFound(reasons.RECEIPT_NOT_FOUND, f"{name}: there is no such receipt", metadata={"name": name})

@@ -1,0 +1,47 @@
+"""Removes what media let go of: the contents of deleted and reprocessed ones, detected objects of other runs.
+
+Whoever makes leftovers marks the media first, so that a sweep finishes what a crash left; cleaning can be repeated.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from services.common.contents.store import Contents
+from services.common.media.detected_objects import MediaObjects
+from services.common.media.model import Media, MediaState
+from services.common.media.store import MediaStore
+
+
+class MediaCleaning:
+    """Cleans one media at a time."""
+
+    def __init__(self, media: MediaStore, contents: Contents, objects: MediaObjects) -> None:
+        self._media = media
+        self._contents = contents
+        self._objects = objects
+
+    async def clean(self, media: Media) -> None:
+        """Releases the leftovers of a media as it was read, and takes its marker away."""
+        for content in media.leftovers:
+            await self._contents.release(content.sha256, content.holder)
+        # A worker may still write the objects of its run.
+        end = media.run if media.state is MediaState.PROCESSING else media.run + 1
+        for run in range(media.clean_run, end):
+            if run != media.objects_run or media.is_deleted:
+                await self._objects.delete(media.id, run)
+        await self._media.change(media.id, lambda found: _cleaned(found, media, end))
+
+
+def _cleaned(found: Media, cleaned: Media, end: int) -> Media | None:
+    if found.unclean_since_ns is None:
+        return None
+    released = {content.holder for content in cleaned.leftovers}
+    leftovers = tuple(content for content in found.leftovers if content.holder not in released)
+    changed = found.unclean_since_ns != cleaned.unclean_since_ns
+    return replace(
+        found,
+        leftovers=leftovers,
+        clean_run=found.clean_run if changed else end,
+        unclean_since_ns=found.unclean_since_ns if changed or leftovers else None,
+    )

@@ -1,0 +1,145 @@
+"""A media as the contract tells it."""
+
+from __future__ import annotations
+
+from dropmesh.v1 import media_pb2, model_pb2, object_pb2
+
+from services.common.base.instants import SECOND_NS, to_duration, to_timestamp
+from services.common.base.names import resource_name
+from services.common.media.anonymize_messages import box_message, class_number, count_messages, options_message
+from services.common.media.detected_objects import DetectedObject
+from services.common.media.model import Content, Media, MediaState, Metadata, Processing
+from services.common.rpc.failures import failure_status
+
+
+def media_name(media_id: str) -> str:
+    """The resource name of a media."""
+    return resource_name("media", media_id)
+
+
+def state_number(state: str) -> media_pb2.Media.State.ValueType:
+    """A state in the contract."""
+    return media_pb2.Media.State.Value(state.upper())
+
+
+def media_message(media: Media) -> media_pb2.Media:
+    """All that its owner sees of a media."""
+    message = media_pb2.Media(
+        name=media_name(media.id),
+        etag=etag(media),
+        state=state_number(media.state),
+        kind=media_pb2.Media.Kind.Value(media.kind.upper()),
+        filename=media.filename,
+        create_time=to_timestamp(media.create_time_ns),
+        update_time=to_timestamp(media.update_time_ns),
+        original=content_message(media.original),
+        metadata=metadata_message(media.metadata),
+        warnings=media.warnings,
+        anonymize=options_message(media.anonymize),
+        processing=processing_message(media.processing),
+        object_counts=count_messages(list(media.object_counts.items())),
+        labels=[object_pb2.Label(label=label.label, score=label.score) for label in media.labels],
+    )
+    if media.invites:
+        message.invite = resource_name("invites", media.invites[0])
+    if media.anonymized is not None:
+        message.anonymized.CopyFrom(content_message(media.anonymized))
+    if media.delete_time_ns is not None:
+        message.delete_time.CopyFrom(to_timestamp(media.delete_time_ns))
+    if media.purge_time_ns is not None:
+        message.purge_time.CopyFrom(to_timestamp(media.purge_time_ns))
+    return message
+
+
+def holder_message(media: Media) -> media_pb2.Media:
+    """What the holder of an invite's link sees of a media: its name and its state."""
+    return media_pb2.Media(name=media_name(media.id), state=state_number(media.state))
+
+
+def etag(media: Media) -> str:
+    """What changes whenever a media does."""
+    return str(media.revision)
+
+
+def is_settled(media: Media) -> bool:
+    """Whether nothing happens to a media by itself any more."""
+    return media.state not in {MediaState.NEW, MediaState.PROCESSING}
+
+
+def content_message(content: Content) -> media_pb2.Content:
+    """Bytes that can be downloaded."""
+    return media_pb2.Content(
+        format=content.format,
+        content_type=content.content_type,
+        size_bytes=content.size_bytes,
+        sha256=content.sha256,
+    )
+
+
+def metadata_message(metadata: Metadata) -> media_pb2.MediaMetadata:
+    """What a media says of itself."""
+    message = media_pb2.MediaMetadata(
+        width=metadata.width,
+        height=metadata.height,
+        orientation=metadata.orientation,
+        color_space=metadata.color_space or "",
+        camera_make=metadata.camera_make or "",
+        camera_model=metadata.camera_model or "",
+        lens=metadata.lens or "",
+        capture_time_text=metadata.capture_time_text or "",
+        frame_rate=metadata.frame_rate,
+        video_codec=metadata.video_codec or "",
+        audio_codec=metadata.audio_codec or "",
+        rotation=metadata.rotation_degrees,
+        frames=metadata.frames,
+    )
+    if metadata.capture_time_ns is not None:
+        message.capture_time.CopyFrom(to_timestamp(metadata.capture_time_ns))
+    if metadata.duration_seconds is not None:
+        message.duration.CopyFrom(to_duration(round(metadata.duration_seconds * SECOND_NS)))
+    if metadata.latitude_degrees is not None and metadata.longitude_degrees is not None:
+        message.location.CopyFrom(
+            media_pb2.Location(
+                latitude=metadata.latitude_degrees,
+                longitude=metadata.longitude_degrees,
+                altitude=metadata.altitude_meters,
+            )
+        )
+    return message
+
+
+def processing_message(processing: Processing) -> media_pb2.Processing:
+    """How far the work is, or how it went."""
+    message = media_pb2.Processing(
+        progress=processing.progress,
+        frames_done=processing.frames_done,
+        frames_total=processing.frames_total,
+        attempt=processing.attempt,
+        models=[
+            model_pb2.ModelVersion(model=resource_name("models", used.model), version=used.version, sha256=used.sha256)
+            for used in processing.models
+        ],
+        steps=[
+            media_pb2.StepDuration(step=step.step, duration=to_duration(step.duration_ns)) for step in processing.steps
+        ],
+    )
+    if processing.start_time_ns is not None:
+        message.start_time.CopyFrom(to_timestamp(processing.start_time_ns))
+    if processing.end_time_ns is not None:
+        message.end_time.CopyFrom(to_timestamp(processing.end_time_ns))
+    if processing.error is not None:
+        message.error.CopyFrom(failure_status(processing.error))
+    return message
+
+
+def object_message(found: DetectedObject) -> object_pb2.DetectedObject:
+    """One detected object."""
+    return object_pb2.DetectedObject(
+        id=found.number,
+        object_class=class_number(found.object_class),
+        score=found.score,
+        box=box_message(found.box),
+        track=[
+            object_pb2.TrackPoint(time=to_duration(point.time_ns), box=box_message(point.box)) for point in found.track
+        ],
+    )

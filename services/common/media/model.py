@@ -1,0 +1,266 @@
+"""What is stored of a media. Instants are nanoseconds since the epoch; words are the contract's, in lower case."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from services.common.base.instants import utc_day
+
+
+class MediaState(StrEnum):
+    """How far a media is."""
+
+    NEW = "new"
+    PROCESSING = "processing"
+    PROCESSED = "processed"
+    FAILED = "failed"
+    DELETED = "deleted"
+
+
+class MediaKind(StrEnum):
+    """The two kinds of media."""
+
+    IMAGE = "image"
+    VIDEO = "video"
+
+
+class ObjectClass(StrEnum):
+    """What can be found and anonymized."""
+
+    FACE = "face"
+    PERSON = "person"
+    LICENSE_PLATE = "license_plate"
+    VEHICLE = "vehicle"
+
+
+class Mode(StrEnum):
+    """How what is anonymized looks."""
+
+    BLUR = "blur"
+    MOSAIC = "mosaic"
+    SOLID = "solid"
+
+
+class Shape(StrEnum):
+    """The outline of what is anonymized."""
+
+    ELLIPSE = "ellipse"
+    BOX = "box"
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle in pixels of the upright picture."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+@dataclass(frozen=True, slots=True)
+class ExcludedObject:
+    """An object of an earlier processing that stays as it is, with what tells it again from others."""
+
+    number: int
+    object_class: ObjectClass
+    box: Box
+    time_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AnonymizeOptions:
+    """What becomes unrecognisable, and how; None means the default."""
+
+    objects: tuple[ObjectClass, ...] = (ObjectClass.FACE, ObjectClass.LICENSE_PLATE)
+    mode: Mode = Mode.BLUR
+    shape: Shape | None = None
+    margin: float | None = None
+    feather: float | None = None
+    regions: tuple[Box, ...] = ()
+    exempt: tuple[Box, ...] = ()
+    excluded: tuple[ExcludedObject, ...] = ()
+    thresholds: Mapping[ObjectClass, float] = field(default_factory=dict)
+    drop_audio: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """Bytes that a media holds: where they are, and the name under which it holds them (see `contents`)."""
+
+    sha256: str
+    object_key: str
+    holder: str
+    format: str
+    content_type: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What a media's header says; None where it says nothing."""
+
+    width: int
+    height: int
+    orientation: int | None = None
+    color_space: str | None = None
+    camera_make: str | None = None
+    camera_model: str | None = None
+    lens: str | None = None
+    capture_time_text: str | None = None
+    capture_time_ns: int | None = None
+    latitude_degrees: float | None = None
+    longitude_degrees: float | None = None
+    altitude_meters: float | None = None
+    duration_seconds: float | None = None
+    frame_rate: float | None = None
+    video_codec: str | None = None
+    rotation_degrees: int | None = None
+    audio_codec: str | None = None
+    frames: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelVersion:
+    """The weights that made a result."""
+
+    model: str
+    version: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The time that one step of the processing took."""
+
+    step: str
+    duration_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why the processing failed: gRPC's code, the contract's reason, words for a person."""
+
+    code: int
+    reason: str
+    message: str
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Processing:
+    """How far the work on a media is, or how it went."""
+
+    progress: float = 0.0
+    frames_done: int = 0
+    frames_total: int = 0
+    attempt: int = 0
+    start_time_ns: int | None = None
+    end_time_ns: int | None = None
+    models: tuple[ModelVersion, ...] = ()
+    steps: tuple[Step, ...] = ()
+    error: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """One answer of a classifier."""
+
+    label: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """What a media adds to statistics; nothing at all once its record is about to go."""
+
+    state: str | None = None
+    day: str | None = None
+    format: str | None = None
+    camera: str | None = None
+    objects: Mapping[str, int] = field(default_factory=dict)
+    storage_bytes: int = 0
+    duplicates: int = 0
+    duplicate_bytes: int = 0
+
+
+NOTHING = Contribution()
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """An uploaded image or video.
+
+    `revision` grows with every change that a caller can see. `run` grows with everything that makes a worker's results
+    stale: another attempt, another processing, a cancellation, a deletion. The markers `…_since_ns` say that something
+    is still to be done, and since when, so that a sweep finds what a crash left undone.
+    """
+
+    id: str
+    owner: str
+    state: MediaState
+    kind: MediaKind
+    filename: str
+    create_time_ns: int
+    update_time_ns: int
+    original: Content
+    metadata: Metadata
+    anonymize: AnonymizeOptions = AnonymizeOptions()
+    invites: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    anonymized: Content | None = None
+    processing: Processing = Processing()
+    object_counts: Mapping[str, int] = field(default_factory=dict)
+    labels: tuple[Label, ...] = ()
+    delete_time_ns: int | None = None
+    purge_time_ns: int | None = None
+    duplicate_count: int = 0
+    duplicate_uploads: tuple[str, ...] = ()
+    """The resumable uploads that turned out as duplicates last: finishing one again does not count again."""
+
+    revision: int = 1
+    run: int = 0
+    objects_run: int | None = None
+    """The run whose detected objects are the media's."""
+    clean_run: int = 1
+    """Runs before this one left no detected objects behind, save `objects_run`."""
+    leftovers: tuple[Content, ...] = ()
+    """Contents that the media let go of and that are still to be released."""
+
+    unqueued_since_ns: int | None = None
+    unclean_since_ns: int | None = None
+    uncounted_since_ns: int | None = None
+    counted: Contribution = NOTHING
+    """What the statistics hold of this media."""
+    purging: bool = False
+    version: int = 0
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether its pictures follow each other: a video or an animation, which takes long to process."""
+        return self.kind is MediaKind.VIDEO or (self.metadata.frames or 1) > 1
+
+    @property
+    def is_deleted(self) -> bool:
+        """Whether the bytes are gone."""
+        return self.state is MediaState.DELETED
+
+    def contribution(self) -> Contribution:
+        """What the statistics should hold of this media."""
+        if self.purging:
+            return NOTHING
+        if self.is_deleted:
+            return Contribution(state=self.state.value)
+        sizes = [content.size_bytes for content in (self.original, self.anonymized) if content is not None]
+        return Contribution(
+            state=self.state.value,
+            day=utc_day(self.create_time_ns),
+            format=self.original.format,
+            camera=self.metadata.camera_model or None,
+            objects=dict(self.object_counts),
+            storage_bytes=sum(sizes),
+            duplicates=self.duplicate_count,
+            duplicate_bytes=self.duplicate_count * self.original.size_bytes,
+        )

@@ -1,0 +1,112 @@
+"""What can be wrong with bytes that a client calls media."""
+
+from __future__ import annotations
+
+from dropmesh.v1 import error_reason_pb2
+
+from services.common.base.errors import InvalidArgument
+
+
+class MediaRefused(InvalidArgument):
+    """The base of every refusal: sending the same bytes again does not help."""
+
+
+class UnsupportedMedia(MediaRefused):
+    """The bytes are of no accepted type; `found` names what they are."""
+
+    def __init__(self, found: str) -> None:
+        super().__init__(
+            error_reason_pb2.MEDIA_TYPE_UNSUPPORTED,
+            f"unsupported media: found {found}; accepted are JPEG, PNG, WebP, GIF, TIFF, BMP, AVIF and HEIC images, "
+            "and MP4, MOV, WebM, MKV and AVI videos",
+            metadata={"found": found},
+            http_status=415,
+        )
+        self.found = found
+
+
+class EmptyMedia(MediaRefused):
+    """There are no bytes."""
+
+    def __init__(self) -> None:
+        super().__init__(error_reason_pb2.MEDIA_EMPTY, "the media is empty")
+
+
+class DamagedMedia(MediaRefused):
+    """The type is accepted, but its header cannot be read."""
+
+    def __init__(self, format: str, problem: str) -> None:
+        super().__init__(
+            error_reason_pb2.MEDIA_UNREADABLE,
+            f"the {format.upper()} header cannot be read: {problem}",
+            metadata={"format": format},
+        )
+        self.problem = problem
+
+
+class MediaTooLarge(MediaRefused):
+    """More bytes than the media's kind may have."""
+
+    def __init__(self, kind: str, limit_bytes: int) -> None:
+        super().__init__(
+            error_reason_pb2.MEDIA_TOO_LARGE,
+            f"the {kind} has more than the {limit_bytes} bytes that it may have (max_{kind}_bytes)",
+            metadata={"limit_bytes": str(limit_bytes), "kind": kind},
+            http_status=413,
+        )
+        self.limit_bytes = limit_bytes
+
+
+class TooManyPixels(MediaRefused):
+    """More pixels than are taken; `pixels` is None where the header was refused before they were counted."""
+
+    def __init__(self, limit_pixels: int, pixels: int | None) -> None:
+        found = "more" if pixels is None else f"{pixels / 1e6:g} megapixels"
+        limit = f"{limit_pixels / 1e6:g} megapixels"
+        super().__init__(
+            error_reason_pb2.MEDIA_TOO_LONG_OR_WIDE,
+            f"the picture has {found}, and the limit is {limit} (max_megapixels)",
+            metadata={"limit": limit, "found": found},
+        )
+        self.limit_pixels = limit_pixels
+        self.pixels = pixels
+
+
+class MultipartMalformed(MediaRefused):
+    """The body is not the multipart/form-data that its content type announces, or passes a bound."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(
+            error_reason_pb2.MULTIPART_MALFORMED,
+            f"the multipart/form-data body cannot be read: {cause}",
+            metadata={"cause": cause},
+        )
+
+
+class BodyInterrupted(MediaRefused):
+    """The body ended before its end was seen."""
+
+    def __init__(self) -> None:
+        super().__init__(error_reason_pb2.BODY_INTERRUPTED, "the body ended early; nothing of its last part was kept")
+
+
+class MediaTooLong(MediaRefused):
+    """A video of more seconds or frames, or an animation of more frames, than are taken."""
+
+    def __init__(self, limit: str, found: str, setting: str) -> None:
+        super().__init__(
+            error_reason_pb2.MEDIA_TOO_LONG_OR_WIDE,
+            f"the media has {found}, and the limit is {limit} ({setting})",
+            metadata={"limit": limit, "found": found},
+        )
+
+
+class HashMismatch(MediaRefused):
+    """The bytes are not those whose hash was given."""
+
+    def __init__(self, expected: str, actual: str) -> None:
+        super().__init__(
+            error_reason_pb2.SHA256_MISMATCH,
+            f"sha256: {expected} was expected, and the bytes that came have {actual}; nothing was kept",
+            metadata={"expected": expected, "actual": actual},
+        )

@@ -1,0 +1,248 @@
+"""The media of a mesh: stored, found, listed, and changed where nobody else changed them in between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from dropmesh.v1 import error_reason_pb2 as reasons
+
+from services.common.base.errors import NotFound
+from services.common.catalog import (
+    Catalog,
+    Collection,
+    Delete,
+    Document,
+    Index,
+    Insert,
+    Position,
+    Range,
+    Replace,
+    change,
+    position,
+)
+from services.common.catalog.documents import from_document, to_document
+from services.common.media.model import NOTHING, Media, MediaKind, MediaState
+from services.common.rpc.identity import Caller
+
+# `listed_ns` is the create time while a media is not deleted: deleted ones stand outside the lists that leave them out.
+MEDIA = Collection(
+    "media",
+    (
+        Index("by_content", ("owner", "content_key"), unique=True),
+        Index("by_owner", ("owner", "listed_ns"), sparse=True),
+        Index("by_owner_state", ("owner", "state", "create_time_ns")),
+        Index("by_owner_kind", ("owner", "kind", "listed_ns"), sparse=True),
+        Index("by_owner_camera", ("owner", "camera_model", "listed_ns"), sparse=True),
+        Index("by_owner_state_kind", ("owner", "state", "kind", "create_time_ns")),
+        Index("by_owner_state_camera", ("owner", "state", "camera_model", "create_time_ns"), sparse=True),
+        Index("by_owner_kind_camera", ("owner", "kind", "camera_model", "listed_ns"), sparse=True),
+        Index("by_time", ("listed_ns",), sparse=True),
+        Index("by_state", ("state", "create_time_ns")),
+        Index("by_kind", ("kind", "listed_ns"), sparse=True),
+        Index("by_camera", ("camera_model", "listed_ns"), sparse=True),
+        Index("by_state_kind", ("state", "kind", "create_time_ns")),
+        Index("by_state_camera", ("state", "camera_model", "create_time_ns"), sparse=True),
+        Index("by_kind_camera", ("kind", "camera_model", "listed_ns"), sparse=True),
+        Index("unqueued", ("unqueued_since_ns",), sparse=True),
+        Index("unclean", ("unclean_since_ns",), sparse=True),
+        Index("uncounted", ("uncounted_since_ns",), sparse=True),
+        Index("by_owner_uncounted", ("owner", "uncounted_since_ns"), sparse=True),
+        Index("by_purge_time", ("purge_time_ns",), sparse=True),
+    ),
+)
+SCANNED_MOST = 200
+"""A page looks at no more media than this and its own size; where all filters at once leave few, it is short."""
+
+
+@dataclass(frozen=True, slots=True)
+class MediaFilter:
+    """Which media are listed; None means all. Deleted ones are listed only where their state is asked for."""
+
+    state: MediaState | None = None
+    kind: MediaKind | None = None
+    camera_model: str | None = None
+    start_ns: int | None = None
+    end_ns: int | None = None
+
+    def accepts(self, document: Document) -> bool:
+        """Whether a stored media of the right time is among them."""
+        return (
+            (self.state is None or document["state"] == self.state)
+            and (self.kind is None or document["kind"] == self.kind)
+            and (self.camera_model is None or document["camera_model"] == self.camera_model)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class MediaPage:
+    """Some media, and where the next page starts, if there is more."""
+
+    media: list[Media]
+    end: Position | None
+
+
+class MediaStore:
+    """The media of a mesh. What belongs to another owner is not found."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    async def insert(self, media: Media) -> Media | None:
+        """Stores a new media, to be queued and counted; None when its owner has its content already."""
+        new = _new(media)
+        (outcome,) = await self._catalog.batch([Insert(MEDIA, media_document(new))])
+        return new if outcome.applied else None
+
+    async def insert_beside(self, media: Media, claim: Insert) -> tuple[Media | None, bool]:
+        """As `insert`, in one write with the claim of its content; whether that was applied as well."""
+        new = _new(media)
+        claimed, outcome = await self._catalog.batch([claim, Insert(MEDIA, media_document(new))])
+        return (new if outcome.applied else None), claimed.applied
+
+    async def move_original(self, media_id: str, object_key: str) -> Media | None:
+        """The bytes of a media are in another object from now on."""
+        return await self.change(
+            media_id, lambda found: replace(found, original=replace(found.original, object_key=object_key))
+        )
+
+    async def find(self, media_id: str) -> Media | None:
+        """The media of this id, whoever owns it."""
+        document = await self._catalog.get(MEDIA, media_id)
+        return None if document is None else from_document(Media, document)
+
+    async def get(self, caller: Caller, media_id: str) -> Media:
+        """A media that the caller owns; else NotFound."""
+        document = await self._catalog.get(MEDIA, media_id)
+        if document is None or not caller.owns(document):
+            raise media_not_found(media_id)
+        return from_document(Media, document)
+
+    async def find_by_content(self, owner: str, sha256: str) -> Media | None:
+        """The media of an owner with these bytes that is not deleted."""
+        documents = await self._catalog.find(MEDIA, "by_content", (owner, sha256), limit=1)
+        return from_document(Media, documents[0]) if documents else None
+
+    async def page(self, caller: Caller, wanted: MediaFilter, *, after: Position | None, limit: int) -> MediaPage:
+        """A page of the caller's media, newest first, by the index of the filter's fields."""
+        index, equals = _index_for(None if caller.is_admin else caller.owner, wanted)
+        within = Range(wanted.start_ns, wanted.end_ns)
+        page: list[Media] = []
+        asked = max(limit + 1, SCANNED_MOST) if _is_partial(wanted) else limit + 1
+        documents = await self._catalog.find(
+            MEDIA, index.name, equals, within, descending=True, after=after, limit=asked
+        )
+        for document in documents:
+            if wanted.accepts(document):
+                if len(page) == limit:
+                    return MediaPage(page, after)
+                page.append(from_document(Media, document))
+            after = position(index, document)
+        return MediaPage(page, None if len(documents) < asked else after)
+
+    async def change(self, media_id: str, edit: Callable[[Media], Media | None]) -> Media | None:
+        """Changes a media by a plain function, called again when somebody else was faster; None where there is none.
+
+        `edit` returns None to leave the media as it is. A change that alters what the statistics should hold marks the
+        media as uncounted.
+        """
+
+        def edit_document(document: Document | None) -> Document | None:
+            if document is None:
+                return None
+            before = from_document(Media, document)
+            edited = edit(before)
+            return None if edited is None else media_document(_marked(before, edited))
+
+        document = await change(self._catalog, MEDIA, media_id, edit_document)
+        return None if document is None else from_document(Media, document)
+
+    async def change_owned(self, caller: Caller, media_id: str, edit: Callable[[Media], Media | None]) -> Media:
+        """As `change`, of a media that the caller owns; else NotFound."""
+        await self.get(caller, media_id)
+        changed = await self.change(media_id, edit)
+        if changed is None:
+            raise media_not_found(media_id)
+        return changed
+
+    async def marked(self, index: str, *, before_ns: int, limit: int = 100) -> list[Media]:
+        """Media whose marker of this index (`unqueued`, `unclean`, `by_purge_time`) is older than an instant."""
+        documents = await self._catalog.find(MEDIA, index, within=Range(high=before_ns), limit=limit)
+        return [from_document(Media, document) for document in documents]
+
+    async def clear_unqueued(self, queued: Sequence[Media]) -> None:
+        """These media are in the queue: the markers that they were read with are cleared."""
+        outcomes = await self._catalog.batch(
+            [Replace(MEDIA, media_document(_queued(media)), media.version) for media in queued]
+        )
+        for media, outcome in zip(queued, outcomes, strict=True):
+            if not outcome.applied:
+                await self.change(media.id, partial(_queued_until, media.unqueued_since_ns or 0))
+
+    async def purge(self, media: Media) -> bool:
+        """Removes the record of a deleted media: first from the statistics, then, on a later call, altogether."""
+        if not media.purging:
+            await self.change(media.id, lambda found: replace(found, purging=True) if found.is_deleted else None)
+            return False
+        if media.uncounted_since_ns is not None or media.unclean_since_ns is not None or media.counted != NOTHING:
+            return False
+        (outcome,) = await self._catalog.batch([Delete(MEDIA, media.id, media.version)])
+        return outcome.applied
+
+
+def media_document(media: Media) -> dict[str, Any]:
+    """A media as it is stored, with the fields that only indexes read."""
+    document = to_document(media)
+    document["content_key"] = None if media.is_deleted else media.original.sha256
+    document["listed_ns"] = None if media.is_deleted else media.create_time_ns
+    document["camera_model"] = media.metadata.camera_model or None
+    return document
+
+
+def _new(media: Media) -> Media:
+    # An insertion's version is known before.
+    now_ns = media.create_time_ns
+    return replace(media, unqueued_since_ns=now_ns, uncounted_since_ns=now_ns, version=1)
+
+
+def _queued(media: Media) -> Media:
+    return replace(media, unqueued_since_ns=None)
+
+
+def _queued_until(since_ns: int, media: Media) -> Media | None:
+    """A media without its marker, where that is no later one."""
+    waits = media.unqueued_since_ns is not None and media.unqueued_since_ns <= since_ns
+    return _queued(media) if waits else None
+
+
+def seen(media: Media, now_ns: int, **changes: Any) -> Media:
+    """A media after a change that callers can see."""
+    return replace(media, update_time_ns=max(now_ns, media.update_time_ns), revision=media.revision + 1, **changes)
+
+
+def media_not_found(media_id: str) -> NotFound:
+    """There is no such media, or it is somebody else's."""
+    name = f"media/{media_id}"
+    return NotFound(reasons.MEDIA_NOT_FOUND, f"there is no {name}", metadata={"name": name})
+
+
+def _marked(before: Media, after: Media) -> Media:
+    if after.uncounted_since_ns is not None or after.contribution() == before.contribution():
+        return after
+    # One that waits already keeps its place.
+    return replace(after, uncounted_since_ns=after.update_time_ns)
+
+
+def _is_partial(wanted: MediaFilter) -> bool:
+    """Whether the index that serves a filter holds media that it does not accept: none has all three fields."""
+    return None not in (wanted.state, wanted.kind, wanted.camera_model)
+
+
+def _index_for(owner: str | None, wanted: MediaFilter) -> tuple[Index, tuple[str, ...]]:
+    fields = {"owner": owner, "state": wanted.state, "kind": wanted.kind, "camera": wanted.camera_model}
+    given = {name: str(value) for name, value in fields.items() if value is not None}
+    if _is_partial(wanted):
+        del given["kind"]
+    return MEDIA.index(f"by_{'_'.join(given) or 'time'}"), tuple(given.values())

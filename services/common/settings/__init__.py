@@ -1,0 +1,291 @@
+"""Every setting, typed, read once at start from the environment and one optional file.
+
+A variable is the field's name in capitals after DROPMESH_. The file, named by DROPMESH_SETTINGS, holds lines of
+VARIABLE=value; the environment wins over it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+
+from services.common.settings.store_addresses import address_fault
+
+MIB = 1024 * 1024
+GIB = 1024 * MIB
+PREFIX = "DROPMESH_"
+CHECKOUT = Path(__file__).resolve().parents[3]
+# Their values may hold a password: an error never repeats them.
+SECRET = frozenset({"catalog", "objects", "queue", "s3_secret_key"})
+
+
+class Mode(StrEnum):
+    """Who may call: anyone on this machine, or the holders of tokens."""
+
+    OPEN = "open"
+    TOKENS = "tokens"
+
+
+class SettingsError(Exception):
+    """A setting that cannot be used; the message names the variable, what it held and what it takes."""
+
+
+class Settings(BaseModel):
+    """What a service of the mesh can be told."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+    data: Path = Field(
+        CHECKOUT / ".dropmesh",
+        description="folder of the embedded stores, the sockets and the models; left out, in the checkout",
+    )
+    catalog: str = Field("", description="sqlite:///path or mongodb://host/database; empty: a file in the data folder")
+    objects: str = Field("", description="file:///path or s3://bucket; empty: a folder in the data folder")
+    queue: str = Field("", description="amqp://host or embedded; empty: embedded, in the catalog's database")
+    mode: Mode = Field(Mode.OPEN, description="who may call: open or tokens, see below")
+    edge_host: str = Field("127.0.0.1", description="address that the edge listens on")
+    edge_port: int = Field(8080, ge=1, le=65535, description="port that the edge listens on")
+    operations: int = Field(0, ge=0, le=65535, description="port of metrics and health; 0: the edge's plus one")
+    public_url: str = Field("", description="how clients reach the edge, in invite links; empty: its address")
+    tls_certificate: Path | None = Field(
+        None, description="PEM file of the edge's certificate chain; with its key, the edge speaks HTTPS"
+    )
+    tls_private_key: Path | None = Field(None, description="PEM file of the key that belongs to it")
+    origins: str = Field(
+        "", description="sites whose pages may call, such as https://app.example.com, with commas between them"
+    )
+
+    listen: str = Field(
+        "", description="host:port or unix:/path of a service that runs by itself; empty: a socket in the data folder"
+    )
+    metrics: str = Field(
+        "", description="host:port or unix:/path of such a service's metrics; empty: a socket in the data folder"
+    )
+    plain: str = Field(
+        "", description="host:port or unix:/path where ingest takes plain HTTP; empty: a socket in the data folder"
+    )
+    max_in_flight: int = Field(512, ge=1, description="calls that one service works on at once")
+    drain_seconds: float = Field(10.0, ge=0, description="how long a stopping service lets calls finish")
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="DEBUG, INFO, WARNING or ERROR")
+    otlp_endpoint: str = Field("", description="where OpenTelemetry traces go; empty: nowhere")
+
+    s3_endpoint: str = Field("", description="address of an S3 server other than AWS")
+    s3_access_key: str = Field("", description="empty: what AWS' own tools would find")
+    s3_secret_key: str = Field("", description="belongs to the access key")
+    s3_region: str = Field("us-east-1", description="region of the bucket")
+    presigned_downloads: bool = Field(False, description="answer downloads with a redirect to S3")
+    presigned_seconds: int = Field(300, ge=1, le=604800, description="how long such a redirect works")
+
+    max_drop_bytes: int = Field(16 * MIB, ge=1, le=64 * MIB, description="one drop; the edge takes 64 MiB at most")
+    max_drop_points: int = Field(1_000_000, ge=1, description="points of one measurement")
+    max_image_bytes: int = Field(64 * MIB, ge=1, description="one image")
+    max_video_bytes: int = Field(4 * GIB, ge=1, description="one video")
+    max_megapixels: float = Field(100.0, gt=0, description="width times height, of an image or a video")
+    max_video_seconds: float = Field(4 * 3600.0, gt=0, description="length of a video")
+    max_frames: int = Field(500_000, ge=1, description="frames of a video")
+    max_animation_frames: int = Field(2_000, ge=1, description="frames of an animated image")
+    upload_hours: float = Field(24.0, gt=0, description="how long a resumable upload lasts")
+    purge_days: float = Field(30.0, ge=0, description="how long the record of a deleted media stays")
+    sweep_seconds: float = Field(60.0, gt=0, description="how often leftovers are looked for")
+    orphan_seconds: float = Field(
+        3600.0, gt=0, description="how old bytes must be that nothing refers to, to be removed"
+    )
+
+    models: Path | None = Field(None, description="folder of pulled models; empty: models in the data folder")
+    models_mirror: str = Field("", description="http(s) address or folder that models are pulled from first")
+    pull_models: bool = Field(
+        True, description="let scripts/up fetch better models than the bundled one, for 20 seconds at most"
+    )
+    provider: str = Field("cpu", pattern="^(cpu|cuda)$", description="where models run: cpu or cuda")
+    workers: int = Field(0, ge=0, le=64, description="processes that decode and infer; 0: by the machine's cores")
+    photo_seconds: float = Field(
+        60.0,
+        gt=0,
+        description="time limit for the work on one image; half a second more for each frame of an animation",
+    )
+    video_seconds: float = Field(4 * 3600.0, gt=0, description="time limit for the work on one video")
+    worker_memory_bytes: int = Field(2 * GIB, ge=256 * MIB, description="memory that one such process may use")
+
+    @field_validator("data", "models", "tls_certificate", "tls_private_key", mode="after")
+    @classmethod
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return None if value is None else value.expanduser().absolute()
+
+    @field_validator("edge_host", mode="after")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        # The edge looks up no names.
+        host = "127.0.0.1" if value == "localhost" else value.strip("[]")
+        try:
+            ipaddress.ip_address(host)
+        except ValueError:
+            raise ValueError("this is no IP address, such as 127.0.0.1 or 0.0.0.0") from None
+        return host
+
+    @field_validator("tls_certificate", "tls_private_key", mode="after")
+    @classmethod
+    def _readable(cls, value: Path | None) -> Path | None:
+        if value is not None and not os.access(value, os.R_OK):
+            raise ValueError("there is no such file, or it cannot be read")
+        return value
+
+    @field_validator("origins", mode="after")
+    @classmethod
+    def _sites(cls, value: str) -> str:
+        for origin in _listed(value):
+            if not re.fullmatch(r"https?://[^/?#\s]+", origin):
+                raise ValueError(f"{origin} is no site, such as https://app.example.com, without a path")
+        return value
+
+    @field_validator("catalog", "objects", "queue", mode="after")
+    @classmethod
+    def _known_store(cls, value: str, info: ValidationInfo) -> str:
+        if value and (fault := address_fault(info.field_name or "", value)):
+            raise ValueError(fault)
+        return value
+
+    @model_validator(mode="after")
+    def _open_on_loopback_only(self) -> Settings:
+        if self.mode is Mode.OPEN and not is_loopback(self.edge_host):
+            raise ValueError(
+                f"{PREFIX}MODE is 'open' while {PREFIX}EDGE_HOST is {self.edge_host!r}: mode open is for a loopback "
+                f"address (127.0.0.1); set {PREFIX}MODE=tokens to listen elsewhere"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _certificate_with_key(self) -> Settings:
+        if (self.tls_certificate is None) != (self.tls_private_key is None):
+            raise ValueError(f"{PREFIX}TLS_CERTIFICATE and {PREFIX}TLS_PRIVATE_KEY go together: set both, or none")
+        return self
+
+    @model_validator(mode="after")
+    def _two_ports(self) -> Settings:
+        if self.operations_port in {self.edge_port, 65536}:
+            raise ValueError(
+                f"{PREFIX}OPERATIONS is {self.operations} while {PREFIX}EDGE_PORT is {self.edge_port}: metrics and "
+                f"health need a port of their own; set {PREFIX}OPERATIONS to another one"
+            )
+        return self
+
+    @property
+    def catalog_url(self) -> str:
+        """Where the catalog is."""
+        return self.catalog or f"sqlite:///{quote(str(self.data))}/catalog.sqlite"
+
+    @property
+    def objects_url(self) -> str:
+        """Where the objects are."""
+        return self.objects or f"file:///{quote(str(self.data))}/objects"
+
+    @property
+    def queue_url(self) -> str:
+        """Where the queue is."""
+        return self.queue or "embedded"
+
+    @property
+    def operations_port(self) -> int:
+        """Where metrics and health are told, on loopback."""
+        return self.operations or self.edge_port + 1
+
+    @property
+    def models_folder(self) -> Path:
+        """Where pulled models are."""
+        return self.models or self.data / "models"
+
+    @property
+    def edge_url(self) -> str:
+        """How clients reach the edge."""
+        host = f"[{self.edge_host}]" if ":" in self.edge_host else self.edge_host
+        scheme = "https" if self.tls_certificate else "http"
+        return self.public_url.rstrip("/") or f"{scheme}://{host}:{self.edge_port}"
+
+    @property
+    def origin_list(self) -> list[str]:
+        """The sites whose pages may call, besides those of this machine."""
+        return _listed(self.origins)
+
+    @property
+    def upload_lifetime(self) -> timedelta:
+        """How long a resumable upload lasts."""
+        return timedelta(hours=self.upload_hours)
+
+    def socket(self, service: str) -> str:
+        """Where a service of this data folder listens."""
+        return self.listen or f"unix:{self.data}/run/{service}.sock"
+
+    def metrics_socket(self, service: str) -> str:
+        """Where a service of this data folder tells its metrics."""
+        return self.metrics or f"unix:{self.data}/run/{service}.metrics.sock"
+
+    @property
+    def plain_socket(self) -> str:
+        """Where ingest takes drops and uploads in plain HTTP."""
+        return self.plain or f"unix:{self.data}/run/plain.sock"
+
+
+def load_settings(environment: dict[str, str] | None = None, *, data: str | None = None) -> Settings:
+    """The settings of this process, or a SettingsError that says which variable is wrong and how.
+
+    The folder that a command was given counts for more than the variable.
+    """
+    variables = dict(os.environ if environment is None else environment)
+    if data is not None:
+        variables[f"{PREFIX}DATA"] = data
+    given = {**_file_variables(variables.pop(f"{PREFIX}SETTINGS", "")), **variables}
+    values = {name.removeprefix(PREFIX).lower(): value for name, value in given.items() if name.startswith(PREFIX)}
+    known = {name: value for name, value in values.items() if name in Settings.model_fields and value != ""}
+    try:
+        return Settings.model_validate(known)
+    except ValidationError as error:
+        raise SettingsError("\n".join(_explain(fault) for fault in error.errors())) from None
+
+
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach the address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _file_variables(path: str) -> dict[str, str]:
+    if not path:
+        return {}
+    try:
+        lines = Path(path).read_text().splitlines()
+    except OSError as error:
+        raise SettingsError(f"{PREFIX}SETTINGS is {path!r}: the file cannot be read ({error.strerror})") from None
+    variables = {}
+    for number, line in enumerate(lines, 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        name, equals, value = line.partition("=")
+        if not equals or name.strip().removeprefix(PREFIX).lower() not in Settings.model_fields:
+            raise SettingsError(f"{path}, line {number}: {name.strip()!r} is no setting; lines are {PREFIX}NAME=value")
+        variables[name.strip()] = value.strip()
+    return variables
+
+
+def _explain(fault: Any) -> str:
+    if not fault["loc"]:
+        return str(fault["msg"]).removeprefix("Value error, ")
+    name = str(fault["loc"][0])
+    held = "(not shown)" if name in SECRET else repr(fault["input"])
+    takes = Settings.model_fields[name].description
+    wrong = str(fault["msg"]).removeprefix("Value error, ")
+    return f"{PREFIX}{name.upper()} is {held}: {wrong}" + (f" ({takes})" if takes else "")

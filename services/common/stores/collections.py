@@ -1,0 +1,31 @@
+"""Every collection of the mesh, so that each process opens the same catalog."""
+
+from __future__ import annotations
+
+from services.common.catalog import Collection
+from services.common.contents.orphans import SWEEPS, OrphanSweep
+from services.common.contents.store import CONTENTS, StoredContent
+from services.common.drops.measurements import LINEAGE, MEASUREMENTS, LineageEntry, Measurement
+from services.common.drops.receipts import RECEIPTS, Receipt
+from services.common.invites.store import INVITES, Invite
+from services.common.media.detected_objects import MEDIA_OBJECTS, StoredObject
+from services.common.media.model import Media
+from services.common.media.store import MEDIA
+from services.common.rpc.tokens import TOKENS, Token
+from services.common.statistics.store import STATISTICS, StoredStatistics
+from services.common.uploads.store import UPLOADS, Upload
+
+MODELS: tuple[tuple[Collection, type], ...] = (
+    (MEDIA, Media),
+    (MEDIA_OBJECTS, StoredObject),
+    (CONTENTS, StoredContent),
+    (UPLOADS, Upload),
+    (INVITES, Invite),
+    (STATISTICS, StoredStatistics),
+    (RECEIPTS, Receipt),
+    (MEASUREMENTS, Measurement),
+    (LINEAGE, LineageEntry),
+    (TOKENS, Token),
+    (SWEEPS, OrphanSweep),
+)
+COLLECTIONS = tuple(collection for collection, _ in MODELS)

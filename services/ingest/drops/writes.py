@@ -1,0 +1,112 @@
+"""Drops on their way in: durable before the answer, looked into by the workers."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+
+from dropmesh.v1 import error_reason_pb2 as reasons
+from dropmesh.v1 import ingest_service_pb2, measurement_pb2
+
+from services.common.base.errors import FieldViolation, InvalidArgument
+from services.common.base.instants import SECOND_NS, from_duration
+from services.common.base.names import resource_id
+from services.common.drops.measurements import Measurements
+from services.common.drops.messages import measurement_message, receipt_message, tell_receipt
+from services.common.drops.receipts import Receipt, Receipts, ReceiptState
+from services.common.rpc.call import Call
+from services.ingest.drops.outbox import DropQueue
+from services.ingest.drops.outcomes import DropOutcomes
+
+# A call's status travels in headers, of which a gRPC client takes 8 KiB; the receipt has all that was found.
+VIOLATIONS_BYTES = 4096
+# Hashing more than this would hold up the other calls.
+_LARGE_BYTES = 256 * 1024
+
+
+class DropWrites:
+    """Takes drops, and replays quarantined ones."""
+
+    def __init__(
+        self,
+        receipts: Receipts,
+        measurements: Measurements,
+        queue: DropQueue,
+        outcomes: DropOutcomes,
+        *,
+        max_drop_bytes: int,
+        now_ns: Callable[[], int],
+    ) -> None:
+        self._receipts = receipts
+        self._measurements = measurements
+        self._drop_queue = queue
+        self._drop_outcomes = outcomes
+        self._max_drop_bytes = max_drop_bytes
+        self._now_ns = now_ns
+
+    async def DropMeasurements(
+        self, request: ingest_service_pb2.DropMeasurementsRequest, call: Call
+    ) -> ingest_service_pb2.DropMeasurementsResponse:
+        """Stores a raw JSON drop and has its measurements computed."""
+        raw = request.body.data
+        if len(raw) > self._max_drop_bytes:
+            raise InvalidArgument(
+                reasons.REQUEST_TOO_LARGE,
+                f"body: a drop has at most {self._max_drop_bytes} bytes",
+                metadata={"limit_bytes": str(self._max_drop_bytes)},
+                http_status=413,
+            )
+        sha256 = await asyncio.to_thread(_sha256, raw) if len(raw) > _LARGE_BYTES else _sha256(raw)
+        receipt, is_waiting = await self._receipts.keep(
+            call.caller, raw, sha256, now_ns=self._now_ns(), request_id=request.request_id
+        )
+        if is_waiting:
+            self._drop_queue.add(receipt)
+        if request.HasField("wait"):
+            receipt = await self._drop_outcomes.wait_for(receipt, from_duration(request.wait) / SECOND_NS)
+        if receipt.state is ReceiptState.QUARANTINED and request.HasField("wait"):
+            raise _quarantined(receipt)
+        response = ingest_service_pb2.DropMeasurementsResponse()
+        tell_receipt(receipt, response.receipt)
+        if receipt.state is ReceiptState.PROCESSED and request.HasField("wait"):
+            found = await self._measurements.get_many(receipt.owner, receipt.measurement_times_ns)
+            response.measurements.extend(map(measurement_message, found))
+        else:
+            await call.answer_with(202)
+        return response
+
+    async def ReplayReceipt(
+        self, request: ingest_service_pb2.ReplayReceiptRequest, call: Call
+    ) -> measurement_pb2.Receipt:
+        """Has a quarantined drop looked into again, say after a limit was raised."""
+        receipt = await self._receipts.replay(call.caller, resource_id(request.name), now_ns=self._now_ns())
+        self._drop_queue.add(receipt)
+        await call.answer_with(202)
+        return receipt_message(receipt)
+
+
+def _sha256(raw: bytes) -> bytes:
+    return hashlib.sha256(raw).digest()
+
+
+def _quarantined(receipt: Receipt) -> InvalidArgument:
+    name = f"receipts/{receipt.id}"
+    violations: list[FieldViolation] = []
+    size_bytes = 0
+    for failure in receipt.failures:
+        violation = FieldViolation(failure.path, f"{failure.reason}: {failure.message}")
+        size_bytes += len(violation.field.encode()) + len(violation.description.encode()) + 8
+        if size_bytes > VIOLATIONS_BYTES:
+            break
+        violations.append(violation)
+    more = receipt.failure_count - len(violations)
+    found = "; ".join(f"{one.field}: {one.description}"[:200] for one in violations[:1])
+    others = f" and {receipt.failure_count - 1} more" if receipt.failure_count > 1 else ""
+    rest = f"; {name} lists those that are not told here" if more else ""
+    return InvalidArgument(
+        reasons.DROP_QUARANTINED,
+        f"the drop was kept as {name} and not used: {found}{others}{rest}",
+        metadata={"receipt": name},
+        violations=violations,
+    )

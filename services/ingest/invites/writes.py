@@ -1,0 +1,70 @@
+"""Invites: made and revoked by their owners."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from dropmesh.v1 import ingest_service_pb2, invite_pb2
+
+from services.common.base.ids import new_id
+from services.common.base.instants import SECOND_NS, from_duration, from_timestamp
+from services.common.base.names import resource_id
+from services.common.invites.messages import invite_message
+from services.common.invites.store import Invite, Invites, new_secret
+from services.common.media.anonymize_messages import to_options
+from services.common.rpc.call import Call
+from services.ingest.media.files import invalid_field
+from services.ingest.media.uploads import CREATED
+
+DAY_NS = 86_400 * SECOND_NS
+LONGEST_DAYS = 366
+
+
+class InviteWrites:
+    """Makes and revokes invites."""
+
+    def __init__(self, invites: Invites, *, edge_url: str, now_ns: Callable[[], int] = time.time_ns) -> None:
+        self._invites = invites
+        self._edge_url = edge_url
+        self._invite_now_ns = now_ns
+
+    async def CreateInvite(self, request: ingest_service_pb2.CreateInviteRequest, call: Call) -> invite_pb2.Invite:
+        """Makes an expirable upload link."""
+        wanted = request.invite
+        if wanted.anonymize.exclude_objects:
+            raise invalid_field("invite.anonymize.exclude_objects", "nothing here: there is no earlier processing")
+        now_ns = self._invite_now_ns()
+        secret, secret_sha256 = new_secret()
+        invite = Invite(
+            id=new_id(now_ns),
+            owner=call.caller.owner,
+            display_name=wanted.display_name,
+            secret_sha256=secret_sha256,
+            create_time_ns=now_ns,
+            expire_time_ns=expire_time(wanted, now_ns),
+            max_uploads=wanted.max_uploads,
+            anonymize=to_options(wanted.anonymize),
+        )
+        await self._invites.insert(invite)
+        await call.answer_with(CREATED)
+        return invite_message(invite, now_ns, f"{self._edge_url}/v1/invites/{invite.id}.{secret}/media")
+
+    async def RevokeInvite(self, request: ingest_service_pb2.RevokeInviteRequest, call: Call) -> invite_pb2.Invite:
+        """Ends an invite now."""
+        now_ns = self._invite_now_ns()
+        return invite_message(await self._invites.revoke(call.caller, resource_id(request.name), now_ns=now_ns), now_ns)
+
+
+def expire_time(wanted: invite_pb2.Invite, now_ns: int) -> int:
+    """When an invite ends: as it says, or a day from now."""
+    match wanted.WhichOneof("expiration"):
+        case "ttl":
+            return now_ns + from_duration(wanted.ttl)
+        case "expire_time":
+            expire_ns = from_timestamp(wanted.expire_time)
+            if not now_ns < expire_ns <= now_ns + LONGEST_DAYS * DAY_NS:
+                raise invalid_field("invite.expire_time", f"an instant within the next {LONGEST_DAYS} days")
+            return expire_ns
+        case _:
+            return now_ns + DAY_NS

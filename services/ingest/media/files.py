@@ -1,0 +1,147 @@
+"""The files of one upload call: a raw body is one, multipart/form-data may hold many, with the options before each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from dropmesh.v1 import error_reason_pb2 as reasons
+
+from services.common.base.errors import InvalidArgument
+from services.common.media.model import AnonymizeOptions, Mode, ObjectClass
+from services.common.media.refusals import EmptyMedia
+from services.ingest.media.multipart import (
+    Field,
+    MultipartEvent,
+    MultipartLimits,
+    MultipartStream,
+    PartBegin,
+    PartData,
+    PartEnd,
+    boundary_of,
+)
+
+MULTIPART = "multipart/form-data"
+LIMITS = MultipartLimits()
+Word = TypeVar("Word", ObjectClass, Mode)
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_SEPARATORS = re.compile(r"[\s,]+")
+
+
+@dataclass(frozen=True, slots=True)
+class FileOptions:
+    """What an uploader says of a file; `sha256` and `filename` hold for the next one alone."""
+
+    anonymize: AnonymizeOptions = field(default_factory=AnonymizeOptions)
+    filename: str = ""
+    sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingFile:
+    """One file as it arrives; its bytes can be read once."""
+
+    options: FileOptions
+    chunks: AsyncIterator[bytes]
+
+
+async def files_of(
+    body: AsyncIterator[bytes], content_type: str, options: FileOptions, *, form_may_change_options: bool = True
+) -> AsyncIterator[IncomingFile]:
+    """The files of a body in their order; what is not read of one is skipped before the next."""
+    if content_type.partition(";")[0].strip().lower() != MULTIPART:
+        yield IncomingFile(options, body)
+        return
+    form = _Form(form_may_change_options)
+    events = _events(MultipartStream(boundary_of(content_type), LIMITS), body)
+    found = False
+    async for event in events:
+        if isinstance(event, Field):
+            options = form.apply(options, event)
+        elif isinstance(event, PartBegin):
+            found = True
+            part = _Part(events)
+            yield IncomingFile(replace(options, filename=options.filename or event.file_name), part.chunks())
+            async for _ in part.chunks():
+                pass
+            options = replace(options, filename="", sha256="")
+    if not found:
+        raise EmptyMedia
+
+
+async def _events(stream: MultipartStream, body: AsyncIterator[bytes]) -> AsyncIterator[MultipartEvent]:
+    async for chunk in body:
+        for event in stream.feed(chunk):
+            yield event
+    yield stream.close()
+
+
+class _Part:
+    """The data of the part that began last; whoever goes on with it begins where the one before stopped."""
+
+    def __init__(self, events: AsyncIterator[MultipartEvent]) -> None:
+        self._events = events
+        self._ended = False
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        while not self._ended:
+            event = await anext(self._events, None)
+            # Nothing follows where the body broke off: whoever read this part was told.
+            if event is None or isinstance(event, PartEnd):
+                self._ended = True
+            elif isinstance(event, PartData):
+                yield event.data
+
+
+class _Form:
+    """Form fields as options for the files that follow."""
+
+    def __init__(self, may_change_options: bool) -> None:
+        self._fields: dict[str, Callable[[FileOptions, str], FileOptions]] = {
+            "filename": lambda options, value: replace(options, filename=value),
+            "sha256": lambda options, value: replace(options, sha256=checked_sha256(value)),
+        }
+        self._objects: list[ObjectClass] = []
+        if may_change_options:
+            self._fields |= {"objects": self._add_objects, "mode": _with_mode}
+
+    def apply(self, options: FileOptions, form_field: Field) -> FileOptions:
+        """The options after a field; fields of other names are not ours."""
+        change = self._fields.get(form_field.name)
+        return options if change is None else change(options, form_field.value.strip())
+
+    def _add_objects(self, options: FileOptions, value: str) -> FileOptions:
+        # Given twice, or separated by commas: all of them count, in place of those of the query.
+        self._objects += [_word(ObjectClass, "objects", name) for name in _SEPARATORS.split(value) if name]
+        chosen = tuple(name for name in ObjectClass if name in self._objects)
+        return replace(options, anonymize=replace(options.anonymize, objects=chosen or options.anonymize.objects))
+
+
+def checked_sha256(value: str) -> str:
+    """A hash that an uploader gave, in lower case; none is none."""
+    lowered = value.lower()
+    if lowered and not _SHA256.fullmatch(lowered):
+        raise invalid_field("sha256", "64 hexadecimal digits")
+    return lowered
+
+
+def invalid_field(name: str, takes: str) -> InvalidArgument:
+    """A form field that the contract would not take."""
+    return InvalidArgument(reasons.INVALID_FIELD, f"{name}: takes {takes}", metadata={"field": name})
+
+
+def _with_mode(options: FileOptions, value: str) -> FileOptions:
+    return replace(options, anonymize=replace(options.anonymize, mode=_word(Mode, "mode", value)))
+
+
+def _word(words: type[Word], name: str, value: str) -> Word:
+    try:
+        return words(value.lower())
+    except ValueError:
+        raise invalid_field(name, _listed([word.value for word in words])) from None
+
+
+def _listed(words: Sequence[str]) -> str:
+    return f"{', '.join(words[:-1])} or {words[-1]}"

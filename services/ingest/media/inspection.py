@@ -1,0 +1,77 @@
+"""What an upload is and says of itself, and whether it is taken."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from operator import attrgetter
+
+from services.common.media.model import MediaKind, Metadata
+from services.common.media.refusals import MediaTooLong
+from services.common.media.types import MediaType
+from services.common.objects import Objects
+from services.common.settings import Settings
+from services.ingest.metadata.limits import MediaLimits
+from services.ingest.metadata.media_metadata import MetadataReading
+from services.ingest.metadata.reader import MetadataReader, Source
+from services.ingest.metadata.stored_ranges import StoredRanges
+
+READERS_MOST = 4
+_stored_values = attrgetter(*(field.name for field in dataclasses.fields(Metadata)))
+
+
+class MediaInspection:
+    """Reads headers, in processes of their own, and holds them to the operator's limits."""
+
+    def __init__(self, settings: Settings, objects: Objects) -> None:
+        self._settings = settings
+        self._objects = objects
+        self._reader = MetadataReader(media_limits(settings), min(READERS_MOST, os.cpu_count() or 1))
+
+    async def read_bytes(self, whole: bytes, media_type: MediaType) -> MetadataReading:
+        """The metadata of a small media that is in memory; refuses what passes a limit."""
+
+        async def held(offset: int, count: int) -> bytes:
+            return whole[offset : offset + count]
+
+        return await self._read(held, len(whole), media_type)
+
+    async def read_stored(self, key: str, size_bytes: int, media_type: MediaType) -> MetadataReading:
+        """The metadata of a stored object; refuses what passes a limit."""
+        return await self._read(StoredRanges(self._objects, key).read, size_bytes, media_type)
+
+    def retire_idle(self, seconds: float) -> None:
+        """Ends reader processes that had nothing to do for so long."""
+        self._reader.retire_idle(seconds)
+
+    def close(self) -> None:
+        """Ends every reader process."""
+        self._reader.close()
+
+    async def _read(self, source: Source, size_bytes: int, media_type: MediaType) -> MetadataReading:
+        reading = await self._reader.read(source, size_bytes, media_type)
+        check_length(self._settings, media_type.kind, to_metadata(reading))
+        return reading
+
+
+def media_limits(settings: Settings) -> MediaLimits:
+    """The operator's limits on bytes and pixels."""
+    return MediaLimits(settings.max_image_bytes, settings.max_video_bytes, round(settings.max_megapixels * 1_000_000))
+
+
+def check_length(settings: Settings, kind: MediaKind, metadata: Metadata) -> None:
+    """Refuses videos and animations that last too long."""
+    frames = metadata.frames or 0
+    if kind is MediaKind.IMAGE and frames > settings.max_animation_frames:
+        raise MediaTooLong(f"{settings.max_animation_frames} frames", f"{frames} frames", "max_animation_frames")
+    seconds = metadata.duration_seconds or 0.0
+    if seconds > settings.max_video_seconds:
+        raise MediaTooLong(f"{settings.max_video_seconds:g} seconds", f"{seconds:.1f} seconds", "max_video_seconds")
+    frames = round(seconds * (metadata.frame_rate or 0.0))
+    if kind is MediaKind.VIDEO and frames > settings.max_frames:
+        raise MediaTooLong(f"{settings.max_frames} frames", f"about {frames} frames", "max_frames")
+
+
+def to_metadata(reading: MetadataReading) -> Metadata:
+    """What is stored of a reading; its format stands in the content."""
+    return Metadata(*_stored_values(reading.metadata))

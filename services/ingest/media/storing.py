@@ -1,0 +1,254 @@
+"""One file becomes a media: streamed into an object, recognised, held to its limits, stored once, queued."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from services.common.base.errors import StoreUnavailable
+from services.common.base.ids import new_id
+from services.common.contents.store import Contents, Holder
+from services.common.contents.writer import ContentWriter, Written
+from services.common.invites.store import Invite, Invites
+from services.common.media.file_names import sanitize_file_name
+from services.common.media.model import Content, Media, MediaState
+from services.common.media.refusals import HashMismatch, MediaTooLarge
+from services.common.media.store import MediaStore
+from services.common.media.types import SNIFF_BYTES, MediaType, sniff
+from services.common.objects import Objects
+from services.ingest.media.files import FileOptions, IncomingFile
+from services.ingest.media.inspection import MediaInspection, to_metadata
+from services.ingest.media.outbox import MediaOutbox
+from services.ingest.metadata.limits import MediaLimits
+from services.ingest.metadata.media_metadata import MetadataReading
+
+T = TypeVar("T")
+DUPLICATE_UPLOADS_KEPT = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Whose media a file becomes, and through what it came."""
+
+    owner: str
+    invite: Invite | None = None
+    upload: str | None = None
+    media_id: str | None = None
+    """Known before in a resumable upload, so that finishing it again makes the same media."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A media, and whether its owner had it already."""
+
+    media: Media
+    duplicate: bool
+
+
+class MediaStoring:
+    """Stores files. A refused file, and one whose sender hangs up, leaves nothing."""
+
+    def __init__(
+        self,
+        objects: Objects,
+        contents: Contents,
+        media: MediaStore,
+        invites: Invites,
+        inspection: MediaInspection,
+        outbox: MediaOutbox,
+        limits: MediaLimits,
+        now_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._objects = objects
+        self._contents = contents
+        self._media = media
+        self._invites = invites
+        self._inspection = inspection
+        self._outbox = outbox
+        self._limits = limits
+        self._now_ns = now_ns
+        self._ending: set[asyncio.Task[Any]] = set()
+
+    async def store(self, file: IncomingFile, destination: Destination) -> Stored:
+        """Reads a file to its end and stores it; raises a DropmeshError where it is not taken."""
+        writer = ContentWriter(self._objects, self._now_ns())
+        try:
+            media_type = await self._receive(file.chunks, writer)
+        except BaseException:
+            await self._to_the_end(writer.abort())
+            raise
+        # All bytes are here: from now on a sender who hangs up changes nothing.
+        return await self._to_the_end(self._keep(writer, media_type, file.options, destination))
+
+    async def _receive(self, chunks: AsyncIterator[bytes], writer: ContentWriter) -> MediaType:
+        head = bytearray()
+        media_type: MediaType | None = None
+        limit_bytes = 0
+        async for chunk in chunks:
+            if media_type is None:
+                head += chunk[:SNIFF_BYTES]
+                if len(head) >= SNIFF_BYTES:
+                    media_type = sniff(bytes(head[:SNIFF_BYTES]))
+                    limit_bytes = self._limits.max_bytes(media_type.kind)
+            if media_type is not None and writer.size_bytes + len(chunk) > limit_bytes:
+                raise MediaTooLarge(media_type.kind, limit_bytes)
+            await writer.write(chunk)
+        return media_type or sniff(bytes(head))
+
+    async def _keep(
+        self, writer: ContentWriter, media_type: MediaType, options: FileOptions, destination: Destination
+    ) -> Stored:
+        media_id = destination.media_id or new_id(self._now_ns())
+        invite = destination.invite
+        reserved = used = False
+        try:
+            sha256 = await writer.sha256()
+            if options.sha256 and options.sha256 != sha256:
+                raise HashMismatch(options.sha256, sha256)
+            if invite is not None:
+                await self._invites.reserve(invite.id, media_id, now_ns=self._now_ns())
+                reserved = True
+            is_held = await self._contents.get(sha256) is not None
+            # Bytes that nobody holds are no media's; one that is stored at this moment is met when ours is inserted.
+            known = await self._known(sha256, media_id, destination) if is_held else None
+            if known is not None:
+                return known
+            written, reading = await self._write(writer, media_type)
+            stored = await self._insert(written, reading, media_id, media_type, options, destination, is_held)
+            used = not stored.duplicate
+            return stored
+        finally:
+            await writer.abort()
+            if invite is not None and reserved:
+                await self._invites.settle(invite.id, media_id, used=used)
+
+    async def _write(self, writer: ContentWriter, media_type: MediaType) -> tuple[Written, MetadataReading]:
+        """Makes the bytes durable, and reads what they say of themselves; both or neither."""
+        whole = writer.whole
+        if whole is not None:
+            # So small that all of it is here: the header is read while the disk works.
+            reader = asyncio.create_task(self._inspection.read_bytes(whole, media_type))
+            try:
+                written = await writer.commit()
+            except BaseException:
+                await asyncio.gather(reader, return_exceptions=True)
+                raise
+        else:
+            written = await writer.commit()
+            reader = asyncio.create_task(
+                self._inspection.read_stored(written.object_key, written.size_bytes, media_type)
+            )
+        try:
+            return written, await reader
+        except BaseException:
+            await self._objects.delete([written.object_key])
+            raise
+
+    async def _insert(
+        self,
+        written: Written,
+        reading: MetadataReading,
+        media_id: str,
+        media_type: MediaType,
+        options: FileOptions,
+        destination: Destination,
+        is_held: bool,
+    ) -> Stored:
+        now_ns = self._now_ns()
+        holder = Holder(media_id, f"{media_id}/original", now_ns)
+        content = Content(
+            written.sha256,
+            written.object_key,
+            holder.name,
+            media_type.format,
+            media_type.mime,
+            written.size_bytes,
+        )
+        media = Media(
+            id=media_id,
+            owner=destination.owner,
+            state=MediaState.NEW,
+            kind=media_type.kind,
+            filename=sanitize_file_name(options.filename, media_type.extension),
+            create_time_ns=now_ns,
+            update_time_ns=now_ns,
+            original=content,
+            metadata=to_metadata(reading),
+            anonymize=options.anonymize,
+            invites=() if destination.invite is None else (destination.invite.id,),
+            warnings=reading.warnings,
+        )
+        inserted = await self._insert_claimed(media, holder, is_held)
+        if inserted is not None:
+            self._outbox.add(inserted)
+            return Stored(inserted, duplicate=False)
+        # Somebody stored the same content for the same owner at the same time, or finished the same upload.
+        known = await self._known(written.sha256, media_id, destination)
+        if known is None or known.media.id != media_id:
+            await self._contents.release(written.sha256, holder.name)
+        if known is None:
+            raise StoreUnavailable("catalog", "the media with the same content was deleted at the same time")
+        return known
+
+    async def _insert_claimed(self, media: Media, holder: Holder, is_held: bool) -> Media | None:
+        """Makes a media a holder of its bytes and stores it: in one write, where nobody held the same bytes before."""
+        content = media.original
+        claim = (content.sha256, content.object_key, content.size_bytes, holder)
+        if not is_held:
+            inserted, claimed = await self._media.insert_beside(media, self._contents.first_claim(*claim))
+            if claimed:
+                return inserted
+            if inserted is not None:
+                return await self._move_over(inserted, holder)
+        key = await self._contents.claim(*claim)
+        return await self._media.insert(replace(media, original=replace(content, object_key=key)))
+
+    async def _move_over(self, media: Media, holder: Holder) -> Media | None:
+        """Has a stored media hold the bytes that another owner claimed a moment before.
+
+        It is not taken back: it may have been found already, and counted, or told as the media of a duplicate.
+        """
+        content = media.original
+        key = await self._contents.claim(content.sha256, content.object_key, content.size_bytes, holder)
+        moved = await self._media.move_original(media.id, key)
+        if moved is None or moved.is_deleted:
+            await self._contents.release(content.sha256, holder.name)
+        return moved
+
+    async def _known(self, sha256: str, media_id: str, destination: Destination) -> Stored | None:
+        """The owner's media with these bytes, its duplicate noted; the very same media is no duplicate."""
+        found = await self._media.find_by_content(destination.owner, sha256)
+        if found is None:
+            return None
+        if found.id == media_id:
+            return Stored(found, duplicate=False)
+        changed = await self._media.change(found.id, lambda media: _with_duplicate(media, destination))
+        return None if changed is None or changed.is_deleted else Stored(changed, duplicate=True)
+
+    async def _to_the_end(self, work: Coroutine[Any, Any, T]) -> T:
+        """Does work that is not cut short when the caller is cancelled."""
+        task = asyncio.create_task(work)
+        self._ending.add(task)
+        task.add_done_callback(self._ended)
+        return await asyncio.shield(task)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._ending.discard(task)
+        if not task.cancelled():
+            # Seen here, also when the caller is gone and nobody else will.
+            task.exception()
+
+
+def _with_duplicate(media: Media, destination: Destination) -> Media | None:
+    if media.is_deleted or (destination.upload is not None and destination.upload in media.duplicate_uploads):
+        return None
+    invites = media.invites
+    if destination.invite is not None and destination.invite.id not in invites:
+        invites = (*invites, destination.invite.id)
+    uploads = media.duplicate_uploads
+    if destination.upload is not None:
+        uploads = (*uploads, destination.upload)[-DUPLICATE_UPLOADS_KEPT:]
+    return replace(media, duplicate_count=media.duplicate_count + 1, invites=invites, duplicate_uploads=uploads)

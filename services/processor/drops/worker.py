@@ -1,0 +1,124 @@
+"""Processes drops: claims many, computes them off the event loop, writes what they come to, and settles their receipts.
+
+Every step can be repeated: a measurement gives way to a newer receipt alone, a lineage entry is the same each time, a
+receipt is settled once. So a worker may die anywhere, and two may do the same work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+from services.common.base.errors import ObjectMissing
+from services.common.base.telemetry import Metrics
+from services.common.drops.measurements import Measurements
+from services.common.drops.receipts import Receipt, Receipts, ReceiptState
+from services.common.drops.topics import DROPS, LARGE_DROPS, receipt_ids
+from services.common.queue import Claim, Queue, Topic
+from services.processor.drops.results import DropResult, DropRules, drop_result
+
+LEASE = timedelta(seconds=60)
+LARGE_LEASE = timedelta(minutes=5)
+# Also how long a worker that is told to stop may take.
+WAIT = timedelta(seconds=1)
+RETRY_AFTER = timedelta(seconds=2)
+DEPTH_EVERY_NS = 500_000_000
+BUSY_RECEIPTS = 20
+ROUND_SECONDS = 0.15
+MOST_MESSAGES = 50
+MOST_RECEIPTS = 500
+# A message that did not come through twice may hold a drop that ends its process: each goes alone from then on.
+_ALONE_FROM_ATTEMPT = 3
+log = logging.getLogger(__name__)
+
+
+class DropWorker:
+    """Works on one topic of drops; several may, in one process or many."""
+
+    def __init__(
+        self,
+        queue: Queue,
+        receipts: Receipts,
+        measurements: Measurements,
+        rules: DropRules,
+        metrics: Metrics,
+        now_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._queue = queue
+        self._receipts = receipts
+        self._measurements = measurements
+        self._rules = rules
+        self._metrics = metrics
+        self._now_ns = now_ns
+        self._depth_told_ns: dict[Topic, int] = {}
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Processes small drops, many at a time, until told to stop."""
+        await self._work(DROPS, MOST_MESSAGES, LEASE, stopping)
+
+    async def run_large(self, stopping: asyncio.Event) -> None:
+        """Processes large drops, one after the other, until told to stop."""
+        await self._work(LARGE_DROPS, 1, LARGE_LEASE, stopping)
+
+    async def _work(self, topic: Topic, most: int, lease: timedelta, stopping: asyncio.Event) -> None:
+        while not stopping.is_set():
+            if claims := await self._queue.claim(topic, limit=most, lease=lease, wait=WAIT):
+                began = time.monotonic()
+                if await self._process(claims) >= BUSY_RECEIPTS:
+                    # Under load a round that begins later is larger, and leaves the stores to others until then.
+                    await asyncio.sleep(ROUND_SECONDS - (time.monotonic() - began))
+            await self._tell_depth(topic)
+
+    async def _tell_depth(self, topic: Topic) -> None:
+        now_ns = self._now_ns()
+        if now_ns - self._depth_told_ns.get(topic, 0) > DEPTH_EVERY_NS:
+            self._depth_told_ns[topic] = now_ns
+            self._metrics.queue_depth.labels(topic.name).set(await self._queue.depth(topic))
+
+    async def _process(self, claims: Sequence[Claim]) -> int:
+        """Returns how many receipts the messages named."""
+        ids = list(dict.fromkeys(key for claim in claims for key in receipt_ids(claim.body)))
+        step = 1 if any(claim.attempt >= _ALONE_FROM_ATTEMPT for claim in claims) else MOST_RECEIPTS
+        fault = ""
+        for start in range(0, len(ids), step):
+            try:
+                await self._process_receipts(ids[start : start + step])
+            except Exception as error:  # whatever it is, it stops no other drop
+                log.warning(
+                    "drops are left for later", exc_info=True, extra={"receipts": ids[start : start + step][:10]}
+                )
+                fault = f"{type(error).__name__}: {error}"
+        if fault:
+            for claim in claims:
+                await self._queue.release(claim, reason=fault, delay=RETRY_AFTER)
+        else:
+            await self._queue.acknowledge(claims)
+        return len(ids)
+
+    async def _process_receipts(self, ids: Sequence[str]) -> None:
+        found = await self._receipts.get_many(ids)
+        new = [receipt for receipt in found.values() if receipt.state is ReceiptState.NEW]
+        if not new:
+            return
+        self._metrics.batch_size.labels("drops").observe(len(new))
+        raws = [await self._raw(receipt) if receipt.raw is None else receipt.raw for receipt in new]
+        results = await asyncio.to_thread(self._compute, list(zip(new, raws, strict=True)))
+        await self._measurements.write([one for result in results for one in result.measurements])
+        await self._receipts.settle(result.receipt for result in results)
+        for state, count in Counter(result.receipt.state for result in results).items():
+            self._metrics.work_done.labels("drops", state.value).inc(count)
+
+    def _compute(self, drops: Sequence[tuple[Receipt, bytes | None]]) -> list[DropResult]:
+        now_ns = self._now_ns()
+        return [drop_result(receipt, raw, self._rules, now_ns) for receipt, raw in drops if raw is not None]
+
+    async def _raw(self, receipt: Receipt) -> bytes | None:
+        try:
+            return b"".join([chunk async for chunk in self._receipts.read_raw(receipt)])
+        except ObjectMissing:
+            log.exception("the bytes of a drop are gone; its receipt stays NEW", extra={"receipt": receipt.id})
+            return None

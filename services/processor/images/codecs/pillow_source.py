@@ -1,0 +1,175 @@
+"""The formats that Pillow reads and writes whole: TIFF with its pages, BMP, AVIF, HEIC, and PNG that is animated."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from PIL import Image, TiffImagePlugin
+
+from services.processor.images.codecs.pillow import (
+    BROKEN,
+    TRUNCATED,
+    load_image,
+    open_image,
+    seek_frame,
+    to_image,
+    to_raster,
+    unreadable,
+)
+from services.processor.images.codecs.png import colour_chunks, insert_chunks
+from services.processor.images.formats import ImageFormat
+from services.processor.images.frames import Disposal, Frame
+from services.processor.images.limits import ImageLimits
+from services.processor.images.orientation import UPRIGHT, orientation_exif, read_orientation
+from services.processor.images.raster import Raster
+
+DEPTH_LOST: Final = "more than 8 bits a channel came out as 8"
+PICTURES_DROPPED: Final = "of several pictures in the file, only the first is in the output"
+_ORIENTATION_TAG, _BITS_TAG = 0x0112, 0x0102
+_LOSSY_QUALITY = {ImageFormat.AVIF: 85, ImageFormat.HEIC: 75}
+_TIFF_COMPRESSIONS = frozenset({"raw", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "packbits", "jpeg", "zstd"})
+
+
+class PillowSource:
+    """An opened picture in one of these formats."""
+
+    def __init__(self, data: bytes, image_format: ImageFormat, limits: ImageLimits) -> None:
+        self.format = image_format
+        self._data = data
+        self._image = open_image(data, image_format)
+        limits.check(*self._image.size)
+        self.icc_profile: bytes | None = self._image.info.get("icc_profile")
+        count = self._count(limits)
+        self.frame_count = 1 if image_format is ImageFormat.HEIC else count
+        self.is_animated = self.frame_count > 1 and image_format is not ImageFormat.TIFF
+        limits.check(*self._image.size, self.frame_count)
+        self.warnings = [PICTURES_DROPPED] if count > self.frame_count else []
+
+    def frames(self) -> Iterator[Frame]:
+        """Decode frame after frame; frames of a damaged file are decoded as far as they go."""
+        if self.frame_count == 1:
+            image, complete = load_image(self._data, self.format)
+            if not complete:
+                self._warn(TRUNCATED)
+            yield self._frame(image)
+            return
+        image = open_image(self._data, self.format)
+        for index in range(self.frame_count):
+            try:
+                seek_frame(image, index)
+            except BROKEN as error:
+                if index == 0:
+                    raise unreadable(self.format, error) from error
+                self._warn(TRUNCATED)
+                return
+            yield self._frame(image)
+
+    def write(self, frames: Iterable[Frame]) -> bytes:
+        """Encode as the input was, as far as Pillow can."""
+        if self.format is ImageFormat.TIFF:
+            return self._write_pages(frames)
+        if self.is_animated:
+            return self._write_animation(frames)
+        (frame,) = frames
+        output = io.BytesIO()
+        to_image(frame.raster).save(output, self._image.format, **self._still_options(frame.raster))
+        return output.getvalue()
+
+    def strip(self) -> None:
+        """Nothing: their containers have too many places for metadata."""
+        return
+
+    def _count(self, limits: ImageLimits) -> int:
+        if self.format is not ImageFormat.TIFF:
+            return int(getattr(self._image, "n_frames", 1))
+        # A TIFF's pages are a chain: each has to be looked at, and they may go in circles.
+        pages = 0
+        try:
+            while pages <= limits.max_frames:
+                seek_frame(self._image, pages, load=False)
+                limits.check(*self._image.size)
+                pages += 1
+        except EOFError:
+            self._image.seek(0)
+        except BROKEN as error:
+            raise unreadable(self.format, error) from error
+        return pages
+
+    def _frame(self, image: Image.Image) -> Frame:
+        if self._bits(image) > 8 and image.mode in {"RGB", "RGBA", "CMYK"}:
+            self._warn(DEPTH_LOST)
+        disposal = Disposal.CLEAR if image.info.get("disposal") == 1 else Disposal.KEEP
+        raster = to_raster(image, self._orientation(image))
+        return Frame(raster, round(float(image.info.get("duration", 0))), disposal)
+
+    def _orientation(self, image: Image.Image) -> int:
+        if isinstance(image, TiffImagePlugin.TiffImageFile):
+            value = image.getexif().get(_ORIENTATION_TAG, UPRIGHT)
+            return value if value in range(1, 9) else UPRIGHT
+        return read_orientation(image.info.get("exif"))
+
+    def _bits(self, image: Image.Image) -> int:
+        if isinstance(image, TiffImagePlugin.TiffImageFile):
+            bits = image.tag_v2.get(_BITS_TAG, 8)
+            return max(bits) if isinstance(bits, tuple) else int(bits)
+        return int(image.info.get("bit_depth") or 8)
+
+    def _still_options(self, raster: Raster) -> Mapping[str, Any]:
+        shown = {"icc_profile": self.icc_profile}
+        match self.format:
+            case ImageFormat.AVIF:
+                exif = orientation_exif(raster.orientation)
+                return {**shown, "quality": _LOSSY_QUALITY[self.format], "speed": 8, "exif": exif}
+            case ImageFormat.HEIC:
+                return {**shown, "quality": _LOSSY_QUALITY[self.format], "enc_params": {"preset": "ultrafast"}}
+            case _:
+                return {}
+
+    def _write_pages(self, frames: Iterable[Frame]) -> bytes:
+        output = io.BytesIO()
+        with TiffImagePlugin.AppendingTiffWriter(output, new=True) as pages:
+            for frame in frames:
+                image = to_image(frame.raster)
+                compression = self._image.info.get("compression")
+                if compression not in _TIFF_COMPRESSIONS or (compression == "jpeg" and image.mode not in {"L", "RGB"}):
+                    compression = "tiff_lzw"
+                lossy = {"quality": 95} if compression == "jpeg" else {}
+                tags = TiffImagePlugin.ImageFileDirectory_v2()
+                if frame.raster.orientation != UPRIGHT:
+                    tags[_ORIENTATION_TAG] = frame.raster.orientation
+                image.save(pages, "TIFF", compression=compression, tiffinfo=tags, icc_profile=self.icc_profile, **lossy)
+                pages.newFrame()
+        return output.getvalue()
+
+    def _write_animation(self, frames: Iterable[Frame]) -> bytes:
+        durations: list[int] = []
+        disposals: list[int] = []
+
+        def images() -> Iterator[Image.Image]:
+            for frame in frames:
+                durations.append(frame.duration_ms)
+                disposals.append(1 if frame.disposal is Disposal.CLEAR else 0)
+                yield to_image(frame.raster)
+
+        rest = images()
+        first = next(rest)
+        others = list(rest)
+        output = io.BytesIO()
+        shared: dict[str, Any] = {"save_all": True, "append_images": others, "duration": durations}
+        if self.format is ImageFormat.AVIF:
+            exif = orientation_exif(read_orientation(self._image.info.get("exif")))
+            shared |= {"quality": _LOSSY_QUALITY[self.format], "speed": 8, "exif": exif}
+            shared |= {"icc_profile": self.icc_profile}
+        else:
+            shared |= {"loop": self._image.info.get("loop", 0), "disposal": disposals, "blend": 0}
+        first.save(output, self._image.format, **shared)
+        if self.format is not ImageFormat.PNG:
+            return output.getvalue()
+        orientation = read_orientation(self._image.info.get("exif"))
+        return insert_chunks(output.getvalue(), colour_chunks(self._data), orientation)
+
+    def _warn(self, warning: str) -> None:
+        if warning not in self.warnings:
+            self.warnings.append(warning)

@@ -1,0 +1,205 @@
+"""WebP: its chunks, so that frames can be written as they were timed and pixels stay coded where none is covered."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from services.processor.images.codecs.pillow import (
+    BROKEN,
+    TRUNCATED,
+    load_image,
+    open_image,
+    seek_frame,
+    to_image,
+    to_raster,
+    unreadable,
+)
+from services.processor.images.errors import PictureUnreadable
+from services.processor.images.formats import ImageFormat
+from services.processor.images.frames import Disposal, Frame, FrameDelta
+from services.processor.images.limits import ImageLimits
+from services.processor.images.orientation import UPRIGHT, orientation_exif, read_orientation
+from services.processor.images.raster import Channels, Raster
+
+LOSSY_QUALITY = 90
+_LOSSLESS_EFFORT, _METHOD = 30, 2
+_FLAG_ANIMATION, _FLAG_XMP, _FLAG_EXIF, _FLAG_ALPHA, _FLAG_ICC = 0x02, 0x04, 0x08, 0x10, 0x20
+_DISPOSE_TO_BACKGROUND, _DO_NOT_BLEND = 0x01, 0x02
+_PIXEL_CHUNKS = frozenset({b"VP8 ", b"VP8L", b"ALPH"})
+
+
+@dataclass(frozen=True, slots=True)
+class WebpHeader:
+    """What a WebP says of itself besides its pixels."""
+
+    width: int
+    height: int
+    lossless: bool
+    orientation: int
+    icc_profile: bytes | None
+    loops: int
+    durations_ms: tuple[int, ...]
+    """Of each frame; none for a still picture."""
+    disposals: tuple[Disposal, ...]
+    complete: bool
+
+
+def read_webp_header(data: bytes) -> WebpHeader:
+    """Walk the chunks; no pixel is decoded."""
+    size: tuple[int, int] | None = None
+    lossless, exif, icc, loops = False, b"", None, 0
+    durations, disposals = [], []
+    for kind, body in _chunks(data[12:]):
+        if kind == b"VP8X" and len(body) >= 10:
+            size = _number(body, 4, 3) + 1, _number(body, 7, 3) + 1
+        elif kind == b"ANMF" and len(body) >= 16:
+            durations.append(_number(body, 12, 3))
+            disposals.append(Disposal.CLEAR if body[15] & _DISPOSE_TO_BACKGROUND else Disposal.KEEP)
+            lossless = lossless or body[16:20] == b"VP8L"
+        elif kind == b"ANIM" and len(body) >= 6:
+            loops = _number(body, 4, 2)
+        elif kind == b"EXIF":
+            exif = body
+        elif kind == b"ICCP":
+            icc = body
+        elif kind in {b"VP8 ", b"VP8L"}:
+            size = size or _bitstream_size(kind, body)
+            lossless = kind == b"VP8L"
+    if size is None or not all(size):
+        raise PictureUnreadable(ImageFormat.WEBP, "it has no pixels")
+    complete = 8 + _number(data, 4, 4) <= len(data)
+    return WebpHeader(*size, lossless, read_orientation(exif), icc, loops, tuple(durations), tuple(disposals), complete)
+
+
+class WebpSource:
+    """An opened WebP, still or animated."""
+
+    format = ImageFormat.WEBP
+
+    def __init__(self, data: bytes, limits: ImageLimits) -> None:
+        self._data = data
+        self._header = read_webp_header(data)
+        self.icc_profile = self._header.icc_profile
+        self.frame_count = max(1, len(self._header.durations_ms))
+        self.is_animated = self.frame_count > 1
+        limits.check(self._header.width, self._header.height, self.frame_count)
+        self.warnings = [] if self._header.complete else [TRUNCATED]
+
+    def frames(self) -> Iterator[Frame]:
+        """Decode frame after frame, each with what earlier ones left on the canvas."""
+        header = self._header
+        if not self.is_animated:
+            image, _ = load_image(self._data, self.format)
+            yield Frame(to_raster(image, header.orientation))
+            return
+        image = open_image(self._data, self.format)
+        for index, (duration_ms, disposal) in enumerate(zip(header.durations_ms, header.disposals, strict=True)):
+            try:
+                seek_frame(image, index)
+                pixels = np.array(image.convert("RGBA"))
+            except BROKEN as error:
+                raise unreadable(self.format, error) from error
+            yield Frame(Raster(pixels, Channels.RGBA, header.orientation), duration_ms, disposal)
+
+    def write(self, frames: Iterable[Frame]) -> bytes:
+        """Encode losslessly where the input was, otherwise at a quality that is hard to tell from it."""
+        if self.is_animated:
+            return _riff(self._animation_chunks(frames))
+        (frame,) = frames
+        return self._encode(frame.raster, self._header.icc_profile, self._header.orientation)
+
+    def strip(self) -> bytes | None:
+        """The same coded frames."""
+        return strip_webp(self._data, self._header.orientation) if self._header.complete else None
+
+    def _encode(self, raster: Raster, icc_profile: bytes | None, orientation: int) -> bytes:
+        output = io.BytesIO()
+        lossless = self._header.lossless
+        to_image(raster).save(
+            output,
+            "WEBP",
+            lossless=lossless,
+            quality=_LOSSLESS_EFFORT if lossless else LOSSY_QUALITY,
+            method=_METHOD,
+            exact=True,
+            icc_profile=icc_profile or b"",
+            exif=orientation_exif(orientation),
+        )
+        return output.getvalue()
+
+    def _animation_chunks(self, frames: Iterable[Frame]) -> Iterator[bytes]:
+        """Each frame overwrites what changed since the one before."""
+        header = self._header
+        exif = orientation_exif(header.orientation)
+        flags = _FLAG_ANIMATION | _FLAG_ALPHA | (_FLAG_EXIF if exif else 0) | (_FLAG_ICC if header.icc_profile else 0)
+        yield _chunk(b"VP8X", bytes((flags, 0, 0, 0)) + _bytes(header.width - 1, 3) + _bytes(header.height - 1, 3))
+        if header.icc_profile:
+            yield _chunk(b"ICCP", header.icc_profile)
+        yield _chunk(b"ANIM", bytes(4) + _bytes(header.loops, 2))
+        delta = FrameDelta(header.width, header.height)
+        for frame in frames:
+            left, top, right, bottom = delta.rectangle(frame, delta.unchanged(frame), even=True)
+            delta.advance(frame)
+            part = Raster(frame.raster.pixels[top:bottom, left:right], Channels.RGBA)
+            coded = _chunks(self._encode(part, None, UPRIGHT)[12:])
+            pixels = b"".join(_chunk(kind, body) for kind, body in coded if kind in _PIXEL_CHUNKS)
+            place = (left // 2, top // 2, right - left - 1, bottom - top - 1, frame.duration_ms)
+            flag = _DO_NOT_BLEND | (_DISPOSE_TO_BACKGROUND if frame.disposal is Disposal.CLEAR else 0)
+            yield _chunk(b"ANMF", b"".join(_bytes(number, 3) for number in place) + bytes((flag,)) + pixels)
+        if exif:
+            yield _chunk(b"EXIF", exif)
+
+
+def strip_webp(data: bytes, orientation: int) -> bytes:
+    """The same coded picture, still or animated, without metadata."""
+    exif = orientation_exif(orientation)
+    kept = []
+    for kind, body in _chunks(data[12:]):
+        if kind == b"VP8X":
+            flags = body[0] & ~(_FLAG_EXIF | _FLAG_XMP) | (_FLAG_EXIF if exif else 0)
+            kept.append(_chunk(kind, bytes((flags, 0, 0, 0)) + body[4:10]))
+        elif kind in _PIXEL_CHUNKS or kind in {b"ICCP", b"ANIM"}:
+            kept.append(_chunk(kind, body))
+        elif kind == b"ANMF":
+            pixels = b"".join(_chunk(inner, part) for inner, part in _chunks(body[16:]) if inner in _PIXEL_CHUNKS)
+            kept.append(_chunk(kind, body[:16] + pixels))
+    if exif:
+        kept.append(_chunk(b"EXIF", exif))
+    return _riff(kept)
+
+
+def _bitstream_size(kind: bytes, body: bytes) -> tuple[int, int]:
+    if kind == b"VP8L" and len(body) >= 5:
+        bits = _number(body, 1, 4)
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    if kind == b"VP8 " and len(body) >= 10:
+        return _number(body, 6, 2) & 0x3FFF, _number(body, 8, 2) & 0x3FFF
+    return 0, 0
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    at = 0
+    while at + 8 <= len(data):
+        size = _number(data, at + 4, 4)
+        yield data[at : at + 4], data[at + 8 : at + 8 + size]
+        at += 8 + size + size % 2
+
+
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    return kind + _bytes(len(body), 4) + body + b"\0" * (len(body) % 2)
+
+
+def _riff(chunks: Iterable[bytes]) -> bytes:
+    return _chunk(b"RIFF", b"WEBP" + b"".join(chunks))
+
+
+def _number(data: bytes, at: int, size: int) -> int:
+    return int.from_bytes(data[at : at + size], "little")
+
+
+def _bytes(number: int, size: int) -> bytes:
+    return number.to_bytes(size, "little")

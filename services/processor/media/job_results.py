@@ -1,0 +1,60 @@
+"""What a job on a media made, light enough for a process that never loads the pixels' code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from services.common.media.detected_objects import DetectedObject
+from services.common.media.model import Label, ModelVersion, Step
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """An anonymized content, which stands in a file by now, and what was found on the way."""
+
+    format: str
+    content_type: str
+    objects: tuple[DetectedObject, ...]
+    object_counts: Mapping[str, int]
+    labels: tuple[Label, ...]
+    models: tuple[ModelVersion, ...]
+    steps: tuple[Step, ...]
+    warnings: tuple[str, ...]
+    frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was found in a picture that is not kept."""
+
+    width: int
+    height: int
+    objects: tuple[DetectedObject, ...]
+    models: tuple[ModelVersion, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Classified:
+    """What a classifier said, and which one it was."""
+
+    labels: tuple[Label, ...]
+    model: ModelVersion
+
+
+@dataclass(frozen=True, slots=True)
+class Redrawn:
+    """The bytes of a picture that was made of another."""
+
+    content: bytes
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The operator's bounds on one media."""
+
+    max_pixels: int
+    max_animation_frames: int
+    max_video_frames: int
+    max_video_seconds: float

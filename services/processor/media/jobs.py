@@ -1,0 +1,219 @@
+"""The jobs of the worker processes. Only they load the pixels' code: here it is imported where it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from services.common.media.model import AnonymizeOptions, Label, MediaKind, ModelVersion, ObjectClass
+from services.processor.media.job_results import Classified, Limits, Made, Redrawn, Seen
+from services.processor.pool.worker import Worker
+from services.processor.vision.stopwatch import stored_steps
+
+if TYPE_CHECKING:
+    from services.processor.classify.classifier import Classifier
+    from services.processor.detect.detector import ComposedDetector
+    from services.processor.images.limits import ImageLimits
+    from services.processor.models.entry import ModelEntry
+    from services.processor.vision import detections
+
+THUMBNAIL_TYPE = "image/jpeg"
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What a worker process holds ready: the models that are there."""
+
+    detector: ComposedDetector
+    classifier: Classifier | None
+
+
+def open_tools(models: Path, provider: str, threads: int) -> Tools:
+    """Finds the models; their weights are loaded when first needed."""
+    import cv2
+
+    from services.processor.classify.classifier import open_classifier
+    from services.processor.detect.detector import open_detector
+    from services.processor.models.registry import load_registry
+    from services.processor.models.runtime import Provider, Runtime
+    from services.processor.models.store import ModelStore
+
+    cv2.setNumThreads(threads)
+    registry, store = load_registry(models), ModelStore(models)
+    runtime = Runtime(Provider(provider), threads)
+    return Tools(open_detector(registry, store, runtime), open_classifier(registry, store, runtime))
+
+
+def anonymize_media(
+    worker: Worker[Tools], kind: MediaKind, source: Path, target: Path, options: AnonymizeOptions, limits: Limits
+) -> Made:
+    """Writes the anonymized content of a media to a file."""
+    if kind is MediaKind.VIDEO:
+        return _anonymize_video(worker, source, target, options, limits)
+    return _anonymize_image(worker, source, target, options, limits)
+
+
+def anonymize_image(worker: Worker[Tools], content: bytes, options: AnonymizeOptions, limits: Limits) -> Redrawn:
+    """A picture with its objects made unrecognisable."""
+    from services.processor.media.options import to_plan
+    from services.processor.photo.photo import anonymize_photo
+
+    with _detector(worker) as detector:
+        result = anonymize_photo(content, to_plan(options), detector, limits=_image_limits(limits))
+    return Redrawn(result.content, result.format.content_type)
+
+
+def detect_objects(
+    worker: Worker[Tools], content: bytes, classes: Iterable[ObjectClass], threshold: float | None, limits: Limits
+) -> Seen:
+    """The objects of a picture."""
+    from services.processor.media.options import stored_detections
+    from services.processor.photo.photo import detect_photo
+    from services.processor.vision import detections
+
+    wanted = frozenset(detections.ObjectClass(name) for name in classes)
+    thresholds = None if threshold is None else dict.fromkeys(wanted, threshold)
+    with _detector(worker) as detector:
+        seen = detect_photo(content, wanted, detector, thresholds=thresholds, limits=_image_limits(limits))
+    return Seen(seen.width, seen.height, stored_detections(seen.detections), _versions(worker, wanted))
+
+
+def classify_image(worker: Worker[Tools], content: bytes, limit: int, limits: Limits) -> Classified:
+    """What a picture shows."""
+    from services.processor.classify.classifier import ClassifierMissing
+    from services.processor.photo.photo import read_picture
+
+    classifier = worker.context.classifier
+    if classifier is None:
+        raise ClassifierMissing
+    picture, _ = read_picture(content, limits=_image_limits(limits))
+    labels = tuple(Label(label.label, label.score) for label in classifier.classify(picture, limit))
+    return Classified(labels, _version(classifier.entry))
+
+
+def draw_thumbnail(worker: Worker[Tools], kind: MediaKind, source: Path, size: int, limits: Limits) -> Redrawn:
+    """A small upright picture of a media; of a video, its first frame."""
+    from services.processor.photo.photo import thumbnail
+
+    if kind is MediaKind.IMAGE:
+        return Redrawn(thumbnail(source, size, limits=_image_limits(limits)), THUMBNAIL_TYPE)
+    from services.processor.video.limits import VideoLimits
+    from services.processor.video.thumbnail import video_thumbnail
+
+    bounds = VideoLimits(limits.max_pixels, limits.max_video_frames, limits.max_video_seconds)
+    return Redrawn(video_thumbnail(source, size, bounds, worker.threads), THUMBNAIL_TYPE)
+
+
+def _anonymize_image(
+    worker: Worker[Tools], source: Path, target: Path, options: AnonymizeOptions, limits: Limits
+) -> Made:
+    from services.processor.media.options import count_objects, stored_object, to_plan
+    from services.processor.photo.photo import anonymize_photo
+
+    plan, tools = to_plan(options), worker.context
+    labels: list[Label] = []
+
+    def look(picture: Any) -> None:
+        if tools.classifier is not None:
+            labels.extend(Label(label.label, label.score) for label in tools.classifier.classify(picture))
+
+    with _detector(worker) as detector:
+        result = anonymize_photo(
+            source,
+            plan,
+            detector,
+            limits=_image_limits(limits),
+            look=look,
+            advance=lambda frames: worker.progress((frames, 0)),
+        )
+    target.write_bytes(result.content)
+    objects = tuple(
+        stored_object(found.object_id, found.object_class, found.score, found.box, found.track)
+        for found in result.objects
+    )
+    models = _versions(worker, plan.object_classes)
+    if tools.classifier is not None:
+        models = (*models, _version(tools.classifier.entry))
+    return Made(
+        format=result.format.value,
+        content_type=result.format.content_type,
+        objects=objects,
+        object_counts=count_objects(objects),
+        labels=tuple(labels),
+        models=models,
+        steps=stored_steps(result.timings),
+        warnings=result.warnings,
+        frames=result.frames,
+    )
+
+
+def _anonymize_video(
+    worker: Worker[Tools], source: Path, target: Path, options: AnonymizeOptions, limits: Limits
+) -> Made:
+    from services.processor.media.options import count_objects, stored_object, to_plan
+    from services.processor.video.anonymize_video import anonymize_video
+    from services.processor.video.limits import VideoLimits
+
+    plan = to_plan(options)
+    result = anonymize_video(
+        source,
+        target,
+        plan,
+        worker.context.detector,
+        limits=VideoLimits(limits.max_pixels, limits.max_video_frames, limits.max_video_seconds),
+        progress=lambda done, total: worker.progress((done, total or 0)),
+        cancelled=worker.is_cancelled,
+        threads=worker.threads,
+    )
+    objects = tuple(
+        stored_object(
+            track.object_id,
+            track.object_class,
+            track.score,
+            track.best.box,
+            ((point.time, point.box) for point in track.points),
+        )
+        for track in result.tracks
+    )
+    return Made(
+        format="mp4",
+        content_type="video/mp4",
+        objects=objects,
+        object_counts=count_objects(objects),
+        labels=(),
+        models=_versions(worker, plan.object_classes),
+        steps=stored_steps(result.timings),
+        warnings=result.warnings,
+        frames=result.frames,
+    )
+
+
+@contextmanager
+def _detector(worker: Worker[Tools]) -> Iterator[ComposedDetector]:
+    """The detector for a picture, which has help while other workers rest."""
+    lookers = worker.burst_threads // worker.threads
+    if lookers == 1:
+        yield worker.context.detector
+        return
+    with ThreadPoolExecutor(lookers, "look") as helpers:
+        yield worker.context.detector.with_helpers(helpers)
+
+
+def _image_limits(limits: Limits) -> ImageLimits:
+    from services.processor.images.limits import ImageLimits
+
+    return ImageLimits(max_pixels=limits.max_pixels, max_frames=limits.max_animation_frames)
+
+
+def _versions(worker: Worker[Tools], classes: Iterable[detections.ObjectClass]) -> tuple[ModelVersion, ...]:
+    serving = worker.context.detector.serving
+    used = {serving[name].name: serving[name] for name in sorted(classes) if name in serving}
+    return tuple(_version(entry) for entry in used.values())
+
+
+def _version(entry: ModelEntry) -> ModelVersion:
+    return ModelVersion(entry.name, entry.version, entry.sha256)

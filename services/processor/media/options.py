@@ -1,0 +1,72 @@
+"""Options and findings between the storage's models and the processor's."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import timedelta
+
+from services.common.media import model as stored
+from services.common.media.detected_objects import DetectedObject, TrackPoint
+from services.processor.anonymize.options import AnonymizeOptions, ExcludedObject, Mode, Shape
+from services.processor.vision.detections import Box, Detection, ObjectClass
+
+
+def to_plan(options: stored.AnonymizeOptions) -> AnonymizeOptions:
+    """What the processor is to do; None in the stored options means its default."""
+    defaults = AnonymizeOptions()
+    return AnonymizeOptions(
+        object_classes=frozenset(ObjectClass(name) for name in options.objects),
+        mode=Mode(options.mode),
+        shape=None if options.shape is None else Shape(options.shape),
+        margin=defaults.margin if options.margin is None else options.margin,
+        feather=defaults.feather if options.feather is None else options.feather,
+        regions=tuple(map(to_box, options.regions)),
+        exempt=tuple(map(to_box, options.exempt)),
+        excluded=tuple(map(_excluded, options.excluded)),
+        thresholds={ObjectClass(name): threshold for name, threshold in options.thresholds.items()},
+        keep_audio=not options.drop_audio,
+    )
+
+
+def to_box(box: stored.Box) -> Box:
+    """A box as the processor knows it."""
+    return Box(box.left, box.top, box.right, box.bottom)
+
+
+def stored_object(
+    number: int,
+    object_class: ObjectClass,
+    score: float,
+    box: Box,
+    track: Iterable[tuple[timedelta, Box]] = (),
+) -> DetectedObject:
+    """An object as it is stored."""
+    points = tuple(TrackPoint(nanoseconds(time), _stored_box(place)) for time, place in track)
+    return DetectedObject(number, stored.ObjectClass(object_class), float(score), _stored_box(box), points)
+
+
+def stored_detections(detections: Iterable[Detection]) -> tuple[DetectedObject, ...]:
+    """Detections as they are stored, numbered from 1."""
+    return tuple(
+        stored_object(number, one.object_class, one.score, one.box) for number, one in enumerate(detections, 1)
+    )
+
+
+def count_objects(objects: Iterable[DetectedObject]) -> dict[str, int]:
+    """How many objects of each class there are."""
+    return dict(Counter(str(found.object_class.value) for found in objects))
+
+
+def nanoseconds(length: timedelta) -> int:
+    """A length of time as it is stored."""
+    return length // timedelta(microseconds=1) * 1000
+
+
+def _stored_box(box: Box) -> stored.Box:
+    return stored.Box(float(box.left), float(box.top), float(box.right), float(box.bottom))
+
+
+def _excluded(excluded: stored.ExcludedObject) -> ExcludedObject:
+    time = None if excluded.time_ns is None else timedelta(microseconds=excluded.time_ns // 1000)
+    return ExcludedObject(ObjectClass(excluded.object_class), to_box(excluded.box), time)

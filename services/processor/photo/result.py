@@ -1,0 +1,53 @@
+"""What the processing of one picture says; apart from the pixels' code, so that a caller need not load that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from services.processor.images.formats import ImageFormat
+from services.processor.vision.detections import Box, Detection, ObjectClass
+
+
+@dataclass(frozen=True, slots=True)
+class FoundObject:
+    """One object of a picture; of an animation, one object through its frames."""
+
+    object_id: int
+    """Its number within the picture, from 1."""
+    object_class: ObjectClass
+    score: float
+    box: Box
+    """In pixels of the upright picture; in an animation, where it was when its score was highest."""
+    is_covered: bool
+    track: tuple[tuple[timedelta, Box], ...] = ()
+    """Where it was over time, in an animation."""
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoResult:
+    """An anonymized picture, and what was found in it."""
+
+    content: bytes
+    format: ImageFormat
+    width: int
+    height: int
+    """Of the upright picture."""
+    frames: int
+    objects: tuple[FoundObject, ...]
+    warnings: tuple[str, ...]
+    timings: Mapping[str, timedelta]
+    """Where the time went: decode, detect, cover and encode."""
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoDetections:
+    """What was found in a picture, or in the first frame of an animation."""
+
+    width: int
+    height: int
+    """Of the upright picture."""
+    detections: tuple[Detection, ...]
+    warnings: tuple[str, ...]
+    timings: Mapping[str, timedelta]

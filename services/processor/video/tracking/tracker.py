@@ -1,0 +1,127 @@
+"""Telling which detections of successive frames are one object."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment  # type: ignore[import-untyped]
+
+from services.processor.video.timeline import Timeline
+from services.processor.video.tracking.box_filter import BoxFilter
+from services.processor.video.tracking.object_path import ObjectPath
+from services.processor.vision.detections import Box, Detection
+
+LOST_SECONDS: Final = 1.0
+LOST_LOOKS: Final = 3
+"""An object that is not seen for longer than either is another one when it is seen again."""
+FARTHEST: Final = 1.2
+"""The largest distance at which a prediction and a detection are one object: side by side, without a gap."""
+
+
+@dataclass(slots=True)
+class _Follow:
+    path: ObjectPath
+    expected: BoxFilter
+    seconds: float
+    misses: int = 0
+
+
+class Tracker:
+    """Follows objects from look to look; an object does not outlive its scene."""
+
+    def __init__(self, timeline: Timeline) -> None:
+        self._timeline = timeline
+        self._open: list[_Follow] = []
+        self._ended: list[ObjectPath] = []
+        self._last_look: int | None = None
+
+    def look(self, frame: int, detections: Sequence[Detection]) -> None:
+        """Take in what was found in a frame, later than all frames before it."""
+        if self._last_look is not None and self._timeline.scene_start(frame) > self._last_look:
+            self._end(self._open, frame)
+        seconds = self._timeline.seconds(frame)
+        x, y = self._timeline.camera(frame)
+        boxes = [Box(one.box.left - x, one.box.top - y, one.box.right - x, one.box.bottom - y) for one in detections]
+        taken = self._assign(detections, boxes, seconds)
+        for follow, index in taken:
+            self._see(follow, frame, boxes[index], detections[index].score)
+        seen = {index for _, index in taken}
+        followed = {id(follow) for follow, _ in taken}
+        for follow in self._open:
+            if id(follow) not in followed:
+                if follow.misses == 0:
+                    follow.path.end(frame)
+                follow.misses += 1
+        self._end(
+            [one for one in self._open if one.misses > LOST_LOOKS and seconds - one.seconds > LOST_SECONDS], frame
+        )
+        for index, detection in enumerate(detections):
+            if index not in seen:
+                path = ObjectPath(detection.object_class, self._last_look)
+                path.add(frame, boxes[index], detection.score)
+                self._open.append(_Follow(path, BoxFilter(boxes[index], seconds), seconds))
+        self._last_look = frame
+
+    @property
+    def sizes_per_second(self) -> float:
+        """The speed of the fastest object in sight, in its own size; 0 without one."""
+        return max((one.expected.sizes_per_second for one in self._open if one.misses == 0), default=0.0)
+
+    def finish(self) -> list[ObjectPath]:
+        """All objects, in the order in which they were first seen."""
+        self._end(self._open, len(self._timeline))
+        return sorted(self._ended, key=lambda path: path.first)
+
+    def _see(self, follow: _Follow, frame: int, box: Box, score: float) -> None:
+        seconds = self._timeline.seconds(frame)
+        follow.path.add(frame, box, score)
+        follow.expected.update(box, seconds)
+        follow.seconds = seconds
+        follow.misses = 0
+
+    def _end(self, follows: Sequence[_Follow], frame: int) -> None:
+        for follow in follows:
+            if follow.misses == 0:
+                follow.path.end(frame)
+            self._ended.append(follow.path)
+        ended = {id(follow) for follow in follows}
+        self._open = [follow for follow in self._open if id(follow) not in ended]
+
+    def _assign(
+        self, detections: Sequence[Detection], boxes: Sequence[Box], seconds: float
+    ) -> list[tuple[_Follow, int]]:
+        if not self._open or not boxes:
+            return []
+        distances = _distances([follow.expected.predict(seconds) for follow in self._open], boxes)
+        same_class = np.array(
+            [[one.path.object_class is other.object_class for other in detections] for one in self._open]
+        )
+        distances = np.where(same_class, distances, 2 * FARTHEST)
+        rows, columns = linear_sum_assignment(np.minimum(distances, 2 * FARTHEST))
+        return [
+            (self._open[row], int(column))
+            for row, column in zip(rows, columns, strict=True)
+            if distances[row, column] <= FARTHEST
+        ]
+
+
+def _distances(predicted: Sequence[Box], found: Sequence[Box]) -> NDArray[np.float64]:
+    """One less the overlap, more the squared distance of the centres relative to what encloses both: 0 to 2."""
+    one, other = _numbers(predicted)[:, None], _numbers(found)[None]
+    shared = np.clip(np.minimum(one[..., 2:], other[..., 2:]) - np.maximum(one[..., :2], other[..., :2]), 0, None)
+    overlap = shared.prod(axis=-1)
+    areas = (one[..., 2:] - one[..., :2]).prod(axis=-1) + (other[..., 2:] - other[..., :2]).prod(axis=-1)
+    around = np.maximum(one[..., 2:], other[..., 2:]) - np.minimum(one[..., :2], other[..., :2])
+    apart = (one[..., :2] + one[..., 2:] - other[..., :2] - other[..., 2:]) / 2
+    distances: NDArray[np.float64] = (
+        1 - overlap / (areas - overlap) + np.square(apart).sum(axis=-1) / np.square(around).sum(axis=-1)
+    )
+    return distances
+
+
+def _numbers(boxes: Sequence[Box]) -> NDArray[np.float64]:
+    return np.array([(box.left, box.top, box.right, box.bottom) for box in boxes], dtype=np.float64)

@@ -1,0 +1,78 @@
+"""What is told of the objects of a video: where each was, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from services.processor.video.tracking.object_path import ObjectPath
+from services.processor.video.tracking.tracking_pass import Survey
+from services.processor.vision.detections import Box, ObjectClass
+
+STILL_SECONDS: Final = 1.0
+MOVING_SECONDS: Final = 0.25
+MOVED_IOU: Final = 0.7
+"""A point is told this long after the one before it: the one while the object rests, the other while it moves."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrackPoint:
+    """Where an object was at a moment; the box is in pixels of the upright picture."""
+
+    time: timedelta
+    box: Box
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One object of a video."""
+
+    object_id: int
+    """From 1, in the order in which the objects were first seen."""
+    object_class: ObjectClass
+    score: float
+    """The highest of its detections."""
+    best: TrackPoint
+    """Where and when its score was highest."""
+    first: timedelta
+    last: timedelta
+    points: tuple[TrackPoint, ...]
+    """Few enough to be kept, close enough to draw it between them."""
+    is_covered: bool
+
+
+def describe_paths(survey: Survey, covered: Sequence[ObjectPath], width: int, height: int) -> tuple[Track, ...]:
+    """Tell of each object found, in coordinates of the upright picture; `width` and `height` are the frames'."""
+    upright_size = survey.orientation.upright_size(width, height)
+    shown = {id(path) for path in covered}
+
+    def point(path: ObjectPath, frame: int) -> TrackPoint:
+        box = survey.orientation.upright_box(path.box_at(frame, survey.timeline), width, height)
+        return TrackPoint(survey.timeline.time(frame), box.clipped(*upright_size))
+
+    return tuple(
+        Track(
+            object_id=number,
+            object_class=path.object_class,
+            score=path.best_score,
+            best=point(path, path.best_frame),
+            first=survey.timeline.time(path.first),
+            last=survey.timeline.time(path.last),
+            points=_few([point(path, frame) for frame in path.frames]),
+            is_covered=id(path) in shown,
+        )
+        for number, path in enumerate(survey.paths, 1)
+    )
+
+
+def _few(points: Sequence[TrackPoint]) -> tuple[TrackPoint, ...]:
+    kept = [points[0]]
+    for point in points[1:-1]:
+        passed = (point.time - kept[-1].time).total_seconds()
+        if passed >= STILL_SECONDS or (passed >= MOVING_SECONDS and point.box.iou(kept[-1].box) < MOVED_IOU):
+            kept.append(point)
+    if len(points) > 1:
+        kept.append(points[-1])
+    return tuple(kept)

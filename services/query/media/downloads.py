@@ -1,0 +1,137 @@
+"""Downloads of a media's bytes: whole or in part, or not at all where the caller has them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+from dropmesh.v1 import error_reason_pb2 as reasons
+from dropmesh.v1 import query_service_pb2
+from google.api.httpbody_pb2 import HttpBody
+
+from services.common.base.errors import FailedPrecondition
+from services.common.base.names import resource_id
+from services.common.media.messages import media_name
+from services.common.media.model import Content, Media
+from services.common.media.store import MediaStore
+from services.common.objects import Objects
+from services.common.rest.downloads import (
+    FOUND,
+    NOT_MODIFIED,
+    OK,
+    PARTIAL,
+    REST_PATH,
+    asked_part,
+    download_headers,
+    is_head,
+    range_not_satisfiable,
+)
+from services.common.rest.ranges import ByteRange, is_unchanged
+from services.common.rpc.call import Call
+
+DownloadRequest = query_service_pb2.DownloadOriginalRequest | query_service_pb2.DownloadAnonymizedRequest
+# The edge makes it the Content-Length: a stream has none of its own.
+LENGTH = "x-content-length"
+_EXTENSIONS = {"jpeg": "jpg", "tiff": "tif"}
+
+
+class Downloads:
+    """Sends originals and anonymized contents."""
+
+    def __init__(self, media: MediaStore, objects: Objects, *, presigned: timedelta | None) -> None:
+        self._media = media
+        self._objects = objects
+        self._presigned = presigned
+
+    async def DownloadOriginal(
+        self, request: query_service_pb2.DownloadOriginalRequest, call: Call
+    ) -> AsyncIterator[HttpBody]:
+        """Sends a media's bytes as they were uploaded."""
+        media = await self._there(request.name, call)
+        async for body in self._send(media.original, media.filename, request, call):
+            yield body
+
+    async def DownloadAnonymized(
+        self, request: query_service_pb2.DownloadAnonymizedRequest, call: Call
+    ) -> AsyncIterator[HttpBody]:
+        """Sends a media's anonymized bytes."""
+        media = await self._there(request.name, call)
+        if media.anonymized is None:
+            state = media.state.upper()
+            raise FailedPrecondition(
+                reasons.MEDIA_NOT_PROCESSED,
+                f"{request.name} has no anonymized content: it is {state}",
+                metadata={"name": request.name, "state": state},
+                http_status=409,
+            )
+        async for body in self._send(media.anonymized, anonymized_name(media, media.anonymized), request, call):
+            yield body
+
+    async def _there(self, name: str, call: Call) -> Media:
+        media = await self._media.get(call.caller, resource_id(name))
+        if media.is_deleted:
+            name = media_name(media.id)
+            raise FailedPrecondition(
+                reasons.MEDIA_DELETED, f"{name} was deleted", metadata={"name": name}, http_status=410
+            )
+        return media
+
+    async def _send(
+        self, content: Content, filename: str, request: DownloadRequest, call: Call
+    ) -> AsyncIterator[HttpBody]:
+        etag = f'"{content.sha256}"'
+        headers = download_headers(etag, filename)
+        if is_unchanged(call.header("if-none-match"), etag):
+            await call.answer_with(NOT_MODIFIED, headers)
+            yield HttpBody(content_type=content.content_type)
+            return
+        part = _asked(request, call, etag, content.size_bytes)
+        if not is_head(call) and await self._redirected(content, headers, call):
+            return
+        wanted = part or ByteRange(0, content.size_bytes)
+        headers[LENGTH] = str(wanted.length)
+        if part is not None:
+            headers["content-range"] = part.header(content.size_bytes)
+        status = OK if part is None else PARTIAL
+        if is_head(call):
+            await call.answer_with(status, headers)
+            yield HttpBody(content_type=content.content_type)
+            return
+        chunks = aiter(self._objects.read(content.object_key, wanted.start, wanted.length))
+        # Read before the headers go: once they are sent, it is too late to say that the bytes are missing.
+        chunk = await anext(chunks, b"")
+        await call.answer_with(status, headers)
+        yield HttpBody(content_type=content.content_type, data=chunk)
+        async for chunk in chunks:
+            yield HttpBody(data=chunk)
+
+    async def _redirected(self, content: Content, headers: dict[str, str], call: Call) -> bool:
+        if self._presigned is None or call.header(REST_PATH) is None:
+            return False
+        location = await self._objects.presign(
+            content.object_key,
+            expires=self._presigned,
+            content_type=content.content_type,
+            content_disposition=headers["content-disposition"],
+        )
+        if location is None:
+            return False
+        await call.answer_with(FOUND, {"location": location, "cache-control": "no-store"})
+        return True
+
+
+def anonymized_name(media: Media, content: Content) -> str:
+    """The original's file name, with what tells the two apart."""
+    stem, dot, extension = media.filename.rpartition(".")
+    if content.format != media.original.format or not dot:
+        extension = _EXTENSIONS.get(content.format, content.format)
+    return f"{stem if dot else media.filename}-anonymized.{extension}"
+
+
+def _asked(request: DownloadRequest, call: Call, etag: str, size_bytes: int) -> ByteRange | None:
+    if not request.offset and not request.length:
+        return asked_part(call, etag, size_bytes)
+    end = min(request.offset + request.length, size_bytes) if request.length else size_bytes
+    if request.offset >= end:
+        raise range_not_satisfiable(size_bytes)
+    return ByteRange(request.offset, end)

@@ -1,0 +1,114 @@
+"""Reads of media: one, a list, one as it changes, and what was found in it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+from dropmesh.v1 import media_pb2, query_service_pb2
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from services.common.base.instants import from_timestamp
+from services.common.base.names import resource_id
+from services.common.media.detected_objects import MediaObjects
+from services.common.media.messages import is_settled, media_message, object_message
+from services.common.media.model import MediaKind, MediaState
+from services.common.media.store import MediaFilter, MediaStore
+from services.common.rpc.call import Call
+from services.common.rpc.page_tokens import page_size, page_start, page_token
+
+FIRST_LOOK_SECONDS = 0.02
+LAST_LOOK_SECONDS = 0.5
+REMINDER_SECONDS = 60.0
+# The edge makes it the Content-Type: what it makes of a stream of messages is a line of JSON for each.
+LINES_OF_JSON = {"x-content-type": "application/x-ndjson"}
+
+
+class MediaReads:
+    """Tells of media."""
+
+    def __init__(self, media: MediaStore, objects: MediaObjects, *, reminder_seconds: float = REMINDER_SECONDS) -> None:
+        self._media = media
+        self._media_objects = objects
+        self._reminder_seconds = reminder_seconds
+
+    async def GetMedia(self, request: query_service_pb2.GetMediaRequest, call: Call) -> media_pb2.Media:
+        """Tells of one media."""
+        return media_message(await self._media.get(call.caller, resource_id(request.name)))
+
+    async def ListMedia(
+        self, request: query_service_pb2.ListMediaRequest, call: Call
+    ) -> query_service_pb2.ListMediaResponse:
+        """Lists the caller's media, newest first."""
+        whose = whose_list(call)
+        page = await self._media.page(
+            call.caller,
+            media_filter(request),
+            after=page_start(request, whose),
+            limit=page_size(request.page_size),
+        )
+        return query_service_pb2.ListMediaResponse(
+            media=map(media_message, page.media),
+            next_page_token="" if page.end is None else page_token(request, whose, page.end),
+        )
+
+    async def WatchMedia(
+        self, request: query_service_pb2.WatchMediaRequest, call: Call
+    ) -> AsyncIterator[media_pb2.Media]:
+        """Sends a media now, whenever it changes and now and then, until nothing happens to it by itself any more."""
+        told = 0
+        told_at = 0.0
+        pause = FIRST_LOOK_SECONDS
+        while True:
+            media = await self._media.get(call.caller, resource_id(request.name))
+            if not told:
+                await call.answer_with(200, LINES_OF_JSON)
+            if media.revision != told:
+                pause = FIRST_LOOK_SECONDS
+            if media.revision != told or time.monotonic() - told_at >= self._reminder_seconds:
+                told, told_at = media.revision, time.monotonic()
+                yield media_message(media)
+            if is_settled(media):
+                return
+            await asyncio.sleep(pause)
+            # Slowly longer: what ends in the meantime is told late by a small share of the time that it took.
+            pause = min(1.25 * pause, LAST_LOOK_SECONDS)
+
+    async def ListMediaObjects(
+        self, request: query_service_pb2.ListMediaObjectsRequest, call: Call
+    ) -> query_service_pb2.ListMediaObjectsResponse:
+        """Lists the objects found in a media."""
+        media = await self._media.get(call.caller, resource_id(request.name))
+        # Processed anew, the media has other objects: a token of the old list is none of the new one.
+        whose = f"{call.caller.owner}/{media.objects_run}"
+        after = page_start(request, whose)
+        if media.objects_run is None or media.is_deleted:
+            return query_service_pb2.ListMediaObjectsResponse()
+        found, end = await self._media_objects.list(
+            media.id, media.objects_run, after=after, limit=page_size(request.page_size)
+        )
+        return query_service_pb2.ListMediaObjectsResponse(
+            objects=map(object_message, found),
+            next_page_token="" if end is None else page_token(request, whose, end),
+        )
+
+
+def media_filter(request: query_service_pb2.ListMediaRequest) -> MediaFilter:
+    """Which media a request asks for."""
+    return MediaFilter(
+        state=MediaState(media_pb2.Media.State.Name(request.state).lower()) if request.state else None,
+        kind=MediaKind(media_pb2.Media.Kind.Name(request.kind).lower()) if request.kind else None,
+        camera_model=request.camera_model or None,
+        start_ns=_instant(request.start, given=request.HasField("start")),
+        end_ns=_instant(request.end, given=request.HasField("end")),
+    )
+
+
+def whose_list(call: Call) -> str:
+    """Ties a page token to a list: an administrator's is another one than that of the same subject."""
+    return f"{call.caller.owner}\0{call.caller.is_admin}"
+
+
+def _instant(timestamp: Timestamp, *, given: bool) -> int | None:
+    return from_timestamp(timestamp) if given else None

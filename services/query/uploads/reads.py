@@ -1,0 +1,26 @@
+"""Reads of resumable uploads."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from dropmesh.v1 import query_service_pb2, upload_pb2
+
+from services.common.base.names import resource_id
+from services.common.rpc.call import Call
+from services.common.uploads.messages import upload_message
+from services.common.uploads.store import Uploads
+
+
+class UploadReads:
+    """Tells of uploads."""
+
+    def __init__(self, uploads: Uploads, now_ns: Callable[[], int] = time.time_ns) -> None:
+        self._uploads = uploads
+        self._upload_now_ns = now_ns
+
+    async def GetUpload(self, request: query_service_pb2.GetUploadRequest, call: Call) -> upload_pb2.Upload:
+        """Tells how far a resumable upload is."""
+        upload = await self._uploads.get(call.caller, resource_id(request.name), now_ns=self._upload_now_ns())
+        return upload_message(upload)

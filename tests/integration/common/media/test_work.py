@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import pytest
+
+from services.common.contents.store import Holder
+from services.common.contents.writer import ContentWriter
+from services.common.media.detected_objects import DetectedObject
+from services.common.media.model import Box, Content, Failure, Media, MediaState, ObjectClass
+from services.common.media.store import seen
+from services.common.media.work import Result
+from tests.support.media_mesh import MediaMesh, photo
+
+FAILURE = Failure(9, "PROCESSING_CRASHED", "it crashed")
+FACE = DetectedObject(1, ObjectClass.FACE, 0.9, Box(0, 0, 1, 1))
+
+
+async def claimed(mesh: MediaMesh, media: Media, data: bytes) -> Content:
+    """What a worker does with the bytes it made."""
+    writer = ContentWriter(mesh.objects, mesh.clock())
+    await writer.write(data)
+    written = await writer.commit()
+    holder = f"{media.id}/{media.run}"
+    key = await mesh.contents.claim(
+        written.sha256, written.object_key, written.size_bytes, Holder(media.id, holder, mesh.clock())
+    )
+    return Content(written.sha256, key, holder, "jpeg", "image/jpeg", written.size_bytes)
+
+
+async def begun(mesh: MediaMesh, media_id: str, attempt: int = 1) -> Media:
+    media = await mesh.work.begin(media_id, attempt=attempt, now_ns=mesh.clock())
+    assert media is not None
+    return media
+
+
+async def finish(mesh: MediaMesh, media: Media, data: bytes) -> bool:
+    content = await claimed(mesh, media, data)
+    await mesh.found.write(media.id, media.run, [FACE])
+    finished = await mesh.work.finish(media.id, media.run, Result(content, {"face": 1}), now_ns=mesh.clock())
+    if finished:
+        await mesh.contents.settle([(content.sha256, content.holder)])
+    else:
+        await mesh.contents.release(content.sha256, content.holder)
+        await mesh.found.delete(media.id, media.run)
+    return finished
+
+
+async def test_a_result_becomes_the_medias(mesh: MediaMesh) -> None:
+    media = await begun(mesh, (await mesh.upload(photo("one"))).media.id)
+    assert media.state is MediaState.PROCESSING
+    assert await mesh.work.progress(media.id, media.run, progress=0.5, now_ns=mesh.clock())
+    assert await finish(mesh, media, b"covered")
+    done = await mesh.media.find(media.id)
+    assert done is not None
+    assert (done.state, done.object_counts, done.processing.progress) == (MediaState.PROCESSED, {"face": 1}, 1.0)
+    found, _ = await mesh.found.list(media.id, media.run)
+    assert found == [FACE]
+    assert await mesh.work.begin(media.id, attempt=2, now_ns=mesh.clock()) is None
+
+
+async def test_a_stale_worker_cannot_overwrite(mesh: MediaMesh) -> None:
+    media_id = (await mesh.upload(photo("one"))).media.id
+    slow = await begun(mesh, media_id)
+    quick = await begun(mesh, media_id, attempt=2)
+    assert not await mesh.work.progress(media_id, slow.run, progress=0.9, now_ns=mesh.clock())
+    assert await finish(mesh, quick, b"right")
+    assert not await finish(mesh, slow, b"late")
+    assert not await mesh.work.fail(media_id, slow.run, FAILURE, now_ns=mesh.clock())
+    done = await mesh.media.find(media_id)
+    assert done is not None
+    assert done.anonymized is not None
+    assert len(await mesh.stored_keys()) == 2
+
+
+@pytest.mark.parametrize("state", [MediaState.DELETED, MediaState.FAILED])
+async def test_a_worker_of_what_was_ended_is_told_so(mesh: MediaMesh, state: MediaState) -> None:
+    media = await begun(mesh, (await mesh.upload(photo("one"))).media.id)
+    await mesh.media.change(media.id, lambda found: seen(found, mesh.clock(), state=state, run=found.run + 1))
+    assert not await mesh.work.is_current(media.id, media.run)
+    assert not await finish(mesh, media, b"late")
+    assert await mesh.work.begin(media.id, attempt=1, now_ns=mesh.clock()) is None
+
+
+async def test_processed_anew_what_was_before_goes(mesh: MediaMesh) -> None:
+    first = await begun(mesh, (await mesh.upload(photo("one"))).media.id)
+    assert await finish(mesh, first, b"first")
+    await mesh.media.change(first.id, lambda media: seen(media, mesh.clock(), state=MediaState.NEW, run=media.run + 1))
+    second = await begun(mesh, first.id)
+    assert await finish(mesh, second, b"second")
+    await mesh.sweep_all()
+    done = await mesh.media.find(first.id)
+    assert done is not None
+    assert done.anonymized is not None
+    assert sorted(await mesh.stored_keys()) == sorted([done.original.object_key, done.anonymized.object_key])
+    assert (await mesh.found.list(first.id, first.run))[0] == []
+    assert (await mesh.found.list(first.id, second.run))[0] == [FACE]
+    assert done.leftovers == ()
+    assert done.unclean_since_ns is None
+
+
+async def test_the_same_result_again_keeps_its_bytes(mesh: MediaMesh) -> None:
+    first = await begun(mesh, (await mesh.upload(photo("one"))).media.id)
+    assert await finish(mesh, first, b"same")
+    await mesh.media.change(first.id, lambda media: seen(media, mesh.clock(), state=MediaState.NEW, run=media.run + 1))
+    assert await finish(mesh, await begun(mesh, first.id), b"same")
+    await mesh.sweep_all()
+    assert len(await mesh.stored_keys()) == 2
+
+
+async def test_a_dead_letter_fails_whatever_run_it_is_in(mesh: MediaMesh) -> None:
+    media = await begun(mesh, (await mesh.upload(photo("one"))).media.id)
+    assert await mesh.work.fail(media.id, None, FAILURE, now_ns=mesh.clock())
+    failed = await mesh.media.find(media.id)
+    assert failed is not None
+    assert failed.processing.error == FAILURE
+    assert not await mesh.work.fail(media.id, None, FAILURE, now_ns=mesh.clock())

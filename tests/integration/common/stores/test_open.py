@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import cast
+
+import pytest
+
+from services.common.base.errors import StoreUnavailable
+from services.common.catalog import Catalog
+from services.common.queue import Topic
+from services.common.settings import Settings
+from services.common.stores.open import open_queue
+
+TOPIC = Topic("work")
+
+
+async def test_an_embedded_queue_beside_another_catalog_has_a_file_of_its_own_and_closes_it(tmp_path):
+    elsewhere = cast(Catalog, object())
+    queue = await open_queue(Settings(data=tmp_path), elsewhere)
+    await queue.publish(TOPIC, [b"kept"])
+    await queue.close()
+    with pytest.raises(StoreUnavailable):
+        await queue.publish(TOPIC, [b"too late"])
+    # The last one to close a database folds its journal back into it.
+    assert not list(tmp_path.glob("queue.sqlite-wal"))
+    again = await open_queue(Settings(data=tmp_path), elsewhere)
+    (claim,) = await again.claim(TOPIC, limit=1, lease=timedelta(seconds=9), wait=timedelta())
+    assert claim.body == b"kept"
+    await again.close()

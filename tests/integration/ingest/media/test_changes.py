@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from dropmesh.v1 import error_reason_pb2 as reasons
+from dropmesh.v1 import media_pb2, object_pb2
+from dropmesh.v1.ingest_service_pb2 import CancelMediaRequest, DeleteMediaRequest, ProcessMediaRequest
+
+from services.common.base.errors import DropmeshError
+from services.common.media.detected_objects import DetectedObject, TrackPoint
+from services.common.media.model import Box, ObjectClass
+from services.common.media.work import Result
+from services.ingest.media.changes import MediaChanges
+from tests.integration.common.media.test_work import begun, claimed, finish
+from tests.support.calls import BOB, call_of
+from tests.support.media_mesh import MediaMesh, photo
+
+BOXES = [Box(0, 0, 1, 1), Box(2, 2, 4, 4)]
+TRACKED = DetectedObject(7, ObjectClass.PERSON, 0.9, BOXES[1], (TrackPoint(0, BOXES[0]), TrackPoint(40, BOXES[1])))
+
+
+@pytest.fixture
+def changes(mesh: MediaMesh) -> MediaChanges:
+    return MediaChanges(
+        mesh.media, mesh.found, mesh.cleaning, mesh.outbox, purge_after=timedelta(days=30), now_ns=mesh.clock
+    )
+
+
+async def uploaded(mesh: MediaMesh, text: str = "one") -> str:
+    return f"media/{(await mesh.upload(photo(text))).media.id}"
+
+
+async def refused(awaited: object) -> str:
+    with pytest.raises(DropmeshError) as caught:
+        await awaited  # type: ignore[misc]
+    return reasons.ErrorReason.Name(caught.value.reason)
+
+
+async def test_deleting_takes_the_bytes_and_keeps_the_record(mesh: MediaMesh, changes: MediaChanges) -> None:
+    name = await uploaded(mesh)
+    media = await begun(mesh, name.removeprefix("media/"))
+    assert await finish(mesh, media, b"covered")
+    deleted = await changes.DeleteMedia(DeleteMediaRequest(name=name), call_of())
+    assert deleted.state == media_pb2.Media.DELETED
+    assert deleted.purge_time.seconds - deleted.delete_time.seconds == 30 * 86_400
+    assert await mesh.stored_keys() == []
+    assert (await mesh.found.list(media.id, media.run))[0] == []
+    again = await changes.DeleteMedia(DeleteMediaRequest(name=name, etag="1"), call_of())
+    assert again == deleted
+
+
+async def test_bytes_that_another_shares_stay_for_it(mesh: MediaMesh, changes: MediaChanges) -> None:
+    name = await uploaded(mesh)
+    bobs = await mesh.upload(photo("one"), "bob")
+    await changes.DeleteMedia(DeleteMediaRequest(name=name), call_of())
+    assert await mesh.stored_keys() == [bobs.media.original.object_key]
+    await changes.DeleteMedia(DeleteMediaRequest(name=f"media/{bobs.media.id}"), call_of(BOB))
+    assert await mesh.stored_keys() == []
+
+
+async def test_what_is_anothers_is_not_found(mesh: MediaMesh, changes: MediaChanges) -> None:
+    name = await uploaded(mesh)
+    assert await refused(changes.DeleteMedia(DeleteMediaRequest(name=name), call_of(BOB))) == "MEDIA_NOT_FOUND"
+    assert await refused(changes.ProcessMedia(ProcessMediaRequest(name=name), call_of(BOB))) == "MEDIA_NOT_FOUND"
+    assert await refused(changes.CancelMedia(CancelMediaRequest(name=name), call_of(BOB))) == "MEDIA_NOT_FOUND"
+
+
+async def test_an_old_etag_changes_nothing(mesh: MediaMesh, changes: MediaChanges) -> None:
+    name = await uploaded(mesh)
+    await begun(mesh, name.removeprefix("media/"))
+    request = ProcessMediaRequest(name=name, etag="1")
+    assert await refused(changes.ProcessMedia(request, call_of())) == "ETAG_MISMATCH"
+    assert await refused(changes.DeleteMedia(DeleteMediaRequest(name=name, etag="1"), call_of())) == "ETAG_MISMATCH"
+
+
+async def test_housekeeping_leaves_the_etag(mesh: MediaMesh, changes: MediaChanges) -> None:
+    name = await uploaded(mesh)
+    await mesh.sweep_all()
+    await mesh.statistics.fold(now_ns=mesh.clock())
+    changed = await changes.ProcessMedia(ProcessMediaRequest(name=name, etag='"1"'), call_of())
+    assert changed.etag == "2"
+
+
+async def test_cancelled_work_is_failed_and_can_be_done_anew(mesh: MediaMesh, changes: MediaChanges) -> None:
+    name = await uploaded(mesh)
+    media = await begun(mesh, name.removeprefix("media/"))
+    cancelled = await changes.CancelMedia(CancelMediaRequest(name=name), call_of())
+    assert cancelled.state == media_pb2.Media.FAILED
+    assert cancelled.processing.error.code == 9
+    assert not await mesh.work.is_current(media.id, media.run)
+    assert await refused(changes.CancelMedia(CancelMediaRequest(name=name), call_of())) == "MEDIA_NOT_PROCESSING"
+    await changes.ProcessMedia(ProcessMediaRequest(name=name), call_of())
+    await mesh.outbox.publish_waiting()
+    assert await mesh.queued() == [media.id]
+
+
+async def test_a_deleted_media_is_past_changing(mesh: MediaMesh, changes: MediaChanges) -> None:
+    name = await uploaded(mesh)
+    await changes.DeleteMedia(DeleteMediaRequest(name=name), call_of())
+    assert await refused(changes.ProcessMedia(ProcessMediaRequest(name=name), call_of())) == "MEDIA_DELETED"
+    assert await refused(changes.CancelMedia(CancelMediaRequest(name=name), call_of())) == "MEDIA_DELETED"
+
+
+async def test_objects_left_out_are_known_by_their_place(mesh: MediaMesh, changes: MediaChanges) -> None:
+    name = await uploaded(mesh)
+    media = await begun(mesh, name.removeprefix("media/"))
+    await mesh.found.write(media.id, media.run, [TRACKED])
+    content = await claimed(mesh, media, b"covered")
+    await mesh.work.finish(media.id, media.run, Result(content, {"person": 1}), now_ns=mesh.clock())
+    options = object_pb2.AnonymizeOptions(exclude_objects=[7])
+    changed = await changes.ProcessMedia(ProcessMediaRequest(name=name, anonymize=options), call_of())
+    assert list(changed.anonymize.exclude_objects) == [7]
+    assert changed.anonymized.sha256 == content.sha256
+    stored = await mesh.media.find(media.id)
+    assert stored is not None
+    (excluded,) = stored.anonymize.excluded
+    assert (excluded.object_class, excluded.box, excluded.time_ns) == (ObjectClass.PERSON, BOXES[1], 40)
+    options = object_pb2.AnonymizeOptions(exclude_objects=[8])
+    request = ProcessMediaRequest(name=name, anonymize=options)
+    assert await refused(changes.ProcessMedia(request, call_of())) == "OBJECT_NOT_FOUND"

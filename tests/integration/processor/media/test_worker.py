@@ -1,0 +1,285 @@
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dropmesh.v1 import error_reason_pb2 as reasons
+
+from services.common.base.errors import StoreUnavailable
+from services.common.base.telemetry import Metrics
+from services.common.media.detected_objects import DetectedObject
+from services.common.media.model import (
+    AnonymizeOptions,
+    Box,
+    Content,
+    Media,
+    MediaKind,
+    MediaState,
+    Metadata,
+    ObjectClass,
+    Step,
+)
+from services.common.media.work import PHOTO_WORK, VIDEO_WORK, MediaWork
+from services.processor.media.job_results import Limits, Made
+from services.processor.media.worker import MediaStores, MediaWorker, Pace, TimeLimits
+from services.processor.pool.errors import JobCrashed, JobTimedOut
+from tests.support.media_mesh import MediaMesh, Stores, photo, read_all
+
+pytest_plugins = ["tests.support.media_fixtures"]
+
+LIMITS = Limits(100_000_000, 2000, 500_000, 3600.0)
+TIMES = TimeLimits(photo=timedelta(seconds=10), video=timedelta(seconds=20))
+PACE = Pace(look_seconds=0.02, depth_seconds=0.02, retry_after=timedelta())
+FACE = DetectedObject(1, ObjectClass.FACE, 0.9, Box(1, 2, 3, 4))
+Job = Callable[[Path, Path, Callable[[Any], None] | None], Any]
+
+
+class FakePool:
+    """Runs a plain function in place of the pixels' work."""
+
+    def __init__(self, *jobs: Job) -> None:
+        self._jobs = list(jobs)
+        self.runs = 0
+        self.started = asyncio.Event()
+
+    async def run(
+        self,
+        function: Any,
+        kind: MediaKind,
+        source: Path,
+        target: Path,
+        options: AnonymizeOptions,
+        limits: Limits,
+        *,
+        time_limit: timedelta,
+        on_progress: Callable[[Any], None] | None = None,
+        is_long: bool = False,
+    ) -> Made:
+        self.runs += 1
+        self.started.set()
+        job = self._jobs.pop(0) if len(self._jobs) > 1 else self._jobs[0]
+        made = job(source, target, on_progress)
+        return await made if asyncio.iscoroutine(made) else made
+
+
+def cover(source: Path, target: Path, on_progress: Any) -> Made:
+    target.write_bytes(b"covered " + source.read_bytes())
+    return Made("jpeg", "image/jpeg", (FACE,), {"face": 1}, (), (), (Step("detect", 1000),), ("odd",), 1)
+
+
+def fails(error: Exception) -> Job:
+    def job(source: Path, target: Path, on_progress: Any) -> Made:
+        raise error
+
+    return job
+
+
+async def never_ends(source: Path, target: Path, on_progress: Any) -> Made:
+    on_progress((3, 10))
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+@asynccontextmanager
+async def working(
+    stores: Stores, mesh: MediaMesh, folder: Path, *jobs: Job, metrics: Metrics | None = None
+) -> AsyncIterator[FakePool]:
+    """A worker's loop beside the test."""
+    pool = FakePool(*jobs)
+    parts = MediaStores(stores.queue, stores.objects, mesh.work, mesh.contents, mesh.found)
+    metrics = metrics or Metrics()
+    worker = MediaWorker(parts, pool, LIMITS, TIMES, folder, metrics, time.time_ns, PACE)  # type: ignore[arg-type]
+    stopping = asyncio.Event()
+    loops = [asyncio.create_task(run(stopping)) for run in (worker.run, worker.run_videos, worker.tell_depths)]
+    try:
+        yield pool
+    finally:
+        stopping.set()
+        await asyncio.gather(*loops)
+
+
+@pytest.fixture
+async def new(mesh: MediaMesh) -> Media:
+    """A media that waits to be processed."""
+    stored = await mesh.upload(photo("a face"))
+    await mesh.outbox.publish_waiting()
+    return stored.media
+
+
+async def settled(mesh: MediaMesh, media: Media) -> Media:
+    """The media once a worker has ended with it."""
+    async with asyncio.timeout(20):
+        while True:
+            found = await mesh.media.find(media.id)
+            assert found is not None
+            if found.state not in {MediaState.NEW, MediaState.PROCESSING}:
+                return found
+            await asyncio.sleep(0.01)
+
+
+async def nothing_left(stores: Stores) -> None:
+    """Waits until every message is acknowledged or given up."""
+    async with asyncio.timeout(10):
+        while await stores.queue.depth(PHOTO_WORK):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+async def test_no_photo_waits_behind_videos_and_videos_that_wait_lose_no_attempt(stores, mesh, tmp_path):
+    head = b"\0\0\0\x18ftypisom\0\0\0\0isommp42"
+    first, second = [(await mesh.upload(head + name)).media for name in (b"one", b"two")]
+    await mesh.outbox.publish_waiting()
+    async with working(stores, mesh, tmp_path, never_ends, cover) as pool:
+        await pool.started.wait()
+        image = (await mesh.upload(photo("a face"))).media
+        await mesh.outbox.publish_waiting()
+        assert (await settled(mesh, image)).state is MediaState.PROCESSED
+        states = [(await mesh.media.find(video.id)).state for video in (first, second)]
+        assert states == [MediaState.PROCESSING, MediaState.NEW]
+        (waiting,) = await stores.queue.claim(VIDEO_WORK, limit=2, lease=timedelta(seconds=1), wait=timedelta())
+        assert (waiting.body.decode(), waiting.attempt) == (second.id, 1)
+
+
+async def test_an_operator_sees_how_many_videos_wait_while_one_is_worked_on(stores, mesh, tmp_path):
+    head = b"\0\0\0\x18ftypisom\0\0\0\0isommp42"
+    for name in (b"one", b"two"):
+        await mesh.upload(head + name)
+    await mesh.outbox.publish_waiting()
+    metrics = Metrics()
+
+    def told(topic: str) -> float | None:
+        return metrics.registry.get_sample_value("dropmesh_queue_depth", {"topic": topic})
+
+    async with working(stores, mesh, tmp_path, never_ends, metrics=metrics), asyncio.timeout(10):
+        while (told("photos"), told("videos")) != (0.0, 2.0):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+def test_an_animation_has_more_time_than_a_photo_and_waits_with_the_videos():
+    content = Content("0" * 64, "key", "holder", "gif", "image/gif", 1)
+    photo_, animation = (
+        Media("id", "ann", MediaState.NEW, MediaKind.IMAGE, "a.gif", 1, 1, content, Metadata(4, 3, frames=frames))
+        for frames in (None, 21)
+    )
+    assert (photo_.is_moving, animation.is_moving) == (False, True)
+    assert TIMES.of(animation) - TIMES.of(photo_) == timedelta(seconds=10)
+
+
+async def test_a_media_becomes_processed_with_what_was_found(stores, mesh, new, tmp_path):
+    async with working(stores, mesh, tmp_path, cover):
+        media = await settled(mesh, new)
+        await nothing_left(stores)
+    assert media.state is MediaState.PROCESSED
+    assert media.object_counts == {"face": 1}
+    assert media.warnings == ("odd",)
+    assert media.processing.attempt == 1
+    assert [step.step for step in media.processing.steps] == ["fetch", "detect", "store"]
+    assert await read_all(stores.objects, media.anonymized.object_key) == b"covered " + photo("a face")
+    assert (await mesh.found.list(media.id, media.objects_run))[0] == [FACE]
+
+
+async def test_what_cannot_be_processed_fails_at_once_and_alone(stores, mesh, new, tmp_path):
+    other = (await mesh.upload(photo("fine"))).media
+    await mesh.outbox.publish_waiting()
+    async with working(stores, mesh, tmp_path, fails(JobTimedOut(timedelta(seconds=10))), cover):
+        media, fine = await settled(mesh, new), await settled(mesh, other)
+    assert media.state is MediaState.FAILED
+    assert media.processing.error.reason == "PROCESSING_TIMED_OUT"
+    assert fine.state is MediaState.PROCESSED
+    (letter,) = await stores.queue.dead_letters(PHOTO_WORK)
+    assert letter.body.decode() == media.id
+
+
+async def test_a_crash_is_tried_again(stores, mesh, new, tmp_path):
+    async with working(stores, mesh, tmp_path, fails(JobCrashed(-11)), cover):
+        media = await settled(mesh, new)
+    assert (media.state, media.processing.attempt) == (MediaState.PROCESSED, 2)
+
+
+async def test_five_crashes_are_enough(stores, mesh, new, tmp_path):
+    async with working(stores, mesh, tmp_path, fails(JobCrashed(-11))) as pool:
+        media = await settled(mesh, new)
+    assert (media.state, pool.runs) == (MediaState.FAILED, 5)
+    assert media.processing.error.reason == "PROCESSING_CRASHED"
+
+
+async def test_attempts_that_never_end_are_given_up(stores, mesh, new, tmp_path):
+    for _ in range(5):
+        (claim,) = await stores.queue.claim(
+            PHOTO_WORK, limit=1, lease=timedelta(milliseconds=20), wait=timedelta(seconds=5)
+        )
+        await mesh.work.begin(new.id, attempt=claim.attempt, now_ns=1)
+        await asyncio.sleep(0.03)
+    async with working(stores, mesh, tmp_path, cover) as pool:
+        media = await settled(mesh, new)
+    assert (media.state, pool.runs) == (MediaState.FAILED, 0)
+    assert media.processing.error.reason == "PROCESSING_GIVEN_UP"
+
+
+async def test_a_fault_that_nobody_thought_of_is_tried_again(stores, mesh, new, tmp_path):
+    async with working(stores, mesh, tmp_path, fails(ZeroDivisionError()), cover):
+        assert (await settled(mesh, new)).state is MediaState.PROCESSED
+
+
+async def test_a_store_that_is_away_is_waited_for(stores, mesh, new, tmp_path):
+    async with working(stores, mesh, tmp_path, fails(StoreUnavailable("objects", "gone")), cover):
+        assert (await settled(mesh, new)).state is MediaState.PROCESSED
+
+
+async def test_progress_is_told_and_a_cancelled_media_is_let_go(stores, mesh, new, tmp_path):
+    async with working(stores, mesh, tmp_path, never_ends):
+        async with asyncio.timeout(10):
+            while (found := await mesh.media.find(new.id)) is not None and found.processing.frames_done != 3:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        assert found.processing.progress == pytest.approx(0.3)
+        await cancel(mesh, new)
+        await nothing_left(stores)
+    media = await mesh.media.find(new.id)
+    assert media is not None
+    assert media.state is MediaState.FAILED
+    assert media.processing.error.reason == "PROCESSING_CANCELLED"
+
+
+async def cancel(mesh: MediaMesh, media: Media) -> None:
+    from services.common.base.errors import FailedPrecondition
+    from services.common.rpc.failures import failure_of
+
+    error = FailedPrecondition(reasons.PROCESSING_CANCELLED, "cancelled")
+    assert await mesh.work.fail(media.id, None, failure_of(error), now_ns=1)
+
+
+async def test_a_stopped_worker_gives_its_media_back(stores, mesh, new, tmp_path):
+    async with working(stores, mesh, tmp_path, never_ends) as pool:
+        await pool.started.wait()
+    async with working(stores, mesh, tmp_path, cover):
+        media = await settled(mesh, new)
+    assert (media.state, media.processing.attempt) == (MediaState.PROCESSED, 2)
+
+
+async def test_a_worker_that_lost_its_media_changes_nothing(stores, mesh, new, tmp_path):
+    async def loses(source: Path, target: Path, on_progress: Any) -> Made:
+        # Another worker took the media meanwhile, and finished it.
+        other = await MediaWork(mesh.media).begin(new.id, attempt=2, now_ns=1)
+        assert other is not None
+        return cover(source, target, on_progress)
+
+    async with working(stores, mesh, tmp_path, loses):
+        await nothing_left(stores)
+    media = await mesh.media.find(new.id)
+    assert media is not None
+    assert (media.state, media.anonymized) == (MediaState.PROCESSING, None)
+    await mesh.sweep_all()
+    assert await mesh.stored_keys() == [media.original.object_key]
+
+
+async def test_a_message_told_twice_is_done_once(stores, mesh, new, tmp_path):
+    await stores.queue.publish(PHOTO_WORK, [new.id.encode(), b"never-was"])
+    async with working(stores, mesh, tmp_path, cover) as pool:
+        await settled(mesh, new)
+        await nothing_left(stores)
+    assert pool.runs == 1

@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import pytest
+from dropmesh.v1 import media_pb2
+from dropmesh.v1.query_service_pb2 import (
+    GetInviteMediaRequest,
+    GetStatisticsRequest,
+    ListMediaObjectsRequest,
+    ListMediaRequest,
+    WatchMediaRequest,
+)
+
+from services.common.base.errors import DropmeshError, InvalidArgument, NotFound
+from services.common.base.instants import utc_day
+from services.common.invites.store import Invite, new_secret
+from services.common.rpc.call import Call
+from services.common.rpc.identity import Caller, Scope
+from services.common.statistics.store import Totals
+from services.query.invites.reads import InviteReads
+from services.query.media.reads import MediaReads
+from services.query.statistics.reads import StatisticsReads, statistics_message
+from tests.integration.common.media.test_work import begun, finish
+from tests.support.calls import BOB, call_of
+from tests.support.media_mesh import MediaMesh, photo
+
+DAY_NS = 86_400 * 10**9
+
+
+@pytest.fixture
+def reads(mesh: MediaMesh) -> MediaReads:
+    return MediaReads(mesh.media, mesh.found)
+
+
+async def test_a_watcher_sees_each_change_until_the_end(mesh: MediaMesh, reads: MediaReads) -> None:
+    media_id = (await mesh.upload(photo("one"))).media.id
+    watching = aiter(reads.WatchMedia(WatchMediaRequest(name=f"media/{media_id}"), call_of()))
+    assert (await anext(watching)).state == media_pb2.Media.NEW
+    media = await begun(mesh, media_id)
+    assert (await anext(watching)).state == media_pb2.Media.PROCESSING
+    await mesh.outbox.publish_waiting()
+    await mesh.statistics.fold(now_ns=mesh.clock())
+    await finish(mesh, media, b"covered")
+    assert [told.state async for told in watching] == [media_pb2.Media.PROCESSED]
+
+
+async def test_a_watcher_is_reminded_where_nothing_changes(mesh: MediaMesh) -> None:
+    name = f"media/{(await mesh.upload(photo('one'))).media.id}"
+    reads = MediaReads(mesh.media, mesh.found, reminder_seconds=0.0)
+    watching = aiter(reads.WatchMedia(WatchMediaRequest(name=name), call_of()))
+    first = await anext(watching)
+    assert await anext(watching) == first
+
+
+async def test_pages_follow_each_other_and_belong_to_their_list(mesh: MediaMesh, reads: MediaReads) -> None:
+    for number in range(5):
+        mesh.clock.advance(1)
+        await mesh.upload(photo(str(number)))
+    found: list[str] = []
+    token = ""
+    while True:
+        page = await reads.ListMedia(ListMediaRequest(page_size=2, page_token=token), call_of())
+        found += [media.name for media in page.media]
+        token = page.next_page_token
+        if not token:
+            break
+        with pytest.raises(InvalidArgument):
+            await reads.ListMedia(ListMediaRequest(page_token=token), call_of(BOB))
+        with pytest.raises(InvalidArgument):
+            await reads.ListMedia(ListMediaRequest(page_token=token, camera_model="X"), call_of())
+    assert len(set(found)) == 5
+
+
+async def test_objects_are_those_of_the_last_result(mesh: MediaMesh, reads: MediaReads) -> None:
+    media_id = (await mesh.upload(photo("one"))).media.id
+    request = ListMediaObjectsRequest(name=f"media/{media_id}")
+    assert not (await reads.ListMediaObjects(request, call_of())).objects
+    await finish(mesh, await begun(mesh, media_id), b"covered")
+    assert [found.id for found in (await reads.ListMediaObjects(request, call_of())).objects] == [1]
+    with pytest.raises(NotFound):
+        await reads.ListMediaObjects(request, call_of(BOB))
+
+
+async def test_a_links_holder_sees_the_state_of_what_came_through_it(mesh: MediaMesh) -> None:
+    secret, secret_sha256 = new_secret()
+    invite = Invite("inv", "ann", "", secret_sha256, mesh.clock(), mesh.clock() + 10**12)
+    await mesh.invites.insert(invite)
+    through = await mesh.upload(photo("one"), invite=invite)
+    other = await mesh.upload(photo("two"))
+    reads = InviteReads(mesh.invites, mesh.media, mesh.clock)
+    link = f"inv.{secret}"
+    told = await reads.GetInviteMedia(GetInviteMediaRequest(link=link, name=f"media/{through.media.id}"), call_of())
+    assert {field.name for field, _ in told.ListFields()} == {"name", "state"}
+    for name, wrong in ((f"media/{other.media.id}", link), (f"media/{through.media.id}", "inv.wrong")):
+        with pytest.raises(DropmeshError):
+            await reads.GetInviteMedia(GetInviteMediaRequest(link=wrong, name=name), call_of())
+
+
+def test_statistics_tell_thirty_days_and_ten_cameras() -> None:
+    cameras = tuple((f"camera {number:02}", number) for number in range(1, 15))
+    totals = Totals(
+        states={"new": 2, "deleted": 1},
+        formats={"png": 1, "jpeg": 1},
+        days={"2026-02-28": 1, "2026-03-01": 2, "2026-01-30": 9},
+        cameras=cameras,
+    )
+    message = statistics_message(totals, "2026-03-01")
+    assert message.media_count == 2
+    assert message.most_popular_format == "jpeg"
+    assert [entry.name for entry in message.top_cameras] == [f"camera {number:02}" for number in range(14, 4, -1)]
+    assert len(message.uploads_per_day) == 30
+    assert (message.uploads_per_day[0].day, message.uploads_per_day[0].count) == ("2026-01-31", 0)
+    assert [entry.count for entry in message.uploads_per_day][-2:] == [1, 2]
+    assert {media_pb2.Media.State.Name(entry.state): entry.count for entry in message.states}["DELETED"] == 1
+
+
+async def test_thirty_days_of_uploads_move_on_at_midnight_in_utc(mesh: MediaMesh) -> None:
+    midnight_ns = (mesh.clock.now_ns // DAY_NS + 1) * DAY_NS
+    admin = call_of(Caller("root", "root", frozenset({Scope.ADMIN})))
+    reads = StatisticsReads(mesh.statistics, mesh.clock)
+
+    async def counts(call: Call) -> list[int]:
+        told = await reads.GetStatistics(GetStatisticsRequest(), call)
+        assert told.uploads_per_day[-1].day == utc_day(mesh.clock())
+        return [entry.count for entry in told.uploads_per_day]
+
+    # For forty days: Ann uploads in the last instant of each, Bob in the first of the next.
+    for day in range(40):
+        for offset_ns, owner in ((-1, "ann"), (0, "bob")):
+            mesh.clock.now_ns = midnight_ns + day * DAY_NS + offset_ns
+            await mesh.upload(photo(f"{day} {owner}"), owner)
+            await mesh.statistics.fold(now_ns=mesh.clock())
+            if day >= 30:
+                assert await counts(call_of()) == [1] * 29 + [int(owner == "ann")]
+                assert await counts(call_of(BOB)) == [1] * 30
+                assert await counts(admin) == [2] * 29 + [2 if owner == "ann" else 1]
+    mesh.clock.now_ns += DAY_NS
+    assert await counts(admin) == [2] * 28 + [1, 0]
+    mesh.clock.now_ns += 40 * DAY_NS
+    assert await counts(admin) == [0] * 30

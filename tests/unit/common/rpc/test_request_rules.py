@@ -1,0 +1,88 @@
+"""What is refused is what the validator finds fault with, for every request of the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import protovalidate
+import pytest
+from dropmesh.v1 import ingest_service_pb2, processor_service_pb2, query_service_pb2
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+
+from services.common.base.errors import InvalidArgument
+from services.common.rpc.request_rules import Rules
+
+REQUESTS = {
+    method.input_type.full_name: GetMessageClass(method.input_type)
+    for file in (ingest_service_pb2, processor_service_pb2, query_service_pb2)
+    for service in file.DESCRIPTOR.services_by_name.values()
+    for method in service.methods
+}
+TEXTS = ("", "a", "7b6b6bd4-5a3c-4f0e-9a53-0c4d7b8f1d2e", "receipts/a", "media/a", "ab" * 3000, "\x00/..")
+NUMBERS = (0, 1, 7, 2**31 - 1)
+SAMPLES: dict[int, tuple[Any, ...]] = {
+    FieldDescriptor.CPPTYPE_BOOL: (False, True),
+    FieldDescriptor.CPPTYPE_ENUM: (0, 1, 99),
+    FieldDescriptor.CPPTYPE_INT32: (-1, *NUMBERS),
+    FieldDescriptor.CPPTYPE_INT64: (-1, *NUMBERS, 2**63 - 1),
+    FieldDescriptor.CPPTYPE_UINT32: NUMBERS,
+    FieldDescriptor.CPPTYPE_UINT64: NUMBERS,
+    FieldDescriptor.CPPTYPE_FLOAT: (-1.0, 0.0, 0.5, 2.0),
+    FieldDescriptor.CPPTYPE_DOUBLE: (-1.0, 0.0, 0.5, 2.0),
+    FieldDescriptor.CPPTYPE_STRING: TEXTS,
+}
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_a_request_is_refused_where_the_validator_finds_fault_with_it(name: str) -> None:
+    rules, validator = Rules(), protovalidate.Validator()
+    messages = [REQUESTS[name](), *_with_one_field(REQUESTS[name])]
+    refused = [_refused(rules, message) for message in messages]
+    assert refused == [
+        [str(violation.proto.message) for violation in validator.collect_violations(message)] for message in messages
+    ]
+
+
+def test_the_samples_hold_good_and_bad_requests() -> None:
+    rules = Rules()
+    refused = [_refused(rules, message) for kind in REQUESTS.values() for message in _with_one_field(kind)]
+    assert any(refused)
+    assert not all(refused)
+
+
+def _refused(rules: Rules, message: Message) -> list[str]:
+    try:
+        rules.check(message)
+    except InvalidArgument as error:
+        return [violation.description for violation in error.violations]
+    return []
+
+
+def _with_one_field(kind: type[Message], depth: int = 3) -> Iterator[Message]:
+    for field in kind.DESCRIPTOR.fields:
+        for value in _values(field, depth):
+            message = kind()
+            one = getattr(message, field.name)
+            if field.is_repeated:
+                one.extend([value])
+            elif field.message_type is not None:
+                one.CopyFrom(value)
+            else:
+                setattr(message, field.name, value)
+            yield message
+
+
+def _values(field: Any, depth: int) -> Iterator[Any]:
+    if field.message_type is None:
+        yield from (_as_bytes(field, value) for value in SAMPLES[field.cpp_type])
+    elif depth and not field.message_type.GetOptions().map_entry:
+        inner = GetMessageClass(field.message_type)
+        yield inner()
+        yield from _with_one_field(inner, depth - 1)
+
+
+def _as_bytes(field: Any, value: Any) -> Any:
+    return value.encode() if field.type == FieldDescriptor.TYPE_BYTES and isinstance(value, str) else value

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import pytest
+
+from services.common.settings import Mode, SettingsError, is_loopback, load_settings
+from services.common.stores.open import open_stores
+
+
+def test_nothing_given_means_everything_embedded():
+    settings = load_settings({})
+    assert settings.mode is Mode.OPEN
+    assert settings.catalog_url == f"sqlite:///{settings.data}/catalog.sqlite"
+    assert settings.objects_url == f"file:///{settings.data}/objects"
+    assert settings.queue_url == "embedded"
+    assert settings.operations_port == settings.edge_port + 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("EDGE_PORT", "70000", "less than or equal to 65535"),
+        ("EDGE_PORT", "eighty", "valid integer"),
+        ("EDGE_HOST", "example.com", "no IP address"),
+        ("MODE", "closed", "'open' or 'tokens'"),
+        ("LOG_LEVEL", "LOUD", "DEBUG|INFO|WARNING|ERROR"),
+        ("TLS_CERTIFICATE", "/never/was.pem", "no such file"),
+        ("ORIGINS", "https://app.example.com/page", "without a path"),
+        ("MAX_DROP_BYTES", "0", "greater than or equal to 1"),
+    ],
+)
+def test_an_error_names_the_variable_what_it_held_and_what_it_takes(name, value, told):
+    with pytest.raises(SettingsError) as caught:
+        load_settings({f"DROPMESH_{name}": value})
+    assert f"DROPMESH_{name} is {value!r}" in str(caught.value)
+    assert told in str(caught.value)
+
+
+def test_an_empty_variable_is_none_and_nothing_else_is_looked_at(monkeypatch):
+    monkeypatch.setenv("DROPMESH_EDGE_PORT", "")
+    assert load_settings().edge_port == 8080
+    monkeypatch.setenv("DROPMESH_EDGE_PORT", "9000")
+    assert load_settings().edge_port == 9000
+    assert load_settings({}).edge_port == 8080
+
+
+def test_a_certificate_needs_its_key():
+    with pytest.raises(SettingsError, match="go together"):
+        load_settings({"DROPMESH_TLS_CERTIFICATE": __file__})
+
+
+@pytest.mark.parametrize("ports", [{"EDGE_PORT": "65535"}, {"EDGE_PORT": "8080", "OPERATIONS": "8080"}])
+def test_the_edge_and_the_operations_need_a_port_each(ports):
+    with pytest.raises(SettingsError, match="set DROPMESH_OPERATIONS to another one"):
+        load_settings({f"DROPMESH_{name}": value for name, value in ports.items()})
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [("localhost", "http://127.0.0.1:8080"), ("::1", "http://[::1]:8080"), ("[::1]", "http://[::1]:8080")],
+)
+def test_the_edge_is_told_by_its_address(host, url):
+    assert load_settings({"DROPMESH_EDGE_HOST": host}).edge_url == url
+
+
+async def test_a_folder_of_any_name_holds_the_stores(tmp_path):
+    folder = tmp_path / "100% of #1?"
+    stores = await open_stores(load_settings({"DROPMESH_DATA": str(folder)}))
+    await stores.close()
+    assert (folder / "catalog.sqlite").exists()
+    assert (folder / "objects").exists()
+
+
+def test_an_error_never_shows_a_secret(tmp_path):
+    file = tmp_path / "settings"
+    file.write_text("DROPMESH_S3_SECRET_KEY=hidden\nDROPMESH_EDGE_PORT=x\n")
+    with pytest.raises(SettingsError) as caught:
+        load_settings({"DROPMESH_SETTINGS": str(file)})
+    assert "hidden" not in str(caught.value)
+
+
+def test_the_environment_wins_over_the_file(tmp_path):
+    file = tmp_path / "settings"
+    file.write_text("# where\n\nDROPMESH_EDGE_PORT=9000\nDROPMESH_LOG_LEVEL=ERROR\n")
+    settings = load_settings({"DROPMESH_SETTINGS": str(file), "DROPMESH_EDGE_PORT": "9001"})
+    assert (settings.edge_port, settings.log_level) == (9001, "ERROR")
+
+
+def test_a_line_that_is_no_setting_is_named(tmp_path):
+    file = tmp_path / "settings"
+    file.write_text("DROPMESH_EDGE_PROT=9000\n")
+    with pytest.raises(SettingsError, match="line 1: 'DROPMESH_EDGE_PROT' is no setting"):
+        load_settings({"DROPMESH_SETTINGS": str(file)})
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(SettingsError, match="cannot be read"):
+        load_settings({"DROPMESH_SETTINGS": str(tmp_path / "nothing")})
+
+
+def test_mode_open_is_for_loopback_alone():
+    with pytest.raises(SettingsError, match="mode open is for a loopback address"):
+        load_settings({"DROPMESH_EDGE_HOST": "0.0.0.0"})
+    assert load_settings({"DROPMESH_EDGE_HOST": "0.0.0.0", "DROPMESH_MODE": "tokens"}).edge_host == "0.0.0.0"
+
+
+@pytest.mark.parametrize(
+    ("host", "answer"),
+    [
+        ("127.0.0.1", True),
+        ("127.9.9.9", True),
+        ("[::1]", True),
+        ("localhost", True),
+        ("10.0.0.1", False),
+        ("a.b", False),
+    ],
+)
+def test_loopback_is_what_only_this_machine_reaches(host, answer):
+    assert is_loopback(host) is answer
