@@ -1,4 +1,4 @@
-"""All that works on pixels, put together: worker processes, the loops that feed them, the calls they answer."""
+"""Wires the processor: worker processes, the loops that feed them, and the calls they answer."""
 
 from __future__ import annotations
 
@@ -6,20 +6,25 @@ import asyncio
 import os
 import shutil
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
-from services.common.base.telemetry import Metrics
 from services.common.contents.store import Contents
+from services.common.drops.measurements import Measurements
+from services.common.drops.receipts import Receipts
 from services.common.media.detected_objects import MediaObjects
 from services.common.media.store import MediaStore
 from services.common.media.work import MediaWork
-from services.common.settings import Settings
-from services.common.stores.open import Stores
+from services.common.service import Service, Wiring
+from services.common.statistics.store import StatisticsStore
+from services.processor.drops.code_version import measurement_code_version
+from services.processor.drops.parsing.outcomes import DropLimits
+from services.processor.drops.results import DropRules
+from services.processor.drops.verify import MeasurementChecks
+from services.processor.drops.worker import DropWorker
 from services.processor.media.image_calls import ImageCalls
 from services.processor.media.job_results import Limits
 from services.processor.media.jobs import Tools, open_tools
@@ -29,19 +34,19 @@ from services.processor.models.reads import ModelReads
 from services.processor.models.registry import load_registry
 from services.processor.models.store import ModelStore
 from services.processor.pool.pool import ProcessPool
-
-
-@dataclass(frozen=True, slots=True)
-class Pixels:
-    """What the processor serves and runs."""
-
-    servicers: tuple[object, ...]
-    loops: tuple[Callable[[asyncio.Event], Awaitable[None]], ...]
+from services.processor.statistics.folding import StatisticsFolding
 
 
 @asynccontextmanager
-async def open_pixels(stores: Stores, settings: Settings, metrics: Metrics) -> AsyncIterator[Pixels]:
-    """Starts a worker process; the others start when there is work for them."""
+async def wire(service: Service) -> AsyncIterator[Wiring]:
+    """What the processor serves and runs. One worker process is started; the others start when they have work."""
+    settings, metrics, catalog, objects = service.settings, service.metrics, service.catalog, service.objects
+    receipts, measurements, media = Receipts(catalog, objects), Measurements(catalog), MediaStore(catalog)
+    code_version = measurement_code_version()
+    drop_limits = DropLimits(max_bytes=settings.max_drop_bytes, max_points=settings.max_drop_points)
+    drops = DropWorker(service.queue, receipts, measurements, DropRules(drop_limits, code_version), metrics)
+    folding = StatisticsFolding(StatisticsStore(catalog))
+
     children = settings.workers or os.cpu_count() or 1
     pool: ProcessPool[Tools] = ProcessPool(
         partial(open_tools, settings.models_folder, settings.provider),
@@ -50,13 +55,6 @@ async def open_pixels(stores: Stores, settings: Settings, metrics: Metrics) -> A
         memory_limit_bytes=settings.worker_memory_bytes,
     )
     folder = await asyncio.to_thread(_fresh_folder, settings.data / "work")
-    async with pool:
-        yield _assemble(stores, settings, metrics, pool, children, folder)
-
-
-def _assemble(
-    stores: Stores, settings: Settings, metrics: Metrics, pool: ProcessPool[Tools], children: int, folder: Path
-) -> Pixels:
     limits = Limits(
         max_pixels=round(settings.max_megapixels * 1e6),
         max_animation_frames=settings.max_animation_frames,
@@ -64,15 +62,8 @@ def _assemble(
         max_video_seconds=settings.max_video_seconds,
     )
     image_time = timedelta(seconds=settings.photo_seconds)
-    media = MediaStore(stores.catalog)
     worker = MediaWorker(
-        MediaStores(
-            stores.queue,
-            stores.objects,
-            MediaWork(media),
-            Contents(stores.catalog, stores.objects),
-            MediaObjects(stores.catalog),
-        ),
+        MediaStores(service.queue, objects, MediaWork(media), Contents(catalog, objects), MediaObjects(catalog)),
         pool,
         limits,
         TimeLimits(image_time, timedelta(seconds=settings.video_seconds)),
@@ -80,17 +71,23 @@ def _assemble(
         metrics,
         time.time_ns,
     )
-    images = ImageCalls(pool, limits, max_bytes=settings.max_image_bytes, time_limit=image_time)
-    thumbnails = Thumbnails(media, stores.objects, pool, limits, folder=folder, time_limit=image_time)
-    models = ModelReads(load_registry(settings.models_folder), ModelStore(settings.models_folder))
-    # Of two worker processes or more, one is always left for what is short.
-    videos = max(1, children - 1)
-    loops = (*(worker.run,) * children, *(worker.run_videos,) * videos, worker.tell_depths)
-    return Pixels((images, thumbnails, models), loops)
+    servicers = (
+        MeasurementChecks(receipts, measurements, code_version),
+        ImageCalls(pool, limits, max_bytes=settings.max_image_bytes, time_limit=image_time),
+        Thumbnails(media, objects, pool, limits, folder=folder, time_limit=image_time),
+        ModelReads(load_registry(settings.models_folder), ModelStore(settings.models_folder)),
+    )
+    photo_loops = (worker.run,) * children
+    # Of two worker processes or more, one is always left for photos.
+    video_loops = (worker.run_videos,) * max(1, children - 1)
+    async with pool:
+        yield Wiring(
+            servicers, (drops.run, drops.run_large, folding.run, *photo_loops, *video_loops, worker.tell_depths)
+        )
 
 
 def _fresh_folder(folder: Path) -> Path:
-    """An empty folder for files that work needs: what stands there is left from a process that died."""
+    """Makes an empty folder for temporary files; a process that crashed may have left some."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     return folder

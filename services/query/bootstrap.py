@@ -1,16 +1,22 @@
-"""Every read of media, put together."""
+"""Wires the query service: which stores and settings each method gets."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
+from services.common.drops.measurements import Measurements
+from services.common.drops.receipts import Receipts
 from services.common.invites.store import Invites
 from services.common.media.detected_objects import MediaObjects
 from services.common.media.store import MediaStore
-from services.common.settings import Settings
+from services.common.service import Service, Wiring
 from services.common.statistics.store import StatisticsStore
-from services.common.stores.open import Stores
 from services.common.uploads.store import Uploads
+from services.query.docs.pages import DocumentReads
+from services.query.drops.measurements import MeasurementReads
+from services.query.drops.receipts import ReceiptReads
 from services.query.invites.reads import InviteReads
 from services.query.media.downloads import Downloads
 from services.query.media.reads import MediaReads
@@ -18,14 +24,21 @@ from services.query.statistics.reads import StatisticsReads
 from services.query.uploads.reads import UploadReads
 
 
-def media_reads(stores: Stores, settings: Settings) -> tuple[object, ...]:
-    """The servicers of the contract's methods that read media, one for each noun."""
-    media = MediaStore(stores.catalog)
+@asynccontextmanager
+async def wire(service: Service) -> AsyncIterator[Wiring]:
+    """What the query service serves."""
+    settings, catalog, objects = service.settings, service.catalog, service.objects
+    receipts, media = Receipts(catalog, objects), MediaStore(catalog)
     presigned = timedelta(seconds=settings.presigned_seconds) if settings.presigned_downloads else None
-    return (
-        MediaReads(media, MediaObjects(stores.catalog)),
-        Downloads(media, stores.objects, presigned=presigned),
-        UploadReads(Uploads(stores.catalog, stores.objects)),
-        InviteReads(Invites(stores.catalog), media),
-        StatisticsReads(StatisticsStore(stores.catalog)),
+    yield Wiring(
+        (
+            DocumentReads(),
+            MeasurementReads(Measurements(catalog), receipts),
+            ReceiptReads(receipts),
+            MediaReads(media, MediaObjects(catalog)),
+            Downloads(media, objects, presigned=presigned),
+            UploadReads(Uploads(catalog, objects)),
+            InviteReads(Invites(catalog), media),
+            StatisticsReads(StatisticsStore(catalog)),
+        )
     )

@@ -6,6 +6,7 @@ import os
 import time
 from pathlib import Path
 
+import uvloop
 from dropmesh.v1 import measurement_pb2, query_service_pb2
 
 from services.common.base.telemetry import Metrics
@@ -14,7 +15,7 @@ from services.common.rpc.auth import Authenticator
 from services.common.rpc.call import Call
 from services.common.rpc.guard import Guard
 from services.common.rpc.identity import Scope
-from services.common.rpc.server import run, serve
+from services.common.rpc.server import serve
 from services.common.rpc.tokens import TOKENS, Tokens
 from services.common.settings import load_settings
 
@@ -44,4 +45,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    uvloop.run(main())

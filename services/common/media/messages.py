@@ -8,8 +8,8 @@ from services.common.base.instants import SECOND_NS, to_duration, to_timestamp
 from services.common.base.names import resource_name
 from services.common.media.anonymize_messages import box_message, class_number, count_messages, options_message
 from services.common.media.detected_objects import DetectedObject
+from services.common.media.failures import failure_status
 from services.common.media.model import Content, Media, MediaState, Metadata, Processing
-from services.common.rpc.failures import failure_status
 
 
 def media_name(media_id: str) -> str:

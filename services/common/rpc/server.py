@@ -6,11 +6,9 @@ import asyncio
 import gc
 import logging
 import signal
-import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import grpc
 from dropmesh.v1 import ingest_service_pb2, processor_service_pb2, query_service_pb2
@@ -20,7 +18,6 @@ from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
 from prometheus_client.exposition import generate_latest
 
-from services.common.base.errors import StoreUnavailable
 from services.common.base.telemetry import Metrics
 from services.common.rpc.guard import Guard
 from services.common.settings import Settings
@@ -132,14 +129,3 @@ async def _serve_metrics(address: str, metrics: Metrics) -> asyncio.AbstractServ
         return await asyncio.start_unix_server(answer, address.removeprefix("unix:"))
     host, _, port = address.rpartition(":")
     return await asyncio.start_server(answer, host or None, int(port))
-
-
-def run(main: Callable[[], Awaitable[Any]]) -> None:
-    """Runs a service's main coroutine on the fast event loop; a store that it cannot open ends it with a plain word."""
-    import uvloop
-
-    try:
-        uvloop.run(main())  # type: ignore[arg-type]
-    except StoreUnavailable as error:
-        log.error("cannot start: %s", error, extra={"cause": error.cause})  # noqa: TRY400 - the cause says it all
-        sys.exit(1)

@@ -247,7 +247,7 @@ async def test_progress_is_told_and_a_cancelled_media_is_let_go(stores, mesh, ne
 
 async def cancel(mesh: MediaMesh, media: Media) -> None:
     from services.common.base.errors import FailedPrecondition
-    from services.common.rpc.failures import failure_of
+    from services.common.media.failures import failure_of
 
     error = FailedPrecondition(reasons.PROCESSING_CANCELLED, "cancelled")
     assert await mesh.work.fail(media.id, None, failure_of(error), now_ns=1)

@@ -1,0 +1,77 @@
+"""A service from start to end: open the stores, wire, serve. Each service's `bootstrap.py` does the wiring."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+
+from google.protobuf.descriptor import ServiceDescriptor
+
+from services.common.base.errors import StoreUnavailable
+from services.common.base.telemetry import Metrics, start_logging, start_tracing
+from services.common.catalog import Catalog
+from services.common.objects import Objects
+from services.common.queue import Queue
+from services.common.rpc.auth import Authenticator
+from services.common.rpc.guard import Guard
+from services.common.rpc.server import serve
+from services.common.rpc.tokens import Tokens
+from services.common.settings import Settings, load_settings
+from services.common.stores.open import open_stores
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What a service's bootstrap may use."""
+
+    descriptor: ServiceDescriptor
+    settings: Settings
+    metrics: Metrics
+    guard: Guard
+    catalog: Catalog
+    objects: Objects
+    queue: Queue
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """What a service's bootstrap returns: the methods to serve, and the loops that run beside them."""
+
+    servicers: Sequence[object]
+    loops: Sequence[Callable[[asyncio.Event], Awaitable[None]]] = ()
+
+
+Bootstrap = Callable[[Service], AbstractAsyncContextManager[Wiring]]
+
+
+def run(name: str, descriptor: ServiceDescriptor, bootstrap: Bootstrap) -> None:
+    """Runs a service on the fast event loop until it is stopped; a store that cannot be opened exits with one line."""
+    import uvloop
+
+    settings = load_settings()
+    start_logging(name, settings.log_level)
+    try:
+        uvloop.run(_open_and_serve(name, descriptor, bootstrap, settings))
+    except StoreUnavailable as error:
+        log.error("cannot start: %s", error, extra={"cause": error.cause})  # noqa: TRY400 - the cause says it all
+        sys.exit(1)
+
+
+async def _open_and_serve(name: str, descriptor: ServiceDescriptor, bootstrap: Bootstrap, settings: Settings) -> None:
+    metrics = Metrics()
+    tracer = start_tracing(name, settings.otlp_endpoint)
+    stores = await open_stores(settings)
+    try:
+        authenticator = Authenticator(Tokens(stores.catalog), settings.mode)
+        guard = Guard(authenticator, metrics, max_in_flight=settings.max_in_flight, tracer=tracer)
+        service = Service(descriptor, settings, metrics, guard, stores.catalog, stores.objects, stores.queue)
+        async with bootstrap(service) as wiring:
+            await serve(name, settings, guard, metrics, descriptor, wiring.servicers, wiring.loops)
+    finally:
+        await stores.close()

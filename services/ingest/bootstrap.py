@@ -1,0 +1,80 @@
+"""Wires the ingest service: which stores and settings each method and each loop gets."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from services.common.contents.orphans import Orphans
+from services.common.contents.store import Contents
+from services.common.drops.measurements import Measurements
+from services.common.drops.receipts import Receipts
+from services.common.invites.store import Invites
+from services.common.media.cleaning import MediaCleaning
+from services.common.media.detected_objects import MediaObjects
+from services.common.media.store import MediaStore
+from services.common.service import Service, Wiring
+from services.common.uploads.store import Uploads
+from services.ingest.drops.leftovers import DropLeftovers
+from services.ingest.drops.outbox import DropQueue
+from services.ingest.drops.outcomes import DropOutcomes
+from services.ingest.drops.writes import DropWrites
+from services.ingest.http.door import PlainDoor
+from services.ingest.http.routes import plain_routes
+from services.ingest.invites.writes import InviteWrites
+from services.ingest.media.changes import MediaChanges
+from services.ingest.media.inspection import MediaInspection, media_limits
+from services.ingest.media.outbox import MediaOutbox
+from services.ingest.media.storing import MediaStoring
+from services.ingest.media.sweep import MediaSweep
+from services.ingest.media.uploads import MediaUploads
+from services.ingest.uploads.writes import UploadWrites
+
+
+@asynccontextmanager
+async def wire(service: Service) -> AsyncIterator[Wiring]:
+    """What the ingest service serves and runs."""
+    settings, catalog, objects, queue = service.settings, service.catalog, service.objects, service.queue
+    receipts, invites, uploads = Receipts(catalog, objects), Invites(catalog), Uploads(catalog, objects)
+    media, found, contents = MediaStore(catalog), MediaObjects(catalog), Contents(catalog, objects)
+    cleaning, orphans = MediaCleaning(media, contents, found), Orphans(catalog, objects, contents)
+    limits, inspection = media_limits(settings), MediaInspection(settings, objects)
+    drop_queue, media_outbox = DropQueue(queue, receipts, time.time_ns), MediaOutbox(media, contents, queue)
+    storing = MediaStoring(objects, contents, media, invites, inspection, media_outbox, limits)
+    servicers = (
+        DropWrites(
+            receipts,
+            Measurements(catalog),
+            drop_queue,
+            DropOutcomes(receipts),
+            max_drop_bytes=settings.max_drop_bytes,
+            now_ns=time.time_ns,
+        ),
+        MediaUploads(storing, invites),
+        MediaChanges(media, found, cleaning, media_outbox, purge_after=timedelta(days=settings.purge_days)),
+        UploadWrites(
+            uploads,
+            objects,
+            media,
+            storing,
+            limits,
+            lifetime_ns=settings.upload_lifetime // timedelta(microseconds=1) * 1000,
+        ),
+        InviteWrites(invites, edge_url=settings.edge_url),
+    )
+    door = PlainDoor(
+        plain_routes(service.descriptor, service.guard.handler(service.descriptor, *servicers)),
+        settings.plain_socket,
+        max_whole_bytes=settings.max_drop_bytes,
+        drain=timedelta(seconds=settings.drain_seconds),
+    )
+    leftovers = DropLeftovers(
+        receipts, time.time_ns, sweep_seconds=settings.sweep_seconds, orphan_seconds=settings.orphan_seconds
+    )
+    sweep = MediaSweep(settings, objects, contents, media, cleaning, uploads, invites, orphans, inspection)
+    try:
+        yield Wiring(servicers, (door.run, drop_queue.run, leftovers.run, media_outbox.run, sweep.run))
+    finally:
+        inspection.close()
