@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from services.common.media.vocabulary import ObjectClass
 from services.processor.models.entry import ModelEntry, Task
 from services.processor.models.registry import Registry
 from services.processor.models.store import ModelStore, Presence
-from services.processor.vision.detections import ObjectClass
 
 _PRESENT = (Presence.PULLED, Presence.BUNDLED)
 

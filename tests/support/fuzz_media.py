@@ -17,9 +17,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from services.common.media.model import MediaKind
 from services.common.media.refusals import DamagedMedia, MediaRefused
 from services.common.media.types import SNIFF_BYTES, MediaType, sniff
+from services.common.media.vocabulary import MediaKind
 from services.ingest.metadata.image import read_image
 from services.ingest.metadata.limits import MediaLimits
 from services.ingest.metadata.media_metadata import MetadataReading

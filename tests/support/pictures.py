@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from services.processor.vision.detections import Box, Detection, ObjectClass, Picture, Share
+from services.common.media.vocabulary import Box, ObjectClass
+from services.processor.vision.detections import Detection, Picture, Share
 
 WIDTH, HEIGHT = 160, 120
 FACE = Box(40, 30, 80, 80)

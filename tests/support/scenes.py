@@ -14,11 +14,12 @@ from av.audio.stream import AudioStream
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from services.processor.anonymize.options import AnonymizeOptions, Mode
+from services.common.media.vocabulary import Box, Mode, ObjectClass
+from services.processor.anonymize.options import AnonymizeOptions
 from services.processor.video.anonymize_video import VideoResult, anonymize_video
 from services.processor.video.limits import VideoLimits
 from services.processor.video.tracking.cadence import LookBudget
-from services.processor.vision.detections import Box, Detection, ObjectClass, Picture, Share
+from services.processor.vision.detections import Detection, Picture, Share
 
 BLUE_BGR = (230, 40, 40)
 SIDE = 24

@@ -6,14 +6,14 @@ import argparse
 import json
 from pathlib import Path
 
-from services.processor.anonymize.options import AnonymizeOptions, Mode
+from services.common.media.vocabulary import Mode, ObjectClass
+from services.processor.anonymize.options import AnonymizeOptions
 from services.processor.detect.detector import open_detector
 from services.processor.models.registry import load_registry
 from services.processor.models.runtime import Runtime
 from services.processor.models.store import ModelStore
 from services.processor.video.anonymize_video import anonymize_video
 from services.processor.video.limits import VideoLimits
-from services.processor.vision.detections import ObjectClass
 
 
 def main() -> None:

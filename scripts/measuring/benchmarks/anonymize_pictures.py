@@ -13,13 +13,13 @@ from pathlib import Path
 
 import cv2
 
+from services.common.media.vocabulary import ObjectClass
 from services.processor.anonymize.options import AnonymizeOptions
 from services.processor.detect.detector import open_detector
 from services.processor.models.registry import load_registry
 from services.processor.models.runtime import Runtime
 from services.processor.models.store import ModelStore
 from services.processor.photo.photo import anonymize_photo
-from services.processor.vision.detections import ObjectClass
 
 
 def main() -> None:

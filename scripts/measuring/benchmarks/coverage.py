@@ -15,7 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from services.processor.vision.detections import Box, Detector, ObjectClass, Picture
+from services.common.media.vocabulary import Box, ObjectClass
+from services.processor.vision.detections import Detector, Picture
 
 BLACK_BELOW = 28
 COVERED_SHARE = 0.9

@@ -13,11 +13,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from services.common.media.vocabulary import ObjectClass
 from services.processor.detect.detector import ComposedDetector, open_detector
 from services.processor.models.registry import load_registry
 from services.processor.models.runtime import Provider, Runtime
 from services.processor.models.store import ModelStore
-from services.processor.vision.detections import ObjectClass, Picture
+from services.processor.vision.detections import Picture
 
 SHARED = Path(os.environ.get("DROPMESH_SHARED") or Path(__file__).resolve().parents[4] / "shared")
 SIZES = ((640, 480), (1280, 720), (1920, 1080), (4000, 3000))

@@ -17,11 +17,11 @@ import av
 from scripts.measuring.benchmarks.coverage import measure_coverage
 from scripts.measuring.benchmarks.deface import installed_deface
 from scripts.measuring.benchmarks.whole_process import Cost, run_measured
+from services.common.media.vocabulary import ObjectClass
 from services.processor.detect.detector import open_detector
 from services.processor.models.registry import load_registry
 from services.processor.models.runtime import Runtime
 from services.processor.models.store import ModelStore
-from services.processor.vision.detections import ObjectClass
 
 SHARED = Path(os.environ.get("DROPMESH_SHARED") or Path(__file__).resolve().parents[4] / "shared")
 OTHERS = {"street_udacity.mp4": ObjectClass.VEHICLE, "persons_corridor.mp4": ObjectClass.PERSON}

@@ -14,14 +14,15 @@ import numpy as np
 
 from scripts.measuring.evaluation.labelled import LabelledPicture, media_photos, validation_split
 from scripts.measuring.evaluation.matching import Counts, at_least_32_square, tally, unmasked_20_pixels
+from services.common.media.vocabulary import Mode, ObjectClass
 from services.common.settings import load_settings
-from services.processor.anonymize.options import AnonymizeOptions, Mode
+from services.processor.anonymize.options import AnonymizeOptions
 from services.processor.detect.detector import ComposedDetector, open_detector
 from services.processor.models.registry import Registry, load_registry
 from services.processor.models.runtime import Provider, Runtime
 from services.processor.models.store import ModelStore
 from services.processor.photo.photo import anonymize_photo
-from services.processor.vision.detections import Detection, ObjectClass
+from services.processor.vision.detections import Detection
 
 SHARED = Path(os.environ.get("DROPMESH_SHARED") or Path(__file__).resolve().parents[4] / "shared")
 WANTED_PRECISION = 0.7

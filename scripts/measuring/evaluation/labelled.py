@@ -9,7 +9,8 @@ from pathlib import Path
 
 import cv2
 
-from services.processor.vision.detections import Box, ObjectClass, Picture
+from services.common.media.vocabulary import Box, ObjectClass
+from services.processor.vision.detections import Picture
 
 _NUMBERED = (ObjectClass.FACE, ObjectClass.PERSON, ObjectClass.LICENSE_PLATE, ObjectClass.VEHICLE)
 _UNMASKED = Path(__file__).with_name("unmasked_faces.txt")

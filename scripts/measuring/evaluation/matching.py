@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from scripts.measuring.evaluation.labelled import Label, LabelledPicture
-from services.processor.vision.detections import Box, Detection, ObjectClass
+from services.common.media.vocabulary import Box, ObjectClass
+from services.processor.vision.detections import Detection
 
 MATCH_IOU = 0.5
 IGNORED_SHARE = 0.5

@@ -26,8 +26,8 @@ from scripts.measuring.loading.upload_mesh import upload_mesh
 from services.common.base.instants import to_timestamp
 from services.common.catalog import Insert
 from services.common.catalog.opening import open_catalog
-from services.common.media.model import MediaState
 from services.common.media.store import MEDIA, media_document
+from services.common.media.vocabulary import MediaState
 from services.common.settings import load_settings
 from services.common.statistics.store import WHOLE_MESH, StatisticsStore
 from services.common.stores.collections import COLLECTIONS

@@ -7,16 +7,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from services.common.base.ids import new_id
-from services.common.media.model import (
-    Content,
-    Media,
-    MediaKind,
-    MediaState,
-    Metadata,
-    ModelVersion,
-    Processing,
-    Step,
-)
+from services.common.media.model import Content, Media, Metadata, ModelVersion, Processing, Step
+from services.common.media.vocabulary import MediaKind, MediaState
 
 OWNER = "ann"
 """Half of the media are hers, the others belong to fifty owners."""

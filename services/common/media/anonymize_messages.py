@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from dropmesh.v1 import object_pb2
 
-from services.common.media.model import AnonymizeOptions, Box, ExcludedObject, Mode, ObjectClass, Shape
+from services.common.media.model import AnonymizeOptions, ExcludedObject
+from services.common.media.vocabulary import Box, Mode, ObjectClass, Shape
 
 DEFAULT_OBJECTS = (ObjectClass.FACE, ObjectClass.LICENSE_PLATE)
 

@@ -9,8 +9,9 @@ from dataclasses import replace
 
 from services.common.contents.store import Contents
 from services.common.media.detected_objects import MediaObjects
-from services.common.media.model import Media, MediaState
+from services.common.media.model import Media
 from services.common.media.store import MediaStore
+from services.common.media.vocabulary import MediaState
 
 
 class MediaCleaning:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from services.common.catalog import Catalog, Collection, Delete, Index, Position, Upsert, position
 from services.common.catalog.documents import from_document, to_document
-from services.common.media.model import Box, ObjectClass
+from services.common.media.vocabulary import Box, ObjectClass
 
 MEDIA_OBJECTS = Collection("media_objects", (Index("by_run", ("media_run", "number")),))
 WRITTEN_AT_ONCE = 200

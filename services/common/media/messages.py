@@ -9,7 +9,8 @@ from services.common.base.names import resource_name
 from services.common.media.anonymize_messages import box_message, class_number, count_messages, options_message
 from services.common.media.detected_objects import DetectedObject
 from services.common.media.failures import failure_status
-from services.common.media.model import Content, Media, MediaState, Metadata, Processing
+from services.common.media.model import Content, Media, Metadata, Processing
+from services.common.media.vocabulary import MediaState
 
 
 def media_name(media_id: str) -> str:

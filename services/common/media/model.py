@@ -4,60 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from services.common.base.instants import utc_day
-
-
-class MediaState(StrEnum):
-    """How far a media is."""
-
-    NEW = "new"
-    PROCESSING = "processing"
-    PROCESSED = "processed"
-    FAILED = "failed"
-    DELETED = "deleted"
-
-
-class MediaKind(StrEnum):
-    """The two kinds of media."""
-
-    IMAGE = "image"
-    VIDEO = "video"
-
-
-class ObjectClass(StrEnum):
-    """What can be found and anonymized."""
-
-    FACE = "face"
-    PERSON = "person"
-    LICENSE_PLATE = "license_plate"
-    VEHICLE = "vehicle"
-
-
-class Mode(StrEnum):
-    """How what is anonymized looks."""
-
-    BLUR = "blur"
-    MOSAIC = "mosaic"
-    SOLID = "solid"
-
-
-class Shape(StrEnum):
-    """The outline of what is anonymized."""
-
-    ELLIPSE = "ellipse"
-    BOX = "box"
-
-
-@dataclass(frozen=True, slots=True)
-class Box:
-    """A rectangle in pixels of the upright picture."""
-
-    left: float
-    top: float
-    right: float
-    bottom: float
+from services.common.media.vocabulary import Box, MediaKind, MediaState, Mode, ObjectClass, Shape
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,8 @@ from services.common.catalog import (
     position,
 )
 from services.common.catalog.documents import from_document, to_document
-from services.common.media.model import NOTHING, Media, MediaKind, MediaState
+from services.common.media.model import NOTHING, Media
+from services.common.media.vocabulary import MediaKind, MediaState
 from services.common.rpc.identity import Caller
 
 # `listed_ns` is the create time while a media is not deleted: deleted ones stand outside the lists that leave them out.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from services.common.media.model import MediaKind
 from services.common.media.refusals import EmptyMedia, UnsupportedMedia
+from services.common.media.vocabulary import MediaKind
 
 SNIFF_BYTES: Final = 4096
 """How many leading bytes `sniff` wants; fewer are fine when the media is shorter."""

@@ -10,17 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from services.common.media.model import (
-    Content,
-    Failure,
-    Label,
-    Media,
-    MediaState,
-    ModelVersion,
-    Processing,
-    Step,
-)
+from services.common.media.model import Content, Failure, Label, Media, ModelVersion, Processing, Step
 from services.common.media.store import MediaStore, seen
+from services.common.media.vocabulary import MediaState
 from services.common.queue import Topic
 
 ATTEMPTS_MOST = 5

@@ -17,8 +17,9 @@ from services.common.media.cleaning import MediaCleaning
 from services.common.media.detected_objects import DetectedObject, MediaObjects
 from services.common.media.failures import failure_of
 from services.common.media.messages import etag, media_message, media_name
-from services.common.media.model import ExcludedObject, Media, MediaState, Processing
+from services.common.media.model import ExcludedObject, Media, Processing
 from services.common.media.store import MediaStore, seen
+from services.common.media.vocabulary import MediaState
 from services.common.media.work import UNFINISHED
 from services.common.rpc.call import Call
 from services.ingest.media.outbox import MediaOutbox

@@ -6,9 +6,10 @@ import dataclasses
 import os
 from operator import attrgetter
 
-from services.common.media.model import MediaKind, Metadata
+from services.common.media.model import Metadata
 from services.common.media.refusals import MediaTooLong
 from services.common.media.types import MediaType
+from services.common.media.vocabulary import MediaKind
 from services.common.objects import Objects
 from services.common.settings import Settings
 from services.ingest.metadata.limits import MediaLimits

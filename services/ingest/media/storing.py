@@ -14,10 +14,11 @@ from services.common.contents.store import Contents, Holder
 from services.common.contents.writer import ContentWriter, Written
 from services.common.invites.store import Invite, Invites
 from services.common.media.file_names import sanitize_file_name
-from services.common.media.model import Content, Media, MediaState
+from services.common.media.model import Content, Media
 from services.common.media.refusals import HashMismatch, MediaTooLarge
 from services.common.media.store import MediaStore
 from services.common.media.types import SNIFF_BYTES, MediaType, sniff
+from services.common.media.vocabulary import MediaState
 from services.common.objects import Objects
 from services.ingest.media.files import FileOptions, IncomingFile
 from services.ingest.media.inspection import MediaInspection, to_metadata

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.common.media.model import MediaKind
 from services.common.media.refusals import DamagedMedia, MediaTooLarge, TooManyPixels
+from services.common.media.vocabulary import MediaKind
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ import sys
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
-from services.common.media.model import MediaKind
 from services.common.media.refusals import DamagedMedia, TooManyPixels
+from services.common.media.vocabulary import MediaKind
 from services.ingest.metadata import wire
 from services.ingest.metadata.image import read_image
 from services.ingest.metadata.video import read_video

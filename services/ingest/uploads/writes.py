@@ -16,9 +16,9 @@ from services.common.base.ids import new_id
 from services.common.base.names import resource_id
 from services.common.media.anonymize_messages import to_options
 from services.common.media.file_names import plain_name
-from services.common.media.model import MediaKind
 from services.common.media.refusals import EmptyMedia, MediaTooLarge
 from services.common.media.store import MediaStore
+from services.common.media.vocabulary import MediaKind
 from services.common.objects import Objects
 from services.common.objects.piece_writer import PieceWriter
 from services.common.rpc.call import Call

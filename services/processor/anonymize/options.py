@@ -7,27 +7,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from enum import StrEnum
 
-from services.processor.vision.detections import Box, ObjectClass
+from services.common.media.vocabulary import Box, Mode, ObjectClass, Shape
 
 COVER_VERSION = 1
 """Raised whenever the same options give other pixels, so that outputs are made again."""
-
-
-class Mode(StrEnum):
-    """How covered pixels look."""
-
-    BLUR = "blur"
-    MOSAIC = "mosaic"
-    SOLID = "solid"
-
-
-class Shape(StrEnum):
-    """The outline of what is covered."""
-
-    ELLIPSE = "ellipse"
-    BOX = "box"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from services.processor.anonymize.options import Mode, Shape
+from services.common.media.vocabulary import Mode, Shape
 from services.processor.anonymize.plan import Cover
 
 Pixels: TypeAlias = NDArray[Any]

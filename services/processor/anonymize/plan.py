@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from services.processor.anonymize.options import AnonymizeOptions, Shape
-from services.processor.vision.detections import Box, Detection, ObjectClass
+from services.common.media.vocabulary import Box, ObjectClass, Shape
+from services.processor.anonymize.options import AnonymizeOptions
+from services.processor.vision.detections import Detection
 
 SAME_OBJECT_IOU: Final = 0.5
 ELLIPSE_MARGIN: Final = (math.sqrt(2) - 1) / 2

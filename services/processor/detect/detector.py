@@ -9,13 +9,14 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
+from services.common.media.vocabulary import ObjectClass
 from services.processor.detect.decoders import open_decoder
 from services.processor.detect.model_detector import ModelDetector
 from services.processor.models.entry import ModelEntry
 from services.processor.models.registry import Registry
 from services.processor.models.runtime import Model, Runtime
 from services.processor.models.store import ModelStore
-from services.processor.vision.detections import Detection, ObjectClass, Picture, Share
+from services.processor.vision.detections import Detection, Picture, Share
 
 Result = TypeVar("Result")
 

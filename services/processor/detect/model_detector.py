@@ -9,6 +9,7 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
+from services.common.media.vocabulary import Box, ObjectClass
 from services.processor.detect.candidates import Candidates, join
 from services.processor.detect.decoders import Decoder
 from services.processor.detect.merge import Sameness, merge
@@ -17,7 +18,7 @@ from services.processor.detect.tensor import view_tensor
 from services.processor.detect.views import View, plan_views
 from services.processor.models.entry import ModelEntry
 from services.processor.models.runtime import Model, Provider
-from services.processor.vision.detections import Box, Detection, ObjectClass, Picture, Share
+from services.processor.vision.detections import Detection, Picture, Share
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from services.common.base.errors import InvalidArgument
 from services.common.base.names import resource_name
 from services.common.media.anonymize_messages import to_classes, to_options
 from services.common.media.messages import object_message
-from services.common.media.model import ModelVersion, ObjectClass
+from services.common.media.model import ModelVersion
+from services.common.media.vocabulary import ObjectClass
 from services.common.rpc.call import Call
 from services.processor.media.job_results import Limits
 from services.processor.media.jobs import Tools, anonymize_image, classify_image, detect_objects

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from services.common.media.model import AnonymizeOptions, Label, MediaKind, ModelVersion, ObjectClass
+from services.common.media.model import AnonymizeOptions, Label, ModelVersion
+from services.common.media.vocabulary import MediaKind, ObjectClass
 from services.processor.media.job_results import Classified, Limits, Made, Redrawn, Seen
 from services.processor.pool.worker import Worker
 from services.processor.vision.stopwatch import stored_steps
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from services.processor.detect.detector import ComposedDetector
     from services.processor.images.limits import ImageLimits
     from services.processor.models.entry import ModelEntry
-    from services.processor.vision import detections
 
 THUMBNAIL_TYPE = "image/jpeg"
 
@@ -73,9 +73,8 @@ def detect_objects(
     """The objects of a picture."""
     from services.processor.media.options import stored_detections
     from services.processor.photo.photo import detect_photo
-    from services.processor.vision import detections
 
-    wanted = frozenset(detections.ObjectClass(name) for name in classes)
+    wanted = frozenset(classes)
     thresholds = None if threshold is None else dict.fromkeys(wanted, threshold)
     with _detector(worker) as detector:
         seen = detect_photo(content, wanted, detector, thresholds=thresholds, limits=_image_limits(limits))
@@ -209,7 +208,7 @@ def _image_limits(limits: Limits) -> ImageLimits:
     return ImageLimits(max_pixels=limits.max_pixels, max_frames=limits.max_animation_frames)
 
 
-def _versions(worker: Worker[Tools], classes: Iterable[detections.ObjectClass]) -> tuple[ModelVersion, ...]:
+def _versions(worker: Worker[Tools], classes: Iterable[ObjectClass]) -> tuple[ModelVersion, ...]:
     serving = worker.context.detector.serving
     used = {serving[name].name: serving[name] for name in sorted(classes) if name in serving}
     return tuple(_version(entry) for entry in used.values())

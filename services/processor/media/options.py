@@ -8,30 +8,26 @@ from datetime import timedelta
 
 from services.common.media import model as stored
 from services.common.media.detected_objects import DetectedObject, TrackPoint
-from services.processor.anonymize.options import AnonymizeOptions, ExcludedObject, Mode, Shape
-from services.processor.vision.detections import Box, Detection, ObjectClass
+from services.common.media.vocabulary import Box, ObjectClass
+from services.processor.anonymize.options import AnonymizeOptions, ExcludedObject
+from services.processor.vision.detections import Detection
 
 
 def to_plan(options: stored.AnonymizeOptions) -> AnonymizeOptions:
     """What the processor is to do; None in the stored options means its default."""
     defaults = AnonymizeOptions()
     return AnonymizeOptions(
-        object_classes=frozenset(ObjectClass(name) for name in options.objects),
-        mode=Mode(options.mode),
-        shape=None if options.shape is None else Shape(options.shape),
+        object_classes=frozenset(options.objects),
+        mode=options.mode,
+        shape=options.shape,
         margin=defaults.margin if options.margin is None else options.margin,
         feather=defaults.feather if options.feather is None else options.feather,
-        regions=tuple(map(to_box, options.regions)),
-        exempt=tuple(map(to_box, options.exempt)),
+        regions=options.regions,
+        exempt=options.exempt,
         excluded=tuple(map(_excluded, options.excluded)),
-        thresholds={ObjectClass(name): threshold for name, threshold in options.thresholds.items()},
+        thresholds=options.thresholds,
         keep_audio=not options.drop_audio,
     )
-
-
-def to_box(box: stored.Box) -> Box:
-    """A box as the processor knows it."""
-    return Box(box.left, box.top, box.right, box.bottom)
 
 
 def stored_object(
@@ -43,7 +39,7 @@ def stored_object(
 ) -> DetectedObject:
     """An object as it is stored."""
     points = tuple(TrackPoint(nanoseconds(time), _stored_box(place)) for time, place in track)
-    return DetectedObject(number, stored.ObjectClass(object_class), float(score), _stored_box(box), points)
+    return DetectedObject(number, object_class, float(score), _stored_box(box), points)
 
 
 def stored_detections(detections: Iterable[Detection]) -> tuple[DetectedObject, ...]:
@@ -63,10 +59,11 @@ def nanoseconds(length: timedelta) -> int:
     return length // timedelta(microseconds=1) * 1000
 
 
-def _stored_box(box: Box) -> stored.Box:
-    return stored.Box(float(box.left), float(box.top), float(box.right), float(box.bottom))
+def _stored_box(box: Box) -> Box:
+    # BSON takes no numbers of NumPy.
+    return Box(float(box.left), float(box.top), float(box.right), float(box.bottom))
 
 
 def _excluded(excluded: stored.ExcludedObject) -> ExcludedObject:
     time = None if excluded.time_ns is None else timedelta(microseconds=excluded.time_ns // 1000)
-    return ExcludedObject(ObjectClass(excluded.object_class), to_box(excluded.box), time)
+    return ExcludedObject(excluded.object_class, excluded.box, time)

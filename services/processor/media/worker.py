@@ -19,7 +19,8 @@ from services.common.contents.store import Contents, Holder
 from services.common.contents.writer import ContentWriter
 from services.common.media.detected_objects import MediaObjects
 from services.common.media.failures import failure_of
-from services.common.media.model import Content, Media, MediaKind
+from services.common.media.model import Content, Media
+from services.common.media.vocabulary import MediaKind
 from services.common.media.work import ATTEMPTS_MOST, PHOTO_WORK, VIDEO_WORK, MediaWork, Result
 from services.common.objects import Objects
 from services.common.queue import Claim, Queue, Topic

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from services.common.media.vocabulary import ObjectClass
 from services.processor.models.entry import ModelEntry, Task
 from services.processor.models.errors import RegistryInvalid
-from services.processor.vision.detections import ObjectClass
 
 MODELS_FOLDER = Path(__file__).resolve().parents[3] / "models"
 REGISTRY_FILE = "registry.toml"

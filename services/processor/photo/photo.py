@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 from PIL import Image, ImageCms
 
+from services.common.media.vocabulary import ObjectClass
 from services.processor.anonymize.options import AnonymizeOptions
 from services.processor.anonymize.paint import paint_covers
 from services.processor.anonymize.plan import choose_covered, cover_object, cover_regions
@@ -21,7 +22,7 @@ from services.processor.images.opening import open_picture
 from services.processor.images.raster import Channels, Raster
 from services.processor.photo.animation import anonymize_animation
 from services.processor.photo.result import FoundObject, PhotoDetections, PhotoResult
-from services.processor.vision.detections import Detection, Detector, ObjectClass, Picture
+from services.processor.vision.detections import Detection, Detector, Picture
 from services.processor.vision.stopwatch import Stopwatch
 
 Look = Callable[[Picture], None]

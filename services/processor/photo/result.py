@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from services.common.media.vocabulary import Box, ObjectClass
 from services.processor.images.formats import ImageFormat
-from services.processor.vision.detections import Box, Detection, ObjectClass
+from services.processor.vision.detections import Detection
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,9 @@ from dataclasses import dataclass, fields
 from services.common.base.instants import utc_day
 from services.common.catalog import Catalog, position
 from services.common.catalog.documents import from_document
-from services.common.media.model import NOTHING, Contribution, Media, MediaState
+from services.common.media.model import NOTHING, Contribution, Media
 from services.common.media.store import MEDIA
+from services.common.media.vocabulary import MediaState
 from services.common.statistics.store import (
     WHOLE_MESH,
     StatisticsStore,

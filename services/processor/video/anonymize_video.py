@@ -15,6 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TypeAlias
 
+from services.common.media.vocabulary import ObjectClass
 from services.processor.anonymize.options import AnonymizeOptions
 from services.processor.video.errors import VideoCancelled, VideoUnreadable
 from services.processor.video.limits import VideoLimits
@@ -24,7 +25,6 @@ from services.processor.video.tracking.cadence import LookBudget
 from services.processor.video.tracking.frame_detection import VideoDetector
 from services.processor.video.tracking.tracking_pass import survey_video
 from services.processor.video.tracking.tracks import Track, describe_paths
-from services.processor.vision.detections import ObjectClass
 
 Progress: TypeAlias = Callable[[int, int | None], None]
 """Told after each frame how many are done, and how many there are where it is known; each pass counts half a frame."""

@@ -11,10 +11,9 @@ from av.video.plane import VideoPlane
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
-from services.processor.anonymize.options import Mode
+from services.common.media.vocabulary import Box, Mode
 from services.processor.anonymize.paint import paint_covers
 from services.processor.anonymize.plan import Cover
-from services.processor.vision.detections import Box
 
 PIXEL_FORMAT: Final = "yuv420p"
 RGB_BECOMES: Final = Colorspace.ITU709

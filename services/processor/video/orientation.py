@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from services.processor.vision.detections import Box, Picture
+from services.common.media.vocabulary import Box
+from services.processor.vision.detections import Picture
 
 FIXED_POINT_ONE = 1 << 16
 

@@ -13,8 +13,8 @@ from services.common.base.instants import from_timestamp
 from services.common.base.names import resource_id
 from services.common.media.detected_objects import MediaObjects
 from services.common.media.messages import is_settled, media_message, object_message
-from services.common.media.model import MediaKind, MediaState
 from services.common.media.store import MediaFilter, MediaStore
+from services.common.media.vocabulary import MediaKind, MediaState
 from services.common.rpc.call import Call
 from services.common.rpc.page_tokens import page_size, page_start, page_token
 

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from services.processor.vision.detections import Box
+from services.common.media.vocabulary import Box
 
 MEASURED_SPREAD: Final = 0.05
 """How far a detector's boxes jump, as a share of the object's size."""

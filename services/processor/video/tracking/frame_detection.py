@@ -10,8 +10,9 @@ import numpy as np
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 
+from services.common.media.vocabulary import Box, ObjectClass
 from services.processor.video.orientation import Orientation
-from services.processor.vision.detections import Box, Detection, Detector, ObjectClass, Picture, Share
+from services.processor.vision.detections import Detection, Detector, Picture, Share
 
 LONGEST_SIDE: Final = 1280
 """Detectors see no more of a frame than this, in pixels of its longer side."""

@@ -6,8 +6,8 @@ from array import array
 from bisect import bisect_right
 from typing import Final
 
+from services.common.media.vocabulary import Box, ObjectClass
 from services.processor.video.timeline import Timeline
-from services.processor.vision.detections import Box, ObjectClass
 
 HOLD_SECONDS: Final = 0.3
 """How long an object is covered before it is first seen and after it is last seen."""

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment  # type: ignore[import-untyped]
 
+from services.common.media.vocabulary import Box
 from services.processor.video.timeline import Timeline
 from services.processor.video.tracking.box_filter import BoxFilter
 from services.processor.video.tracking.object_path import ObjectPath
-from services.processor.vision.detections import Box, Detection
+from services.processor.vision.detections import Detection
 
 LOST_SECONDS: Final = 1.0
 LOST_LOOKS: Final = 3

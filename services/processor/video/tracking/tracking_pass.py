@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from av.video.frame import VideoFrame
 
+from services.common.media.vocabulary import ObjectClass
 from services.processor.anonymize.options import AnonymizeOptions
 from services.processor.video.limits import VideoLimits
 from services.processor.video.orientation import Orientation
@@ -19,7 +20,7 @@ from services.processor.video.tracking.camera import Camera
 from services.processor.video.tracking.frame_detection import Eye, VideoDetector
 from services.processor.video.tracking.object_path import ObjectPath
 from services.processor.video.tracking.tracker import Tracker
-from services.processor.vision.detections import Detection, ObjectClass, Share
+from services.processor.vision.detections import Detection, Share
 
 
 @dataclass(frozen=True, slots=True)

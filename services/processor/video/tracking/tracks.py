@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from services.common.media.vocabulary import Box, ObjectClass
 from services.processor.video.tracking.object_path import ObjectPath
 from services.processor.video.tracking.tracking_pass import Survey
-from services.processor.vision.detections import Box, ObjectClass
 
 STILL_SECONDS: Final = 1.0
 MOVING_SECONDS: Final = 0.25

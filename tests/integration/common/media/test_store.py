@@ -7,8 +7,8 @@ import pytest
 
 from services.common.base.errors import NotFound
 from services.common.catalog import Position
-from services.common.media.model import MediaKind, MediaState
 from services.common.media.store import MediaFilter, seen
+from services.common.media.vocabulary import MediaKind, MediaState
 from services.common.rpc.identity import Caller, Scope
 from tests.support.media_mesh import Clock, MediaMesh, photo
 

@@ -5,8 +5,9 @@ import pytest
 from services.common.contents.store import Holder
 from services.common.contents.writer import ContentWriter
 from services.common.media.detected_objects import DetectedObject
-from services.common.media.model import Box, Content, Failure, Media, MediaState, ObjectClass
+from services.common.media.model import Content, Failure, Media
 from services.common.media.store import seen
+from services.common.media.vocabulary import Box, MediaState, ObjectClass
 from services.common.media.work import Result
 from tests.support.media_mesh import MediaMesh, photo
 

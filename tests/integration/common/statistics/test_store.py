@@ -8,8 +8,9 @@ from functools import partial
 import pytest
 
 from services.common.base.instants import utc_day
-from services.common.media.model import NOTHING, Contribution, MediaState
+from services.common.media.model import NOTHING, Contribution
 from services.common.media.store import seen
+from services.common.media.vocabulary import MediaState
 from services.common.statistics.store import CAMERAS_MOST, StatisticsStore, Totals, totals_after
 from services.processor.statistics.recounting import Recounting
 from tests.support.media_mesh import Clock, MediaMesh, Stores, photo

@@ -9,7 +9,7 @@ from dropmesh.v1.ingest_service_pb2 import CancelMediaRequest, DeleteMediaReques
 
 from services.common.base.errors import DropmeshError
 from services.common.media.detected_objects import DetectedObject, TrackPoint
-from services.common.media.model import Box, ObjectClass
+from services.common.media.vocabulary import Box, ObjectClass
 from services.common.media.work import Result
 from services.ingest.media.changes import MediaChanges
 from tests.integration.common.media.test_work import begun, claimed, finish

@@ -13,8 +13,8 @@ from services.common.base.errors import DropmeshError
 from services.common.catalog import Catalog, Collection, Operation, Outcome
 from services.common.contents.store import CONTENTS, Contents, StoredContent
 from services.common.invites.store import INVITES, Invite, Invites
-from services.common.media.model import MediaState
 from services.common.media.store import MediaFilter, MediaStore
+from services.common.media.vocabulary import MediaState
 from services.common.rpc.identity import Caller, Scope
 from services.common.statistics.store import StatisticsStore
 from services.ingest.media.files import FileOptions, IncomingFile

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from services.common.media.model import MediaKind
 from services.common.media.types import sniff
+from services.common.media.vocabulary import MediaKind
 from services.ingest.metadata.image import read_image
 from services.ingest.metadata.limits import MediaLimits
 from services.ingest.metadata.media_metadata import MediaMetadata

@@ -8,11 +8,11 @@ import pytest
 
 from scripts.measuring.evaluation.labelled import LabelledPicture, media_photos, validation_split
 from scripts.measuring.evaluation.matching import Counts, at_least_32_square, tally, unmasked_20_pixels
+from services.common.media.vocabulary import ObjectClass
 from services.processor.detect.detector import ComposedDetector, open_detector
 from services.processor.models.registry import load_registry
 from services.processor.models.runtime import Runtime
 from services.processor.models.store import ModelStore
-from services.processor.vision.detections import ObjectClass
 
 
 @pytest.fixture(scope="module")

@@ -14,17 +14,8 @@ from dropmesh.v1 import error_reason_pb2 as reasons
 from services.common.base.errors import StoreUnavailable
 from services.common.base.telemetry import Metrics
 from services.common.media.detected_objects import DetectedObject
-from services.common.media.model import (
-    AnonymizeOptions,
-    Box,
-    Content,
-    Media,
-    MediaKind,
-    MediaState,
-    Metadata,
-    ObjectClass,
-    Step,
-)
+from services.common.media.model import AnonymizeOptions, Content, Media, Metadata, Step
+from services.common.media.vocabulary import Box, MediaKind, MediaState, ObjectClass
 from services.common.media.work import PHOTO_WORK, VIDEO_WORK, MediaWork
 from services.processor.media.job_results import Limits, Made
 from services.processor.media.worker import MediaStores, MediaWorker, Pace, TimeLimits

@@ -7,8 +7,8 @@ from dropmesh.v1 import error_reason_pb2 as reasons
 from dropmesh.v1.query_service_pb2 import DownloadAnonymizedRequest, DownloadOriginalRequest
 
 from services.common.base.errors import DropmeshError
-from services.common.media.model import MediaState
 from services.common.media.store import seen
+from services.common.media.vocabulary import MediaState
 from services.common.rpc.call import Call
 from services.ingest.media.files import FileOptions
 from services.query.media.downloads import Downloads

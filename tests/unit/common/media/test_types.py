@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from services.common.media.model import MediaKind
 from services.common.media.refusals import EmptyMedia, UnsupportedMedia
 from services.common.media.types import MEDIA_TYPES, sniff
+from services.common.media.vocabulary import MediaKind
 from tests.support.media_samples import IMAGE_FORMATS, VIDEO_FORMATS, image_bytes, video_bytes
 
 

@@ -7,9 +7,9 @@ import zlib
 import pytest
 from PIL import ExifTags, Image
 
-from services.common.media.model import MediaKind
 from services.common.media.refusals import DamagedMedia, MediaTooLarge, TooManyPixels
 from services.common.media.types import sniff
+from services.common.media.vocabulary import MediaKind
 from services.ingest.metadata.image import read_image
 from services.ingest.metadata.limits import MediaLimits, check_size
 from services.ingest.metadata.media_metadata import MetadataReading

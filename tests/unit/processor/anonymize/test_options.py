@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from services.processor.anonymize.options import AnonymizeOptions, ExcludedObject, Mode, Shape
-from services.processor.vision.detections import Box, ObjectClass
+from services.common.media.vocabulary import Box, Mode, ObjectClass, Shape
+from services.processor.anonymize.options import AnonymizeOptions, ExcludedObject
 
 ONE, OTHER = Box(1, 2, 30, 40), Box(5, 6, 70, 80)
 DEFAULTS = AnonymizeOptions()

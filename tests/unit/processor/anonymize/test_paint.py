@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from services.processor.anonymize.options import Mode, Shape
+from services.common.media.vocabulary import Box, Mode, Shape
 from services.processor.anonymize.paint import CELLS, Pixels, paint_covers
 from services.processor.anonymize.plan import Cover
-from services.processor.vision.detections import Box
 
 AREA = Box(20, 10, 80, 70)
 

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
-from services.processor.anonymize.options import AnonymizeOptions, ExcludedObject, Shape
+from services.common.media.vocabulary import Box, ObjectClass, Shape
+from services.processor.anonymize.options import AnonymizeOptions, ExcludedObject
 from services.processor.anonymize.plan import Cover, choose_covered, plan_covers
-from services.processor.vision.detections import Box, Detection, ObjectClass
+from services.processor.vision.detections import Detection
 
 FACE = Detection(ObjectClass.FACE, 0.9, Box(100, 100, 140, 160))
 NEIGHBOUR = Detection(ObjectClass.FACE, 0.8, Box(120, 100, 160, 160))

@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from services.common.media.vocabulary import Box, ObjectClass
 from services.processor.detect.detector import ComposedDetector, open_detector
 from services.processor.models.entry import ModelEntry
 from services.processor.models.errors import ProviderMissing, WeightsDamaged
 from services.processor.models.registry import Registry
 from services.processor.models.runtime import Provider, Runtime
 from services.processor.models.store import ModelStore
-from services.processor.vision.detections import Box, ObjectClass, Picture, Share
+from services.processor.vision.detections import Picture, Share
 from tests.support.onnx_models import entry_for, save_brightness, save_saying
 
 FACE, PERSON, PLATE = ObjectClass.FACE, ObjectClass.PERSON, ObjectClass.LICENSE_PLATE

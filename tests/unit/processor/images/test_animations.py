@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from services.processor.anonymize.options import AnonymizeOptions, ExcludedObject, Mode
+from services.common.media.vocabulary import Box, Mode, ObjectClass
+from services.processor.anonymize.options import AnonymizeOptions, ExcludedObject
 from services.processor.photo.photo import anonymize_photo
-from services.processor.vision.detections import Box, ObjectClass, Share
+from services.processor.vision.detections import Share
 from tests.support.pictures import FACE, FakeDetector, decode, encode, mean_inside, paint, worst_outside
 
 DURATIONS = [50, 60, 70, 80, 90, 100]

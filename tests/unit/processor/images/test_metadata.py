@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, ImageOps, PngImagePlugin
 
-from services.processor.anonymize.options import AnonymizeOptions, Mode
+from services.common.media.vocabulary import Box, Mode
+from services.processor.anonymize.options import AnonymizeOptions
 from services.processor.images.codecs.jpeg import JpegDamaged, strip_jpeg
 from services.processor.photo.photo import anonymize_photo, thumbnail
-from services.processor.vision.detections import Box
 from tests.support.pictures import FakeDetector, decode, encode, paint
 
 SECRET = b"do-not-publish-0042"

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from services.common.media.vocabulary import ObjectClass
 from services.processor.detect.decoders import open_decoder
 from services.processor.models.entry import Task, WheelSource
 from services.processor.models.errors import RegistryInvalid
 from services.processor.models.registry import load_registry, parse_registry
 from services.processor.models.store import BUNDLED_FOLDER, ModelStore, Presence
-from services.processor.vision.detections import ObjectClass
 
 MINE = """
 [models.mine]

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from services.common.media.vocabulary import Box, ObjectClass
 from services.processor.anonymize.options import AnonymizeOptions, ExcludedObject
 from services.processor.photo.photo import anonymize_photo, detect_photo, read_picture
-from services.processor.vision.detections import Box, ObjectClass
 from tests.support.pictures import (
     FACE,
     FakeDetector,

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from services.common.media.vocabulary import Box, ObjectClass
 from services.processor.anonymize.options import ExcludedObject
 from services.processor.video.anonymize_video import anonymize_video
 from services.processor.video.errors import VideoCancelled
 from services.processor.video.limits import VideoLimits
-from services.processor.vision.detections import Box, ObjectClass
 from tests.support.scenes import (
     RARE_LOOKS,
     SIDE,

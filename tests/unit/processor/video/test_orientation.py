@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from services.common.media.vocabulary import Box
 from services.processor.video.orientation import Orientation
-from services.processor.vision.detections import Box
 
 ONE = 1 << 16
 # Upright x and y from the frame's: the eight ways to turn and mirror a picture.

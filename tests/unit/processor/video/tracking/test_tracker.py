@@ -5,10 +5,11 @@ from fractions import Fraction
 
 import pytest
 
+from services.common.media.vocabulary import Box, ObjectClass
 from services.processor.video.timeline import Timeline
 from services.processor.video.tracking.object_path import HOLD_SECONDS, ObjectPath
 from services.processor.video.tracking.tracker import Tracker
-from services.processor.vision.detections import Box, Detection, ObjectClass
+from services.processor.vision.detections import Detection
 
 FACE, PERSON = ObjectClass.FACE, ObjectClass.PERSON
 

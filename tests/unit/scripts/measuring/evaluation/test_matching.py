@@ -7,7 +7,8 @@ import pytest
 
 from scripts.measuring.evaluation.labelled import Label, LabelledPicture
 from scripts.measuring.evaluation.matching import Tally, tally, unmasked_20_pixels
-from services.processor.vision.detections import Box, Detection, ObjectClass
+from services.common.media.vocabulary import Box, ObjectClass
+from services.processor.vision.detections import Detection
 
 FACE, PERSON = ObjectClass.FACE, ObjectClass.PERSON
 

@@ -1,0 +1,98 @@
+"""The words that the storage's models and the processor share; enums are the contract's words in lower case."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class MediaState(StrEnum):
+    """How far a media is."""
+
+    NEW = "new"
+    PROCESSING = "processing"
+    PROCESSED = "processed"
+    FAILED = "failed"
+    DELETED = "deleted"
+
+
+class MediaKind(StrEnum):
+    """The two kinds of media."""
+
+    IMAGE = "image"
+    VIDEO = "video"
+
+
+class ObjectClass(StrEnum):
+    """A kind of object that can be found and made unrecognisable."""
+
+    FACE = "face"
+    PERSON = "person"
+    LICENSE_PLATE = "license_plate"
+    VEHICLE = "vehicle"
+
+
+class Mode(StrEnum):
+    """How covered pixels look."""
+
+    BLUR = "blur"
+    MOSAIC = "mosaic"
+    SOLID = "solid"
+
+
+class Shape(StrEnum):
+    """The outline of what is covered."""
+
+    ELLIPSE = "ellipse"
+    BOX = "box"
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle in pixels of the upright picture; right and bottom are exclusive."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    @property
+    def width(self) -> float:
+        """The horizontal extent, never negative."""
+        return max(0.0, self.right - self.left)
+
+    @property
+    def height(self) -> float:
+        """The vertical extent, never negative."""
+        return max(0.0, self.bottom - self.top)
+
+    @property
+    def area(self) -> float:
+        """Width times height, in square pixels."""
+        return self.width * self.height
+
+    def intersection(self, other: Box) -> float:
+        """The area that both boxes cover, in square pixels."""
+        width = min(self.right, other.right) - max(self.left, other.left)
+        height = min(self.bottom, other.bottom) - max(self.top, other.top)
+        return max(0.0, width) * max(0.0, height)
+
+    def iou(self, other: Box) -> float:
+        """Intersection over union, 0 for boxes without area."""
+        shared = self.intersection(other)
+        union = self.area + other.area - shared
+        return shared / union if union > 0 else 0.0
+
+    def clipped(self, width: float, height: float) -> Box:
+        """The part of the box inside a picture of this size; its area is 0 when nothing is inside."""
+        return Box(
+            min(max(self.left, 0.0), width),
+            min(max(self.top, 0.0), height),
+            min(max(self.right, 0.0), width),
+            min(max(self.bottom, 0.0), height),
+        )
+
+    def expanded(self, margin: float) -> Box:
+        """The box grown on each side by `margin` times its own width and height."""
+        grow_x, grow_y = self.width * margin, self.height * margin
+        return Box(self.left - grow_x, self.top - grow_y, self.right + grow_x, self.bottom + grow_y)
