@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from scripts.lib.contract_image import contract_image
+from scripts.lib.rooms import broken_rules
 from tests.servers.tools import Missing, find_tool
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,6 +66,12 @@ def check_types() -> None:
     _python("mypy", *PYTHON_FOLDERS, "--no-error-summary")
 
 
+def check_rooms() -> None:
+    """Folders of services/ keep apart, and a unit test stands where its module stands."""
+    if found := broken_rules(ROOT):
+        raise Failed("\n".join(found))
+
+
 def check_contract() -> None:
     """The contract keeps buf's rules."""
     with tempfile.TemporaryDirectory() as folder:
@@ -111,6 +118,7 @@ CHECKS: dict[str, Callable[[], None]] = {
     "format": check_format,
     "lint": check_lint,
     "types": check_types,
+    "rooms": check_rooms,
     "contract": check_contract,
     "breaking": check_breaking,
     "generated": check_generated,

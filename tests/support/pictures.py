@@ -9,12 +9,15 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageCms, PngImagePlugin
 
 from services.common.media.vocabulary import Box, ObjectClass
 from services.processor.vision.detections import Detection, Picture, Share
 
 WIDTH, HEIGHT = 160, 120
+SECRET = b"do-not-publish-0042"
+PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+CORNER = Box(0, 0, 30, 30)
 FACE = Box(40, 30, 80, 80)
 AROUND_FACE = Box(20, 8, 100, 102)
 """Further than the cover of FACE reaches with the default options."""
@@ -95,3 +98,32 @@ def mean_inside(one: NDArray[np.int16], other: NDArray[np.int16], box: Box = FAC
     """The mean difference of the pixels inside the box."""
     inside = np.abs(one - other)[int(box.top) : int(box.bottom), int(box.left) : int(box.right)]
     return float(inside.mean())
+
+
+def tagged(format: str, orientation: int = 1) -> bytes:
+    """A picture of this format with the secret in each place that the format has for texts."""
+    shared = {"exif": _exif(orientation), "icc_profile": PROFILE}
+    match format:
+        case "JPEG":
+            return encode(paint(), format, **shared, comment=SECRET, xmp=SECRET, quality=95)
+        case "PNG":
+            texts = PngImagePlugin.PngInfo()
+            texts.add_text("Comment", SECRET.decode(), zip=False)
+            texts.add_itxt("XML:com.adobe.xmp", SECRET.decode())
+            return encode(paint(), format, **shared, pnginfo=texts)
+        case "TIFF":
+            tags = {0x010E: SECRET.decode(), 0x0112: orientation}
+            return encode(paint(), format, tiffinfo=tags, icc_profile=PROFILE, compression="tiff_lzw")
+        case "GIF":
+            return encode(paint(), format, comment=SECRET)
+        case _:
+            return encode(paint(), format, **shared, xmp=SECRET, quality=95)
+
+
+def _exif(orientation: int = 1) -> Image.Exif:
+    block = Image.Exif()
+    block[0x0112] = orientation
+    block[0x010F] = SECRET.decode()
+    block.get_ifd(0x8825)[1] = "N"
+    block.get_ifd(0x8825)[2] = (48.0, 8.0, 15.0)
+    return block

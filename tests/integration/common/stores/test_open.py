@@ -8,8 +8,8 @@ import pytest
 from services.common.base.errors import StoreUnavailable
 from services.common.catalog import Catalog
 from services.common.queue import Topic
-from services.common.settings import Settings
-from services.common.stores.open import open_queue
+from services.common.settings import Settings, load_settings
+from services.common.stores.open import open_queue, open_stores
 
 TOPIC = Topic("work")
 
@@ -27,3 +27,11 @@ async def test_an_embedded_queue_beside_another_catalog_has_a_file_of_its_own_an
     (claim,) = await again.claim(TOPIC, limit=1, lease=timedelta(seconds=9), wait=timedelta())
     assert claim.body == b"kept"
     await again.close()
+
+
+async def test_a_folder_of_any_name_holds_the_stores(tmp_path):
+    folder = tmp_path / "100% of #1?"
+    stores = await open_stores(load_settings({"DROPMESH_DATA": str(folder)}))
+    await stores.close()
+    assert (folder / "catalog.sqlite").exists()
+    assert (folder / "objects").exists()

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+from enum import Enum
+from pathlib import Path
+
 import pytest
 
-from services.common.settings import Mode, SettingsError, is_loopback, load_settings
-from services.common.stores.open import open_stores
+from services.common.settings import CHECKOUT, PREFIX, Mode, Settings, SettingsError, is_loopback, load_settings
+
+PAGE = Path(__file__).resolve().parents[4] / "docs" / "operations.md"
 
 
 def test_nothing_given_means_everything_embedded():
@@ -62,14 +66,6 @@ def test_the_edge_is_told_by_its_address(host, url):
     assert load_settings({"DROPMESH_EDGE_HOST": host}).edge_url == url
 
 
-async def test_a_folder_of_any_name_holds_the_stores(tmp_path):
-    folder = tmp_path / "100% of #1?"
-    stores = await open_stores(load_settings({"DROPMESH_DATA": str(folder)}))
-    await stores.close()
-    assert (folder / "catalog.sqlite").exists()
-    assert (folder / "objects").exists()
-
-
 def test_an_error_never_shows_a_secret(tmp_path):
     file = tmp_path / "settings"
     file.write_text("DROPMESH_S3_SECRET_KEY=hidden\nDROPMESH_EDGE_PORT=x\n")
@@ -116,3 +112,17 @@ def test_mode_open_is_for_loopback_alone():
 )
 def test_loopback_is_what_only_this_machine_reaches(host, answer):
     assert is_loopback(host) is answer
+
+
+def row(name: str) -> str:
+    field = Settings.model_fields[name]
+    default = field.default.value if isinstance(field.default, Enum) else field.default
+    default = default.relative_to(CHECKOUT) if isinstance(default, Path) else default
+    told = "" if default in ("", None) else f"`{default}`"
+    return f"| `{PREFIX}{name.upper()}` | {told} | {field.description} |"
+
+
+def test_the_page_tells_every_setting_as_it_is_and_no_other():
+    told = [line for line in PAGE.read_text().splitlines() if line.startswith(f"| `{PREFIX}")]
+    expected = [f"| `{PREFIX}SETTINGS` |  | a file of settings |", *map(row, Settings.model_fields)]
+    assert told == expected

@@ -1,20 +1,26 @@
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image, ImageOps
 
 from services.common.media.vocabulary import Box, ObjectClass
 from services.processor.anonymize.options import AnonymizeOptions, ExcludedObject
-from services.processor.photo.photo import anonymize_photo, detect_photo, read_picture
+from services.processor.photo.photo import anonymize_photo, detect_photo, read_picture, thumbnail
 from tests.support.pictures import (
+    CORNER,
     FACE,
+    PROFILE,
+    SECRET,
     FakeDetector,
     decode,
     encode,
     mean_inside,
     paint,
+    tagged,
     worst_outside,
 )
 
@@ -68,3 +74,50 @@ def test_every_picture_is_shown_to_detectors_in_colour(mode: str) -> None:
     assert (picture.shape, picture.dtype.name, warnings) == ((120, 160, 3), "uint8", ())
     if mode == "CMYK":
         assert np.abs(picture[..., ::-1].astype(int) - np.asarray(paint())).mean() < 4
+
+
+@pytest.mark.parametrize("found", [True, False])
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "GIF", "TIFF", "AVIF", "HEIF"])
+def test_metadata_goes_and_the_colour_profile_stays(format: str, found: bool) -> None:
+    content = tagged(format)
+    assert SECRET in content
+    result = anonymize_photo(content, AnonymizeOptions(), FakeDetector(*([CORNER] if found else [])))
+    assert SECRET not in result.content
+    image = Image.open(io.BytesIO(result.content))
+    assert not image.getexif().get_ifd(0x8825)
+    if format != "GIF":
+        assert image.info["icc_profile"] == PROFILE
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF"])
+def test_a_thumbnail_is_small_upright_and_says_nothing_else(format: str) -> None:
+    content = tagged(format, 6)
+    small = thumbnail(content, 60)
+    image = Image.open(io.BytesIO(small))
+    upright = ImageOps.exif_transpose(Image.open(io.BytesIO(content)))
+    upright.thumbnail((60, 60))
+    assert (image.format, image.size) == ("JPEG", upright.size)
+    assert SECRET not in small
+    assert not image.getexif()
+    assert np.abs(np.asarray(image).astype(np.int16) - np.asarray(upright)).mean() < 14
+
+
+def test_a_thumbnail_is_never_larger_than_the_picture() -> None:
+    assert Image.open(io.BytesIO(thumbnail(encode(paint(), "PNG"), 1000))).size == (160, 120)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "I;16", "F"])
+def test_every_kind_of_pixel_has_a_thumbnail(mode: str) -> None:
+    image = Image.fromarray(np.full((40, 60), 300, np.uint16)) if mode == "I;16" else paint().convert(mode)
+    small = Image.open(io.BytesIO(thumbnail(encode(image, "TIFF"), 30)))
+    assert (small.mode, small.width) == ("RGB", 30)
+
+
+def test_real_photos_lose_their_metadata_and_keep_what_they_show(shared_data: Path) -> None:
+    for path in sorted((shared_data / "media" / "exif").iterdir()):
+        result = anonymize_photo(path, AnonymizeOptions(), FakeDetector(Box(2, 2, 20, 20)))
+        before, after = Image.open(io.BytesIO(path.read_bytes())), Image.open(io.BytesIO(result.content))
+        assert after.size == before.size
+        assert set(after.getexif()) <= {0x0112}
+        assert after.getexif().get(0x0112, 1) == before.getexif().get(0x0112, 1)
+        assert b"GPS" not in result.content[:4096]

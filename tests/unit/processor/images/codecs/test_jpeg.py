@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import pytest
+
+from services.processor.anonymize.options import AnonymizeOptions
+from services.processor.images.codecs.jpeg import JpegDamaged, strip_jpeg
+from services.processor.photo.photo import anonymize_photo
+from tests.support.pictures import CORNER, SECRET, FakeDetector, encode, paint, tagged
+
+
+def test_everything_behind_the_end_of_a_jpeg_goes() -> None:
+    content = tagged("JPEG") + SECRET * 3 + tagged("JPEG")
+    for detector in (FakeDetector(), FakeDetector(CORNER)):
+        assert SECRET not in anonymize_photo(content, AnonymizeOptions(), detector).content
+
+
+def test_the_thumbnail_in_a_jpeg_goes() -> None:
+    small = encode(paint().resize((32, 24)), "JPEG")
+    header = b"JFXX\0\x10" + small
+    content = encode(paint(), "JPEG")
+    segment = b"\xff\xe0" + (len(header) + 2).to_bytes(2, "big") + header
+    content = content[:20] + segment + content[20:]
+    assert content.count(b"\xff\xd8") == 2
+    assert anonymize_photo(content, AnonymizeOptions(), FakeDetector()).content.count(b"\xff\xd8") == 1
+
+
+def test_a_jpeg_that_cannot_be_followed_is_not_stripped() -> None:
+    content = encode(paint(), "JPEG")
+    with pytest.raises(JpegDamaged):
+        strip_jpeg(content[:-2], 1)
+    with pytest.raises(JpegDamaged):
+        strip_jpeg(content[:20] + b"\0\0\0\0" + content[20:], 1)
