@@ -26,6 +26,7 @@ from google.protobuf import descriptor_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor
 from google.rpc import error_details_pb2, status_pb2
 
+from scripts.contract.method_errors import COMMON, WITH_BODY, WITH_TOKEN
 from scripts.contract.schemas import Comments, Schema, Schemas
 
 SERVICES = (
@@ -37,22 +38,8 @@ HTTP_BODY = "google.api.HttpBody"
 JSON = "application/json"
 BYTES: Schema = {"type": "string", "format": "binary"}
 REASONS = error_reason_pb2.ErrorReason.DESCRIPTOR
-# What any method may answer besides its own errors.
-COMMON = (
-    "INVALID_FIELD",
-    "REQUEST_MALFORMED",
-    "ORIGIN_NOT_ALLOWED",
-    "TOO_BUSY",
-    "RATE_LIMITED",
-    "INTERNAL_FAULT",
-    "STORE_UNAVAILABLE",
-    "SERVICE_UNAVAILABLE",
-    "TIMED_OUT",
-)
-WITH_BODY = ("REQUEST_TOO_LARGE",)
 # Where the edge tells the same reason by another status.
 BY_THE_EDGE = {408: "TIMED_OUT", 431: "REQUEST_TOO_LARGE", 502: "SERVICE_UNAVAILABLE"}
-WITH_TOKEN = ("TOKEN_MISSING", "TOKEN_INVALID", "TOKEN_EXPIRED", "SCOPE_MISSING")
 VARIABLE = re.compile(r"\{(?P<field>\w+)(?:=(?P<collection>\w+)/\*)?\}")
 
 

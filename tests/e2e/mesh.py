@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.e2e.seen_errors import unlisted_errors
 from tests.servers.process import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -131,7 +132,7 @@ def bearer(token: str) -> dict[str, str]:
 
 @contextmanager
 def running_mesh(data: Path, settings: Mapping[str, str] | None = None) -> Iterator[Mesh]:
-    """Starts a mesh and stops it afterwards."""
+    """Starts a mesh and stops it afterwards; fails if it answered with an error that the contract does not list."""
     port = free_port_pair()
     environment = {
         "DROPMESH_DATA": str(data),
@@ -155,6 +156,8 @@ def running_mesh(data: Path, settings: Mapping[str, str] | None = None) -> Itera
         yield mesh
     finally:
         mesh.run("scripts.mesh.down")
+    unlisted = unlisted_errors(data / "logs")
+    assert not unlisted, "\n".join(unlisted)
 
 
 def free_port_pair() -> int:

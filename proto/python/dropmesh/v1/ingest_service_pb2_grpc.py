@@ -176,6 +176,7 @@ class IngestServiceServicer:
     def CreateUpload(self, request, context):
         """CreateUpload begins a resumable upload, which lasts 24 hours.
 
+        Errors: MEDIA_TOO_LARGE.
         Retry: safe; an upload that nobody goes on with is swept.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -198,7 +199,8 @@ class IngestServiceServicer:
         """FinishUpload makes a media of an upload's bytes.
 
         As UploadMedia of the whole. What is refused leaves the upload as it was.
-        Errors: UPLOAD_NOT_FOUND, UPLOAD_EXPIRED, and those of UploadMedia.
+        Errors: UPLOAD_NOT_FOUND, UPLOAD_EXPIRED, MEDIA_TYPE_UNSUPPORTED, MEDIA_TOO_LARGE, MEDIA_TOO_LONG_OR_WIDE, MEDIA_EMPTY,
+        MEDIA_UNREADABLE, SHA256_MISMATCH, BODY_INTERRUPTED (bytes are missing: append them), STORE_FULL.
         Retry: safe; a finished upload is answered with its media.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

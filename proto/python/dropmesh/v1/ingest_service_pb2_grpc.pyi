@@ -83,6 +83,7 @@ class IngestServiceStub:
     CreateUpload: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.CreateUploadRequest, _upload_pb2.Upload]
     """CreateUpload begins a resumable upload, which lasts 24 hours.
 
+    Errors: MEDIA_TOO_LARGE.
     Retry: safe; an upload that nobody goes on with is swept.
     """
     AppendUpload: _grpc.StreamUnaryMultiCallable[_ingest_service_pb2.AppendUploadRequest, _upload_pb2.Upload]
@@ -97,7 +98,8 @@ class IngestServiceStub:
     """FinishUpload makes a media of an upload's bytes.
 
     As UploadMedia of the whole. What is refused leaves the upload as it was.
-    Errors: UPLOAD_NOT_FOUND, UPLOAD_EXPIRED, and those of UploadMedia.
+    Errors: UPLOAD_NOT_FOUND, UPLOAD_EXPIRED, MEDIA_TYPE_UNSUPPORTED, MEDIA_TOO_LARGE, MEDIA_TOO_LONG_OR_WIDE, MEDIA_EMPTY,
+    MEDIA_UNREADABLE, SHA256_MISMATCH, BODY_INTERRUPTED (bytes are missing: append them), STORE_FULL.
     Retry: safe; a finished upload is answered with its media.
     """
     DeleteUpload: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.DeleteUploadRequest, _empty_pb2.Empty]
@@ -184,6 +186,7 @@ class IngestServiceAsyncStub(IngestServiceStub):
     CreateUpload: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.CreateUploadRequest, _upload_pb2.Upload]  # type: ignore[assignment]
     """CreateUpload begins a resumable upload, which lasts 24 hours.
 
+    Errors: MEDIA_TOO_LARGE.
     Retry: safe; an upload that nobody goes on with is swept.
     """
     AppendUpload: _aio.StreamUnaryMultiCallable[_ingest_service_pb2.AppendUploadRequest, _upload_pb2.Upload]  # type: ignore[assignment]
@@ -198,7 +201,8 @@ class IngestServiceAsyncStub(IngestServiceStub):
     """FinishUpload makes a media of an upload's bytes.
 
     As UploadMedia of the whole. What is refused leaves the upload as it was.
-    Errors: UPLOAD_NOT_FOUND, UPLOAD_EXPIRED, and those of UploadMedia.
+    Errors: UPLOAD_NOT_FOUND, UPLOAD_EXPIRED, MEDIA_TYPE_UNSUPPORTED, MEDIA_TOO_LARGE, MEDIA_TOO_LONG_OR_WIDE, MEDIA_EMPTY,
+    MEDIA_UNREADABLE, SHA256_MISMATCH, BODY_INTERRUPTED (bytes are missing: append them), STORE_FULL.
     Retry: safe; a finished upload is answered with its media.
     """
     DeleteUpload: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.DeleteUploadRequest, _empty_pb2.Empty]  # type: ignore[assignment]
@@ -318,6 +322,7 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_upload_pb2.Upload, _abc.Awaitable[_upload_pb2.Upload]]:
         """CreateUpload begins a resumable upload, which lasts 24 hours.
 
+        Errors: MEDIA_TOO_LARGE.
         Retry: safe; an upload that nobody goes on with is swept.
         """
 
@@ -344,7 +349,8 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         """FinishUpload makes a media of an upload's bytes.
 
         As UploadMedia of the whole. What is refused leaves the upload as it was.
-        Errors: UPLOAD_NOT_FOUND, UPLOAD_EXPIRED, and those of UploadMedia.
+        Errors: UPLOAD_NOT_FOUND, UPLOAD_EXPIRED, MEDIA_TYPE_UNSUPPORTED, MEDIA_TOO_LARGE, MEDIA_TOO_LONG_OR_WIDE, MEDIA_EMPTY,
+        MEDIA_UNREADABLE, SHA256_MISMATCH, BODY_INTERRUPTED (bytes are missing: append them), STORE_FULL.
         Retry: safe; a finished upload is answered with its media.
         """
 
