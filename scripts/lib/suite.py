@@ -1,4 +1,4 @@
-"""The command behind scripts/test: every test, what was left out and why, and the coverage of the services."""
+"""The command behind scripts/test: every test, what was left out and why, the coverage of the services, the time."""
 
 from __future__ import annotations
 
@@ -7,28 +7,76 @@ import os
 import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
+
+from scripts.lib.outcomes import FILE, Outcomes, flaky_report, passed_only_again
+from tests.servers.private import private_servers
+
 ROOT = Path(__file__).resolve().parents[2]
+COVERAGE = ROOT / ".coverage"
 LEAST_COVERED = 12
+SLOWEST = 15
 
 
 def main() -> int:
     """Runs pytest under coverage; the floor counts when the whole suite ran."""
     parser = argparse.ArgumentParser(
-        prog="scripts/test", description=__doc__, epilog="Any other argument goes to pytest, and the floor then waits."
+        prog="scripts/test",
+        description=__doc__,
+        epilog="Any other argument goes to pytest; the tests then run one after the other, and the floor waits.",
     )
     parser.add_argument("--require-all", action="store_true", help="leaving out a test fails the run")
     parser.add_argument("--except", action="append", default=[], dest="excepted", metavar="NAME", help="save for NAME")
+    parser.add_argument("--again", action="store_true", help="run what failed once more; what passes then is listed")
+    parser.add_argument("--workers", type=int, default=_workers(), help="processes for the whole suite (%(default)s)")
     arguments, chosen = parser.parse_known_args()
     options = ["--require-all"] if arguments.require_all else []
     options += [f"--except={name}" for name in arguments.excepted]
 
-    shutil.rmtree(ROOT / ".coverage", ignore_errors=True)
-    (ROOT / ".coverage").mkdir()
-    status = _python("coverage", "run", "-m", "pytest", *options, *chosen).returncode
+    shutil.rmtree(COVERAGE, ignore_errors=True)
+    COVERAGE.mkdir()
+    began = time.monotonic()
+    if chosen:
+        status, outcomes = _run_tests([*options, *chosen], {})
+    else:
+        # One of each server for all workers.
+        with private_servers() as (addresses, _):
+            parallel = ["-n", str(arguments.workers), "--dist", "worksteal", f"--durations={SLOWEST}"]
+            status, outcomes = _run_tests([*options, *parallel], addresses)
+    flaky: list[str] = []
+    if arguments.again and status == pytest.ExitCode.TESTS_FAILED and outcomes.failed:
+        first = outcomes
+        last_failed = ["--last-failed", "--last-failed-no-failures=none"]
+        status, second = _run_tests([*options, *chosen, *last_failed], {})
+        outcomes, flaky = first.after(second), passed_only_again(first, second)
+    tests_seconds = time.monotonic() - began
     covered = _report_coverage(whole=not chosen)
+    if arguments.again:
+        print(f"\n{flaky_report(flaky)}")
+    print(f"\ntime: {_minutes(tests_seconds)} for the tests, {_minutes(time.monotonic() - began)} in all")
+    print(f"suite: {outcomes.passed} passed, {len(outcomes.failed)} failed, {outcomes.skipped} skipped", flush=True)
     return status or (0 if covered else 1)
+
+
+def _workers() -> int:
+    return max(2, min(4, os.cpu_count() or 1))
+
+
+def _run_tests(arguments: list[str], environment: Mapping[str, str]) -> tuple[int, Outcomes]:
+    """Runs pytest and returns its exit status and what became of the tests."""
+    file = COVERAGE / "outcomes.json"
+    file.unlink(missing_ok=True)
+    command = ["run", "-m", "pytest", "-p", "scripts.lib.outcomes", *arguments]
+    status = _python("coverage", *command, environment={**environment, FILE: str(file)}).returncode
+    return status, Outcomes.read(file)
+
+
+def _minutes(seconds: float) -> str:
+    return f"{int(seconds) // 60} min {int(seconds) % 60} s"
 
 
 def _report_coverage(*, whole: bool) -> bool:
@@ -50,11 +98,13 @@ def _parts(lines: list[str]) -> tuple[list[str], list[str], list[str]]:
     return rest[:1], files, rest[1:]
 
 
-def _python(module: str, *arguments: str, capture: bool = False) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+def _python(
+    module: str, *arguments: str, environment: Mapping[str, str] | None = None, capture: bool = False
+) -> subprocess.CompletedProcess[str]:
+    variables = {**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})}
     command = [sys.executable, "-m", module, *arguments]
     return subprocess.run(
-        command, cwd=ROOT, env=environment, text=True, check=False, stdout=subprocess.PIPE if capture else None
+        command, cwd=ROOT, env=variables, text=True, check=False, stdout=subprocess.PIPE if capture else None
     )
 
 

@@ -75,7 +75,7 @@ def client_path() -> Iterator[Path]:
         pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input"]
         build = [*pip, "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, source]
         subprocess.run(list(map(str, build)), check=True)
-        (wheel,) = folder.glob("dropmesh-*.whl")
+        (wheel,) = folder.glob("dropmesh_api-*.whl")
         path = folder / "path"
         subprocess.run([*pip, "install", "--quiet", "--no-deps", "--no-index", "--target", path, wheel], check=True)
         libraries = Path(sysconfig.get_path("purelib"))

@@ -7,17 +7,10 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
-from typing import TYPE_CHECKING
 
 from tests.servers.install import install
 from tests.servers.process import leashed
-from tests.servers.tools import TOOLS, Missing
-
-if TYPE_CHECKING:  # they need the virtual environment, which installing does not
-    from tests.servers.s3 import S3
-    from tests.servers.toxiproxy import Toxiproxy
+from tests.servers.tools import TOOLS
 
 
 def main() -> int:
@@ -42,33 +35,17 @@ def main() -> int:
 
 
 def _run(command: list[str]) -> int:
-    from tests.servers.mongodb import mongodb
-    from tests.servers.rabbitmq import rabbitmq
-    from tests.servers.s3 import s3
-    from tests.servers.toxiproxy import toxiproxy
+    # Here, because it needs the virtual environment, and installing does not.
+    from tests.servers.private import private_servers
 
-    # A polite kill unwinds the stack below.
+    # A polite kill unwinds the block below.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    environment = dict(os.environ)
-    servers: dict[str, Callable[[], AbstractContextManager[str | S3 | Toxiproxy]]] = {
-        "mongodb": mongodb,
-        "rabbitmq": rabbitmq,
-        "s3": s3,
-        "toxiproxy": toxiproxy,
-    }
-    with ExitStack() as stack:
-        for name, server in servers.items():
-            try:
-                running = stack.enter_context(server())
-            except Missing as missing:
-                print(missing, file=sys.stderr)
-                continue
-            variable, address = f"DROPMESH_TEST_{name.upper()}", running if isinstance(running, str) else running.url
-            environment[variable] = address
-            print(f"{variable}={address}", file=sys.stderr)
+    with private_servers() as (addresses, missing):
+        for line in (*missing, *(f"{variable}={address}" for variable, address in addresses.items())):
+            print(line, file=sys.stderr)
         # Ctrl-C is the command's own affair: it ends, and then so does this.
         signal.signal(signal.SIGINT, lambda *_: None)
-        with subprocess.Popen(leashed(command), env=environment) as process:
+        with subprocess.Popen(leashed(command), env={**os.environ, **addresses}) as process:
             try:
                 return process.wait()
             finally:

@@ -15,6 +15,7 @@ from typing import TypeVar
 import pytest
 
 from tests.servers.mongodb import mongodb
+from tests.servers.private import variable, was_started
 from tests.servers.rabbitmq import rabbitmq
 from tests.servers.report import REPORT
 from tests.servers.s3 import S3
@@ -77,9 +78,9 @@ def _server(
     private: Callable[[], AbstractContextManager[_Server]],
 ) -> Iterator[_Server]:
     used = request.config.stash[REPORT].used
-    address = os.environ.get(f"DROPMESH_TEST_{name.upper()}")
+    address = os.environ.get(variable(name))
     if address:
-        used[name] = "given by the environment"
+        used[name] = "started for these tests" if was_started(name) else "given by the environment"
         yield given(address)
         return
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -14,6 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 _STOP_SECONDS = 10.0
+_PORTS = random.SystemRandom()
+_CHOSEN_FROM = range(15000, 32000)
 
 
 class StartFailed(Exception):
@@ -21,10 +24,20 @@ class StartFailed(Exception):
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Returns a loopback port that is not in use; its owner binds it later.
+
+    It is chosen at random below the kernel's own range, so that neither another worker of the tests nor an outgoing
+    connection is likely to take it in between.
+    """
+    while True:
+        port = _PORTS.choice(_CHOSEN_FROM)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 def accepts(port: int, greeting: bytes = b"") -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -59,9 +60,18 @@ class _Listener:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Fails a run that left tests out when all were required."""
-    if exitstatus == pytest.ExitCode.OK and _not_allowed(session.config):
+    """Fails a run that left tests out when all were required; a worker of pytest-xdist hands on what it used."""
+    workeroutput: dict[str, object] | None = getattr(session.config, "workeroutput", None)
+    if workeroutput is not None:
+        workeroutput["used"] = session.config.stash[REPORT].used
+    elif exitstatus == pytest.ExitCode.OK and _not_allowed(session.config):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Adds what a worker of pytest-xdist used; one that crashed hands on nothing."""
+    node.config.stash[REPORT].used.update(getattr(node, "workeroutput", {}).get("used", {}))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
