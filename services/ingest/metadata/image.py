@@ -21,7 +21,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 from pillow_heif import HeifImageFile
 
-from services.common.media.gif_blocks import IMAGE, gif_blocks
+from services.common.media.images.gif_blocks import IMAGE, gif_blocks
 from services.common.media.refusals import DamagedMedia, MediaRefused, TooManyPixels
 from services.common.media.types import AVIF, BMP, GIF, HEIC, JPEG, PNG, TIFF, WEBP, MediaType
 from services.ingest.metadata.bounded_file import BoundedFile

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from services.common.media.gif_blocks import (
+from services.common.media.images.gif_blocks import (
     APPLICATION,
     CONTROL,
     EXTENSION,

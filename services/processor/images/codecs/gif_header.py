@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from services.common.media.gif_blocks import APPLICATION, CONTROL, IMAGE, TRAILER, gif_blocks
+from services.common.media.images.gif_blocks import APPLICATION, CONTROL, IMAGE, TRAILER, gif_blocks
 from services.processor.images.errors import PictureUnreadable
 from services.processor.images.formats import ImageFormat
 from services.processor.images.frames import Disposal
