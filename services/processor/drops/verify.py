@@ -19,7 +19,9 @@ from services.processor.drops.parsing.outcomes import DropLimits
 from services.processor.drops.results import DropRules, drop_result
 
 # What was accepted is read again, also when the limits are tighter by now.
-WITHOUT_LIMITS = DropLimits(max_bytes=sys.maxsize, max_points=sys.maxsize, max_measurements=sys.maxsize)
+WITHOUT_LIMITS = DropLimits(
+    max_bytes=sys.maxsize, max_points=sys.maxsize, max_measurements=sys.maxsize, max_memory_bytes=sys.maxsize
+)
 
 
 class MeasurementChecks:

@@ -37,7 +37,7 @@ class NumberWord:
 
 
 def read_document(text: str) -> Any:
-    """Return the document, every number of it a float (infinite beyond float64), or raise NotJson or RecursionError."""
+    """Returns the document, with floats for all numbers (infinite beyond float64); raises NotJson or RecursionError."""
     if not text.strip(" \t\n\r"):
         raise NotJson("the body is empty")
     if text.startswith("\ufeff"):
@@ -49,7 +49,7 @@ def read_document(text: str) -> Any:
 
 
 def holds_lone_surrogate(text: str) -> bool:
-    """Tell whether the text cannot be written as UTF-8."""
+    """Returns whether the text cannot be written as UTF-8."""
     return not text.isascii() and _SURROGATE.search(text) is not None
 
 
@@ -58,4 +58,6 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return plain if len(plain) == len(pairs) else DuplicateKeys(pairs)
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_int=float, parse_constant=NumberWord)
+# Made once: a drop may hold millions of them.
+_WORDS = {word: NumberWord(word) for word in ("NaN", "Infinity", "-Infinity")}
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_int=float, parse_constant=_WORDS.__getitem__)

@@ -2,7 +2,7 @@
 
 A drop is one object `{"time_stamp": …, "data": […]}` or an array of them, each its own measurement. An array stands or
 falls as a whole: one bad element and nothing of it is used. The same instant twice in one array: the later wins.
-Further keys are ignored, and told as a warning.
+Further keys are ignored, with a warning.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import orjson
 from services.common.base.timestamps import TimestampRefused, parse_timestamp
 from services.processor.drops.parsing.examination import examine_drop
 from services.processor.drops.parsing.findings import Findings, WarningReason
+from services.processor.drops.parsing.memory import memory_needed
 from services.processor.drops.parsing.outcomes import (
     DATA,
     TIME_STAMP,
@@ -33,15 +34,17 @@ _WITHOUT_STRINGS = {float, int, bool, type(None)}
 
 
 def parse_drop(raw: bytes, limits: DropLimits) -> ParsedDrop | RefusedDrop:
-    """Return the drop's measurements and warnings, or every failure found."""
+    """Returns the drop's measurements and warnings, or every failure found."""
     return parse_plain_drop(raw, limits) or examine_drop(raw, limits)
 
 
 def parse_plain_drop(raw: bytes, limits: DropLimits) -> ParsedDrop | None:
-    """Parse a drop that is good beyond doubt, fast; None says only that the slow, exact examination has to decide."""
+    """Parses a drop that is surely good, fast; None means that the slow, exact examination decides."""
     # Without a backslash each string has exactly two quotes. orjson keeps the last of duplicate keys in silence, but
     # then the quotes of the dropped ones are left over.
     if len(raw) > limits.max_bytes or b"\\" in raw or _may_hold_long_number(raw):
+        return None
+    if memory_needed(raw, limits.max_memory_bytes) > limits.max_memory_bytes:
         return None
     try:
         document = orjson.loads(raw)
@@ -86,7 +89,7 @@ def parse_plain_drop(raw: bytes, limits: DropLimits) -> ParsedDrop | None:
 
 
 def _may_hold_long_number(raw: bytes) -> bool:
-    """Tell whether more than 768 bytes stand anywhere without a comma: only there can a number be as long."""
+    """Returns whether more than 768 bytes stand anywhere without a comma: only there can a number be as long."""
     start = 0
     while len(raw) - start > _MAX_DIGITS:
         comma = raw.rfind(b",", start, start + _MAX_DIGITS)
@@ -97,7 +100,7 @@ def _may_hold_long_number(raw: bytes) -> bool:
 
 
 def _count_strings(value: Any, depth_left: int) -> int | None:
-    """Count the strings in a value, keys included; None where it is nested deeper than `depth_left`."""
+    """Counts the strings in a value, keys included; None where it is nested deeper than `depth_left`."""
     if type(value) is str:
         return 1
     if type(value) is dict:

@@ -18,6 +18,7 @@ from services.processor.drops.parsing.documents import (
     read_document,
 )
 from services.processor.drops.parsing.findings import Findings, QualityReason, WarningReason
+from services.processor.drops.parsing.memory import memory_needed
 from services.processor.drops.parsing.outcomes import (
     DATA,
     TIME_STAMP,
@@ -35,7 +36,7 @@ _NOTHING_TO_FIND = {float, bool, type(None)}
 
 
 def examine_drop(raw: bytes, limits: DropLimits) -> ParsedDrop | RefusedDrop:
-    """Return the drop's measurements and warnings, or every failure found."""
+    """Returns the drop's measurements and warnings, or every failure found."""
     return _Examination(limits).drop(raw)
 
 
@@ -55,6 +56,11 @@ class _Examination:
         fail = self._failures.add
         if len(raw) > self._limits.max_bytes:
             message = f"{len(raw)} bytes; a drop has at most {self._limits.max_bytes}"
+            fail(QualityReason.TOO_LARGE, "$", message)
+            return []
+        most = self._limits.max_memory_bytes
+        if (needed := memory_needed(raw, most)) > most:
+            message = f"its values would take {needed} bytes of memory; those of a drop take at most {most}"
             fail(QualityReason.TOO_LARGE, "$", message)
             return []
         try:
@@ -137,7 +143,7 @@ class _Examination:
         for index, point in enumerate(value):
             if type(point) is float and math.isfinite(point):
                 continue
-            if self._failures.full and not isinstance(point, (list, dict)):
+            if self._failures.full and not (isinstance(point, (list, dict)) and point):
                 self._failures.more += 1  # Millions of bad points are counted, not described.
             else:
                 self._bad_point(point, f"{path}[{index}]", depth + 1)
@@ -173,6 +179,8 @@ class _Examination:
             self._too_deep(path)
         elif isinstance(value, dict):
             self._keys(value, path)
+            if _NOTHING_TO_FIND.issuperset(map(type, value.values())):
+                return
             for key, inner in value.items():
                 self._value(inner, key_path(path, key), depth + 1)
         elif isinstance(value, list) and not _NOTHING_TO_FIND.issuperset(map(type, value)):

@@ -17,11 +17,16 @@ DATA = "data"
 
 @dataclass(frozen=True, slots=True)
 class DropLimits:
-    """How large a drop may be; `max_depth` counts the nested arrays and objects, and can be 100 at most."""
+    """How large a drop may be.
+
+    `max_depth` counts the nested arrays and objects, and can be 100 at most. `max_memory_bytes` bounds what reading
+    takes: 16 MiB of empty arrays would take 500 MB.
+    """
 
     max_bytes: int = 16 * 1024 * 1024
     max_points: int = 1_000_000
     max_measurements: int = 100_000
+    max_memory_bytes: int = 160_000_000
     max_depth: int = 32
     max_findings: int = 100
 
@@ -77,6 +82,9 @@ def refuse(failures: Findings[QualityReason]) -> RefusedDrop:
 
 
 def warn_of_unknown_key(warnings: Findings[WarningReason], path: str, key: str) -> None:
-    """Tell that a key is kept in the raw drop and otherwise ignored."""
+    """Warns that a key is kept in the raw drop and otherwise ignored."""
+    if warnings.full:
+        warnings.more += 1  # Millions of unknown keys are counted, not described.
+        return
     message = f'kept in the raw drop and not used: the keys of a measurement are "{TIME_STAMP}" and "{DATA}"'
     warnings.add(WarningReason.UNKNOWN_KEY, key_path(path, key), message)

@@ -1,0 +1,10 @@
+from __future__ import annotations
+
+import pytest
+
+from scripts.measuring.benchmarks.worst_drops import DROPS, MOST_MEGABYTES, read_apart
+
+
+@pytest.mark.parametrize("name", DROPS)
+def test_no_drop_takes_more_memory_than_is_set_aside_for_it(name: str) -> None:
+    assert read_apart(name).memory_megabytes < MOST_MEGABYTES
