@@ -1,5 +1,7 @@
 """Typed storage models as documents of the catalog, and back: the one conversion between the two.
 
+Why it is no library: docs/decisions/document-codec.md.
+
 A model is a dataclass of text, numbers, booleans, bytes, enumerations, lists, tuples, mappings with text keys, other
 dataclasses, and each of these or None; no field is by keyword only. Its field `id` is stored as `_id`, and `version` as
 `_version`. Stored fields that the model does not know are ignored, and missing ones take their defaults, so that models
@@ -13,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
 from functools import cache
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 if TYPE_CHECKING:
@@ -28,56 +30,76 @@ _PLAIN = (str, int, float, bool, bytes, type(None), Any, object)
 
 
 def to_document(value: DataclassInstance) -> Document:
-    """The document that stores a model."""
-    return _mapping(type(value), top=True).encode(value)
+    """Returns the document that stores a model."""
+    return _stored_model(type(value)).encode(value)
 
 
 def from_document(model: type[Model], document: Mapping[str, Any]) -> Model:
-    """The model that a document stores."""
-    found: Model = _mapping(model, top=True).decode(document)
+    """Returns the model that a document stores."""
+    found: Model = _stored_model(model).decode(document)
     return found
 
 
 @cache
-def _mapping(model: type[Any], *, top: bool) -> _Mapping:
-    return _Mapping(model, _STORED_AS if top else {})
+def _stored_model(model: type[Any]) -> _Mapping:
+    return _Mapping(model, _STORED_AS)
+
+
+@cache
+def _nested_model(model: type[Any]) -> _Mapping:
+    return _Mapping(model, {})
 
 
 class _Mapping:
-    """How one class is stored; found out once, since every read and write goes through it."""
+    """How one class is stored; worked out once for each class, since every read and write needs it."""
 
     def __init__(self, model: type[Any], stored_as: Mapping[str, str]) -> None:
         hints = get_type_hints(model)
         self._model = model
         self._defaults: Document = {}
-        scope: dict[str, Any] = {"Model": model}
-        stored, made = [], []
+        self._keys: list[str] = []
+        self._encodes: list[tuple[str, Convert]] = []
+        self._decodes: list[tuple[int, Convert]] = []
+        names = [field.name for field in fields(model) if field.init]
         for field in (field for field in fields(model) if field.init):
-            name, key = field.name, stored_as.get(field.name, field.name)
+            key = stored_as.get(field.name, field.name)
             try:
-                encode, decode = _conversions(hints[name])
+                encode, decode = _conversions(hints[field.name])
             except TypeError as error:
-                raise TypeError(f"{model.__name__}.{name} cannot be stored: {error}") from error
-            scope |= {f"encode_{name}": encode, f"decode_{name}": decode}
-            stored.append(f"{key!r}: model.{name}" if encode is None else f"{key!r}: encode_{name}(model.{name})")
-            made.append(f"stored[{key!r}]" if decode is None else f"decode_{name}(stored[{key!r}])")
+                raise TypeError(f"{model.__name__}.{field.name} cannot be stored: {error}") from error
             default = field.default if field.default_factory is MISSING else field.default_factory()
             if default is not MISSING:
                 self._defaults[key] = default if encode is None else encode(default)
-        # Compiled from the names of a class, as dataclasses are: a walk over the fields takes twice as long.
-        self.encode: Callable[[Any], Document] = eval(f"lambda model: {{{', '.join(stored)}}}", scope)  # noqa: S307
-        self._make: Convert = eval(f"lambda stored: Model({', '.join(made)})", scope)  # noqa: S307
+            if encode is not None:
+                self._encodes.append((key, encode))
+            if decode is not None:
+                self._decodes.append((len(self._keys), decode))
+            self._keys.append(key)
+        # Both getters run in C over all fields; for a single name they would return no tuple, so the first comes twice.
+        self._values = attrgetter(*names, names[0])
+        self._stored = itemgetter(*self._keys, self._keys[0])
+
+    def encode(self, model: Any) -> Document:
+        """Returns the fields of a model."""
+        document = dict(zip(self._keys, self._values(model), strict=False))
+        for key, encode in self._encodes:
+            document[key] = encode(document[key])
+        return document
 
     def decode(self, document: Mapping[str, Any]) -> Any:
-        """The model of these fields; one that is missing has its default."""
+        """Returns the model of these fields, with defaults for missing ones."""
         try:
-            return self._make({**self._defaults, **document})
+            values = list(self._stored({**self._defaults, **document}))
         except KeyError as missing:
             raise ValueError(f"a stored {self._model.__name__} lacks {missing.args[0]}") from None
+        for place, decode in self._decodes:
+            values[place] = decode(values[place])
+        values.pop()
+        return self._model(*values)
 
 
 def _conversions(hint: Any) -> tuple[Convert | None, Convert | None]:
-    """How a value of this type is stored and read back; None where it stays as it is."""
+    """Returns how a value of this type is stored and read back; None where it stays as it is."""
     origin, arguments = get_origin(hint), get_args(hint)
     if hint in _PLAIN or origin is Literal:
         return None, None
@@ -92,7 +114,7 @@ def _conversions(hint: Any) -> tuple[Convert | None, Convert | None]:
     if isinstance(hint, type) and issubclass(hint, Enum):
         return attrgetter("value"), hint
     if is_dataclass(hint) and isinstance(hint, type):
-        return _mapping(hint, top=False).encode, _mapping(hint, top=False).decode
+        return _nested_model(hint).encode, _nested_model(hint).decode
     raise TypeError(f"no BSON for {hint}")
 
 
@@ -101,7 +123,7 @@ def _of_union(choices: tuple[Any, ...]) -> tuple[Convert | None, Convert | None]
     if all(_conversions(choice) == (None, None) for choice in real):
         return None, None
     if len(real) > 1:
-        raise TypeError(f"a stored value would not tell which of {real} it is")
+        raise TypeError(f"a stored value does not show which of {real} it is")
     encode, decode = _conversions(real[0])
     return _or_none(encode), _or_none(decode)
 

@@ -76,7 +76,7 @@ class Receipt:
     object_key: str | None = None
     sequence: int = 0
     new_since_ns: int | None = None
-    """Since when it waits for a worker, so that a sweep finds what the queue was never told of."""
+    """Since when it waits for a worker, so that a sweep finds what was never published."""
     process_time_ns: int | None = None
     measurement_times_ns: tuple[int, ...] = ()
     """The instants it wrote; the first 100 of `measurement_count`."""
@@ -86,40 +86,6 @@ class Receipt:
     warnings: tuple[Remark, ...] = ()
     code_version: str = ""
     version: int = 0
-
-    def settled(
-        self,
-        state: ReceiptState,
-        *,
-        now_ns: int,
-        code_version: str,
-        measurement_times_ns: tuple[int, ...] = (),
-        measurement_count: int = 0,
-        failures: tuple[Remark, ...] = (),
-        failure_count: int = 0,
-        warnings: tuple[Remark, ...] = (),
-    ) -> Receipt:
-        """This receipt with what became of it; it waits for no worker any more."""
-        return Receipt(
-            id=self.id,
-            owner=self.owner,
-            subject=self.subject,
-            state=state,
-            sha256=self.sha256,
-            size_bytes=self.size_bytes,
-            receive_time_ns=self.receive_time_ns,
-            raw=self.raw,
-            object_key=self.object_key,
-            sequence=self.sequence,
-            process_time_ns=now_ns,
-            measurement_times_ns=measurement_times_ns,
-            measurement_count=measurement_count,
-            failures=failures,
-            failure_count=failure_count,
-            warnings=warnings,
-            code_version=code_version,
-            version=self.version,
-        )
 
 
 _NEW = ReceiptState.NEW.value
@@ -135,9 +101,9 @@ class Receipts:
     async def keep(
         self, caller: Caller, raw: bytes, sha256: bytes, *, now_ns: int, request_id: str = ""
     ) -> tuple[Receipt, bool]:
-        """Makes a drop durable and returns its receipt, and whether the workers have to be told of it.
+        """Makes a drop durable; returns its receipt, and whether its work must be published.
 
-        A catalog that does not answer is asked once more: the key tells whether the first time was enough. A request id
+        A catalog that does not answer is asked once more: the key shows whether the first try was stored. A request id
         that this owner used before gives the receipt of then, or AlreadyExists for other bytes.
         """
         key = request_key(caller.owner, request_id) if request_id else new_id(now_ns)
@@ -271,8 +237,8 @@ def _new_document(
     now_ns: int,
     object_key: str | None,
 ) -> dict[str, Any]:
-    # By hand, as is its reading below: this happens for every drop before its answer, and the general way takes
-    # five times as long. What is left out here has its default.
+    # By hand, as is its reading below: this happens for every drop before its answer, and the general way takes three
+    # times as long and 160 bytes more (docs/decisions/receipts.md). Fields that are left out have their default.
     return {
         "_id": key,
         "owner": caller.owner,

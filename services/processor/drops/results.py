@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from services.common.drops.measurements import Measurement, measurement_key
 from services.common.drops.receipts import Receipt, ReceiptState, Remark
@@ -53,9 +53,11 @@ def drop_result(receipt: Receipt, raw: bytes, rules: DropRules, now_ns: int) -> 
 
 def _processed(receipt: Receipt, parsed: ParsedDrop, rules: DropRules, now_ns: int) -> DropResult:
     measurements = [_measurement(receipt, one, now_ns) for one in parsed.measurements]
-    settled = receipt.settled(
-        ReceiptState.PROCESSED,
-        now_ns=now_ns,
+    settled = replace(
+        receipt,
+        state=ReceiptState.PROCESSED,
+        new_since_ns=None,
+        process_time_ns=now_ns,
         code_version=rules.code_version,
         measurement_times_ns=tuple([one.time_ns for one in measurements[:NAMED_MEASUREMENTS]]),
         measurement_count=len(measurements),
@@ -86,9 +88,11 @@ def _measurement(receipt: Receipt, measured: Measured, now_ns: int) -> Measureme
 def _quarantined(
     receipt: Receipt, failures: tuple[Remark, ...], count: int, rules: DropRules, now_ns: int
 ) -> DropResult:
-    settled = receipt.settled(
-        ReceiptState.QUARANTINED,
-        now_ns=now_ns,
+    settled = replace(
+        receipt,
+        state=ReceiptState.QUARANTINED,
+        new_since_ns=None,
+        process_time_ns=now_ns,
         code_version=rules.code_version,
         failures=failures,
         failure_count=count,

@@ -3,6 +3,7 @@
 The sums of the points and of their squares are kept as exact integers (a float64 is an integer times a power of two),
 and each result is rounded once, at the end. So nothing depends on order, vector width or machine, nothing overflows
 or cancels on the way, and a recomputation agrees to the last bit by definition.
+Figures: docs/decisions/exact-statistics.md.
 """
 
 from __future__ import annotations
