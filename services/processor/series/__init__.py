@@ -1,0 +1,1 @@
+"""Signals as mathematics: plain functions on NumPy arrays, without any I/O."""
