@@ -9,14 +9,14 @@ from pathlib import Path
 
 from scripts.mesh.models_report import in_use, inventory
 from services.common.settings import Settings, SettingsError, load_settings
-from services.processor.detect.self_test import try_out
+from services.processor.detect.self_test import self_test
 from services.processor.models.entry import ModelEntry
 from services.processor.models.errors import ModelError, NotPulled
 from services.processor.models.progress import NoProgress, Progress, ProgressBar
 from services.processor.models.pull import Puller
 from services.processor.models.registry import Registry, load_registry
 from services.processor.models.store import ModelStore, Presence
-from services.processor.models.timeouts import Patience
+from services.processor.models.timeouts import Timeouts
 
 _MOMENT_SECONDS = 2.0
 _QUICK_SECONDS = 20.0
@@ -72,8 +72,8 @@ def _list(_: argparse.Namespace, _settings: Settings, registry: Registry, store:
 def _pull(options: argparse.Namespace, settings: Settings, registry: Registry, store: ModelStore) -> int:
     mirror = settings.models_mirror if options.mirror is None else options.mirror
     within = _QUICK_SECONDS if options.quick and options.within is None else options.within
-    patience = Patience(_MOMENT_SECONDS if options.quick else options.timeout, within)
-    puller = Puller(store, patience, mirror, _progress)
+    timeouts = Timeouts(_MOMENT_SECONDS if options.quick else options.timeout, within)
+    puller = Puller(store, timeouts, mirror, _progress)
     failed = 0
     for entry in _wanted(options.names, registry, store, bool(mirror)):
         try:
@@ -103,7 +103,7 @@ def _check(options: argparse.Namespace, _: Settings, registry: Registry, store: 
     for entry in _named(options.names, registry) if options.names else registry:
         try:
             path = store.verified(entry)
-            said = "not there" if path is None else try_out(entry, path)
+            said = "not there" if path is None else self_test(entry, path)
         except ModelError as error:
             failed += 1
             said = f"FAILED: {error}"

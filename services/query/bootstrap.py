@@ -26,7 +26,7 @@ from services.query.uploads.reads import UploadReads
 
 @asynccontextmanager
 async def wire(service: Service) -> AsyncIterator[Wiring]:
-    """What the query service serves."""
+    """Builds the methods of the query service."""
     settings, catalog, objects = service.settings, service.catalog, service.objects
     receipts, media = Receipts(catalog, objects), MediaStore(catalog)
     presigned = timedelta(seconds=settings.presigned_seconds) if settings.presigned_downloads else None

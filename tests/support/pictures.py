@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, PngImagePlugin
 
 from services.common.media.vocabulary import Box, ObjectClass
-from services.processor.vision.detections import Detection, Picture, Share
+from services.processor.vision.detections import Detection, Picture, TileShare
 
 WIDTH, HEIGHT = 160, 120
 SECRET = b"do-not-publish-0042"
@@ -29,7 +29,7 @@ class FakeDetector:
     def __init__(self, *boxes: Box) -> None:
         self._boxes = boxes
         self.seen: list[Picture] = []
-        self.shares: list[Share] = []
+        self.shares: list[TileShare] = []
 
     @property
     def versions(self) -> Mapping[str, str]:
@@ -56,12 +56,12 @@ class FakeDetector:
     ) -> list[list[Detection]]:
         return [self.detect(picture, classes, thresholds) for picture in pictures]
 
-    def glance(
+    def detect_partial(
         self,
         picture: Picture,
         classes: frozenset[ObjectClass],
         thresholds: Mapping[ObjectClass, float] | None,
-        share: Share,
+        share: TileShare,
     ) -> list[Detection]:
         self.shares.append(share)
         return self.detect(picture, classes, thresholds)

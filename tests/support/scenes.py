@@ -18,13 +18,13 @@ from services.common.media.vocabulary import Box, Mode, ObjectClass
 from services.processor.anonymize.options import AnonymizeOptions
 from services.processor.video.anonymize_video import VideoResult, anonymize_video
 from services.processor.video.limits import VideoLimits
-from services.processor.video.tracking.cadence import LookBudget
-from services.processor.vision.detections import Detection, Picture, Share
+from services.processor.video.tracking.cadence import DetectionBudget
+from services.processor.vision.detections import Detection, Picture, TileShare
 
 BLUE_BGR = (230, 40, 40)
 SIDE = 24
 FRAME_TIME = Fraction(1, 30)
-RARE_LOOKS = LookBudget(seconds_per_frame=1e-9, seconds_per_megapixel=0.0)
+RARE_LOOKS = DetectionBudget(seconds_per_frame=1e-9, seconds_per_megapixel=0.0)
 """So little that frames are skipped as often as ever allowed."""
 
 Place = Callable[[int], tuple[float, float] | None]
@@ -168,12 +168,12 @@ class BlueDetector:
     ) -> list[list[Detection]]:
         return [self.detect(picture, classes, thresholds) for picture in pictures]
 
-    def glance(
+    def detect_partial(
         self,
         picture: Picture,
         classes: frozenset[ObjectClass],
         thresholds: Mapping[ObjectClass, float] | None,
-        share: Share,
+        share: TileShare,
     ) -> list[Detection]:
         return self.detect(picture, classes, thresholds)
 
@@ -183,7 +183,7 @@ class PartDetector(BlueDetector):
 
     def __init__(self) -> None:
         super().__init__()
-        self.shares: list[Share | None] = []
+        self.shares: list[TileShare | None] = []
 
     def detect(
         self,
@@ -194,12 +194,12 @@ class PartDetector(BlueDetector):
         self.shares.append(None)
         return super().detect(picture, classes, thresholds)
 
-    def glance(
+    def detect_partial(
         self,
         picture: Picture,
         classes: frozenset[ObjectClass],
         thresholds: Mapping[ObjectClass, float] | None,
-        share: Share,
+        share: TileShare,
     ) -> list[Detection]:
         self.shares.append(share)
         return [] if share.turn % min(3, share.most) else super().detect(picture, classes, thresholds)
@@ -221,7 +221,7 @@ def anonymize(
     options: AnonymizeOptions = SOLID_FACES,
     *,
     limits: VideoLimits | None = None,
-    budget: LookBudget | None = None,
+    budget: DetectionBudget | None = None,
 ) -> VideoResult:
     """Anonymize with one thread, so that looks come in order."""
     return anonymize_video(

@@ -42,7 +42,7 @@ def main() -> None:
         json.dumps(
             {
                 "frames": result.frames,
-                "looks": result.looks,
+                "detected_frames": result.detected_frames,
                 "tracks": len(result.tracks),
                 "models": dict(detector.versions),
                 "warnings": result.warnings,

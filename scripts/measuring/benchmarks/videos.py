@@ -86,7 +86,10 @@ class _Bench:
                 target = self._folder / "deface.mp4"
                 cost = self._theirs(target, "blur", backend)
                 costs.setdefault(f"deface, {backend}", []).append(_per_frame(cost, _frames(target)))
-        print(f"  models {result['models']}, looks {result['looks']} of {result['frames']}, steps {result['seconds']}")
+        print(
+            f"  models {result['models']}, detection in {result['detected_frames']} of {result['frames']},"
+            f" steps {result['seconds']}"
+        )
         for name, measured in costs.items():
             _print_rates(name, measured, costs[OURS])
 
@@ -120,7 +123,8 @@ class _Bench:
         wall, processor = _per_frame(cost, result["frames"])
         print(
             f"{video.name}, {object_class}: {1 / wall:.1f} frames/s, {1000 * processor:.1f} ms of processor a frame,"
-            f" looks {result['looks']} of {result['frames']}, {result['tracks']} tracks, steps {result['seconds']}"
+            f" detection in {result['detected_frames']} of {result['frames']}, {result['tracks']} tracks,"
+            f" steps {result['seconds']}"
         )
         self.coverage(video, object_class)
 
@@ -133,8 +137,8 @@ class _Bench:
             wall, processor = _per_frame(cost, result["frames"])
             print(
                 f"{video.name}, {' and '.join(DEFAULTS)}: {1 / wall:.1f} frames/s, {1000 * processor:.1f} ms of"
-                f" processor a frame, looks {result['looks']} of {result['frames']}, {result['tracks']} tracks,"
-                f" steps {result['seconds']}",
+                f" processor a frame, detection in {result['detected_frames']} of {result['frames']},"
+                f" {result['tracks']} tracks, steps {result['seconds']}",
                 flush=True,
             )
 

@@ -1,4 +1,4 @@
-"""What a picture shows, in the words of a softmax classifier."""
+"""Labels of a picture, from a softmax classifier."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a decoder makes of a model's raw output, before anything is merged or named."""
+"""The decoded output of a model, before boxes are merged and classes named."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from services.processor.models.entry import ModelEntry
 from services.processor.models.registry import Registry
 from services.processor.models.runtime import Model, Runtime
 from services.processor.models.store import ModelStore
-from services.processor.vision.detections import Detection, Picture, Share
+from services.processor.vision.detections import Detection, Picture, TileShare
 
 Result = TypeVar("Result")
 
@@ -35,7 +35,7 @@ class ComposedDetector:
         self._helpers = helpers
 
     def with_helpers(self, helpers: Executor) -> ComposedDetector:
-        """The same detector, its looks at different parts and with different models shared out among threads."""
+        """Returns a detector that runs different views and models on several threads."""
         return ComposedDetector(self._serving, self._detectors, helpers)
 
     @property
@@ -76,27 +76,27 @@ class ComposedDetector:
         """Find the objects of these classes in several pictures, in their order."""
         return self._detect(pictures, classes, thresholds, None)
 
-    def glance(
+    def detect_partial(
         self,
         picture: Picture,
         classes: frozenset[ObjectClass],
         thresholds: Mapping[ObjectClass, float] | None,
-        share: Share,
+        tile_share: TileShare,
     ) -> list[Detection]:
-        """Find the objects of these classes that show in the whole picture, or in a share of its parts."""
-        return self._detect([picture], classes, thresholds, share)[0]
+        """Find the objects of these classes in the whole picture and in a share of its tiles."""
+        return self._detect([picture], classes, thresholds, tile_share)[0]
 
     def _detect(
         self,
         pictures: Sequence[Picture],
         classes: frozenset[ObjectClass],
         thresholds: Mapping[ObjectClass, float] | None,
-        share: Share | None,
+        tile_share: TileShare | None,
     ) -> list[list[Detection]]:
         plan = [(self._detectors[name], wanted) for name, wanted in self._plan(classes, thresholds or {}).items()]
-        groups = [model.looks(pictures, wanted, share) for model, wanted in plan]
+        groups = [model.plan(pictures, wanted, tile_share) for model, wanted in plan]
         runs = [
-            partial(model.look, pictures, group, wanted)
+            partial(model.run, pictures, group, wanted)
             for (model, wanted), own in zip(plan, groups, strict=True)
             for group in own
         ]
@@ -152,10 +152,10 @@ def open_detector(
 
 
 def open_model(entry: ModelEntry, path: Path, runtime: Runtime) -> ModelDetector:
-    """One detector of the registry, whatever the others are."""
+    """Opens one detector of the registry."""
     decoder = open_decoder(f"models.{entry.name}.decoder", entry.decoder)
     return ModelDetector(entry, decoder, Model(entry.name, path, runtime), runtime.provider)
 
 
-def _run(look: Callable[[], Result]) -> Result:
-    return look()
+def _run(task: Callable[[], Result]) -> Result:
+    return task()

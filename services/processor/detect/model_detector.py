@@ -1,4 +1,4 @@
-"""One model looking at pictures: views, tensors, runs, decoding, merging."""
+"""One model run on pictures: views, tensors, runs, decoding, merging."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from services.processor.detect.tensor import view_tensor
 from services.processor.detect.views import View, plan_views
 from services.processor.models.entry import ModelEntry
 from services.processor.models.runtime import Model, Provider
-from services.processor.vision.detections import Detection, Picture, Share
+from services.processor.vision.detections import Detection, Picture, TileShare
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ViewTask:
     """One view of one picture of a batch, and the classes that it is for."""
 
     picture: int
@@ -31,8 +31,8 @@ class Look:
 
 
 @dataclass(slots=True)
-class _Seen:
-    """What the looks at one picture found, in its pixels."""
+class _Found:
+    """The candidates of one picture, in its pixels."""
 
     parts: list[Candidates] = field(default_factory=list)
     cut: list[NDArray[np.bool_]] = field(default_factory=list)
@@ -52,68 +52,70 @@ class ModelDetector:
         self, pictures: Sequence[Picture], thresholds: Mapping[ObjectClass, float]
     ) -> list[list[Detection]]:
         """Find the classes that have a threshold, in every picture."""
-        groups = self.looks(pictures, thresholds)
-        found = [self.look(pictures, group, thresholds) for group in groups]
+        groups = self.plan(pictures, thresholds)
+        found = [self.run(pictures, group, thresholds) for group in groups]
         return self.detections(pictures, groups, found, thresholds)
 
-    def looks(
-        self, pictures: Sequence[Picture], thresholds: Mapping[ObjectClass, float], share: Share | None = None
-    ) -> list[Sequence[Look]]:
-        """Where to look, in groups that take one run each."""
-        looks = [
-            look for index, picture in enumerate(pictures) for look in self._looks(index, picture, thresholds, share)
+    def plan(
+        self, pictures: Sequence[Picture], thresholds: Mapping[ObjectClass, float], tile_share: TileShare | None = None
+    ) -> list[Sequence[ViewTask]]:
+        """Returns the views to run, in groups that take one run each."""
+        tasks = [
+            task
+            for index, picture in enumerate(pictures)
+            for task in self._tasks(index, picture, thresholds, tile_share)
         ]
-        return _equal_inputs(looks, self._batch)
+        return _equal_inputs(tasks, self._batch)
 
-    def look(
-        self, pictures: Sequence[Picture], group: Sequence[Look], thresholds: Mapping[ObjectClass, float]
+    def run(
+        self, pictures: Sequence[Picture], group: Sequence[ViewTask], thresholds: Mapping[ObjectClass, float]
     ) -> Sequence[Candidates]:
-        """What one group finds, look by look; several threads may do so at once."""
-        views = [view_tensor(pictures[look.picture], look.view, self._input) for look in group]
+        """Returns what one group finds, a result per task; may be called from several threads."""
+        views = [view_tensor(pictures[task.picture], task.view, self._input) for task in group]
         tensor = np.stack(views) if len(views) > 1 else views[0][np.newaxis]
         tensors = self._model.run(tensor, self._decoder.tensors)
         width, height = group[0].view.input_width, group[0].view.input_height
         wanted = [output for name in thresholds for output in self._entry.classes[name].outputs]
         decoded = self._decoder.decode(tensors, width, height, wanted, min(thresholds.values()))
         return [
-            with_shapes(candidates, [self._entry.classes[name] for name in look.classes], width, height)
-            for look, candidates in zip(group, decoded, strict=True)
+            with_shapes(candidates, [self._entry.classes[name] for name in task.classes], width, height)
+            for task, candidates in zip(group, decoded, strict=True)
         ]
 
     def detections(
         self,
         pictures: Sequence[Picture],
-        groups: Sequence[Sequence[Look]],
+        groups: Sequence[Sequence[ViewTask]],
         found: Sequence[Sequence[Candidates]],
         thresholds: Mapping[ObjectClass, float],
     ) -> list[list[Detection]]:
-        """What all groups found together, for every picture."""
-        seen = [_Seen() for _ in pictures]
-        for look, candidates in zip(chain(*groups), chain(*found), strict=True):
-            height, width = pictures[look.picture].shape[:2]
-            placed, cut = place(candidates, look.view, width, height)
-            seen[look.picture].parts.append(placed)
-            seen[look.picture].cut.append(cut)
-        return [self._merge(each, thresholds) for each in seen]
+        """Returns what all groups found together, for every picture."""
+        by_picture = [_Found() for _ in pictures]
+        for task, candidates in zip(chain(*groups), chain(*found), strict=True):
+            height, width = pictures[task.picture].shape[:2]
+            placed, cut = place(candidates, task.view, width, height)
+            by_picture[task.picture].parts.append(placed)
+            by_picture[task.picture].cut.append(cut)
+        return [self._merge(each, thresholds) for each in by_picture]
 
-    def _looks(
-        self, index: int, picture: Picture, classes: Mapping[ObjectClass, float], share: Share | None
-    ) -> list[Look]:
-        """The views of a picture; classes that are looked for in the same parts share them."""
+    def _tasks(
+        self, index: int, picture: Picture, classes: Mapping[ObjectClass, float], tile_share: TileShare | None
+    ) -> list[ViewTask]:
+        """Returns the views of a picture; classes that need the same view share it."""
         height, width = picture.shape[:2]
         wanted: dict[View, set[ObjectClass]] = {}
         for object_class in classes:
             tiles = self._entry.classes[object_class].tiles or self._entry.tiles
             whole, *parts = plan_views(width, height, self._input, tiles)
-            if share is not None and tiles is not None:
-                turns = min(tiles.turns, share.most)
-                parts = parts[share.turn % turns :: turns]
+            if tile_share is not None and tiles is not None:
+                turns = min(tiles.turns, tile_share.most)
+                parts = parts[tile_share.turn % turns :: turns]
             for view in (whole, *parts):
                 wanted.setdefault(view, set()).add(object_class)
-        return [Look(index, view, frozenset(found)) for view, found in wanted.items()]
+        return [ViewTask(index, view, frozenset(found)) for view, found in wanted.items()]
 
-    def _merge(self, seen: _Seen, thresholds: Mapping[ObjectClass, float]) -> list[Detection]:
-        candidates, cut = join(seen.parts), np.concatenate(seen.cut)
+    def _merge(self, found: _Found, thresholds: Mapping[ObjectClass, float]) -> list[Detection]:
+        candidates, cut = join(found.parts), np.concatenate(found.cut)
         detections: list[Detection] = []
         for object_class, threshold in thresholds.items():
             served = self._entry.classes[object_class]
@@ -129,14 +131,14 @@ class ModelDetector:
         return detections
 
 
-def _equal_inputs(looks: Sequence[Look], limit: int) -> list[Sequence[Look]]:
-    groups: list[Sequence[Look]] = []
-    open_groups: dict[tuple[int, int], list[Look]] = {}
-    for look in looks:
-        size = (look.view.input_width, look.view.input_height)
+def _equal_inputs(tasks: Sequence[ViewTask], limit: int) -> list[Sequence[ViewTask]]:
+    groups: list[Sequence[ViewTask]] = []
+    open_groups: dict[tuple[int, int], list[ViewTask]] = {}
+    for task in tasks:
+        size = (task.view.input_width, task.view.input_height)
         group = open_groups.get(size)
         if group is None or len(group) == limit:
             group = open_groups[size] = []
             groups.append(group)
-        group.append(look)
+        group.append(task)
     return groups

@@ -16,7 +16,7 @@ class TrialFailed(ModelError):
     """The model does not do what its entry says."""
 
 
-def try_out(entry: ModelEntry, path: Path) -> str:
+def self_test(entry: ModelEntry, path: Path) -> str:
     """Say what the model is good for, in a word; raises `TrialFailed` with the reason when it is not."""
     try:
         return _run(entry, path)

@@ -1,4 +1,4 @@
-"""Where a model looks: the whole picture and, when that would shrink it too much, overlapping parts of it."""
+"""The views of a picture: the whole picture and, if that would shrink it too much, overlapping parts of it."""
 
 from __future__ import annotations
 

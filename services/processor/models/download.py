@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from services.processor.models.errors import SourceFailed
 from services.processor.models.progress import Progress
 from services.processor.models.store import sha256_of
-from services.processor.models.timeouts import Patience
+from services.processor.models.timeouts import Timeouts
 
 CHUNK_BYTES = 256 * 1024
 ATTEMPTS = 4
@@ -27,7 +27,7 @@ class _BrokeOff(Exception):
     """Some bytes came, then the connection ended."""
 
 
-def download(url: str, target: Path, sha256: str, size_bytes: int, patience: Patience, progress: Progress) -> None:
+def download(url: str, target: Path, sha256: str, size_bytes: int, timeouts: Timeouts, progress: Progress) -> None:
     """Fetch a URL into a file whose size and sha256 are known.
 
     What has come so far stands in `target` with `.part` behind its name and is continued, by this call or by a later
@@ -37,12 +37,12 @@ def download(url: str, target: Path, sha256: str, size_bytes: int, patience: Pat
     part.parent.mkdir(parents=True, exist_ok=True)
     resumed = part.exists()
     try:
-        _fetch(url, part, size_bytes, patience, progress)
+        _fetch(url, part, size_bytes, timeouts, progress)
         found = sha256_of(part)
         if found != sha256 and resumed:
-            # What an earlier pull left may be of another version: once more, all of it.
+            # An earlier pull may have left part of another version: download the whole file again.
             part.unlink()
-            _fetch(url, part, size_bytes, patience, progress)
+            _fetch(url, part, size_bytes, timeouts, progress)
             found = sha256_of(part)
     finally:
         progress.end()
@@ -52,10 +52,10 @@ def download(url: str, target: Path, sha256: str, size_bytes: int, patience: Pat
     part.replace(target)
 
 
-def _fetch(url: str, part: Path, size_bytes: int, patience: Patience, progress: Progress) -> None:
+def _fetch(url: str, part: Path, size_bytes: int, timeouts: Timeouts, progress: Progress) -> None:
     for attempt in range(ATTEMPTS):
         try:
-            _continue(url, part, size_bytes, patience, progress)
+            _continue(url, part, size_bytes, timeouts, progress)
         except _BrokeOff as error:
             if attempt + 1 == ATTEMPTS:
                 raise SourceFailed(url, f"broke off {ATTEMPTS} times, at last: {error}") from error
@@ -63,23 +63,23 @@ def _fetch(url: str, part: Path, size_bytes: int, patience: Patience, progress: 
             return
 
 
-def _continue(url: str, part: Path, size_bytes: int, patience: Patience, progress: Progress) -> None:
+def _continue(url: str, part: Path, size_bytes: int, timeouts: Timeouts, progress: Progress) -> None:
     done = part.stat().st_size if part.exists() else 0
     if done > size_bytes:
         part.unlink()
         done = 0
     if done == size_bytes:
         return
-    patience.require_reachable(url)
-    _require_name(url, patience)
+    timeouts.require_reachable(url)
+    _require_name(url, timeouts)
     # The registry's schema and the mirror's setting allow nothing but http and https.
     request = urllib.request.Request(url, headers={"Range": f"bytes={done}-"} if done else {})  # noqa: S310
     try:
-        with urllib.request.urlopen(request, timeout=patience.timeout_seconds(url)) as response:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=timeouts.timeout_seconds(url)) as response:  # noqa: S310
             start = _start(url, response, done)
             with part.open("r+b" if start else "wb") as file:
                 file.seek(start)
-                _copy(url, response, file, start, size_bytes, patience, progress)
+                _copy(url, response, file, start, size_bytes, timeouts, progress)
     except urllib.error.HTTPError as error:
         with error:
             if error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and done:
@@ -87,13 +87,13 @@ def _continue(url: str, part: Path, size_bytes: int, patience: Patience, progres
                 raise _BrokeOff("the server has no such range") from error
             raise SourceFailed(url, f"the server answers {error.code} {error.reason}") from error
     except (TimeoutError, urllib.error.URLError) as error:
-        patience.give_up(url)
+        timeouts.give_up(url)
         raise SourceFailed(url, f"cannot be reached: {getattr(error, 'reason', error)}") from error
     except (OSError, http.client.HTTPException) as error:
         raise _BrokeOff(str(error)) from error
 
 
-def _require_name(url: str, patience: Patience) -> None:
+def _require_name(url: str, timeouts: Timeouts) -> None:
     """Raise when the host's name is not found in time; the system's resolver itself knows no timeout."""
     parts = urlsplit(url)
     if parts.scheme in urllib.request.getproxies():
@@ -101,9 +101,9 @@ def _require_name(url: str, patience: Patience) -> None:
     found: list[object] = []
     resolver = threading.Thread(target=_resolve, args=(parts.hostname, found), daemon=True)
     resolver.start()
-    resolver.join(patience.timeout_seconds(url))
+    resolver.join(timeouts.timeout_seconds(url))
     if not found:
-        patience.give_up(url)
+        timeouts.give_up(url)
         raise SourceFailed(url, f"the name {parts.hostname} is not found")
 
 
@@ -127,7 +127,7 @@ def _copy(
     file: BinaryIO,
     done: int,
     size_bytes: int,
-    patience: Patience,
+    timeouts: Timeouts,
     progress: Progress,
 ) -> None:
     while chunk := response.read(CHUNK_BYTES):
@@ -136,6 +136,6 @@ def _copy(
             raise SourceFailed(url, f"sends more than the {size_bytes} bytes it should have")
         file.write(chunk)
         progress.at(done, size_bytes)
-        patience.left_seconds(url)
+        timeouts.left_seconds(url)
     if done < size_bytes:
         raise _BrokeOff(f"only {done} of {size_bytes} bytes came")

@@ -16,7 +16,7 @@ FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 
 
 class Task(StrEnum):
-    """What an artefact of the registry is for."""
+    """The purpose of a model."""
 
     DETECT = "detect"
     CLASSIFY = "classify"
@@ -68,11 +68,11 @@ class Input(_Value):
 
 
 class Tiles(_Value):
-    """When a picture is also looked at in parts.
+    """When a picture is also searched in parts.
 
     Parts are made so that none is shrunk by more than `max_downscale`, neighbours share `overlap` of a side, and
-    there are at most `limit` of them: beyond it they grow. Where looks follow each other closely, as in a video,
-    `turns` of them share the parts.
+    there are at most `limit` of them: beyond it they grow. In a video, where detections follow each
+    other closely, `turns` of them share the parts.
     """
 
     max_downscale: float = Field(gt=0)

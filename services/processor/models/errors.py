@@ -1,4 +1,4 @@
-"""What can be wrong with a model before it ever runs."""
+"""Faults of a model that show before it runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person sees of a download."""
+"""The progress of a download, shown to a person."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _REDRAW_SECONDS = 0.1
 
 
 class Progress(Protocol):
-    """Is told of a download while it goes on."""
+    """Receives the progress of a download."""
 
     def at(self, done_bytes: int, size_bytes: int) -> None:
         """So many bytes of so many are there."""

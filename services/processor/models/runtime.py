@@ -32,7 +32,7 @@ _ORT_NAMES = {Provider.CPU: "CPUExecutionProvider", Provider.CUDA: "CUDAExecutio
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """How models are run: on which device, with how many threads, and who is told how long it took."""
+    """How models are run: the device, the number of threads, and a callback for the time of each run."""
 
     provider: Provider = Provider.CPU
     threads: int = 1

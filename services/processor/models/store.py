@@ -14,7 +14,7 @@ BUNDLED_FOLDER = MODELS_FOLDER / "bundled"
 
 
 class Presence(StrEnum):
-    """What a look into the store found."""
+    """Whether a model's weights are in the store."""
 
     PULLED = "pulled"
     BUNDLED = "bundled"

@@ -1,4 +1,4 @@
-"""How long a pull may wait: for one answer, for everything, and for a host that did not answer before."""
+"""How long a pull may wait: for one answer, in total, and for a host that did not answer before."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 from services.processor.models.errors import SourceFailed
 
 
-class Patience:
-    """Hands out timeouts; raises `SourceFailed` where waiting any longer would be in vain.
+class Timeouts:
+    """Computes timeouts; raises `SourceFailed` when there is no time left or the host is known to be unreachable.
 
     `silence_seconds` bounds each wait for a connection or for the next bytes, `total_seconds` all waits together.
     A host that could not be reached once is not asked again.

@@ -21,7 +21,7 @@ SHORTEST_FRAME_MS: Final = 20
 """Shorter frames, those of no duration above all, are taken for so long when objects are followed."""
 CUT_DIFFERENCE: Final = 32.0
 """From this mean difference of two frames on, out of 255, they are of two scenes: a slide show is no motion."""
-_GLANCE: Final = (32, 32)
+_SMALL: Final = (32, 32)
 
 
 def anonymize_animation(
@@ -37,9 +37,9 @@ def anonymize_animation(
     from services.processor.video.orientation import Orientation
     from services.processor.video.render import find_excluded, plan_frames
     from services.processor.video.timeline import Timeline
-    from services.processor.video.tracking.cadence import share_of
+    from services.processor.video.tracking.cadence import tile_share
     from services.processor.video.tracking.tracker import Tracker
-    from services.processor.video.tracking.tracking_pass import Survey
+    from services.processor.video.tracking.tracking_pass import TrackedVideo
     from services.processor.video.tracking.tracks import describe_paths
 
     timeline = Timeline(Fraction(1, 1000))
@@ -56,14 +56,14 @@ def anonymize_animation(
                         look(picture)
             is_cut = clock.is_cut(picture)
             timeline.append(clock.now_ms, 0.0, 0.0, is_cut)
-            share = None if is_cut else share_of(number, clock.shown_ms / 1000)
+            share = None if is_cut else tile_share(number, clock.shown_ms / 1000)
             clock.shown_ms = max(frame.duration_ms, SHORTEST_FRAME_MS)
             clock.now_ms += clock.shown_ms
             if share is None:
                 found = detector.detect(picture, options.object_classes, options.thresholds)
             else:
-                found = detector.glance(picture, options.object_classes, options.thresholds, share)
-            tracker.look(number, found)
+                found = detector.detect_partial(picture, options.object_classes, options.thresholds, share)
+            tracker.update(number, found)
         advance((number + 1) // 2)
     paths = tracker.finish()
     excluded = find_excluded(paths, timeline, options)
@@ -73,7 +73,7 @@ def anonymize_animation(
     touched = bool(covered or options.regions)
 
     def painted() -> Iterator[Frame]:
-        # A frame that nobody looked at is never written, whatever a second reading of damaged data gives.
+        # A frame without detection is never written, even if a second reading of damaged data yields more frames.
         seen = zip(planned, watch.each("decode", source.frames()), strict=False)
         for number, (covers, frame) in enumerate(seen, 1):
             with watch.step("cover"):
@@ -83,7 +83,7 @@ def anonymize_animation(
 
     with watch.step("encode"):
         content = (None if touched else source.strip()) or source.write(painted())
-    survey = Survey(timeline, paths, None, Orientation(), frames, 0.0)
+    tracked = TrackedVideo(timeline, paths, None, Orientation(), frames, 0.0)
     objects = tuple(
         FoundObject(
             track.object_id,
@@ -93,7 +93,7 @@ def anonymize_animation(
             track.is_covered,
             tuple((point.time, point.box) for point in track.points),
         )
-        for track in describe_paths(survey, covered, width, height)
+        for track in describe_paths(tracked, covered, width, height)
     )
     return PhotoResult(content, source.format, width, height, frames, objects, tuple(source.warnings), watch.timings)
 
@@ -107,6 +107,6 @@ class _Clock:
 
     def is_cut(self, picture: Picture) -> bool:
         """Whether this frame has little to do with the one before it."""
-        glance = cv2.resize(picture, _GLANCE, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
-        last, self._last = self._last, glance
-        return last is not None and float(cv2.absdiff(glance, last).mean()) >= CUT_DIFFERENCE
+        small = cv2.resize(picture, _SMALL, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+        last, self._last = self._last, small
+        return last is not None and float(cv2.absdiff(small, last).mean()) >= CUT_DIFFERENCE

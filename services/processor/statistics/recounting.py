@@ -47,12 +47,12 @@ class Recounting:
         self._statistics = statistics
 
     async def check(self, *, now_ns: int) -> list[Difference]:
-        """What the kept statistics have wrong; raises NotQuiet."""
+        """Returns the differences between the stored statistics and a recount; raises NotQuiet."""
         counted, kept = await self._quietly(now_ns)
         today = utc_day(now_ns)
         found: list[Difference] = []
         for scope in sorted(counted.keys() | kept.keys()):
-            # Days that are too old go when something is folded: both sides are told as of today.
+            # Folding drops days that are too old, so both sides are compared as of today.
             held = totals_after(kept[scope].totals if scope in kept else Totals(), (), today)
             anew = counted.get(scope, Totals())
             found += [

@@ -21,9 +21,9 @@ from services.processor.video.errors import VideoCancelled, VideoUnreadable
 from services.processor.video.limits import VideoLimits
 from services.processor.video.render import find_excluded, options_of_frames, render_video
 from services.processor.video.source import VideoSource
-from services.processor.video.tracking.cadence import LookBudget
+from services.processor.video.tracking.cadence import DetectionBudget
 from services.processor.video.tracking.frame_detection import VideoDetector
-from services.processor.video.tracking.tracking_pass import survey_video
+from services.processor.video.tracking.tracking_pass import track_objects
 from services.processor.video.tracking.tracks import Track, describe_paths
 
 Progress: TypeAlias = Callable[[int, int | None], None]
@@ -32,7 +32,7 @@ Progress: TypeAlias = Callable[[int, int | None], None]
 
 @dataclass(frozen=True, slots=True)
 class VideoResult:
-    """What became of a video."""
+    """The result of anonymizing a video."""
 
     tracks: tuple[Track, ...]
     counts: Mapping[ObjectClass, int]
@@ -42,11 +42,11 @@ class VideoResult:
     width: int
     height: int
     """Of the upright picture."""
-    looks: int
+    detected_frames: int
     """In how many of the frames a detector looked."""
     warnings: tuple[str, ...]
     timings: Mapping[str, timedelta]
-    """Where the time went: `survey` is the first pass, beside which `detect` ran; the rest is the second."""
+    """Where the time went: `track` is the first pass, beside which `detect` ran; the rest is the second."""
 
 
 def anonymize_video(
@@ -59,18 +59,26 @@ def anonymize_video(
     progress: Progress,
     cancelled: Callable[[], bool],
     threads: int = 2,
-    budget: LookBudget | None = None,
+    budget: DetectionBudget | None = None,
 ) -> VideoResult:
     """Write to `target_path` an MP4 of the video in which the objects that `options` name are unrecognisable.
 
-    Raises `VideoTooLarge` before work where the header tells, else as soon as it shows; `VideoUnreadable` where no
+    Raises `VideoTooLarge` before work where the header says so, else while reading; `VideoUnreadable` where no
     frame can be decoded; `VideoCancelled` once `cancelled` says so, which is asked between frames. After any error
     there is no file at `target_path`. What part of a damaged video can be decoded is anonymized, with a warning.
-    `threads` bounds the decoder's, the encoder's and the looks'.
+    `threads` bounds the decoder's, the encoder's and detection's.
     """
     try:
         return _anonymize(
-            source_path, target_path, options, detector, limits, progress, cancelled, threads, budget or LookBudget()
+            source_path,
+            target_path,
+            options,
+            detector,
+            limits,
+            progress,
+            cancelled,
+            threads,
+            budget or DetectionBudget(),
         )
     except BaseException:
         target_path.unlink(missing_ok=True)
@@ -86,21 +94,21 @@ def _anonymize(
     progress: Progress,
     cancelled: Callable[[], bool],
     threads: int,
-    budget: LookBudget,
+    budget: DetectionBudget,
 ) -> VideoResult:
     started = time.perf_counter()
     with VideoSource(source_path, limits, threads) as source:
         header = source.header
         total = header.frames or (round(header.seconds * header.rate) if header.seconds else None)
 
-        def surveyed(frames: int) -> None:
+        def tracked_frame(frames: int) -> None:
             if cancelled():
                 raise VideoCancelled
             progress(frames // 2, None if total is None else max(total, frames))
 
-        survey = survey_video(source, options, detector, limits, budget, threads, surveyed)
+        tracked = track_objects(source, options, detector, limits, budget, threads, tracked_frame)
         warnings = source.warnings
-    frames = len(survey.timeline)
+    frames = len(tracked.timeline)
     if frames == 0:
         raise VideoUnreadable(header.format, "no frame can be decoded")
 
@@ -109,31 +117,31 @@ def _anonymize(
             raise VideoCancelled
         progress((frames + done) // 2, frames)
 
-    frame_options = options_of_frames(options, survey, header.width, header.height)
-    excluded = find_excluded(survey.paths, survey.timeline, frame_options)
-    covered = [path for path in survey.paths if path not in excluded]
+    frame_options = options_of_frames(options, tracked, header.width, header.height)
+    excluded = find_excluded(tracked.paths, tracked.timeline, frame_options)
+    covered = [path for path in tracked.paths if path not in excluded]
     between = time.perf_counter()
     with VideoSource(source_path, limits, threads) as source:
         bits = _bits(source)
-        rendering = render_video(source, target_path, survey, frame_options, covered, threads, rendered)
+        rendering = render_video(source, target_path, tracked, frame_options, covered, threads, rendered)
     ended = time.perf_counter()
     if bits > 8:
         warnings.append(f"the pictures were converted from {bits} to 8 bits")
-    width, height = survey.orientation.upright_size(header.width, header.height)
+    width, height = tracked.orientation.upright_size(header.width, header.height)
     return VideoResult(
-        tracks=describe_paths(survey, covered, header.width, header.height),
-        counts=Counter(path.object_class for path in survey.paths),
+        tracks=describe_paths(tracked, covered, header.width, header.height),
+        counts=Counter(path.object_class for path in tracked.paths),
         frames=frames,
-        duration=survey.timeline.time(frames - 1),
+        duration=tracked.timeline.time(frames - 1),
         width=width,
         height=height,
-        looks=survey.looks,
+        detected_frames=tracked.detected_frames,
         warnings=(*warnings, *rendering.warnings),
         timings={
             name: timedelta(seconds=seconds)
             for name, seconds in (
-                ("survey", between - started),
-                ("detect", survey.look_seconds),
+                ("track", between - started),
+                ("detect", tracked.detection_seconds),
                 ("decode", ended - between - rendering.cover_seconds - rendering.encode_seconds),
                 ("cover", rendering.cover_seconds),
                 ("encode", rendering.encode_seconds),

@@ -15,12 +15,12 @@ from services.processor.video.sink import VideoSink
 from services.processor.video.source import TimedFrame, VideoSource
 from services.processor.video.timeline import Timeline
 from services.processor.video.tracking.object_path import ObjectPath
-from services.processor.video.tracking.tracking_pass import Survey
+from services.processor.video.tracking.tracking_pass import TrackedVideo
 
 
 @dataclass(frozen=True, slots=True)
 class Rendering:
-    """What the second pass did, and where its time went."""
+    """The result of the second pass, and where its time went."""
 
     warnings: tuple[str, ...]
     cover_seconds: float
@@ -30,7 +30,7 @@ class Rendering:
 def render_video(
     source: VideoSource,
     target: Path,
-    survey: Survey,
+    tracked: TrackedVideo,
     options: AnonymizeOptions,
     covered: Sequence[ObjectPath],
     threads: int,
@@ -38,11 +38,11 @@ def render_video(
 ) -> Rendering:
     """Write the video with these objects covered; `options` are in pixels of the frames as they are coded.
 
-    A frame that the survey did not see is never written: nobody looked for objects in it.
+    A frame that the tracking pass did not see is never written: no object was looked for in it.
     """
     header = source.header
     canvas = Canvas(header.width, header.height, options.mode)
-    covers = plan_frames(survey.timeline, covered, options)
+    covers = plan_frames(tracked.timeline, covered, options)
     cover_seconds = encode_seconds = 0.0
     done = 0
     with VideoSink(
@@ -50,7 +50,7 @@ def render_video(
         source.pictures,
         header.time_base,
         (canvas.width, canvas.height),
-        survey.display_matrix,
+        tracked.display_matrix,
         source.sounds if options.keep_audio else (),
         threads,
     ) as sink:
@@ -59,9 +59,9 @@ def render_video(
             if not isinstance(item, TimedFrame):
                 sink.write_sound(item)
                 continue
-            if done == len(survey.timeline):
+            if done == len(tracked.timeline):
                 break
-            if item.pts != survey.timeline.pts(done):
+            if item.pts != tracked.timeline.pts(done):
                 raise _changed(source, done)
             frame = canvas.prepare(item.frame)
             canvas.paint(frame, next(covers))
@@ -71,7 +71,7 @@ def render_video(
             encode_seconds += time.perf_counter() - painted
             done += 1
             advance(done)
-        if done < len(survey.timeline):
+        if done < len(tracked.timeline):
             raise _changed(source, done)
         started = time.perf_counter()
         sink.finish()
@@ -79,9 +79,9 @@ def render_video(
     return Rendering(tuple(sink.warnings), cover_seconds, encode_seconds)
 
 
-def options_of_frames(options: AnonymizeOptions, survey: Survey, width: int, height: int) -> AnonymizeOptions:
+def options_of_frames(options: AnonymizeOptions, tracked: TrackedVideo, width: int, height: int) -> AnonymizeOptions:
     """The same options, with their boxes in pixels of the frames as they are coded, of this size."""
-    turn = survey.orientation.frame_box
+    turn = tracked.orientation.frame_box
     return replace(
         options,
         regions=tuple(turn(box, width, height) for box in options.regions),

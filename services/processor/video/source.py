@@ -35,7 +35,7 @@ _UNREMARKABLE_SECONDS: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class VideoHeader:
-    """What the container says of its pictures; `None` is what it does not say."""
+    """The container's header; a field that it lacks is `None`."""
 
     format: str
     width: int
@@ -59,8 +59,8 @@ class TimedFrame(NamedTuple):
 class VideoSource:
     """One pass over a video: its main pictures, and all of its sounds.
 
-    Frames come in the order of presentation, each with a time after the one before it, whatever the container says.
-    What cannot be decoded is skipped; `warnings` then says so.
+    Frames come in the order of presentation, each later than the one before it, even if the container says otherwise.
+    Frames that cannot be decoded are skipped; `warnings` then says so.
     """
 
     def __init__(self, path: Path, limits: VideoLimits, threads: int) -> None:
@@ -102,7 +102,7 @@ class VideoSource:
 
     @property
     def warnings(self) -> list[str]:
-        """What was wrong with the pictures that were read."""
+        """The faults of the frames that were read."""
         found = []
         if self._damage or self._is_cut_short:
             found.append("the video is damaged: some of its frames could not be read")

@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Final
 
 ROUNDING: Final = 1e-6
-"""What a number of ticks may lack of a whole one."""
+"""Rounding tolerance, in ticks."""
 
 
 class Timeline:

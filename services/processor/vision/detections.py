@@ -1,4 +1,4 @@
-"""What a detector says of a picture: what detection, anonymisation and video share."""
+"""Detections, and the protocol of a detector: shared by detection, anonymization and video."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class Detection:
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
-    """Looks that follow each other may share a picture's parts among them; each is at the whole picture too."""
+class TileShare:
+    """Which tiles one of several successive detections covers; each covers the whole picture, shrunk, too."""
 
     turn: int
     most: int
-    """In so many looks each part must have had its turn."""
+    """After so many detections each tile must have been covered."""
 
 
 class Detector(Protocol):
@@ -70,12 +70,12 @@ class Detector(Protocol):
         """Find the objects of these classes in several pictures, in their order."""
         ...
 
-    def glance(
+    def detect_partial(
         self,
         picture: Picture,
         classes: frozenset[ObjectClass],
         thresholds: Mapping[ObjectClass, float] | None,
-        share: Share,
+        share: TileShare,
     ) -> list[Detection]:
-        """Find the objects of these classes that show in the whole picture, or in a share of its parts."""
+        """Find the objects of these classes in the whole picture and in a share of its tiles."""
         ...

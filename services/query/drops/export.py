@@ -35,11 +35,11 @@ class Writer(Protocol):
     """Turns measurements into the bytes of a file, in order."""
 
     def write(self, page: Sequence[Measurement]) -> bytes:
-        """What the file goes on with."""
+        """Returns the bytes of some more rows."""
         ...
 
     def finish(self) -> bytes:
-        """What the file ends with."""
+        """Returns the last bytes of the file."""
         ...
 
 

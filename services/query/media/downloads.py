@@ -121,7 +121,7 @@ class Downloads:
 
 
 def anonymized_name(media: Media, content: Content) -> str:
-    """The original's file name, with what tells the two apart."""
+    """Returns the original's file name with a suffix."""
     stem, dot, extension = media.filename.rpartition(".")
     if content.format != media.original.format or not dot:
         extension = _EXTENSIONS.get(content.format, content.format)

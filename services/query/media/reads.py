@@ -56,23 +56,23 @@ class MediaReads:
     async def WatchMedia(
         self, request: query_service_pb2.WatchMediaRequest, call: Call
     ) -> AsyncIterator[media_pb2.Media]:
-        """Sends a media now, whenever it changes and now and then, until nothing happens to it by itself any more."""
-        told = 0
-        told_at = 0.0
+        """Streams the media at once, on every change and every 60 s, until it is PROCESSED, FAILED or DELETED."""
+        sent = 0
+        sent_at = 0.0
         pause = FIRST_LOOK_SECONDS
         while True:
             media = await self._media.get(call.caller, resource_id(request.name))
-            if not told:
+            if not sent:
                 await call.answer_with(200, LINES_OF_JSON)
-            if media.revision != told:
+            if media.revision != sent:
                 pause = FIRST_LOOK_SECONDS
-            if media.revision != told or time.monotonic() - told_at >= self._reminder_seconds:
-                told, told_at = media.revision, time.monotonic()
+            if media.revision != sent or time.monotonic() - sent_at >= self._reminder_seconds:
+                sent, sent_at = media.revision, time.monotonic()
                 yield media_message(media)
             if is_settled(media):
                 return
             await asyncio.sleep(pause)
-            # Slowly longer: what ends in the meantime is told late by a small share of the time that it took.
+            # The pause grows slowly, so a change is sent late by a small part of the time that the work took.
             pause = min(1.25 * pause, LAST_LOOK_SECONDS)
 
     async def ListMediaObjects(

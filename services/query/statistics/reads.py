@@ -40,7 +40,7 @@ class StatisticsReads:
 
 
 def statistics_message(totals: Totals, today: str) -> statistics_pb2.Statistics:
-    """Totals as the contract tells them on a day."""
+    """Returns the totals as a message, with days counted back from today."""
     formats = ranked(totals.formats.items())
     last = date.fromisoformat(today)
     days = [(last - timedelta(days=back)).isoformat() for back in reversed(range(DAYS_TOLD))]

@@ -1,4 +1,4 @@
-"""What a decoder is: it knows what one family of models means by its raw outputs."""
+"""The protocol of a decoder, which interprets the raw outputs of one family of models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a GIF says of its frames, before any pixel is decoded."""
+"""The header of a GIF and of its frames, read without decoding a pixel."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from services.processor.images.frames import Disposal
 
 @dataclass(frozen=True, slots=True)
 class GifHeader:
-    """What a GIF says of itself besides its pixels."""
+    """The size, frames and loop count of a GIF."""
 
     width: int
     height: int

@@ -114,7 +114,7 @@ def read_coding(image: JpegImagePlugin.JpegImageFile) -> JpegCoding:
     complete = all(number in known for number in chosen)
     return JpegCoding(
         tables=tuple(tuple(known[number]) for number in chosen) if complete else (),
-        # What Pillow cannot write again is written without subsampling, which loses nothing.
+        # A subsampling that Pillow cannot write is replaced by none, which loses nothing.
         subsampling=max(JpegImagePlugin.get_sampling(image), 0),
         progressive=bool(image.info.get("progressive")),
         keep_rgb=image.mode == "RGB" and image.info.get("adobe_transform") == 0,

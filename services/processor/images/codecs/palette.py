@@ -57,7 +57,7 @@ class PaletteChooser:
         self._indexes[self._colours] = np.arange(len(self._colours), dtype=np.uint8)
         if not len(others):
             return
-        # Colours alike to five bits a channel share their nearest: at most 32,768 searches, whatever the picture.
+        # Colours alike to five bits a channel share their nearest: at most 32,768 searches for any picture.
         coarse = (others >> 9 & 0x7C00) | (others >> 6 & 0x3E0) | (others >> 3 & 0x1F)
         keys, position = np.unique(coarse, return_inverse=True)
         sought = np.stack([keys >> 10, keys >> 5 & 31, keys & 31], axis=1).astype(np.float32) * 8 + 4

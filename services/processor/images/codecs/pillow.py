@@ -25,7 +25,7 @@ pillow_heif.register_heif_opener(thumbnails=False)
 
 TRUNCATED = "the data ends early or is damaged: what can be decoded was anonymized"
 BROKEN = (OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, RuntimeError, struct.error, zlib.error)
-"""What Pillow's plugins raise at bytes that are not what they should be."""
+"""The errors that Pillow's plugins raise for malformed data."""
 _NAMES = {ImageFormat.HEIC: "HEIF"}
 _LENIENT = threading.Lock()
 _GREY_16 = {"I;16", "I;16L", "I;16B", "I;16N"}
@@ -54,7 +54,7 @@ def seek_frame(image: Image.Image, frame: int, *, load: bool = True) -> None:
 
 
 def load_image(data: bytes, image_format: ImageFormat, frame: int = 0) -> tuple[Image.Image, bool]:
-    """Decode one frame, as far as it goes; and tell whether it was all there."""
+    """Decodes one frame as far as possible; returns whether it was complete."""
     image = open_image(data, image_format)
     try:
         seek_frame(image, frame)
@@ -64,7 +64,7 @@ def load_image(data: bytes, image_format: ImageFormat, frame: int = 0) -> tuple[
 
 
 def unreadable(image_format: ImageFormat, error: BaseException) -> PictureUnreadable:
-    """What a caller sees of an error of Pillow's."""
+    """Translates an error of Pillow's."""
     return PictureUnreadable(image_format, str(error) or type(error).__name__)
 
 

@@ -34,7 +34,7 @@ _PIXEL_CHUNKS = frozenset({b"VP8 ", b"VP8L", b"ALPH"})
 
 @dataclass(frozen=True, slots=True)
 class WebpHeader:
-    """What a WebP says of itself besides its pixels."""
+    """The header of a WebP."""
 
     width: int
     height: int

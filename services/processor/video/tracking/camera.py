@@ -17,7 +17,7 @@ STILL_DIFFERENCE: Final = 1.5
 CUT_DIFFERENCE: Final = 12.0
 """Levels of grey, on average over the picture: below the one nothing moved, above the other all may be new."""
 CUT_CORRELATION: Final = 0.4
-"""Pictures of one scene are more alike than this, whatever moves in them."""
+"""Pictures of one scene are more alike than this, even if much moves in them."""
 WORTHWHILE_RESIDUE: Final = 0.9
 """A movement is the camera's if undoing it leaves at most this share of the difference."""
 
@@ -45,7 +45,7 @@ class Camera:
         self._last: Grey | None = None
 
     def advance(self, frame: VideoFrame) -> SceneMotion:
-        """Take the next frame and tell what moved."""
+        """Takes the next frame and returns how the scene moved."""
         small = self._reformatter.reformat(frame, *self._size, format="gray", interpolation="AREA")
         grey: Grey = small.to_ndarray().astype(np.uint8, copy=False)
         last, self._last = self._last, grey

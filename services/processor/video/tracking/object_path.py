@@ -75,7 +75,7 @@ class ObjectPath:
         return min(max(held, looked), timeline.scene_end(self.last))
 
     def box_at(self, frame: int, timeline: Timeline) -> Box:
-        """What to cover in a frame, in its pixels; before the first and after the last sight, wherever it may be."""
+        """Returns the box to cover in a frame; outside of the detections, where the object may be."""
         after = bisect_right(self._frames, frame)
         if after == 0:
             box = self._beyond(0, frame, timeline)

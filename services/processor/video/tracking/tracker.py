@@ -32,7 +32,7 @@ class _Follow:
 
 
 class Tracker:
-    """Follows objects from look to look; an object does not outlive its scene."""
+    """Follows objects from detection to detection; an object does not outlive its scene."""
 
     def __init__(self, timeline: Timeline) -> None:
         self._timeline = timeline
@@ -40,7 +40,7 @@ class Tracker:
         self._ended: list[ObjectPath] = []
         self._last_look: int | None = None
 
-    def look(self, frame: int, detections: Sequence[Detection]) -> None:
+    def update(self, frame: int, detections: Sequence[Detection]) -> None:
         """Take in what was found in a frame, later than all frames before it."""
         if self._last_look is not None and self._timeline.scene_start(frame) > self._last_look:
             self._end(self._open, frame)

@@ -1,4 +1,4 @@
-"""The first pass over a video: where its objects are, looking at as few frames as the budget asks."""
+"""The first pass over a video: finds and follows its objects, with detections in as few frames as the budget asks."""
 
 from __future__ import annotations
 
@@ -15,56 +15,56 @@ from services.processor.video.limits import VideoLimits
 from services.processor.video.orientation import Orientation
 from services.processor.video.source import VideoSource, display_matrix
 from services.processor.video.timeline import Timeline
-from services.processor.video.tracking.cadence import Cadence, LookBudget, share_of
+from services.processor.video.tracking.cadence import Cadence, DetectionBudget, tile_share
 from services.processor.video.tracking.camera import Camera
-from services.processor.video.tracking.frame_detection import Eye, VideoDetector
+from services.processor.video.tracking.frame_detection import FrameDetector, VideoDetector
 from services.processor.video.tracking.object_path import ObjectPath
 from services.processor.video.tracking.tracker import Tracker
-from services.processor.vision.detections import Detection, Share
+from services.processor.vision.detections import Detection, TileShare
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
-    """What the first pass found; boxes are in pixels of the frames as they are coded."""
+class TrackedVideo:
+    """The result of the first pass; boxes are in pixels of the frames as they are coded."""
 
     timeline: Timeline
     paths: list[ObjectPath]
     """The objects that were found with certainty at least once, in the order in which they were first seen."""
     display_matrix: tuple[int, ...] | None
     orientation: Orientation
-    looks: int
-    look_seconds: float
+    detected_frames: int
+    detection_seconds: float
 
 
-def survey_video(
+def track_objects(
     source: VideoSource,
     options: AnonymizeOptions,
     detector: VideoDetector,
     limits: VideoLimits,
-    budget: LookBudget,
+    budget: DetectionBudget,
     threads: int,
     advance: Callable[[int], None],
-) -> Survey:
-    """Follow the objects through the whole video; `advance` is called with the number of frames done, after each."""
+) -> TrackedVideo:
+    """Follows the objects through the whole video; `advance` is called after each frame with the number done."""
     thresholds = {kind: score for kind, score in detector.thresholds.items() if kind in options.object_classes}
     thresholds |= options.thresholds
-    with ThreadPoolExecutor(threads, "video-look") as workers:
-        surveyor = _Surveyor(source, options.object_classes, thresholds, detector, budget, workers, threads)
+    with ThreadPoolExecutor(threads, "video-detect") as workers:
+        tracking_pass = _TrackingPass(source, options.object_classes, thresholds, detector, budget, workers, threads)
         for number, (pts, frame) in enumerate(source.frames()):
-            surveyor.advance(number, pts, frame)
-            limits.check_length(number + 1, surveyor.timeline.seconds(number))
+            tracking_pass.advance(number, pts, frame)
+            limits.check_length(number + 1, tracking_pass.timeline.seconds(number))
             advance(number + 1)
-        return surveyor.finish()
+        return tracking_pass.finish()
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
+class _PendingDetection:
     frame: int
     result: Future[tuple[list[Detection], float]]
 
 
-class _Surveyor:
-    """Looks at some frames, beside the decoding of the next ones, and takes in what was seen in their order."""
+class _TrackingPass:
+    """Detects in some frames while the next ones are decoded, and tracks the results in their order."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class _Surveyor:
         classes: frozenset[ObjectClass],
         thresholds: Mapping[ObjectClass, float],
         detector: VideoDetector,
-        budget: LookBudget,
+        budget: DetectionBudget,
         workers: ThreadPoolExecutor,
         most_pending: int,
     ) -> None:
@@ -89,61 +89,69 @@ class _Surveyor:
         self._cadence = Cadence(float(header.rate), header.width, header.height, budget)
         self._matrix: tuple[int, ...] | None = None
         self._orientation = Orientation()
-        self._eye: Eye | None = None
-        self._pending: deque[_Look] = deque()
+        self._frame_detector: FrameDetector | None = None
+        self._pending: deque[_PendingDetection] = deque()
         self._widest_gap_seconds = budget.widest_gap_seconds
         self._passed: tuple[int, VideoFrame] | None = None
-        self._last_look = 0
-        self._next_look = 0
-        self._looks = 0
-        self._look_seconds = 0.0
+        self._last_detection = 0
+        self._next_detection = 0
+        self._detected_frames = 0
+        self._detection_seconds = 0.0
 
     def advance(self, number: int, pts: int, frame: VideoFrame) -> None:
         """Take the next frame."""
         motion = self._camera.advance(frame)
         self.timeline.append(pts, motion.dx, motion.dy, motion.is_cut)
         if motion.is_cut:
-            self._look_at_passed()
-        waited = self.timeline.seconds(number) - self.timeline.seconds(self._last_look)
-        if number >= self._next_look or waited >= self._widest_gap_seconds or motion.is_cut:
-            self._look(number, frame, None if motion.is_cut else share_of(self._looks, waited))
+            self._detect_in_passed()
+        waited = self.timeline.seconds(number) - self.timeline.seconds(self._last_detection)
+        if number >= self._next_detection or waited >= self._widest_gap_seconds or motion.is_cut:
+            self._detect(number, frame, None if motion.is_cut else tile_share(self._detected_frames, waited))
         else:
             self._passed = number, frame
 
-    def finish(self) -> Survey:
-        """Say what was found, after the last frame."""
-        self._look_at_passed()
+    def finish(self) -> TrackedVideo:
+        """Returns the result, after the last frame."""
+        self._detect_in_passed()
         self._take_in(0)
         paths = [path for path in self._tracker.finish() if path.best_score >= self._thresholds[path.object_class]]
-        return Survey(self.timeline, paths, self._matrix, self._orientation, self._looks, self._look_seconds)
+        return TrackedVideo(
+            self.timeline, paths, self._matrix, self._orientation, self._detected_frames, self._detection_seconds
+        )
 
-    def _look_at_passed(self) -> None:
-        """A scene's last frame is always looked at: what shows in it first, no later look would find."""
+    def _detect_in_passed(self) -> None:
+        """Detects in a scene's last frame: an object that first shows there would not be found later."""
         if self._passed is not None:
-            self._look(*self._passed, None)
+            self._detect(*self._passed, None)
 
-    def _look(self, number: int, frame: VideoFrame, share: Share | None) -> None:
-        eye = self._eye or self._open_eye(frame)
-        self._pending.append(_Look(number, self._workers.submit(eye.look, eye.show(frame), share)))
-        # The first look tells what looks cost, so it is waited for.
-        self._take_in(self._most_pending if self._looks else 0)
-        self._looks += 1
+    def _detect(self, number: int, frame: VideoFrame, share: TileShare | None) -> None:
+        frame_detector = self._frame_detector or self._open_frame_detector(frame)
+        self._pending.append(
+            _PendingDetection(
+                number, self._workers.submit(frame_detector.detect, frame_detector.picture_of(frame), share)
+            )
+        )
+        # Waits for the first detection, whose cost sets the pace of the others.
+        self._take_in(self._most_pending if self._detected_frames else 0)
+        self._detected_frames += 1
         self._passed = None
-        self._last_look = number
-        self._next_look = number + self._cadence.stride
+        self._last_detection = number
+        self._next_detection = number + self._cadence.stride
 
-    def _open_eye(self, frame: VideoFrame) -> Eye:
+    def _open_frame_detector(self, frame: VideoFrame) -> FrameDetector:
         self._matrix = display_matrix(frame)
         if self._matrix is not None:
             self._orientation = Orientation.of_display_matrix(self._matrix)
         width, height = self._header.width, self._header.height
-        self._eye = Eye(width, height, self._orientation, self._detector, self._classes, self._thresholds)
-        return self._eye
+        self._frame_detector = FrameDetector(
+            width, height, self._orientation, self._detector, self._classes, self._thresholds
+        )
+        return self._frame_detector
 
     def _take_in(self, most_pending: int) -> None:
         while len(self._pending) > most_pending:
-            look = self._pending.popleft()
-            detections, cost_seconds = look.result.result()
-            self._look_seconds += cost_seconds
-            self._tracker.look(look.frame, detections)
+            pending = self._pending.popleft()
+            detections, cost_seconds = pending.result.result()
+            self._detection_seconds += cost_seconds
+            self._tracker.update(pending.frame, detections)
             self._cadence.learn(cost_seconds, self._tracker.sizes_per_second)

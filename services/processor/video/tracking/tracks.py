@@ -1,4 +1,4 @@
-"""What is told of the objects of a video: where each was, and when."""
+"""The tracks that a client sees: where each object was, and when."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Final
 
 from services.common.media.vocabulary import Box, ObjectClass
 from services.processor.video.tracking.object_path import ObjectPath
-from services.processor.video.tracking.tracking_pass import Survey
+from services.processor.video.tracking.tracking_pass import TrackedVideo
 
 STILL_SECONDS: Final = 1.0
 MOVING_SECONDS: Final = 0.25
 MOVED_IOU: Final = 0.7
-"""A point is told this long after the one before it: the one while the object rests, the other while it moves."""
+"""Seconds between two points of a track: the first while the object rests, the second while it moves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +43,14 @@ class Track:
     is_covered: bool
 
 
-def describe_paths(survey: Survey, covered: Sequence[ObjectPath], width: int, height: int) -> tuple[Track, ...]:
+def describe_paths(tracked: TrackedVideo, covered: Sequence[ObjectPath], width: int, height: int) -> tuple[Track, ...]:
     """Tell of each object found, in coordinates of the upright picture; `width` and `height` are the frames'."""
-    upright_size = survey.orientation.upright_size(width, height)
+    upright_size = tracked.orientation.upright_size(width, height)
     shown = {id(path) for path in covered}
 
     def point(path: ObjectPath, frame: int) -> TrackPoint:
-        box = survey.orientation.upright_box(path.box_at(frame, survey.timeline), width, height)
-        return TrackPoint(survey.timeline.time(frame), box.clipped(*upright_size))
+        box = tracked.orientation.upright_box(path.box_at(frame, tracked.timeline), width, height)
+        return TrackPoint(tracked.timeline.time(frame), box.clipped(*upright_size))
 
     return tuple(
         Track(
@@ -58,12 +58,12 @@ def describe_paths(survey: Survey, covered: Sequence[ObjectPath], width: int, he
             object_class=path.object_class,
             score=path.best_score,
             best=point(path, path.best_frame),
-            first=survey.timeline.time(path.first),
-            last=survey.timeline.time(path.last),
+            first=tracked.timeline.time(path.first),
+            last=tracked.timeline.time(path.last),
             points=_few([point(path, frame) for frame in path.frames]),
             is_covered=id(path) in shown,
         )
-        for number, path in enumerate(survey.paths, 1)
+        for number, path in enumerate(tracked.paths, 1)
     )
 
 

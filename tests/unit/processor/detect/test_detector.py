@@ -13,7 +13,7 @@ from services.processor.models.errors import ProviderMissing, WeightsDamaged
 from services.processor.models.registry import Registry
 from services.processor.models.runtime import Provider, Runtime
 from services.processor.models.store import ModelStore
-from services.processor.vision.detections import Picture, Share
+from services.processor.vision.detections import Picture, TileShare
 from tests.support.onnx_models import entry_for, save_brightness, save_saying
 
 FACE, PERSON, PLATE = ObjectClass.FACE, ObjectClass.PERSON, ObjectClass.LICENSE_PLATE
@@ -96,9 +96,14 @@ def test_a_glance_is_at_the_whole_and_at_a_share_of_the_tiles_that_take_turns(tm
     found = detector(tmp_path, entry_for(tmp_path / "m.onnx", "m", **tiled))
     scene = picture(128, 128)
     scene[64:, 64:] = 255
-    glances = [found.glance(scene, ALL, None, Share(turn, 5)) for turn in range(4)]
-    assert [[each.box for each in one] for one in glances] == [[], [Box(64, 64, 80, 80)], [], [Box(64, 64, 80, 80)]]
-    assert found.glance(picture(128, 128, 255), ALL, None, Share(7, 9))[0].box == Box(0, 0, 32, 32)
+    partial_detections = [found.detect_partial(scene, ALL, None, TileShare(turn, 5)) for turn in range(4)]
+    assert [[each.box for each in one] for one in partial_detections] == [
+        [],
+        [Box(64, 64, 80, 80)],
+        [],
+        [Box(64, 64, 80, 80)],
+    ]
+    assert found.detect_partial(picture(128, 128, 255), ALL, None, TileShare(7, 9))[0].box == Box(0, 0, 32, 32)
 
 
 def test_a_class_may_be_looked_for_in_tiles_and_another_in_the_whole(tmp_path: Path):

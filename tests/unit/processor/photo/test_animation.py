@@ -10,7 +10,7 @@ from PIL import Image
 from services.common.media.vocabulary import Box, Mode, ObjectClass
 from services.processor.anonymize.options import AnonymizeOptions, ExcludedObject
 from services.processor.photo.photo import anonymize_photo
-from services.processor.vision.detections import Share
+from services.processor.vision.detections import TileShare
 from tests.support.pictures import FACE, FakeDetector, decode, encode, mean_inside, paint, worst_outside
 
 DURATIONS = [50, 60, 70, 80, 90, 100]
@@ -111,7 +111,7 @@ def test_the_parts_of_an_animations_frames_take_turns_where_it_is_fast() -> None
     fast, slow = FakeDetector(FACE), FakeDetector(FACE)
     anonymize_photo(animate("GIF"), AnonymizeOptions(), fast)
     anonymize_photo(animate("GIF", duration=500), AnonymizeOptions(), slow)
-    assert fast.shares == [Share(1, 6), Share(2, 5), Share(3, 4), Share(4, 3), Share(5, 3)]
+    assert fast.shares == [TileShare(1, 6), TileShare(2, 5), TileShare(3, 4), TileShare(4, 3), TileShare(5, 3)]
     assert len(fast.seen) == len(slow.seen) == 6
     assert slow.shares == []
 

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from services.processor.video.tracking.cadence import Cadence, LookBudget
+from services.processor.video.tracking.cadence import Cadence, DetectionBudget
 
-BUDGET = LookBudget(seconds_per_frame=0.004, seconds_per_megapixel=0.01, widest_gap_seconds=0.2, farthest_move=0.4)
+BUDGET = DetectionBudget(seconds_per_frame=0.004, seconds_per_megapixel=0.01, widest_gap_seconds=0.2, farthest_move=0.4)
 
 
 def cadence(rate: float = 30.0) -> Cadence:

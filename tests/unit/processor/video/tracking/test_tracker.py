@@ -34,7 +34,7 @@ def test_follows_two_objects_that_pass_each_other() -> None:
     line = timeline(41)
     tracker = Tracker(line)
     for frame in range(41):
-        tracker.look(frame, [at(10.0 + 5 * frame, 100), at(210.0 - 5 * frame, 108)])
+        tracker.update(frame, [at(10.0 + 5 * frame, 100), at(210.0 - 5 * frame, 108)])
 
     paths = tracker.finish()
 
@@ -46,7 +46,7 @@ def test_follows_two_objects_that_pass_each_other() -> None:
 def test_keeps_classes_apart() -> None:
     tracker = Tracker(timeline(10))
     for frame in range(10):
-        tracker.look(frame, [at(50, kind=FACE), at(50, kind=PERSON)] if frame % 2 else [at(50, kind=PERSON), at(50)])
+        tracker.update(frame, [at(50, kind=FACE), at(50, kind=PERSON)] if frame % 2 else [at(50, kind=PERSON), at(50)])
 
     assert sorted(path.object_class for path in tracker.finish()) == [FACE, PERSON]
 
@@ -55,7 +55,7 @@ def test_finds_an_object_again_where_its_movement_leads() -> None:
     line = timeline(40)
     tracker = Tracker(line)
     for frame in range(40):
-        tracker.look(frame, [] if 15 <= frame < 25 else [at(10.0 + 6 * frame)])
+        tracker.update(frame, [] if 15 <= frame < 25 else [at(10.0 + 6 * frame)])
 
     (path,) = tracker.finish()
 
@@ -65,7 +65,7 @@ def test_finds_an_object_again_where_its_movement_leads() -> None:
 def test_an_object_that_was_gone_for_long_is_another() -> None:
     tracker = Tracker(timeline(60))
     for frame in range(60):
-        tracker.look(frame, [] if 15 <= frame < 40 else [at(10.0)])
+        tracker.update(frame, [] if 15 <= frame < 40 else [at(10.0)])
 
     assert [(path.first, path.last) for path in tracker.finish()] == [(0, 14), (40, 59)]
 
@@ -74,7 +74,7 @@ def test_an_object_ends_with_its_scene() -> None:
     line = timeline(20, cuts=[10])
     tracker = Tracker(line)
     for frame in range(20):
-        tracker.look(frame, [at(10.0)])
+        tracker.update(frame, [at(10.0)])
 
     one, other = tracker.finish()
 
@@ -87,7 +87,7 @@ def test_does_not_take_the_cameras_movement_for_the_objects() -> None:
     tracker = Tracker(line)
     for frame in range(30):
         x, _ = line.camera(frame)
-        tracker.look(frame, [at(x + 10.0)])
+        tracker.update(frame, [at(x + 10.0)])
 
     (path,) = tracker.finish()
 
@@ -98,7 +98,7 @@ def test_does_not_take_the_cameras_movement_for_the_objects() -> None:
 def test_tells_the_speed_of_the_fastest_object_in_sight() -> None:
     tracker = Tracker(timeline(20))
     for frame in range(20):
-        tracker.look(frame, [at(100.0), at(10.0 + 4 * frame, 10.0)])
+        tracker.update(frame, [at(100.0), at(10.0 + 4 * frame, 10.0)])
 
     assert tracker.sizes_per_second == pytest.approx(4 * 20 / 20, rel=0.1)
 
@@ -106,7 +106,7 @@ def test_tells_the_speed_of_the_fastest_object_in_sight() -> None:
 def test_an_object_that_left_sets_no_pace() -> None:
     tracker = Tracker(timeline(20))
     for frame in range(20):
-        tracker.look(frame, [at(10.0 + 4 * frame)] if frame < 15 else [])
+        tracker.update(frame, [at(10.0 + 4 * frame)] if frame < 15 else [])
 
     assert tracker.sizes_per_second == 0
 
@@ -115,7 +115,7 @@ def test_covers_until_the_look_that_missed_it_and_from_the_one_before() -> None:
     line = timeline(60)
     tracker = Tracker(line)
     for frame in range(0, 60, 15):
-        tracker.look(frame, [at(10.0)] if frame == 30 else [])
+        tracker.update(frame, [at(10.0)] if frame == 30 else [])
 
     (path,) = tracker.finish()
 
@@ -126,7 +126,7 @@ def test_holds_for_a_while_however_close_the_looks() -> None:
     line = timeline(60)
     tracker = Tracker(line)
     for frame in range(60):
-        tracker.look(frame, [at(10.0)] if frame == 30 else [])
+        tracker.update(frame, [at(10.0)] if frame == 30 else [])
 
     (path,) = tracker.finish()
 
@@ -138,7 +138,7 @@ def test_what_is_in_sight_at_the_last_look_is_covered_to_the_end() -> None:
     line = timeline(60)
     tracker = Tracker(line)
     for frame in range(0, 50, 7):
-        tracker.look(frame, [at(10.0)])
+        tracker.update(frame, [at(10.0)])
 
     (path,) = tracker.finish()
 
@@ -149,7 +149,7 @@ def test_before_and_after_its_sights_an_object_is_covered_where_it_was_and_where
     line = timeline(40)
     tracker = Tracker(line)
     for frame in range(40):
-        tracker.look(frame, [at(100.0 + 2 * frame)] if 10 <= frame < 20 else [])
+        tracker.update(frame, [at(100.0 + 2 * frame)] if 10 <= frame < 20 else [])
 
     (path,) = tracker.finish()
 
