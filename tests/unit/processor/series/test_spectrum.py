@@ -58,7 +58,7 @@ def test_silence_has_no_centroid_and_no_peaks():
 def test_the_envelope_shows_how_often_a_damaged_bearing_is_hit(seed):
     random = np.random.default_rng(seed)
     rate, fault = 12_000.0, random.uniform(40, 180)
-    times = np.arange(12_000) / rate
+    times = np.arange(24_000) / rate
     ringing = np.exp(-800 * times[:100]) * np.sin(2 * np.pi * random.uniform(2500, 5000) * times[:100])
     points = random.normal(0, 0.3, len(times)) + 1.5 * np.sin(2 * np.pi * random.uniform(15, 30) * times)
     for hit in (np.arange(random.uniform(0, 0.01), times[-200], 1 / fault) * rate).astype(int):
