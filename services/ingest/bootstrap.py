@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -30,7 +31,10 @@ from services.ingest.media.outbox import MediaOutbox
 from services.ingest.media.storing import MediaStoring
 from services.ingest.media.sweep import MediaSweep
 from services.ingest.media.uploads import MediaUploads
+from services.ingest.metadata.reader import open_readers
 from services.ingest.uploads.writes import UploadWrites
+
+READERS_MOST = 4
 
 
 @asynccontextmanager
@@ -40,7 +44,8 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
     receipts, invites, uploads = Receipts(catalog, objects), Invites(catalog), Uploads(catalog, objects)
     media, found, contents = MediaStore(catalog), MediaObjects(catalog), Contents(catalog, objects)
     cleaning, orphans = MediaCleaning(media, contents, found), Orphans(catalog, objects, contents)
-    limits, inspection = media_limits(settings), MediaInspection(settings, objects)
+    readers = open_readers(min(READERS_MOST, os.cpu_count() or 1))
+    limits, inspection = media_limits(settings), MediaInspection(settings, objects, readers)
     drop_queue, media_outbox = DropQueue(queue, receipts, time.time_ns), MediaOutbox(media, contents, queue)
     storing = MediaStoring(objects, contents, media, invites, inspection, media_outbox, limits)
     servicers = (
@@ -73,8 +78,6 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
     leftovers = DropLeftovers(
         receipts, time.time_ns, sweep_seconds=settings.sweep_seconds, orphan_seconds=settings.orphan_seconds
     )
-    sweep = MediaSweep(settings, objects, contents, media, cleaning, uploads, invites, orphans, inspection)
-    try:
+    sweep = MediaSweep(settings, objects, contents, media, cleaning, uploads, invites, orphans)
+    async with readers:
         yield Wiring(servicers, (door.run, drop_queue.run, leftovers.run, media_outbox.run, sweep.run))
-    finally:
-        inspection.close()

@@ -9,7 +9,6 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 
 from services.common.contents.store import Contents
@@ -18,8 +17,11 @@ from services.common.drops.receipts import Receipts
 from services.common.media.detected_objects import MediaObjects
 from services.common.media.store import MediaStore
 from services.common.media.work import MediaWork
+from services.common.rpc.server import MAX_MESSAGE_BYTES
 from services.common.service import Service, Wiring
 from services.common.statistics.store import StatisticsStore
+from services.common.workers.confinement import ChildLimits
+from services.common.workers.pool import ProcessPool
 from services.processor.drops.code_version import measurement_code_version
 from services.processor.drops.parsing.outcomes import DropLimits
 from services.processor.drops.results import DropRules
@@ -33,8 +35,10 @@ from services.processor.media.worker import MediaStores, MediaWorker, TimeLimits
 from services.processor.models.reads import ModelReads
 from services.processor.models.registry import load_registry
 from services.processor.models.store import ModelStore
-from services.processor.pool.pool import ProcessPool
 from services.processor.statistics.folding import StatisticsFolding
+
+MAX_RESULT_BYTES = 128 * 2**20
+"""Of the objects found in one media, as JSON: some hundred hours of tracks."""
 
 
 @asynccontextmanager
@@ -48,11 +52,17 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
     folding = StatisticsFolding(StatisticsStore(catalog))
 
     children = settings.workers or os.cpu_count() or 1
+    threads = max(1, (os.cpu_count() or 1) // children)
     pool: ProcessPool[Tools] = ProcessPool(
-        partial(open_tools, settings.models_folder, settings.provider),
+        open_tools,
+        settings.models_folder,
+        settings.provider,
+        threads,
         children=children,
-        threads=max(1, (os.cpu_count() or 1) // children),
-        memory_limit_bytes=settings.worker_memory_bytes,
+        threads=threads,
+        limits=ChildLimits(
+            settings.worker_memory_bytes, result_bytes=MAX_RESULT_BYTES, content_bytes=MAX_MESSAGE_BYTES
+        ),
     )
     folder = await asyncio.to_thread(_fresh_folder, settings.data / "work")
     limits = Limits(

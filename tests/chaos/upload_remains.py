@@ -21,7 +21,6 @@ from services.common.objects import Objects
 from services.common.settings import Settings
 from services.common.stores.open import open_stores
 from services.common.uploads.store import Uploads
-from services.ingest.media.inspection import MediaInspection
 from services.ingest.media.sweep import MediaSweep
 
 # A resumable upload's pieces stay for a day, and orphans are looked for once more an hour after that.
@@ -41,18 +40,16 @@ async def remains_after_one_sweep(settings: Settings) -> Remains:
     """Sweeps once while nothing writes, as if 25 hours had passed, and compares the objects with the catalog."""
     settings = settings.model_copy(update={"orphan_seconds": 0.001})
     stores = await open_stores(settings)
-    inspection = MediaInspection(settings, stores.objects)
     try:
-        sweep = _sweep(stores.catalog, stores.objects, settings, inspection)
+        sweep = _sweep(stores.catalog, stores.objects, settings)
         await sweep.sweep_marked()
         await sweep.sweep_orphans()
         return await _look(stores.catalog, stores.objects)
     finally:
-        inspection.close()
         await stores.close()
 
 
-def _sweep(catalog: Catalog, objects: Objects, settings: Settings, inspection: MediaInspection) -> MediaSweep:
+def _sweep(catalog: Catalog, objects: Objects, settings: Settings) -> MediaSweep:
     media, contents = MediaStore(catalog), Contents(catalog, objects)
     return MediaSweep(
         settings,
@@ -63,7 +60,6 @@ def _sweep(catalog: Catalog, objects: Objects, settings: Settings, inspection: M
         Uploads(catalog, objects),
         Invites(catalog),
         Orphans(catalog, objects, contents),
-        inspection,
         lambda: time.time_ns() + LATER_NS,
     )
 

@@ -20,10 +20,11 @@ from pathlib import Path
 from services.common.media.refusals import DamagedMedia, MediaRefused
 from services.common.media.types import SNIFF_BYTES, MediaType, sniff
 from services.common.media.vocabulary import MediaKind
+from services.common.workers.process import Source
 from services.ingest.metadata.image import read_image
 from services.ingest.metadata.limits import MediaLimits
 from services.ingest.metadata.media_metadata import MetadataReading
-from services.ingest.metadata.reader import WORKER_LOST, MetadataReader, Source
+from services.ingest.metadata.reader import WORKER_LOST, MetadataReader, open_readers
 from services.ingest.metadata.video import read_video
 from tests.support.media_samples import IMAGE_FORMATS, VIDEO_FORMATS, exif_block, image_bytes, video_bytes
 
@@ -144,13 +145,10 @@ async def _main() -> int:
     options = parser.parse_args()
     samples = seeds(tuple(options.formats.split(","))) if options.formats else []
     samples += [(path.name, path.read_bytes()) for path in options.seed_files]
-    reader = InProcessReader(MediaLimits()) if options.in_process else MetadataReader(MediaLimits(), workers=1)
     media = mutants(samples, options.count, options.seed, options.first)
-    try:
+    async with open_readers(1) as pool:
+        reader = InProcessReader(MediaLimits()) if options.in_process else MetadataReader(MediaLimits(), pool)
         report = await fuzz(reader, media, options.verbose)
-    finally:
-        if isinstance(reader, MetadataReader):
-            reader.close()
     print(dict(report.outcomes))
     print(f"slowest: {report.slowest_seconds:.3f} s, {report.slowest}")
     print(f"workers lost: {len(report.lost_workers)} {report.lost_workers[:20]}")

@@ -77,9 +77,6 @@ class Readings:
     async def read_stored(self, key: str, size_bytes: int, media_type: MediaType) -> MetadataReading:
         return self._reading(b"", media_type)
 
-    def retire_idle(self, seconds: float) -> None:
-        """There is no process."""
-
     def _reading(self, whole: bytes, media_type: MediaType) -> MetadataReading:
         if whole.startswith(DAMAGED):
             raise DamagedMedia(media_type.format, "it was made so")
@@ -141,7 +138,6 @@ class MediaMesh:
             self.uploads,
             self.invites,
             Orphans(self.catalog, self.objects, self.contents),
-            inspection,
             clock,
         )
 

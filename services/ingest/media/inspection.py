@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from operator import attrgetter
 
 from services.common.media.model import Metadata
@@ -12,22 +11,23 @@ from services.common.media.types import MediaType
 from services.common.media.vocabulary import MediaKind
 from services.common.objects import Objects
 from services.common.settings import Settings
+from services.common.workers.pool import ProcessPool
+from services.common.workers.process import Source
 from services.ingest.metadata.limits import MediaLimits
 from services.ingest.metadata.media_metadata import MetadataReading
-from services.ingest.metadata.reader import MetadataReader, Source
+from services.ingest.metadata.reader import MetadataReader
 from services.ingest.metadata.stored_ranges import StoredRanges
 
-READERS_MOST = 4
 _stored_values = attrgetter(*(field.name for field in dataclasses.fields(Metadata)))
 
 
 class MediaInspection:
     """Reads headers, in processes of their own, and holds them to the operator's limits."""
 
-    def __init__(self, settings: Settings, objects: Objects) -> None:
+    def __init__(self, settings: Settings, objects: Objects, pool: ProcessPool[None]) -> None:
         self._settings = settings
         self._objects = objects
-        self._reader = MetadataReader(media_limits(settings), min(READERS_MOST, os.cpu_count() or 1))
+        self._reader = MetadataReader(media_limits(settings), pool)
 
     async def read_bytes(self, whole: bytes, media_type: MediaType) -> MetadataReading:
         """The metadata of a small media that is in memory; refuses what passes a limit."""
@@ -40,14 +40,6 @@ class MediaInspection:
     async def read_stored(self, key: str, size_bytes: int, media_type: MediaType) -> MetadataReading:
         """The metadata of a stored object; refuses what passes a limit."""
         return await self._read(StoredRanges(self._objects, key).read, size_bytes, media_type)
-
-    def retire_idle(self, seconds: float) -> None:
-        """Ends reader processes that had nothing to do for so long."""
-        self._reader.retire_idle(seconds)
-
-    def close(self) -> None:
-        """Ends every reader process."""
-        self._reader.close()
 
     async def _read(self, source: Source, size_bytes: int, media_type: MediaType) -> MetadataReading:
         reading = await self._reader.read(source, size_bytes, media_type)

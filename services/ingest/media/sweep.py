@@ -19,11 +19,9 @@ from services.common.media.store import MediaStore
 from services.common.objects import Objects
 from services.common.settings import Settings
 from services.common.uploads.store import Uploads
-from services.ingest.media.inspection import MediaInspection
 
 # Whoever made leftovers, or took a use of an invite, is done with it much sooner, or dead.
 AT_WORK_SECONDS = 60.0
-IDLE_READER_SECONDS = 120.0
 LOOKED_AT_MOST = 1000
 log = logging.getLogger(__name__)
 
@@ -41,7 +39,6 @@ class MediaSweep:
         uploads: Uploads,
         invites: Invites,
         orphans: Orphans,
-        inspection: MediaInspection,
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._settings = settings
@@ -52,7 +49,6 @@ class MediaSweep:
         self._uploads = uploads
         self._invites = invites
         self._orphans = orphans
-        self._inspection = inspection
         self._now_ns = now_ns
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -63,7 +59,6 @@ class MediaSweep:
             with suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), pause)
                 return
-            self._inspection.retire_idle(IDLE_READER_SECONDS)
             await self.sweep_marked()
             if time.monotonic() >= orphans_due:
                 await self.sweep_orphans()

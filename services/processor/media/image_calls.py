@@ -15,9 +15,9 @@ from services.common.media.messages import object_message
 from services.common.media.model import ModelVersion
 from services.common.media.vocabulary import ObjectClass
 from services.common.rpc.call import Call
+from services.common.workers.pool import ProcessPool
 from services.processor.media.job_results import Limits
 from services.processor.media.jobs import Tools, anonymize_image, classify_image, detect_objects
-from services.processor.pool.pool import ProcessPool
 
 LABELS = 5
 

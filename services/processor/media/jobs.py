@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from services.common.media.model import AnonymizeOptions, Label, ModelVersion
 from services.common.media.vocabulary import MediaKind, ObjectClass
+from services.common.workers.jobs import job
+from services.common.workers.worker import Worker
 from services.processor.media.job_results import Classified, Limits, Made, Redrawn, Seen
-from services.processor.pool.worker import Worker
 from services.processor.vision.stopwatch import stored_steps
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Tools:
     classifier: Classifier | None
 
 
+@job
 def open_tools(models: Path, provider: str, threads: int) -> Tools:
     """Finds the models; their weights are loaded when first needed."""
     import cv2
@@ -48,6 +50,7 @@ def open_tools(models: Path, provider: str, threads: int) -> Tools:
     return Tools(open_detector(registry, store, runtime), open_classifier(registry, store, runtime))
 
 
+@job
 def anonymize_media(
     worker: Worker[Tools], kind: MediaKind, source: Path, target: Path, options: AnonymizeOptions, limits: Limits
 ) -> Made:
@@ -57,6 +60,7 @@ def anonymize_media(
     return _anonymize_image(worker, source, target, options, limits)
 
 
+@job
 def anonymize_image(worker: Worker[Tools], content: bytes, options: AnonymizeOptions, limits: Limits) -> Redrawn:
     """A picture with its objects made unrecognisable."""
     from services.processor.media.options import to_plan
@@ -67,8 +71,9 @@ def anonymize_image(worker: Worker[Tools], content: bytes, options: AnonymizeOpt
     return Redrawn(result.content, result.format.content_type)
 
 
+@job
 def detect_objects(
-    worker: Worker[Tools], content: bytes, classes: Iterable[ObjectClass], threshold: float | None, limits: Limits
+    worker: Worker[Tools], content: bytes, classes: tuple[ObjectClass, ...], threshold: float | None, limits: Limits
 ) -> Seen:
     """The objects of a picture."""
     from services.processor.media.options import stored_detections
@@ -81,6 +86,7 @@ def detect_objects(
     return Seen(seen.width, seen.height, stored_detections(seen.detections), _versions(worker, wanted))
 
 
+@job
 def classify_image(worker: Worker[Tools], content: bytes, limit: int, limits: Limits) -> Classified:
     """What a picture shows."""
     from services.processor.classify.classifier import ClassifierMissing
@@ -94,6 +100,7 @@ def classify_image(worker: Worker[Tools], content: bytes, limit: int, limits: Li
     return Classified(labels, _version(classifier.entry))
 
 
+@job
 def draw_thumbnail(worker: Worker[Tools], kind: MediaKind, source: Path, size: int, limits: Limits) -> Redrawn:
     """A small upright picture of a media; of a video, its first frame."""
     from services.processor.photo.photo import thumbnail
@@ -127,7 +134,7 @@ def _anonymize_image(
             detector,
             limits=_image_limits(limits),
             look=look,
-            advance=lambda frames: worker.progress((frames, 0)),
+            advance=worker.progress,
         )
     target.write_bytes(result.content)
     objects = tuple(
@@ -164,7 +171,7 @@ def _anonymize_video(
         plan,
         worker.context.detector,
         limits=VideoLimits(limits.max_pixels, limits.max_video_frames, limits.max_video_seconds),
-        progress=lambda done, total: worker.progress((done, total or 0)),
+        progress=lambda done, total: worker.progress(done, total or 0),
         cancelled=worker.is_cancelled,
         threads=worker.threads,
     )

@@ -17,9 +17,9 @@ from services.common.objects import Objects
 from services.common.rest.downloads import NOT_MODIFIED, OK, PARTIAL, asked_part, download_headers
 from services.common.rest.ranges import is_unchanged
 from services.common.rpc.call import Call
+from services.common.workers.pool import ProcessPool
 from services.processor.media.job_results import Limits
 from services.processor.media.jobs import THUMBNAIL_TYPE, Tools, draw_thumbnail
-from services.processor.pool.pool import ProcessPool
 
 SIZE = 256
 

@@ -24,10 +24,10 @@ from services.common.media.vocabulary import MediaKind
 from services.common.media.work import ATTEMPTS_MOST, PHOTO_WORK, VIDEO_WORK, MediaWork, Result
 from services.common.objects import Objects
 from services.common.queue import Claim, Queue, Topic
+from services.common.workers.errors import JobCrashed
+from services.common.workers.pool import ProcessPool
 from services.processor.media.job_results import Limits, Made
 from services.processor.media.jobs import Tools, anonymize_media
-from services.processor.pool.errors import JobCrashed
-from services.processor.pool.pool import ProcessPool
 from services.processor.vision.stopwatch import Stopwatch
 
 LEASE = timedelta(seconds=10)

@@ -4,24 +4,25 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from services.common.media.refusals import DamagedMedia, MediaTooLarge, TooManyPixels
 from services.common.media.types import sniff
+from services.common.workers.process import Source
 from services.ingest.metadata.limits import MediaLimits
 from services.ingest.metadata.media_metadata import MetadataReading
-from services.ingest.metadata.reader import WORKER_LOST, MetadataReader, Source
+from services.ingest.metadata.reader import WORKER_LOST, MetadataReader, open_readers
 from tests.support.fuzz_media import in_memory
 from tests.support.media_samples import exif_block, image_bytes, video_bytes
 
 
 @pytest.fixture
 async def reader() -> AsyncIterator[MetadataReader]:
-    reader = MetadataReader(MediaLimits(max_image_bytes=2**20, max_pixels=10_000), workers=2)
-    yield reader
-    reader.close()
+    async with open_readers(2) as pool:
+        yield MetadataReader(MediaLimits(max_image_bytes=2**20, max_pixels=10_000), pool)
 
 
 async def read(reader: MetadataReader, data: bytes, source: Source | None = None) -> MetadataReading:
@@ -36,7 +37,7 @@ def worker_pids() -> set[int]:
             command = (status.parent / "cmdline").read_bytes()
         except OSError:
             continue
-        if parent == os.getpid() and b"services.ingest.metadata.worker" in command:
+        if parent == os.getpid() and b"services.common.workers.child" in command:
             pids.add(int(status.parent.name))
     return pids
 
@@ -65,21 +66,26 @@ async def test_many_at_once_share_the_workers(reader: MetadataReader) -> None:
     assert len(worker_pids()) <= 2
 
 
-def deadly(data: bytes) -> Source:
-    """Kills the worker that asks for it, as a crash or the kernel would."""
+def far_header(data: bytes) -> bytes:
+    """The JPEG with its header so far from its start that a worker has to ask for it."""
+    return data[:2] + 2 * (b"\xff\xfe\xff\xff" + bytes(0xFFFD)) + data[2:]
 
-    async def kill_and_read(offset: int, count: int) -> bytes:
+
+def struck(data: bytes, number: int) -> Source:
+    """Sends a signal to the worker that asks for it: it dies as by a crash or by the kernel, or stands still."""
+
+    async def strike_and_read(offset: int, count: int) -> bytes:
         for pid in worker_pids():
-            os.kill(pid, signal.SIGKILL)
+            os.kill(pid, number)
         return data[offset : offset + count]
 
-    return kill_and_read
+    return strike_and_read
 
 
 async def test_a_media_that_kills_its_worker_is_refused_and_the_next_one_read(reader: MetadataReader) -> None:
-    data = image_bytes("jpeg")
+    data = far_header(image_bytes("jpeg"))
     with pytest.raises(DamagedMedia, match=WORKER_LOST):
-        await read(reader, data, deadly(data))
+        await read(reader, data, struck(data, signal.SIGKILL))
     assert (await read(reader, data)).metadata.width == 48
 
 
@@ -94,17 +100,12 @@ async def test_a_worker_that_ends_while_it_has_nothing_to_do_costs_no_media(read
 
 
 async def test_a_worker_that_says_nothing_is_not_waited_for_without_end() -> None:
-    reader = MetadataReader(MediaLimits(), workers=1, silent_seconds=0.1)
-    data = image_bytes("jpeg")
-
-    async def stop_and_read(offset: int, count: int) -> bytes:
-        for pid in worker_pids():
-            os.kill(pid, signal.SIGSTOP)
-        return data[offset : offset + count]
-
-    with pytest.raises(DamagedMedia, match=WORKER_LOST):
-        await read(reader, data, stop_and_read)
-    reader.close()
+    data = far_header(image_bytes("jpeg"))
+    async with open_readers(1) as pool:
+        reader = MetadataReader(MediaLimits(), pool, silent=timedelta(seconds=1))
+        with pytest.raises(DamagedMedia, match=WORKER_LOST):
+            await read(reader, data, struck(data, signal.SIGSTOP))
+        assert (await read(reader, data)).metadata.width == 48
 
 
 async def test_nothing_is_imported_from_the_folder_of_the_caller(
@@ -129,8 +130,7 @@ async def test_a_store_that_went_away_is_not_called_damage(reader: MetadataReade
 
 async def test_closing_leaves_no_process() -> None:
     before = worker_pids()
-    reader = MetadataReader(MediaLimits(), workers=1)
-    await read(reader, image_bytes("jpeg"))
-    assert len(worker_pids() - before) == 1
-    reader.close()
+    async with open_readers(1) as pool:
+        await read(MetadataReader(MediaLimits(), pool), image_bytes("jpeg"))
+        assert len(worker_pids() - before) == 1
     assert worker_pids() == before

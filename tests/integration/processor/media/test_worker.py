@@ -17,9 +17,9 @@ from services.common.media.detected_objects import DetectedObject
 from services.common.media.model import AnonymizeOptions, Content, Media, Metadata, Step
 from services.common.media.vocabulary import Box, MediaKind, MediaState, ObjectClass
 from services.common.media.work import PHOTO_WORK, VIDEO_WORK, MediaWork
+from services.common.workers.errors import JobCrashed, JobTimedOut
 from services.processor.media.job_results import Limits, Made
 from services.processor.media.worker import MediaStores, MediaWorker, Pace, TimeLimits
-from services.processor.pool.errors import JobCrashed, JobTimedOut
 from tests.support.media_mesh import MediaMesh, Stores, photo, read_all
 
 pytest_plugins = ["tests.support.media_fixtures"]

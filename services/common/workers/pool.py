@@ -10,25 +10,27 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Any, Concatenate, Generic, Self, TypeVar
 
-from services.processor.pool.messages import Run, Start
-from services.processor.pool.process import ChildProcess
-from services.processor.pool.worker import Context, Worker
+from services.common.workers.confinement import ChildLimits
+from services.common.workers.jobs import job_of
+from services.common.workers.process import ChildProcess, Progress, Source
+from services.common.workers.worker import Context, Worker
 
 Result = TypeVar("Result")
 log = logging.getLogger(__name__)
-START_LIMIT = timedelta(seconds=120)
 CANCEL_GRACE = timedelta(seconds=2)
 
 
 class ProcessPool(Generic[Context]):
     """Runs jobs in children that can be killed.
 
-    Promises: a job is a function of a module, called with a `Worker` before its own arguments, whose `context` is
-    what `setup(threads)` returned in that child. A job that takes longer than its time limit, crashes its process or
-    runs into the memory limit ends with `JobTimedOut`, `JobCrashed` or `JobOutOfMemory`, alone: others go on, and
-    another child takes the dead one's place when it is needed. What a job raises is raised here. A caller that is
-    cancelled leaves at once; its job is asked to stop, and its child killed where it does not. Children die with
-    their parent. Arguments and results are pickled: what is large goes by the path of a file.
+    Promises: a job is a function of the table of jobs, called with a `Worker` before its own arguments, whose `context`
+    is what the setup, a function of the table too, returned in that child. A job that takes longer than its time limit,
+    crashes its process, runs into the memory limit or breaks the protocol ends with an error of `CHILD_LOST`, alone:
+    others go on, and another child takes the dead one's place when it is needed. A refusal (InvalidArgument or
+    FailedPrecondition) that a job raises is raised here, any other exception as `JobFailed`. A caller that is cancelled
+    leaves at once; its job is asked to stop, and its child killed where it does not. Children die with their parent.
+    Arguments and results are plain data (`plain`) and bounded: large content goes by the path of a file, or is read in
+    ranges from a `source`.
 
     `warm` children stay, beside those that are at long jobs: while one is, another is there for what is short. More are
     started when jobs wait for them, and end when idle for long.
@@ -36,15 +38,18 @@ class ProcessPool(Generic[Context]):
 
     def __init__(
         self,
-        setup: Callable[[int], Context],
-        *,
+        setup: Callable[..., Context],
+        *setup_arguments: Any,
         children: int,
         threads: int,
-        memory_limit_bytes: int,
+        limits: ChildLimits,
         warm: int = 1,
         idle: timedelta = timedelta(seconds=30),
     ) -> None:
-        self._start = Start(setup, threads, memory_limit_bytes)
+        self._setup = setup
+        self._setup_arguments = setup_arguments
+        self._child_threads = threads
+        self._limits = limits
         self._threads = children * threads
         self._most = children
         self._warm = min(warm, children)
@@ -83,24 +88,26 @@ class ProcessPool(Generic[Context]):
         function: Callable[Concatenate[Worker[Context], ...], Result],
         *args: Any,
         time_limit: timedelta,
-        on_progress: Callable[[Any], None] | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
+        source: Source | None = None,
         is_long: bool = False,
     ) -> Result:
-        """Run a job in a child that is free; its time starts once there is one."""
+        """Run a job in a child that is free; its time starts once there is one, and stands while `source` is read.
+
+        What `source` raises passes through.
+        """
         child = await self._take()
         if is_long:
             self._at_long_jobs.add(child)
             self._have_one_ready()
         try:
             burst_threads = self._threads // (self._places - len(self._idle))
-            result: Result = await child.run(Run(function, args, burst_threads), time_limit, on_progress)
-        except asyncio.CancelledError:
-            self._spawn(self._cancel(child))
-            raise
-        except BaseException:
-            self._give_back(child)
-            raise
-        self._give_back(child)
+            result: Result = await child.run(job_of(function), args, burst_threads, time_limit, on_progress, source)
+        finally:
+            if child.is_at_job:
+                self._spawn(self._cancel(child))
+            else:
+                self._give_back(child)
         return result
 
     def _have_one_ready(self) -> None:
@@ -120,13 +127,15 @@ class ProcessPool(Generic[Context]):
             while self._idle:
                 child = self._idle.pop()
                 self._forget_retirement(child)
-                if child.is_alive:
+                if child.is_usable:
                     return child
                 await self._end(child)
             if self._places < self._most:
                 self._places += 1
                 try:
-                    child = await ChildProcess.launch(self._start, START_LIMIT)
+                    child = await ChildProcess.launch(
+                        self._setup, self._setup_arguments, self._child_threads, self._limits
+                    )
                 except BaseException:
                     self._places -= 1
                     self._wake()
@@ -148,7 +157,7 @@ class ProcessPool(Generic[Context]):
 
     def _give_back(self, child: ChildProcess) -> None:
         self._at_long_jobs.discard(child)
-        if not child.is_alive:
+        if not child.is_usable:
             self._spawn(self._end(child))
         else:
             self._idle.append(child)

@@ -6,22 +6,24 @@ import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
-from pickle import PicklingError
 
 import pytest
+from dropmesh.v1 import error_reason_pb2 as reasons
 
-from services.processor.images.errors import PictureUnreadable
-from services.processor.pool.errors import JobCrashed, JobOutOfMemory, JobTimedOut
-from services.processor.pool.pool import ProcessPool
-from tests.integration.processor.pool import jobs
+from services.common.base.errors import InvalidArgument
+from services.common.workers.confinement import ChildLimits
+from services.common.workers.errors import JobCrashed, JobFailed, JobOutOfMemory, JobTimedOut
+from services.common.workers.pool import ProcessPool
+from tests.integration.common.workers import jobs
 
 LONG = timedelta(seconds=60)
 BRIEF = timedelta(seconds=0.3)
 LIMIT_BYTES = 400 << 20
+LIMITS = ChildLimits(LIMIT_BYTES, result_bytes=1 << 20, content_bytes=4 << 20)
 
 
 def open_pool(children: int = 1, warm: int = 1, idle: timedelta = LONG) -> ProcessPool[str]:
-    return ProcessPool(jobs.greet, children=children, threads=1, memory_limit_bytes=LIMIT_BYTES, warm=warm, idle=idle)
+    return ProcessPool(jobs.greet, 1, children=children, threads=1, limits=LIMITS, warm=warm, idle=idle)
 
 
 def is_running(pid: int) -> bool:
@@ -87,24 +89,26 @@ async def test_a_job_that_wants_too_much_memory_says_so() -> None:
 async def test_what_a_job_raises_is_raised_with_all_it_says() -> None:
     async with open_pool() as pool:
         before = await pool.run(jobs.pid, time_limit=LONG)
-        with pytest.raises(PictureUnreadable, match="the png cannot be read: it has no pixels") as caught:
+        with pytest.raises(InvalidArgument, match="the png cannot be read: it has no pixels") as caught:
             await pool.run(jobs.refuse, time_limit=LONG)
         assert caught.value.metadata == {"format": "png"}
-        assert caught.value.problem == "it has no pixels"
-        with pytest.raises((AttributeError, PicklingError)):
+        assert caught.value.reason == reasons.MEDIA_UNREADABLE
+        with pytest.raises(JobFailed, match="Type is not JSON serializable: object"):
             await pool.run(jobs.unsendable, time_limit=LONG)
+        with pytest.raises(JobFailed, match="ZeroDivisionError: division by zero"):
+            await pool.run(jobs.divide, 1, 0, time_limit=LONG)
         assert await pool.run(jobs.pid, time_limit=LONG) == before
 
 
 async def test_what_making_ready_raises_is_raised_where_the_pool_is_opened() -> None:
-    pool = ProcessPool(jobs.setup_breaks, children=1, threads=1, memory_limit_bytes=LIMIT_BYTES)
-    with pytest.raises(PictureUnreadable, match="not with 1 threads"):
+    pool = ProcessPool(jobs.setup_breaks, 1, children=1, threads=1, limits=LIMITS)
+    with pytest.raises(InvalidArgument, match="not with 1 threads"):
         await pool.__aenter__()
 
 
 async def test_a_cancelled_job_is_asked_to_stop_and_its_child_goes_on(tmp_path: Path) -> None:
     stopped = tmp_path / "stopped"
-    seen: list[int] = []
+    seen: list[tuple[int, int]] = []
     async with open_pool() as pool:
         child = await pool.run(jobs.pid, time_limit=LONG)
         job = asyncio.create_task(pool.run(jobs.count, 1_000_000, stopped, time_limit=LONG, on_progress=seen.append))
@@ -193,8 +197,8 @@ def test_children_die_with_their_parent(tmp_path: Path) -> None:
     program = f"""
 import asyncio, pathlib
 from datetime import timedelta
-from tests.integration.processor.pool import jobs
-from tests.integration.processor.pool.test_pool import open_pool
+from tests.integration.common.workers import jobs
+from tests.integration.common.workers.test_pool import open_pool
 
 async def main():
     async with open_pool(children=2) as pool:

@@ -1,1 +1,0 @@
-"""Worker processes that can be killed: a job that crashes or hangs ends alone."""
