@@ -7,7 +7,7 @@ and nothing changes: it lets go of what it made.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from services.common.media.model import Content, Failure, Label, Media, ModelVersion, Processing, Step
@@ -27,15 +27,14 @@ UNFINISHED = frozenset({MediaState.NEW, MediaState.PROCESSING})
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """What a worker found and made."""
+class Findings:
+    """What a worker found in a media, and how its work went."""
 
-    anonymized: Content
     object_counts: Mapping[str, int]
-    labels: Sequence[Label] = ()
-    models: Sequence[ModelVersion] = ()
-    steps: Sequence[Step] = ()
-    warnings: Sequence[str] = ()
+    labels: tuple[Label, ...] = ()
+    models: tuple[ModelVersion, ...] = ()
+    steps: tuple[Step, ...] = ()
+    warnings: tuple[str, ...] = ()
     """Added to those that the media has."""
     frames: int = 0
 
@@ -90,7 +89,7 @@ class MediaWork:
         media = await self._media.find(media_id)
         return media is not None and _is_in_run(media, run)
 
-    async def finish(self, media_id: str, run: int, result: Result, *, now_ns: int) -> bool:
+    async def finish(self, media_id: str, run: int, anonymized: Content, findings: Findings, *, now_ns: int) -> bool:
         """Makes a result the media's; False when the run is stale, and the claim of its content is to be released.
 
         The content is claimed before and settled after. What it replaces, and objects of other runs, become leftovers.
@@ -102,22 +101,22 @@ class MediaWork:
             processing = replace(
                 media.processing,
                 progress=1.0,
-                frames_done=result.frames,
-                frames_total=result.frames,
+                frames_done=findings.frames,
+                frames_total=findings.frames,
                 end_time_ns=now_ns,
-                models=tuple(result.models),
-                steps=tuple(result.steps),
+                models=findings.models,
+                steps=findings.steps,
                 error=None,
             )
             return seen(
                 media,
                 now_ns,
                 state=MediaState.PROCESSED,
-                anonymized=result.anonymized,
+                anonymized=anonymized,
                 processing=processing,
-                object_counts=dict(result.object_counts),
-                labels=tuple(result.labels),
-                warnings=tuple(dict.fromkeys((*media.warnings, *result.warnings))),
+                object_counts=dict(findings.object_counts),
+                labels=findings.labels,
+                warnings=tuple(dict.fromkeys((*media.warnings, *findings.warnings))),
                 objects_run=run,
                 clean_run=clean_run,
                 leftovers=(*media.leftovers, *replaced),

@@ -1,31 +1,26 @@
-"""What a job on a media made, light enough for a process that never loads the pixels' code."""
+"""The results of the jobs on media, light enough for a process that never loads the pixels' code."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from services.common.media.detected_objects import DetectedObject
-from services.common.media.model import Label, ModelVersion, Step
+from services.common.media.model import Label, ModelVersion
+from services.common.media.work import Findings
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
-    """An anonymized content, which stands in a file by now, and what was found on the way."""
+class AnonymizedMedia:
+    """An anonymized content, which is in a file by now, and what was found on the way."""
 
     format: str
     content_type: str
     objects: tuple[DetectedObject, ...]
-    object_counts: Mapping[str, int]
-    labels: tuple[Label, ...]
-    models: tuple[ModelVersion, ...]
-    steps: tuple[Step, ...]
-    warnings: tuple[str, ...]
-    frames: int
+    findings: Findings
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class DetectionResult:
     """What was found in a picture that is not kept."""
 
     width: int
@@ -35,7 +30,7 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Classified:
+class ClassificationResult:
     """What a classifier said, and which one it was."""
 
     labels: tuple[Label, ...]
@@ -43,7 +38,7 @@ class Classified:
 
 
 @dataclass(frozen=True, slots=True)
-class Redrawn:
+class DrawnPicture:
     """The bytes of a picture that was made of another."""
 
     content: bytes

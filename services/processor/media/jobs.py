@@ -11,9 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from services.common.media.model import AnonymizeOptions, Label, ModelVersion
 from services.common.media.vocabulary import MediaKind, ObjectClass
+from services.common.media.work import Findings
 from services.common.workers.jobs import job
 from services.common.workers.worker import Worker
-from services.processor.media.job_results import Classified, Limits, Made, Redrawn, Seen
+from services.processor.media.job_results import (
+    AnonymizedMedia,
+    ClassificationResult,
+    DetectionResult,
+    DrawnPicture,
+    Limits,
+)
 from services.processor.vision.stopwatch import stored_steps
 
 if TYPE_CHECKING:
@@ -53,7 +60,7 @@ def open_tools(models: Path, provider: str, threads: int) -> Tools:
 @job
 def anonymize_media(
     worker: Worker[Tools], kind: MediaKind, source: Path, target: Path, options: AnonymizeOptions, limits: Limits
-) -> Made:
+) -> AnonymizedMedia:
     """Writes the anonymized content of a media to a file."""
     if kind is MediaKind.VIDEO:
         return _anonymize_video(worker, source, target, options, limits)
@@ -61,20 +68,20 @@ def anonymize_media(
 
 
 @job
-def anonymize_image(worker: Worker[Tools], content: bytes, options: AnonymizeOptions, limits: Limits) -> Redrawn:
+def anonymize_image(worker: Worker[Tools], content: bytes, options: AnonymizeOptions, limits: Limits) -> DrawnPicture:
     """A picture with its objects made unrecognisable."""
     from services.processor.media.options import to_plan
     from services.processor.photo.photo import anonymize_photo
 
     with _detector(worker) as detector:
         result = anonymize_photo(content, to_plan(options), detector, limits=_image_limits(limits))
-    return Redrawn(result.content, result.format.content_type)
+    return DrawnPicture(result.content, result.format.content_type)
 
 
 @job
 def detect_objects(
     worker: Worker[Tools], content: bytes, classes: tuple[ObjectClass, ...], threshold: float | None, limits: Limits
-) -> Seen:
+) -> DetectionResult:
     """The objects of a picture."""
     from services.processor.media.options import stored_detections
     from services.processor.photo.photo import detect_photo
@@ -83,11 +90,11 @@ def detect_objects(
     thresholds = None if threshold is None else dict.fromkeys(wanted, threshold)
     with _detector(worker) as detector:
         seen = detect_photo(content, wanted, detector, thresholds=thresholds, limits=_image_limits(limits))
-    return Seen(seen.width, seen.height, stored_detections(seen.detections), _versions(worker, wanted))
+    return DetectionResult(seen.width, seen.height, stored_detections(seen.detections), _versions(worker, wanted))
 
 
 @job
-def classify_image(worker: Worker[Tools], content: bytes, limit: int, limits: Limits) -> Classified:
+def classify_image(worker: Worker[Tools], content: bytes, limit: int, limits: Limits) -> ClassificationResult:
     """What a picture shows."""
     from services.processor.classify.classifier import ClassifierMissing
     from services.processor.photo.photo import read_picture
@@ -97,26 +104,26 @@ def classify_image(worker: Worker[Tools], content: bytes, limit: int, limits: Li
         raise ClassifierMissing
     picture, _ = read_picture(content, limits=_image_limits(limits))
     labels = tuple(Label(label.label, label.score) for label in classifier.classify(picture, limit))
-    return Classified(labels, _version(classifier.entry))
+    return ClassificationResult(labels, _version(classifier.entry))
 
 
 @job
-def draw_thumbnail(worker: Worker[Tools], kind: MediaKind, source: Path, size: int, limits: Limits) -> Redrawn:
+def draw_thumbnail(worker: Worker[Tools], kind: MediaKind, source: Path, size: int, limits: Limits) -> DrawnPicture:
     """A small upright picture of a media; of a video, its first frame."""
     from services.processor.photo.photo import thumbnail
 
     if kind is MediaKind.IMAGE:
-        return Redrawn(thumbnail(source, size, limits=_image_limits(limits)), THUMBNAIL_TYPE)
+        return DrawnPicture(thumbnail(source, size, limits=_image_limits(limits)), THUMBNAIL_TYPE)
     from services.processor.video.limits import VideoLimits
     from services.processor.video.thumbnail import video_thumbnail
 
     bounds = VideoLimits(limits.max_pixels, limits.max_video_frames, limits.max_video_seconds)
-    return Redrawn(video_thumbnail(source, size, bounds, worker.threads), THUMBNAIL_TYPE)
+    return DrawnPicture(video_thumbnail(source, size, bounds, worker.threads), THUMBNAIL_TYPE)
 
 
 def _anonymize_image(
     worker: Worker[Tools], source: Path, target: Path, options: AnonymizeOptions, limits: Limits
-) -> Made:
+) -> AnonymizedMedia:
     from services.processor.media.options import count_objects, stored_object, to_plan
     from services.processor.photo.photo import anonymize_photo
 
@@ -144,22 +151,14 @@ def _anonymize_image(
     models = _versions(worker, plan.object_classes)
     if tools.classifier is not None:
         models = (*models, _version(tools.classifier.entry))
-    return Made(
-        format=result.format.value,
-        content_type=result.format.content_type,
-        objects=objects,
-        object_counts=count_objects(objects),
-        labels=tuple(labels),
-        models=models,
-        steps=stored_steps(result.timings),
-        warnings=result.warnings,
-        frames=result.frames,
-    )
+    steps = stored_steps(result.timings)
+    findings = Findings(count_objects(objects), tuple(labels), models, steps, result.warnings, result.frames)
+    return AnonymizedMedia(result.format.value, result.format.content_type, objects, findings)
 
 
 def _anonymize_video(
     worker: Worker[Tools], source: Path, target: Path, options: AnonymizeOptions, limits: Limits
-) -> Made:
+) -> AnonymizedMedia:
     from services.processor.media.options import count_objects, stored_object, to_plan
     from services.processor.video.anonymize_video import anonymize_video
     from services.processor.video.limits import VideoLimits
@@ -185,17 +184,9 @@ def _anonymize_video(
         )
         for track in result.tracks
     )
-    return Made(
-        format="mp4",
-        content_type="video/mp4",
-        objects=objects,
-        object_counts=count_objects(objects),
-        labels=(),
-        models=_versions(worker, plan.object_classes),
-        steps=stored_steps(result.timings),
-        warnings=result.warnings,
-        frames=result.frames,
-    )
+    models, steps = _versions(worker, plan.object_classes), stored_steps(result.timings)
+    findings = Findings(count_objects(objects), (), models, steps, result.warnings, result.frames)
+    return AnonymizedMedia("mp4", "video/mp4", objects, findings)
 
 
 @contextmanager

@@ -21,12 +21,12 @@ from services.common.media.detected_objects import MediaObjects
 from services.common.media.failures import failure_of
 from services.common.media.model import Content, Media
 from services.common.media.vocabulary import MediaKind
-from services.common.media.work import ATTEMPTS_MOST, PHOTO_WORK, VIDEO_WORK, MediaWork, Result
+from services.common.media.work import ATTEMPTS_MOST, PHOTO_WORK, VIDEO_WORK, Findings, MediaWork
 from services.common.objects import Objects
 from services.common.queue import Claim, Queue, Topic
 from services.common.workers.errors import JobCrashed
 from services.common.workers.pool import ProcessPool
-from services.processor.media.job_results import Limits, Made
+from services.processor.media.job_results import AnonymizedMedia, Limits
 from services.processor.media.jobs import Tools, anonymize_media
 from services.processor.vision.stopwatch import Stopwatch
 
@@ -107,7 +107,7 @@ class MediaWorker:
         """The same for videos and animations; those that no such loop is free for wait in the queue."""
         await self._run(VIDEO_WORK, stopping)
 
-    async def tell_depths(self, stopping: asyncio.Event) -> None:
+    async def report_depths(self, stopping: asyncio.Event) -> None:
         """Keeps the metrics of what waits up to date, however long the work on one media takes."""
         while not stopping.is_set():
             for topic in (PHOTO_WORK, VIDEO_WORK):
@@ -170,16 +170,17 @@ class MediaWorker:
             source, target = Path(name) / "original", Path(name) / "anonymized"
             with watch.step("fetch"):
                 await self._stores.objects.fetch(media.original.object_key, source)
-            made = await self._make(media, claim, source, target)
-            if made is None:
+            result = await self._make(media, claim, source, target)
+            if result is None:
                 return False
             with watch.step("store"):
-                content = await self._store(media, made, target)
+                content = await self._store(media, result, target)
             fetched, stored = watch.steps
-            return await self._show(media, content, replace(made, steps=(fetched, *made.steps, stored)))
+            findings = replace(result.findings, steps=(fetched, *result.findings.steps, stored))
+            return await self._show(media, content, findings)
 
-    async def _make(self, media: Media, claim: Claim, source: Path, target: Path) -> Made | None:
-        heard: list[tuple[int, int]] = []
+    async def _make(self, media: Media, claim: Claim, source: Path, target: Path) -> AnonymizedMedia | None:
+        reports: list[tuple[int, int]] = []
         job = asyncio.create_task(
             self._pool.run(
                 anonymize_media,
@@ -189,12 +190,12 @@ class MediaWorker:
                 media.anonymize,
                 self._limits,
                 time_limit=self._times.of(media),
-                on_progress=heard.append,
+                on_progress=reports.append,
                 is_long=media.is_moving,
             )
         )
         try:
-            async with self._watched(media, claim, job, heard):
+            async with self._watched(media, claim, job, reports):
                 return await job
         except asyncio.CancelledError:
             if job.cancelled() and not _is_cancelled():
@@ -203,10 +204,10 @@ class MediaWorker:
 
     @asynccontextmanager
     async def _watched(
-        self, media: Media, claim: Claim, job: asyncio.Task[Made], heard: list[tuple[int, int]]
+        self, media: Media, claim: Claim, job: asyncio.Task[AnonymizedMedia], reports: list[tuple[int, int]]
     ) -> AsyncIterator[None]:
         """Keeps the lease while a job runs, tells how far it is, and ends it when nobody wants it any more."""
-        watching = asyncio.create_task(self._watch(media, claim, job, heard))
+        watching = asyncio.create_task(self._watch(media, claim, job, reports))
         try:
             yield
         finally:
@@ -214,12 +215,14 @@ class MediaWorker:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
 
-    async def _watch(self, media: Media, claim: Claim, job: asyncio.Task[Made], heard: list[tuple[int, int]]) -> None:
+    async def _watch(
+        self, media: Media, claim: Claim, job: asyncio.Task[AnonymizedMedia], reports: list[tuple[int, int]]
+    ) -> None:
         loop = asyncio.get_running_loop()
         extended = loop.time()
         while True:
             await asyncio.sleep(self._pace.look_seconds)
-            wanted = await self._tell(media, heard)
+            wanted = await self._report(media, reports)
             if loop.time() - extended >= self._pace.heartbeat_seconds:
                 wanted = await self._stores.queue.extend(claim, LEASE) and wanted
                 extended = loop.time()
@@ -227,12 +230,12 @@ class MediaWorker:
                 job.cancel()
                 return
 
-    async def _tell(self, media: Media, heard: list[tuple[int, int]]) -> bool:
+    async def _report(self, media: Media, reports: list[tuple[int, int]]) -> bool:
         work = self._stores.work
-        if not heard:
+        if not reports:
             return await work.is_current(media.id, media.run)
-        done, total = heard[-1]
-        heard.clear()
+        done, total = reports[-1]
+        reports.clear()
         return await work.progress(
             media.id,
             media.run,
@@ -242,9 +245,9 @@ class MediaWorker:
             now_ns=self._now_ns(),
         )
 
-    async def _store(self, media: Media, made: Made, target: Path) -> Content:
+    async def _store(self, media: Media, result: AnonymizedMedia, target: Path) -> Content:
         stores, holder = self._stores, f"{media.id}/anonymized/{media.run}"
-        await stores.found.write(media.id, media.run, made.objects)
+        await stores.found.write(media.id, media.run, result.objects)
         writer = ContentWriter(stores.objects, self._now_ns())
         try:
             with target.open("rb") as file:
@@ -255,21 +258,12 @@ class MediaWorker:
             await writer.abort()
         claimed = Holder(media.id, holder, self._now_ns())
         key = await stores.contents.claim(written.sha256, written.object_key, written.size_bytes, claimed)
-        return Content(written.sha256, key, holder, made.format, made.content_type, written.size_bytes)
+        return Content(written.sha256, key, holder, result.format, result.content_type, written.size_bytes)
 
-    async def _show(self, media: Media, content: Content, made: Made) -> bool:
+    async def _show(self, media: Media, content: Content, findings: Findings) -> bool:
         """Makes what is stored the media's; False when the media went another way meanwhile."""
         stores = self._stores
-        result = Result(
-            anonymized=content,
-            object_counts=made.object_counts,
-            labels=made.labels,
-            models=made.models,
-            steps=made.steps,
-            warnings=made.warnings,
-            frames=made.frames,
-        )
-        if await stores.work.finish(media.id, media.run, result, now_ns=self._now_ns()):
+        if await stores.work.finish(media.id, media.run, content, findings, now_ns=self._now_ns()):
             await stores.contents.settle([(content.sha256, content.holder)])
             return True
         await stores.contents.release(content.sha256, content.holder)

@@ -8,7 +8,7 @@ from services.common.media.detected_objects import DetectedObject
 from services.common.media.model import Content, Failure, Media
 from services.common.media.store import seen
 from services.common.media.vocabulary import Box, MediaState, ObjectClass
-from services.common.media.work import Result
+from services.common.media.work import Findings
 from tests.support.media_mesh import MediaMesh, photo
 
 FAILURE = Failure(9, "PROCESSING_CRASHED", "it crashed")
@@ -36,7 +36,7 @@ async def begun(mesh: MediaMesh, media_id: str, attempt: int = 1) -> Media:
 async def finish(mesh: MediaMesh, media: Media, data: bytes) -> bool:
     content = await claimed(mesh, media, data)
     await mesh.found.write(media.id, media.run, [FACE])
-    finished = await mesh.work.finish(media.id, media.run, Result(content, {"face": 1}), now_ns=mesh.clock())
+    finished = await mesh.work.finish(media.id, media.run, content, Findings({"face": 1}), now_ns=mesh.clock())
     if finished:
         await mesh.contents.settle([(content.sha256, content.holder)])
     else:

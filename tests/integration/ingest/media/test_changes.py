@@ -10,7 +10,7 @@ from dropmesh.v1.ingest_service_pb2 import CancelMediaRequest, DeleteMediaReques
 from services.common.base.errors import DropmeshError
 from services.common.media.detected_objects import DetectedObject, TrackPoint
 from services.common.media.vocabulary import Box, ObjectClass
-from services.common.media.work import Result
+from services.common.media.work import Findings
 from services.ingest.media.changes import MediaChanges
 from tests.integration.common.media.test_work import begun, claimed, finish
 from tests.support.calls import BOB, call_of
@@ -107,7 +107,7 @@ async def test_objects_left_out_are_known_by_their_place(mesh: MediaMesh, change
     media = await begun(mesh, name.removeprefix("media/"))
     await mesh.found.write(media.id, media.run, [TRACKED])
     content = await claimed(mesh, media, b"covered")
-    await mesh.work.finish(media.id, media.run, Result(content, {"person": 1}), now_ns=mesh.clock())
+    await mesh.work.finish(media.id, media.run, content, Findings({"person": 1}), now_ns=mesh.clock())
     options = object_pb2.AnonymizeOptions(exclude_objects=[7])
     changed = await changes.ProcessMedia(ProcessMediaRequest(name=name, anonymize=options), call_of())
     assert list(changed.anonymize.exclude_objects) == [7]

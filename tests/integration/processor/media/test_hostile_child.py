@@ -9,10 +9,11 @@ from typing import Any
 from services.common.base.telemetry import Metrics
 from services.common.media.model import AnonymizeOptions, Media
 from services.common.media.vocabulary import MediaKind, MediaState
+from services.common.media.work import Findings
 from services.common.workers.confinement import ChildLimits
 from services.common.workers.jobs import job
 from services.common.workers.worker import Worker
-from services.processor.media.job_results import Limits, Made
+from services.processor.media.job_results import AnonymizedMedia, Limits
 from services.processor.media.worker import MediaStores, MediaWorker, Pace, TimeLimits
 from tests.integration.common.workers import hostile
 from tests.support.media_mesh import MediaMesh, photo
@@ -26,9 +27,9 @@ LIMITS = Limits(100_000_000, 2000, 500_000, 3600.0)
 @job
 def cover(
     _worker: Worker[Any], _kind: MediaKind, source: Path, target: Path, _options: AnonymizeOptions, _limits: Limits
-) -> Made:
+) -> AnonymizedMedia:
     target.write_bytes(source.read_bytes())
-    return Made("jpeg", "image/jpeg", (), {}, (), (), (), (), 1)
+    return AnonymizedMedia("jpeg", "image/jpeg", (), Findings({}))
 
 
 async def settled(mesh: MediaMesh, media: Media) -> Media:

@@ -16,9 +16,9 @@ from services.common.base.telemetry import Metrics
 from services.common.media.detected_objects import DetectedObject
 from services.common.media.model import AnonymizeOptions, Content, Media, Metadata, Step
 from services.common.media.vocabulary import Box, MediaKind, MediaState, ObjectClass
-from services.common.media.work import PHOTO_WORK, VIDEO_WORK, MediaWork
+from services.common.media.work import PHOTO_WORK, VIDEO_WORK, Findings, MediaWork
 from services.common.workers.errors import JobCrashed, JobTimedOut
-from services.processor.media.job_results import Limits, Made
+from services.processor.media.job_results import AnonymizedMedia, Limits
 from services.processor.media.worker import MediaStores, MediaWorker, Pace, TimeLimits
 from tests.support.media_mesh import MediaMesh, Stores, photo, read_all
 
@@ -51,7 +51,7 @@ class FakePool:
         time_limit: timedelta,
         on_progress: Callable[[Any], None] | None = None,
         is_long: bool = False,
-    ) -> Made:
+    ) -> AnonymizedMedia:
         self.runs += 1
         self.started.set()
         job = self._jobs.pop(0) if len(self._jobs) > 1 else self._jobs[0]
@@ -59,19 +59,21 @@ class FakePool:
         return await made if asyncio.iscoroutine(made) else made
 
 
-def cover(source: Path, target: Path, on_progress: Any) -> Made:
+def cover(source: Path, target: Path, on_progress: Any) -> AnonymizedMedia:
     target.write_bytes(b"covered " + source.read_bytes())
-    return Made("jpeg", "image/jpeg", (FACE,), {"face": 1}, (), (), (Step("detect", 1000),), ("odd",), 1)
+    return AnonymizedMedia(
+        "jpeg", "image/jpeg", (FACE,), Findings({"face": 1}, (), (), (Step("detect", 1000),), ("odd",), 1)
+    )
 
 
 def fails(error: Exception) -> Job:
-    def job(source: Path, target: Path, on_progress: Any) -> Made:
+    def job(source: Path, target: Path, on_progress: Any) -> AnonymizedMedia:
         raise error
 
     return job
 
 
-async def never_ends(source: Path, target: Path, on_progress: Any) -> Made:
+async def never_ends(source: Path, target: Path, on_progress: Any) -> AnonymizedMedia:
     on_progress((3, 10))
     await asyncio.Event().wait()
     raise AssertionError
@@ -87,7 +89,7 @@ async def working(
     metrics = metrics or Metrics()
     worker = MediaWorker(parts, pool, LIMITS, TIMES, folder, metrics, time.time_ns, PACE)  # type: ignore[arg-type]
     stopping = asyncio.Event()
-    loops = [asyncio.create_task(run(stopping)) for run in (worker.run, worker.run_videos, worker.tell_depths)]
+    loops = [asyncio.create_task(run(stopping)) for run in (worker.run, worker.run_videos, worker.report_depths)]
     try:
         yield pool
     finally:
@@ -253,7 +255,7 @@ async def test_a_stopped_worker_gives_its_media_back(stores, mesh, new, tmp_path
 
 
 async def test_a_worker_that_lost_its_media_changes_nothing(stores, mesh, new, tmp_path):
-    async def loses(source: Path, target: Path, on_progress: Any) -> Made:
+    async def loses(source: Path, target: Path, on_progress: Any) -> AnonymizedMedia:
         # Another worker took the media meanwhile, and finished it.
         other = await MediaWork(mesh.media).begin(new.id, attempt=2, now_ns=1)
         assert other is not None
