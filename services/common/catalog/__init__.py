@@ -111,7 +111,7 @@ class Increment:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Removes a document, where its version is the given one if any; else CONFLICT. What is not there is removed."""
+    """Removes a document, where its version is the given one if any; else CONFLICT. A missing one counts as removed."""
 
     collection: Collection
     key: str
@@ -131,7 +131,7 @@ class Refusal(StrEnum):
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of one operation; `document` is what an applied one, other than a Delete, has stored."""
+    """The result of one operation; `document` is what it stored, if it was applied and is no Delete."""
 
     refusal: Refusal | None = None
     document: Document | None = None
@@ -188,7 +188,7 @@ class Catalog(Protocol):
         ...
 
     async def close(self) -> None:
-        """Waits for writes under way and lets go of connections."""
+        """Waits for writes under way and closes the connections."""
         ...
 
 
@@ -204,7 +204,7 @@ class PlaceTaken(Exception):
 async def change(
     catalog: Catalog, collection: Collection, key: str, edit: Callable[[Document | None], Document | None]
 ) -> Document | None:
-    """Reads a document, hands it to `edit`, and writes what that returns where nobody wrote in between; else again.
+    """Reads a document, passes it to `edit`, and writes the result, if it did not change in between; else retries.
 
     `edit` is a plain function, called once for each try. It returns the new document, or None to leave things as they
     are. Returns what is stored afterwards; raises PlaceTaken where a unique index refuses that.

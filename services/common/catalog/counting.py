@@ -1,4 +1,4 @@
-"""The two questions about values that every adapter answers alike: which is newer, and what a count comes to."""
+"""The rules for values that all adapters share: which of two is newer, and how a count adds up."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from services.common.catalog import Document, Scalar
 
 
 def gives_way(stored: Scalar, new: Scalar) -> bool:
-    """Whether a stored value is smaller than a new one; none at all is smaller than any."""
+    """Returns whether a stored value is smaller than a new one; a missing value is smaller than any."""
     if new is None:
         return False
     return stored is None or stored < new  # type: ignore[operator]
 
 
 def counted(stored: Document | None, key: str, amounts: Mapping[str, int]) -> Document:
-    """A document after its integer fields have grown by these amounts, a missing one counting as 0."""
+    """Returns the document with these amounts added to its integer fields; a missing field counts as 0."""
     document: Document = {"_id": key} if stored is None else dict(stored)
     for field, amount in amounts.items():
         before = document.get(field, 0)

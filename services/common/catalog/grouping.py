@@ -1,4 +1,4 @@
-"""Batches of many callers on their way into one durable commit."""
+"""Batches of many callers, grouped into one durable commit. Why: docs/decisions/group-commit.md, mongo-writes.md."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ Prepared = TypeVar("Prepared")
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What asked for something that cannot be, or fared nobody knows how; its caller gets the error, others do not."""
+    """A failed operation; only the caller that submitted it gets the error."""
 
     error: BaseException
 
 
-class Gathering(Generic[Prepared]):
-    """Batches that wait, each with the future of its caller; one thread may add while another takes."""
+class WaitingBatches(Generic[Prepared]):
+    """Batches, each with the future of its caller; one thread may add while another takes."""
 
     def __init__(self, most: int) -> None:
         self._waiting: deque[tuple[list[Prepared], asyncio.Future[list[Outcome]]]] = deque()
@@ -31,13 +31,13 @@ class Gathering(Generic[Prepared]):
         return bool(self._waiting)
 
     def add(self, prepared: list[Prepared]) -> asyncio.Future[list[Outcome]]:
-        """Lets a batch wait; its future is the caller's."""
+        """Adds a batch and returns the future of its outcomes."""
         future: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
         self._waiting.append((prepared, future))
         return future
 
     def take(self) -> Group[Prepared]:
-        """Everything that waits, up to about the most operations that one commit should hold."""
+        """Takes whole batches in order, until one commit has enough operations."""
         operations: list[Prepared] = []
         callers: list[tuple[int, asyncio.Future[list[Outcome]]]] = []
         while self._waiting and len(operations) < self._most:
@@ -48,7 +48,7 @@ class Gathering(Generic[Prepared]):
 
 
 class Group(Generic[Prepared]):
-    """The operations of some batches, to be applied together."""
+    """The operations of some batches, which are applied together."""
 
     def __init__(self, operations: list[Prepared], callers: list[tuple[int, asyncio.Future[list[Outcome]]]]) -> None:
         self.operations = operations
@@ -58,7 +58,7 @@ class Group(Generic[Prepared]):
         return len(self._callers)
 
     def settle(self, outcomes: Sequence[Outcome | Failure]) -> None:
-        """Hands every caller what became of its operations, or the first error among them."""
+        """Gives every caller the outcomes of its operations, or the first error among them."""
         start = 0
         for end, future in self._callers:
             if not future.done():
@@ -66,7 +66,7 @@ class Group(Generic[Prepared]):
             start = end
 
     def fail(self, error: BaseException) -> None:
-        """Hands every caller one error."""
+        """Gives every caller the same error."""
         for _, future in self._callers:
             if not future.done():
                 future.set_exception(error)

@@ -1,4 +1,4 @@
-"""Which adapter a setting asks for."""
+"""Opens the adapter that a URL names."""
 
 from __future__ import annotations
 

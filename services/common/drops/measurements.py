@@ -46,7 +46,7 @@ class Measurement:
 
 @dataclass(slots=True)
 class LineageEntry:
-    """That a receipt wrote a measurement; what else there is to tell stands in the receipt."""
+    """States that a receipt wrote a measurement; the receipt holds the rest."""
 
     id: str
     measurement: str
@@ -106,7 +106,7 @@ class Measurements:
         return [from_document(LineageEntry, document) for document in documents[:limit]], end
 
     async def write(self, measurements: Sequence[Measurement]) -> None:
-        """Writes what drops came to, with their lineage; what is newer already stays. Repeating it changes nothing."""
+        """Writes measurements with their lineage; a stored newer one stays. Repeating it changes nothing."""
         newest: dict[str, Measurement] = {}
         operations: list[Operation] = []
         for one in measurements:
@@ -125,7 +125,7 @@ def measurement_key(owner: str, time_ns: int) -> str:
 
 
 def lineage_entry(measurement: Measurement) -> LineageEntry:
-    """That this measurement was written by its receipt."""
+    """Returns the entry that this measurement was written by its receipt."""
     return LineageEntry(
         f"{measurement.receipt}/{measurement.time_ns}", measurement.id, measurement.receipt, measurement.sequence
     )

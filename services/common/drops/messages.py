@@ -1,4 +1,4 @@
-"""Drops as the contract tells of them: receipts, measurements and lineage, from what is stored of each."""
+"""Receipts, measurements and lineage as messages of the contract."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _STATES = {state: contract.Receipt.State.Value(state.name) for state in ReceiptS
 def receipt_message(receipt: Receipt) -> contract.Receipt:
     """A receipt, without its bytes."""
     message = contract.Receipt()
-    tell_receipt(receipt, message)
+    fill_receipt(receipt, message)
     return message
 
 
-def tell_receipt(receipt: Receipt, message: contract.Receipt) -> None:
+def fill_receipt(receipt: Receipt, message: contract.Receipt) -> None:
     """Fills in an empty message, so that one within another need not be copied there."""
     message.name = f"receipts/{receipt.id}"
     message.state = _STATES[receipt.state]

@@ -13,7 +13,7 @@ from services.common.base.errors import FieldViolation, InvalidArgument
 from services.common.base.instants import SECOND_NS, from_duration
 from services.common.base.names import resource_id
 from services.common.drops.measurements import Measurements
-from services.common.drops.messages import measurement_message, receipt_message, tell_receipt
+from services.common.drops.messages import fill_receipt, measurement_message, receipt_message
 from services.common.drops.receipts import Receipt, Receipts, ReceiptState
 from services.common.rpc.call import Call
 from services.ingest.drops.outbox import DropQueue
@@ -68,7 +68,7 @@ class DropWrites:
         if receipt.state is ReceiptState.QUARANTINED and request.HasField("wait"):
             raise _quarantined(receipt)
         response = ingest_service_pb2.DropMeasurementsResponse()
-        tell_receipt(receipt, response.receipt)
+        fill_receipt(receipt, response.receipt)
         if receipt.state is ReceiptState.PROCESSED and request.HasField("wait"):
             found = await self._measurements.get_many(receipt.owner, receipt.measurement_times_ns)
             response.measurements.extend(map(measurement_message, found))

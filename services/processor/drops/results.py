@@ -1,4 +1,4 @@
-"""What a drop's bytes come to: its receipt settled, and its measurements. A plain function of both."""
+"""The result of a drop: its settled receipt and its measurements, as a plain function of its bytes."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def drop_result(receipt: Receipt, raw: bytes, rules: DropRules, now_ns: int) -> 
     except MemoryError:
         raise
     except Exception:
-        log.exception("a drop met a fault of the processor", extra={"receipt": receipt.id})
+        log.exception("unexpected exception while processing a drop", extra={"receipt": receipt.id})
         words = "the processor failed on this drop, which may be good; replay it once that is mended"
         return _quarantined(receipt, (Remark(PROCESSOR_FAULT, "$", words),), 1, rules, now_ns)
     count = len(parsed.failures) + parsed.more_failures

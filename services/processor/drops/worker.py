@@ -23,7 +23,7 @@ from services.processor.drops.results import DropResult, DropRules, drop_result
 
 LEASE = timedelta(seconds=60)
 LARGE_LEASE = timedelta(minutes=5)
-# Also how long a worker that is told to stop may take.
+# Also how long a worker may take to stop.
 WAIT = timedelta(seconds=1)
 RETRY_AFTER = timedelta(seconds=2)
 DEPTH_EVERY_NS = 500_000_000
@@ -54,14 +54,14 @@ class DropWorker:
         self._rules = rules
         self._metrics = metrics
         self._now_ns = now_ns
-        self._depth_told_ns: dict[Topic, int] = {}
+        self._depth_reported_ns: dict[Topic, int] = {}
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Processes small drops, many at a time, until told to stop."""
+        """Processes small drops, many at a time, until `stopping` is set."""
         await self._work(DROPS, MOST_MESSAGES, LEASE, stopping)
 
     async def run_large(self, stopping: asyncio.Event) -> None:
-        """Processes large drops, one after the other, until told to stop."""
+        """Processes large drops, one after the other, until `stopping` is set."""
         await self._work(LARGE_DROPS, 1, LARGE_LEASE, stopping)
 
     async def _work(self, topic: Topic, most: int, lease: timedelta, stopping: asyncio.Event) -> None:
@@ -71,12 +71,12 @@ class DropWorker:
                 if await self._process(claims) >= BUSY_RECEIPTS:
                     # Under load a round that begins later is larger, and leaves the stores to others until then.
                     await asyncio.sleep(ROUND_SECONDS - (time.monotonic() - began))
-            await self._tell_depth(topic)
+            await self._report_depth(topic)
 
-    async def _tell_depth(self, topic: Topic) -> None:
+    async def _report_depth(self, topic: Topic) -> None:
         now_ns = self._now_ns()
-        if now_ns - self._depth_told_ns.get(topic, 0) > DEPTH_EVERY_NS:
-            self._depth_told_ns[topic] = now_ns
+        if now_ns - self._depth_reported_ns.get(topic, 0) > DEPTH_EVERY_NS:
+            self._depth_reported_ns[topic] = now_ns
             self._metrics.queue_depth.labels(topic.name).set(await self._queue.depth(topic))
 
     async def _process(self, claims: Sequence[Claim]) -> int:

@@ -13,16 +13,16 @@ from pymongo.write_concern import WriteConcern
 
 from services.common.catalog import Collection, Document, Operation, Outcome, Position, Range, Scalar
 from services.common.catalog.encoding import encoded_document
-from services.common.catalog.grouping import Gathering, Group
+from services.common.catalog.grouping import Group, WaitingBatches
 from services.common.catalog.mongo.collection import MongoCollection
 from services.common.catalog.mongo.errors import translated
 from services.common.catalog.mongo.writes import MongoWrites
 from services.common.catalog.paging import segments
 
-# Bounds on waiting for a server; what stands in the URL goes before.
-_PATIENCE = {"serverSelectionTimeoutMS": 5_000, "connectTimeoutMS": 5_000, "socketTimeoutMS": 20_000}
+# A timeout that the URL sets takes precedence.
+_TIMEOUTS = {"serverSelectionTimeoutMS": 5_000, "connectTimeoutMS": 5_000, "socketTimeoutMS": 20_000}
 _GROUP_OPERATIONS = 1000
-# Batches go out at once while fewer groups than this are on their way, and gather otherwise.
+# While this many groups are being written, batches wait and form the next one.
 _GROUPS_AT_ONCE = 4
 
 
@@ -38,14 +38,14 @@ class MongoCatalog:
         self._client = client
         self._collections = {collection.name: MongoCollection(database, collection) for collection in collections}
         self._writes = MongoWrites(self._collections, database["catalog_sequences"])
-        self._waiting: Gathering[Operation] = Gathering(_GROUP_OPERATIONS)
-        self._flights: set[asyncio.Task[None]] = set()
-        self._boarding = False
+        self._waiting: WaitingBatches[Operation] = WaitingBatches(_GROUP_OPERATIONS)
+        self._writing: set[asyncio.Task[None]] = set()
+        self._scheduled = False
 
     @classmethod
     async def open(cls, url: str, collections: Sequence[Collection]) -> MongoCatalog:
         """Connects, and makes collections and indexes that are missing."""
-        client: AsyncMongoClient[Document] = AsyncMongoClient(_patient(url), appname="dropmesh")
+        client: AsyncMongoClient[Document] = AsyncMongoClient(_with_timeouts(url), appname="dropmesh")
         try:
             catalog = cls(client, collections)
             for collection in catalog._collections.values():
@@ -65,7 +65,7 @@ class MongoCatalog:
         if not operations:
             return []
         future = self._waiting.add(list(operations))
-        self._board()
+        self._schedule()
         return await future
 
     async def get(self, collection: Collection, key: str) -> Document | None:
@@ -116,37 +116,37 @@ class MongoCatalog:
 
     async def close(self) -> None:
         """See `Catalog`."""
-        self._take_off()
-        while self._flights:
-            await asyncio.wait(self._flights)
+        self._flush()
+        while self._writing:
+            await asyncio.wait(self._writing)
         await self._client.close()
 
-    def _board(self) -> None:
-        # At the end of this turn of the event loop, so that all who write in it go together.
-        if not self._boarding:
-            self._boarding = True
-            asyncio.get_running_loop().call_soon(self._take_off)
+    def _schedule(self) -> None:
+        # At the end of this turn of the event loop, so that all batches of the turn form one group.
+        if not self._scheduled:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._flush)
 
-    def _take_off(self) -> None:
-        self._boarding = False
-        while self._waiting and len(self._flights) < _GROUPS_AT_ONCE:
-            flight = asyncio.get_running_loop().create_task(self._fly(self._waiting.take()))
-            self._flights.add(flight)
-            flight.add_done_callback(self._land)
+    def _flush(self) -> None:
+        self._scheduled = False
+        while self._waiting and len(self._writing) < _GROUPS_AT_ONCE:
+            task = asyncio.get_running_loop().create_task(self._write_group(self._waiting.take()))
+            self._writing.add(task)
+            task.add_done_callback(self._done)
 
-    async def _fly(self, group: Group[Operation]) -> None:
+    async def _write_group(self, group: Group[Operation]) -> None:
         try:
             group.settle(await self._writes.apply(group.operations))
         except Exception as error:  # noqa: BLE001 - it belongs to the callers
             group.fail(error)
 
-    def _land(self, flight: asyncio.Task[None]) -> None:
-        self._flights.discard(flight)
-        self._take_off()
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._writing.discard(task)
+        self._flush()
 
 
-def _patient(url: str) -> str:
+def _with_timeouts(url: str) -> str:
     parts = urlsplit(url)
     given = {name.lower() for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
-    own = urlencode({name: value for name, value in _PATIENCE.items() if name.lower() not in given})
+    own = urlencode({name: value for name, value in _TIMEOUTS.items() if name.lower() not in given})
     return parts._replace(path=parts.path or "/", query="&".join(filter(None, [parts.query, own]))).geturl()

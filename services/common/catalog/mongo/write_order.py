@@ -1,4 +1,4 @@
-"""Operations of one group, parted so that those on one key follow each other and all the rest may go at once."""
+"""The order of a group's writes: operations on one key follow each other, all others run at once."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from services.common.catalog import Delete, Increment, Insert, Operation
 
 
 @dataclass(slots=True)
-class Wave:
-    """Places in the group: insertions by collection, counts by collection and key, and what else there is."""
+class Step:
+    """Places in the group of insertions (by collection), counts (by collection and key) and other operations."""
 
     insertions: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     counts: dict[tuple[str, str], list[int]] = field(default_factory=lambda: defaultdict(list))
     others: list[int] = field(default_factory=list)
 
 
-def waves(operations: Sequence[Operation]) -> list[Wave]:
-    """The group as waves, each to begin when the one before has ended; counts of one key in a row stay together."""
-    found: list[Wave] = []
+def write_order(operations: Sequence[Operation]) -> list[Step]:
+    """Returns steps, each to begin when the one before has ended; successive counts of one key stay in one step."""
+    found: list[Step] = []
     last: dict[tuple[str, str], tuple[int, bool]] = {}
     for place, operation in enumerate(operations):
         counts = isinstance(operation, Increment)
@@ -31,7 +31,7 @@ def waves(operations: Sequence[Operation]) -> list[Wave]:
             turn += 1
         last[name] = (turn, counts)
         if turn == len(found):
-            found.append(Wave())
+            found.append(Step())
         if isinstance(operation, Insert):
             found[turn].insertions[name[0]].append(place)
         elif counts:

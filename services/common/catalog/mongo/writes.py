@@ -14,7 +14,7 @@ from services.common.catalog.counting import counted, gives_way
 from services.common.catalog.grouping import Failure
 from services.common.catalog.mongo.collection import MongoCollection
 from services.common.catalog.mongo.errors import DUPLICATE_KEY, translated
-from services.common.catalog.mongo.write_order import Wave, waves
+from services.common.catalog.mongo.write_order import Step, write_order
 
 _EXISTS = Outcome(Refusal.EXISTS)
 _CONFLICT = Outcome(Refusal.CONFLICT)
@@ -27,8 +27,8 @@ _Found = list[tuple[int, Outcome | Failure]]
 class MongoWrites:
     """Applies groups of operations: insertions of a collection by one command, the rest side by side.
 
-    Nothing is sent twice from here: the driver repeats a write whose answer was lost, where the server knows it again
-    (replica sets do); where not, the callers get StoreUnavailable.
+    Nothing is sent twice from here. Where the server supports retryable writes (replica sets do), the driver repeats a
+    write whose answer was lost; elsewhere the callers get StoreUnavailable.
     """
 
     def __init__(self, collections: Mapping[str, MongoCollection], sequences: AsyncCollection[dict[str, Any]]) -> None:
@@ -38,16 +38,16 @@ class MongoWrites:
     async def apply(self, operations: Sequence[Operation]) -> list[Outcome | Failure]:
         """Applies operations, those on one key in their order."""
         outcomes: list[Outcome | Failure] = [_DONE] * len(operations)
-        for wave in waves(operations):
-            for part in await asyncio.gather(*self._parts(wave, operations)):
+        for step in write_order(operations):
+            for part in await asyncio.gather(*self._parts(step, operations)):
                 for place, outcome in part:
                     outcomes[place] = outcome
         return outcomes
 
-    def _parts(self, wave: Wave, operations: Sequence[Operation]) -> list[Coroutine[Any, Any, _Found]]:
-        parts = [self._insert(name, places, operations) for name, places in wave.insertions.items()]
-        parts += [self._count(name, key, places, operations) for (name, key), places in wave.counts.items()]
-        parts += [self._one(place, operations[place]) for place in wave.others]
+    def _parts(self, step: Step, operations: Sequence[Operation]) -> list[Coroutine[Any, Any, _Found]]:
+        parts = [self._insert(name, places, operations) for name, places in step.insertions.items()]
+        parts += [self._count(name, key, places, operations) for (name, key), places in step.counts.items()]
+        parts += [self._one(place, operations[place]) for place in step.others]
         return parts
 
     async def _insert(self, name: str, places: list[int], operations: Sequence[Operation]) -> _Found:
@@ -128,12 +128,12 @@ class MongoWrites:
 
 
 async def _add(documents: AsyncCollection[Document], key: str, amounts: Mapping[str, int]) -> Document | None:
-    # The document before: asked for the one after, some servers tell a later state, in which others have counted too.
+    # The document before: for the one after, some servers return a later state that includes the counts of others.
     while True:
         try:
             found: Document | None = await documents.find_one_and_update({"_id": key}, {"$inc": amounts}, upsert=True)
         except DuplicateKeyError:
-            # Two made the document at once, and it was the other one.
+            # Another client inserted the document first; try again.
             continue
         return found
 

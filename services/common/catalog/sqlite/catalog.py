@@ -12,7 +12,7 @@ from typing import Any
 
 from services.common.catalog import Collection, Document, Index, Operation, Outcome, Position, Range, Scalar, position
 from services.common.catalog.encoding import encoded_document
-from services.common.catalog.grouping import Failure, Gathering, Group
+from services.common.catalog.grouping import Failure, Group, WaitingBatches
 from services.common.catalog.paging import Comparison, Segment, members_only, ordering, segments
 from services.common.catalog.sqlite.database import SqliteDatabase
 from services.common.catalog.sqlite.schema import Table, ensure_schema, quoted
@@ -20,13 +20,13 @@ from services.common.catalog.sqlite.writes import Prepared, apply
 
 Row = tuple[Any, ...]
 
-# A turn on the event loop stays around a millisecond: a longer read comes back for the rest.
+# A read holds the event loop for about a millisecond; a longer one continues in a later turn.
 _TURN_ROWS = 100
 _TURN_BYTES = 1 << 20
 # A larger group would hold the file for too long against other processes.
 _GROUP_OPERATIONS = 1000
-# When this many callers shared a commit, the next one waits until a few more have come: each commit, each wake-up and
-# each turn of every process on the way then serves many, and under load that saves more time than it takes.
+# When this many callers shared a commit, the next one waits for more callers: each commit and each wake-up then serves
+# many, which under load saves more time than the wait takes.
 _CROWD = 4
 _GATHER_SECONDS = 0.003
 
@@ -37,8 +37,8 @@ class SqliteCatalog:
     def __init__(self, database: SqliteDatabase, tables: dict[str, Table]) -> None:
         self.database = database
         self._tables = tables
-        self._waiting: Gathering[Prepared] = Gathering(_GROUP_OPERATIONS)
-        self._asked = False
+        self._waiting: WaitingBatches[Prepared] = WaitingBatches(_GROUP_OPERATIONS)
+        self._scheduled = False
         self._is_crowded = False
 
     @classmethod
@@ -62,8 +62,8 @@ class SqliteCatalog:
         if not prepared:
             return []
         future = self._waiting.add(prepared)
-        if not self._asked:
-            self._ask()
+        if not self._scheduled:
+            self._schedule()
         return await future
 
     async def get(self, collection: Collection, key: str) -> Document | None:
@@ -118,12 +118,12 @@ class SqliteCatalog:
 
     async def close(self) -> None:
         """See `Catalog`."""
-        while self._asked or self._waiting:
+        while self._scheduled or self._waiting:
             await self.database.write(lambda _: None)
         await self.database.close()
 
-    def _ask(self) -> None:
-        self._asked = True
+    def _schedule(self) -> None:
+        self._scheduled = True
         if self._is_crowded:
             asyncio.get_running_loop().call_later(_GATHER_SECONDS, self._submit)
         else:
@@ -134,8 +134,8 @@ class SqliteCatalog:
         self.database.submit(turn.write).add_done_callback(partial(self._settle, turn))
 
     def _take(self) -> Group[Prepared]:
-        # Whoever adds after this line asks anew, so nothing is left waiting.
-        self._asked = False
+        # A batch that is added after this line is scheduled anew, so none is left waiting.
+        self._scheduled = False
         return self._waiting.take()
 
     def _settle(self, turn: _Turn, done: asyncio.Future[list[Outcome | Failure]]) -> None:
@@ -145,12 +145,12 @@ class SqliteCatalog:
             turn.group.settle(done.result())
         else:
             turn.group.fail(error)
-        if self._waiting and not self._asked:
-            self._ask()
+        if self._waiting and not self._scheduled:
+            self._schedule()
 
 
 class _Turn:
-    """What waits when the writing thread comes to it, as one of its functions, which it may run again."""
+    """A group, taken when the writing thread begins with it; the thread may run it again."""
 
     def __init__(self, take: Callable[[], Group[Prepared]]) -> None:
         self._take = take

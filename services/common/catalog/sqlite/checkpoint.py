@@ -44,7 +44,7 @@ class Checkpointer:
             try:
                 self._checkpoint()
             except (OSError, sqlite3.OperationalError):
-                # No room, or a file that went away: nothing is lost from the log, and whoever writes next is told.
+                # No room, or a missing file: the log keeps everything, and the next write raises the error.
                 continue
 
     def _checkpoint(self) -> None:
