@@ -1,10 +1,12 @@
-"""What can be wrong with bytes that a client calls media."""
+"""What can be wrong with bytes that a client calls media: for ingest, which reads headers, and for the processor."""
 
 from __future__ import annotations
 
 from dropmesh.v1 import error_reason_pb2
 
 from services.common.base.errors import InvalidArgument
+
+ACRONYM_LETTERS = 4
 
 
 class MediaRefused(InvalidArgument):
@@ -14,11 +16,10 @@ class MediaRefused(InvalidArgument):
 class UnsupportedMedia(MediaRefused):
     """The bytes are of no accepted type; `found` names what they are."""
 
-    def __init__(self, found: str) -> None:
+    def __init__(self, found: str, accepted: str) -> None:
         super().__init__(
             error_reason_pb2.MEDIA_TYPE_UNSUPPORTED,
-            f"unsupported media: found {found}; accepted are JPEG, PNG, WebP, GIF, TIFF, BMP, AVIF and HEIC images, "
-            "and MP4, MOV, WebM, MKV and AVI videos",
+            f"unsupported media: found {found}; accepted are {accepted}",
             metadata={"found": found},
             http_status=415,
         )
@@ -33,12 +34,12 @@ class EmptyMedia(MediaRefused):
 
 
 class DamagedMedia(MediaRefused):
-    """The type is accepted, but its header cannot be read."""
+    """The type is accepted, but nothing of it can be read."""
 
     def __init__(self, format: str, problem: str) -> None:
         super().__init__(
             error_reason_pb2.MEDIA_UNREADABLE,
-            f"the {format.upper()} header cannot be read: {problem}",
+            f"the {format.upper() if len(format) <= ACRONYM_LETTERS else format} cannot be read: {problem}",
             metadata={"format": format},
         )
         self.problem = problem
@@ -93,10 +94,10 @@ class BodyInterrupted(MediaRefused):
 class MediaTooLong(MediaRefused):
     """A video of more seconds or frames, or an animation of more frames, than are taken."""
 
-    def __init__(self, limit: str, found: str, setting: str) -> None:
+    def __init__(self, limit: str, found: str, setting: str | None = None) -> None:
         super().__init__(
             error_reason_pb2.MEDIA_TOO_LONG_OR_WIDE,
-            f"the media has {found}, and the limit is {limit} ({setting})",
+            f"the media has {found}, and the limit is {limit}" + (f" ({setting})" if setting else ""),
             metadata={"limit": limit, "found": found},
         )
 

@@ -1,7 +1,9 @@
-"""What bytes are, told from their first few kilobytes and never from a name."""
+"""The formats that are taken, and the one sniffer: bytes are recognised by their first kilobytes, never by a name."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,37 +16,48 @@ SNIFF_BYTES: Final = 4096
 
 @dataclass(frozen=True, slots=True)
 class MediaType:
-    """One accepted type: its kind, its format's name in the contract, its MIME type, its file extension."""
+    """One accepted type; `name` is for people, `format` is the contract's word."""
 
     kind: MediaKind
-    format: str
-    mime: str
+    name: str
+    content_type: str
     extension: str
 
+    @property
+    def format(self) -> str:
+        """The name in lower case."""
+        return self.name.lower()
 
-JPEG: Final = MediaType(MediaKind.IMAGE, "jpeg", "image/jpeg", "jpg")
-PNG: Final = MediaType(MediaKind.IMAGE, "png", "image/png", "png")
-WEBP: Final = MediaType(MediaKind.IMAGE, "webp", "image/webp", "webp")
-GIF: Final = MediaType(MediaKind.IMAGE, "gif", "image/gif", "gif")
-TIFF: Final = MediaType(MediaKind.IMAGE, "tiff", "image/tiff", "tif")
-BMP: Final = MediaType(MediaKind.IMAGE, "bmp", "image/bmp", "bmp")
-AVIF: Final = MediaType(MediaKind.IMAGE, "avif", "image/avif", "avif")
-HEIC: Final = MediaType(MediaKind.IMAGE, "heic", "image/heic", "heic")
-MP4: Final = MediaType(MediaKind.VIDEO, "mp4", "video/mp4", "mp4")
-MOV: Final = MediaType(MediaKind.VIDEO, "mov", "video/quicktime", "mov")
-WEBM: Final = MediaType(MediaKind.VIDEO, "webm", "video/webm", "webm")
-MKV: Final = MediaType(MediaKind.VIDEO, "mkv", "video/x-matroska", "mkv")
-AVI: Final = MediaType(MediaKind.VIDEO, "avi", "video/x-msvideo", "avi")
 
-MEDIA_TYPES: Final = (JPEG, PNG, WEBP, GIF, TIFF, BMP, AVIF, HEIC, MP4, MOV, WEBM, MKV, AVI)
+JPEG: Final = MediaType(MediaKind.IMAGE, "JPEG", "image/jpeg", "jpg")
+PNG: Final = MediaType(MediaKind.IMAGE, "PNG", "image/png", "png")
+WEBP: Final = MediaType(MediaKind.IMAGE, "WebP", "image/webp", "webp")
+GIF: Final = MediaType(MediaKind.IMAGE, "GIF", "image/gif", "gif")
+TIFF: Final = MediaType(MediaKind.IMAGE, "TIFF", "image/tiff", "tif")
+BMP: Final = MediaType(MediaKind.IMAGE, "BMP", "image/bmp", "bmp")
+AVIF: Final = MediaType(MediaKind.IMAGE, "AVIF", "image/avif", "avif")
+HEIC: Final = MediaType(MediaKind.IMAGE, "HEIC", "image/heic", "heic")
+MP4: Final = MediaType(MediaKind.VIDEO, "MP4", "video/mp4", "mp4")
+MOV: Final = MediaType(MediaKind.VIDEO, "MOV", "video/quicktime", "mov")
+WEBM: Final = MediaType(MediaKind.VIDEO, "WebM", "video/webm", "webm")
+MKV: Final = MediaType(MediaKind.VIDEO, "MKV", "video/x-matroska", "mkv")
+AVI: Final = MediaType(MediaKind.VIDEO, "AVI", "video/x-msvideo", "avi")
+
+IMAGE_TYPES: Final = (JPEG, PNG, WEBP, GIF, TIFF, BMP, AVIF, HEIC)
+VIDEO_TYPES: Final = (MP4, MOV, WEBM, MKV, AVI)
+MEDIA_TYPES: Final = (*IMAGE_TYPES, *VIDEO_TYPES)
 MEDIA_TYPE_BY_FORMAT: Final = {media_type.format: media_type for media_type in MEDIA_TYPES}
 
-_TIFF_STARTS: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_BMP_HEADER_SIZES: Final = frozenset({12, 16, 40, 52, 56, 64, 108, 124})
+_TIFF_STARTS: Final = (b"II*\0", b"MM\0*", b"II+\0")
+_BMP_HEADER_SIZES: Final = frozenset({12, 40, 52, 56, 64, 108, 124})
+_SHORT_BMP_HEADER_SIZE: Final = 16
 _EBML: Final = b"\x1aE\xdf\xa3"
 
-_AVIF_BRANDS: Final = frozenset({b"avif", b"avis"})
-_HEIC_BRANDS: Final = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})
+_IMAGE_BRANDS: Final = dict.fromkeys((b"avif", b"avis"), AVIF) | dict.fromkeys(
+    (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"), HEIC
+)
+# The type of an item in the `meta` box: what its picture is coded in.
+_CODED_ITEM: Final = re.compile(rb"infe[\2\3]...(?:..|....)\0\0(hvc1|av01)", re.DOTALL)
 _MP4_BRANDS: Final = frozenset(
     {b"isom", b"iso2", b"iso3", b"iso4", b"iso5", b"iso6", b"iso7", b"iso8", b"iso9", b"mp41", b"mp42", b"mp71"}
     | {b"avc1", b"av01", b"hvc1", b"dash", b"cmfc", b"M4V ", b"M4VP", b"M4VH", b"MSNV", b"XAVC", b"f4v ", b"mmp4"}
@@ -58,6 +71,8 @@ _OTHER_BRANDS: Final = {
 _CLASSIC_QUICKTIME_ATOMS: Final = frozenset({b"moov", b"mdat", b"wide", b"pnot"})
 
 _NAMED: Final = (
+    # Pillow reads BigTIFF in little-endian order alone.
+    (b"MM\0+", "BigTIFF image in big-endian order"),
     (b"%PDF-", "PDF document"),
     (b"PK\x03\x04", "ZIP archive"),
     (b"PK\x05\x06", "ZIP archive"),
@@ -96,14 +111,24 @@ _MARKUP: Final = (
 )
 
 
-def sniff(head: bytes) -> MediaType:
-    """Tell the type from the first `SNIFF_BYTES`; raises EmptyMedia, or UnsupportedMedia naming what was found."""
+def sniff(head: bytes, accepted: Sequence[MediaType] = MEDIA_TYPES) -> MediaType:
+    """Recognise the type by the first `SNIFF_BYTES`; raises EmptyMedia, or UnsupportedMedia naming what was found."""
     if not head:
         raise EmptyMedia
     media_type = _image_type(head) or _video_type(head)
-    if media_type is None:
-        raise UnsupportedMedia(_name_other(head))
+    if media_type is None or media_type not in accepted:
+        found = f"{media_type.name} {media_type.kind}" if media_type else _name_other(head)
+        raise UnsupportedMedia(found, _listed(accepted))
     return media_type
+
+
+def _listed(accepted: Sequence[MediaType]) -> str:
+    kinds = []
+    for kind in MediaKind:
+        names = [media_type.name for media_type in accepted if media_type.kind is kind]
+        if names:
+            kinds.append(f"{', '.join(names[:-1])} and {names[-1]} {kind}s")
+    return ", and ".join(kinds)
 
 
 def _image_type(head: bytes) -> MediaType | None:
@@ -119,12 +144,11 @@ def _image_type(head: bytes) -> MediaType | None:
         return TIFF
     if head.startswith(b"BM") and int.from_bytes(head[14:18], "little") in _BMP_HEADER_SIZES:
         return BMP
-    brands = _ftyp_brands(head)
-    if _AVIF_BRANDS.intersection(brands):
-        return AVIF
-    if _HEIC_BRANDS.intersection(brands):
-        return HEIC
-    return None
+    named = [_IMAGE_BRANDS[brand] for brand in _ftyp_brands(head) if brand in _IMAGE_BRANDS]
+    if named and (coded := _CODED_ITEM.search(head)):
+        # A file may name both, in any order: how its first picture is coded decides which parser opens it.
+        return AVIF if coded[1] == b"av01" else HEIC
+    return named[0] if named else None
 
 
 def _video_type(head: bytes) -> MediaType | None:
@@ -167,6 +191,8 @@ def _name_other(head: bytes) -> str:
         if brands[0][:2] in (b"3g", b"3G"):
             return "3GP video"
         return _OTHER_BRANDS.get(brands[0], "unknown ISO base media file")
+    if head.startswith(b"BM") and int.from_bytes(head[14:18], "little") == _SHORT_BMP_HEADER_SIZE:
+        return "BMP image with a header of 16 bytes"
     for start, name in _NAMED:
         if head.startswith(start):
             return name

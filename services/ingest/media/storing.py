@@ -165,7 +165,7 @@ class MediaStoring:
             written.object_key,
             holder.name,
             media_type.format,
-            media_type.mime,
+            media_type.content_type,
             written.size_bytes,
         )
         media = Media(

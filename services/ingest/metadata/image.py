@@ -4,42 +4,27 @@ from __future__ import annotations
 
 import io
 import warnings as python_warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, BinaryIO, Final
+from typing import BinaryIO, Final
 
 from PIL import Image, ImageCms
 from PIL.AvifImagePlugin import AvifImageFile
-from PIL.BmpImagePlugin import BmpImageFile
-from PIL.GifImagePlugin import GifImageFile
 from PIL.Image import DecompressionBombError
 from PIL.ImageFile import ImageFile
-from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
-from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
-from pillow_heif import HeifImageFile
 
 from services.common.media.images.gif_blocks import IMAGE, gif_blocks
+from services.common.media.images.opening import parse_header
 from services.common.media.refusals import DamagedMedia, MediaRefused, TooManyPixels
-from services.common.media.types import AVIF, BMP, GIF, HEIC, JPEG, PNG, TIFF, WEBP, MediaType
+from services.common.media.types import GIF, HEIC, TIFF, MediaType
 from services.ingest.metadata.bounded_file import BoundedFile
 from services.ingest.metadata.exif import read_exif
 from services.ingest.metadata.limits import MediaLimits, check_dimensions
 from services.ingest.metadata.media_metadata import MediaMetadata, MetadataReading
 
-# The format's own class, not Image.open: no other parser gets to see the bytes, and the limit on pixels is ours.
-_OPENERS: Final[dict[MediaType, Callable[[Any], ImageFile]]] = {
-    JPEG: JpegImageFile,
-    PNG: PngImageFile,
-    WEBP: WebPImageFile,
-    GIF: GifImageFile,
-    TIFF: TiffImageFile,
-    BMP: BmpImageFile,
-    AVIF: AvifImageFile,
-    HEIC: HeifImageFile,
-}
 _TRANSPOSED: Final = frozenset({5, 6, 7, 8})
 _MAX_WARNINGS: Final = 20
 MAX_BLOCKS: Final = 500_000
@@ -75,7 +60,7 @@ def _pillow_limit(max_pixels: int) -> Iterator[None]:
 
 def _open(file: BinaryIO, media_type: MediaType, limits: MediaLimits) -> ImageFile:
     try:
-        return _OPENERS[media_type](BoundedFile(file, media_type.format))
+        return parse_header(BoundedFile(file, media_type.format), media_type)
     except MediaRefused:
         raise
     except DecompressionBombError as error:

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from services.processor.images.formats import ImageFormat
+from services.common.media.types import MediaType
 from services.processor.images.raster import Raster
 
 
@@ -42,7 +42,7 @@ class PictureSource(Protocol):
     is in `warnings` once all frames were read.
     """
 
-    format: ImageFormat
+    media_type: MediaType
     frame_count: int
     is_animated: bool
     """The frames are moments of one picture, and not pages."""

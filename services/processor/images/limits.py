@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.processor.images.errors import PictureTooLarge
+from services.common.media.refusals import MediaTooLong, TooManyPixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +21,11 @@ class ImageLimits:
         """Refuse a picture that is too large."""
         pixels = width * height
         if pixels > self.max_pixels:
-            raise PictureTooLarge(f"{self.max_pixels / 1e6:g} megapixels", f"{pixels / 1e6:.1f} megapixels")
+            raise TooManyPixels(self.max_pixels, pixels)
         if frames > self.max_frames:
-            raise PictureTooLarge(f"{self.max_frames} frames", f"{frames} frames")
+            raise MediaTooLong(f"{self.max_frames} frames", f"{frames} frames", "max_animation_frames")
         if frames > 1 and pixels * frames > self.max_animation_pixels:
-            raise PictureTooLarge(
+            raise MediaTooLong(
                 f"{self.max_animation_pixels / 1e6:g} megapixels in all frames",
                 f"{pixels * frames / 1e6:.0f} megapixels in all frames",
             )

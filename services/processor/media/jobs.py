@@ -75,7 +75,7 @@ def anonymize_image(worker: Worker[Tools], content: bytes, options: AnonymizeOpt
 
     with _detector(worker) as detector:
         result = anonymize_photo(content, to_plan(options), detector, limits=_image_limits(limits))
-    return DrawnPicture(result.content, result.format.content_type)
+    return DrawnPicture(result.content, result.media_type.content_type)
 
 
 @job
@@ -153,7 +153,7 @@ def _anonymize_image(
         models = (*models, _version(tools.classifier.entry))
     steps = stored_steps(result.timings)
     findings = Findings(count_objects(objects), tuple(labels), models, steps, result.warnings, result.frames)
-    return AnonymizedMedia(result.format.value, result.format.content_type, objects, findings)
+    return AnonymizedMedia(result.media_type.format, result.media_type.content_type, objects, findings)
 
 
 def _anonymize_video(

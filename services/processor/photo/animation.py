@@ -95,7 +95,8 @@ def anonymize_animation(
         )
         for track in describe_paths(tracked, covered, width, height)
     )
-    return PhotoResult(content, source.format, width, height, frames, objects, tuple(source.warnings), watch.timings)
+    warnings = tuple(source.warnings)
+    return PhotoResult(content, source.media_type, width, height, frames, objects, warnings, watch.timings)
 
 
 @dataclass(slots=True)

@@ -10,12 +10,12 @@ from pathlib import Path
 import cv2
 from PIL import Image, ImageCms
 
+from services.common.media.types import JPEG, MediaType
 from services.common.media.vocabulary import ObjectClass
 from services.processor.anonymize.options import AnonymizeOptions
 from services.processor.anonymize.paint import paint_covers
 from services.processor.anonymize.plan import choose_covered, cover_object, cover_regions
 from services.processor.images.codecs.pillow import to_image
-from services.processor.images.formats import ImageFormat
 from services.processor.images.frames import Frame, PictureSource
 from services.processor.images.limits import ImageLimits
 from services.processor.images.opening import open_picture
@@ -43,8 +43,8 @@ def anonymize_photo(
     """Cover what `options` name in every frame of a picture.
 
     The format, size, depth, orientation and colour profile stay; metadata goes. Where nothing is to be covered, a
-    JPEG or WebP keeps its coded pixels as they are. Raises `PictureUnsupported`, `PictureUnreadable` or
-    `PictureTooLarge`; damage that leaves something to decode is a warning.
+    JPEG or WebP keeps its coded pixels as they are. Raises one of the refusals
+    of `services.common.media.refusals`; damage that leaves something to decode is a warning.
     """
     watch = Stopwatch()
     with watch.step("decode"):
@@ -83,7 +83,7 @@ def thumbnail(
     data: bytes | Path,
     longest_side: int,
     *,
-    image_format: ImageFormat = ImageFormat.JPEG,
+    media_type: MediaType = JPEG,
     limits: ImageLimits | None = None,
 ) -> bytes:
     """A small upright JPEG, WebP or PNG of the first frame, in sRGB and without metadata; never enlarged."""
@@ -92,12 +92,12 @@ def thumbnail(
     raster = next(source.frames()).raster
     small = _shrink(raster, longest_side)
     shown = _to_srgb(small, source.icc_profile)
-    if image_format is ImageFormat.JPEG and shown.mode != "RGB":
+    if media_type is JPEG and shown.mode != "RGB":
         background = Image.new("RGB", shown.size, "white")
         background.paste(shown, mask=shown.getchannel("A") if shown.mode == "RGBA" else None)
         shown = background
     output = io.BytesIO()
-    shown.save(output, image_format.value.upper(), quality=80, exif=b"", icc_profile=None)
+    shown.save(output, media_type.name, quality=80, exif=b"", icc_profile=None)
     return output.getvalue()
 
 
@@ -145,7 +145,7 @@ def _anonymize_pages(
         with watch.step("encode"):
             content = source.write(pages())
     return PhotoResult(
-        content, source.format, *size, source.frame_count, tuple(objects), tuple(source.warnings), watch.timings
+        content, source.media_type, *size, source.frame_count, tuple(objects), tuple(source.warnings), watch.timings
     )
 
 

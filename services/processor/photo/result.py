@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from services.common.media.types import MediaType
 from services.common.media.vocabulary import Box, ObjectClass
-from services.processor.images.formats import ImageFormat
 from services.processor.vision.detections import Detection
 
 
@@ -31,7 +31,7 @@ class PhotoResult:
     """An anonymized picture, and what was found in it."""
 
     content: bytes
-    format: ImageFormat
+    media_type: MediaType
     width: int
     height: int
     """Of the upright picture."""

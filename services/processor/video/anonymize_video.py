@@ -15,9 +15,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TypeAlias
 
+from services.common.media.refusals import DamagedMedia
 from services.common.media.vocabulary import ObjectClass
 from services.processor.anonymize.options import AnonymizeOptions
-from services.processor.video.errors import VideoCancelled, VideoUnreadable
+from services.processor.video.errors import VideoCancelled
 from services.processor.video.limits import VideoLimits
 from services.processor.video.render import find_excluded, options_of_frames, render_video
 from services.processor.video.source import VideoSource
@@ -63,9 +64,10 @@ def anonymize_video(
 ) -> VideoResult:
     """Write to `target_path` an MP4 of the video in which the objects that `options` name are unrecognisable.
 
-    Raises `VideoTooLarge` before work where the header says so, else while reading; `VideoUnreadable` where no
-    frame can be decoded; `VideoCancelled` once `cancelled` says so, which is asked between frames. After any error
-    there is no file at `target_path`. What part of a damaged video can be decoded is anonymized, with a warning.
+    Raises `TooManyPixels` or `MediaTooLong` before work where the header says so, else while reading;
+    `DamagedMedia` where no frame can be decoded; `VideoCancelled` once `cancelled` says so, which is asked between
+    frames. After any error there is no file at `target_path`. What part of a damaged video can be decoded is
+    anonymized, with a warning.
     `threads` bounds the decoder's, the encoder's and detection's.
     """
     try:
@@ -110,7 +112,7 @@ def _anonymize(
         warnings = source.warnings
     frames = len(tracked.timeline)
     if frames == 0:
-        raise VideoUnreadable(header.format, "no frame can be decoded")
+        raise DamagedMedia(header.format, "no frame can be decoded")
 
     def rendered(done: int) -> None:
         if cancelled():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.processor.video.errors import VideoTooLarge
+from services.common.media.refusals import MediaTooLong, TooManyPixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +19,11 @@ class VideoLimits:
     def check_pixels(self, width: int, height: int) -> None:
         """Refuse frames that are too large."""
         if width * height > self.max_pixels:
-            raise VideoTooLarge(f"{self.max_pixels / 1e6:.1f} megapixels", f"{width * height / 1e6:.1f} megapixels")
+            raise TooManyPixels(self.max_pixels, width * height)
 
     def check_length(self, frames: int | None, seconds: float | None) -> None:
         """Refuse a video that is too long; what is not known passes."""
         if seconds is not None and seconds > self.max_seconds:
-            raise VideoTooLarge(f"{self.max_seconds:.0f} seconds", f"{seconds:.0f} seconds")
+            raise MediaTooLong(f"{self.max_seconds:.0f} seconds", f"{seconds:.0f} seconds", "max_video_seconds")
         if frames is not None and frames > self.max_frames:
-            raise VideoTooLarge(f"{self.max_frames} frames", f"{frames} frames")
+            raise MediaTooLong(f"{self.max_frames} frames", f"{frames} frames", "max_frames")

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from services.common.media.refusals import DamagedMedia
 from services.processor.anonymize.options import AnonymizeOptions, ExcludedObject
 from services.processor.anonymize.plan import SAME_OBJECT_IOU, Cover, cover_object, cover_regions, is_exempt
 from services.processor.video.canvas import Canvas
-from services.processor.video.errors import VideoUnreadable
 from services.processor.video.sink import VideoSink
 from services.processor.video.source import TimedFrame, VideoSource
 from services.processor.video.timeline import Timeline
@@ -120,8 +120,8 @@ def plan_frames(timeline: Timeline, covered: Sequence[ObjectPath], options: Anon
         ]
 
 
-def _changed(source: VideoSource, frame: int) -> VideoUnreadable:
-    return VideoUnreadable(source.header.format, f"frame {frame} was another one at its second reading")
+def _changed(source: VideoSource, frame: int) -> DamagedMedia:
+    return DamagedMedia(source.header.format, f"frame {frame} was another one at its second reading")
 
 
 def _overlap(path: ObjectPath, excluded: ExcludedObject, timeline: Timeline) -> float:

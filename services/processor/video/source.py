@@ -19,7 +19,7 @@ from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from services.processor.video.errors import VideoUnreadable
+from services.common.media.refusals import DamagedMedia
 from services.processor.video.limits import VideoLimits
 
 # A playlist or an image sequence would make FFmpeg open files that the content names.
@@ -166,14 +166,14 @@ class VideoSource:
             if _is_known(stream) and not stream.disposition & Disposition.attached_pic
         ]
         if not candidates:
-            raise VideoUnreadable(self._container.format.name, "it has no pictures of a known format")
+            raise DamagedMedia(self._container.format.name, "it has no pictures of a known format")
         return max(candidates, key=lambda stream: stream.width * stream.height)
 
     def _read_header(self) -> VideoHeader:
         video, container = self._video, self._container
         format_name = container.format.name.partition(",")[0]
         if video.width <= 0 or video.height <= 0 or not video.time_base:
-            raise VideoUnreadable(format_name, f"its frames are {video.width} x {video.height} pixels")
+            raise DamagedMedia(format_name, f"its frames are {video.width} x {video.height} pixels")
         seconds = container.duration / av.time_base if container.duration and container.duration > 0 else None
         rate = video.average_rate or video.guessed_rate or _FALLBACK_RATE
         return VideoHeader(format_name, video.width, video.height, video.time_base, rate, video.frames or None, seconds)
@@ -201,4 +201,4 @@ def _open(path: Path, limits: VideoLimits) -> InputContainer:
             metadata_errors="replace",
         )
     except av.error.FFmpegError as error:
-        raise VideoUnreadable("video", error.strerror or str(error)) from error
+        raise DamagedMedia("video", error.strerror or str(error)) from error

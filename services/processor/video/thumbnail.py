@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from services.processor.video.errors import VideoUnreadable
+from services.common.media.refusals import DamagedMedia
 from services.processor.video.limits import VideoLimits
 from services.processor.video.orientation import Orientation
 from services.processor.video.source import VideoSource, display_matrix
@@ -20,7 +20,7 @@ def video_thumbnail(path: Path, longest_side: int, limits: VideoLimits, threads:
     with VideoSource(path, limits, threads) as source:
         first = next(source.frames(), None)
         if first is None:
-            raise VideoUnreadable(source.header.format, "no frame can be decoded")
+            raise DamagedMedia(source.header.format, "no frame can be decoded")
         picture = first.frame.to_ndarray(format="bgr24").astype(np.uint8, copy=False)
         matrix = display_matrix(first.frame)
     if matrix is not None:

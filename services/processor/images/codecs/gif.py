@@ -21,10 +21,10 @@ from services.common.media.images.gif_blocks import (
     skip_sub_blocks,
     table_size,
 )
+from services.common.media.types import GIF
 from services.processor.images.codecs.gif_header import read_gif_header
 from services.processor.images.codecs.palette import TRANSPARENT, Palette, PaletteChooser, few_colours
 from services.processor.images.codecs.pillow import BROKEN, TRUNCATED, load_image, open_image, seek_frame
-from services.processor.images.formats import ImageFormat
 from services.processor.images.frames import Frame, FrameDelta
 from services.processor.images.limits import ImageLimits
 from services.processor.images.raster import Channels, Raster
@@ -33,7 +33,7 @@ from services.processor.images.raster import Channels, Raster
 class GifSource:
     """An opened GIF with one frame or many."""
 
-    format = ImageFormat.GIF
+    media_type = GIF
     icc_profile: bytes | None = None
 
     def __init__(self, data: bytes, limits: ImageLimits) -> None:
@@ -47,7 +47,7 @@ class GifSource:
     def frames(self) -> Iterator[Frame]:
         """Decode frame after frame, each with what earlier ones left on the canvas."""
         header = self._header
-        image = open_image(self._data, self.format)
+        image = open_image(self._data, self.media_type)
         pixels = np.zeros((header.height, header.width, 4), np.uint8)
         for index, (duration_ms, disposal) in enumerate(zip(header.durations_ms, header.disposals, strict=True)):
             shown: Image.Image | None = image
@@ -56,7 +56,7 @@ class GifSource:
             except BROKEN:
                 self._warn()
                 # From a later frame that breaks off on, what was shown before it stays.
-                shown = load_image(self._data, self.format)[0] if index == 0 else None
+                shown = load_image(self._data, self.media_type)[0] if index == 0 else None
             if shown is not None:
                 pixels = _on_canvas(np.array(shown.convert("RGBA")), header.width, header.height)
             yield Frame(Raster(pixels.copy(), Channels.RGBA), duration_ms, disposal, few_colours(pixels))

@@ -6,8 +6,8 @@ import struct
 from dataclasses import dataclass
 
 from services.common.media.images.gif_blocks import APPLICATION, CONTROL, IMAGE, TRAILER, gif_blocks
-from services.processor.images.errors import PictureUnreadable
-from services.processor.images.formats import ImageFormat
+from services.common.media.refusals import DamagedMedia
+from services.common.media.types import GIF
 from services.processor.images.frames import Disposal
 
 
@@ -28,7 +28,7 @@ class GifHeader:
 def read_gif_header(data: bytes, max_frames: int) -> GifHeader:
     """Walk the blocks; no pixel is decoded, and after one frame too many there is nothing more to know."""
     if len(data) < 13:
-        raise PictureUnreadable(ImageFormat.GIF, "it has no pixels")
+        raise DamagedMedia(GIF.format, "it has no pixels")
     width, height = struct.unpack_from("<HH", data, 6)
     loops: int | None = None
     durations, disposals = [], []
@@ -50,5 +50,5 @@ def read_gif_header(data: bytes, max_frames: int) -> GifHeader:
         elif kind == TRAILER:
             complete = True
     if not durations or width < 1 or height < 1:
-        raise PictureUnreadable(ImageFormat.GIF, "it has no pixels")
+        raise DamagedMedia(GIF.format, "it has no pixels")
     return GifHeader(width, height, loops, tuple(durations), tuple(disposals), complete)

@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 from PIL import JpegImagePlugin
 
+from services.common.media.refusals import DamagedMedia
+from services.common.media.types import JPEG
 from services.processor.images.codecs.pillow import TRUNCATED, load_image, open_image, to_image, to_raster
-from services.processor.images.errors import PictureUnreadable
-from services.processor.images.formats import ImageFormat
 from services.processor.images.frames import Frame
 from services.processor.images.limits import ImageLimits
 from services.processor.images.orientation import orientation_exif, read_orientation
@@ -46,15 +46,15 @@ class JpegCoding:
 class JpegSource:
     """An opened JPEG; of several pictures in one file it is the first."""
 
-    format = ImageFormat.JPEG
+    media_type = JPEG
     frame_count = 1
     is_animated = False
 
     def __init__(self, data: bytes, limits: ImageLimits) -> None:
         self._data = data
-        image = open_image(data, self.format)
+        image = open_image(data, self.media_type)
         if not isinstance(image, JpegImagePlugin.JpegImageFile):
-            raise PictureUnreadable(self.format, "its header is damaged")
+            raise DamagedMedia(self.media_type.format, "its header is damaged")
         self._image = image
         limits.check(*self._image.size)
         self._orientation = read_orientation(self._image.info.get("exif"))
@@ -73,7 +73,7 @@ class JpegSource:
             pixels = cv2.imdecode(np.frombuffer(self._data, np.uint8), flag | cv2.IMREAD_IGNORE_ORIENTATION)
             if pixels is not None and pixels.shape[1::-1] == self._image.size:
                 return Raster(pixels, Channels(mode), self._orientation)
-        image, whole = load_image(self._data, self.format)
+        image, whole = load_image(self._data, self.media_type)
         if not whole and not self.warnings:
             self.warnings.append(TRUNCATED)
         return to_raster(image, self._orientation)

@@ -12,10 +12,11 @@ from contextlib import contextmanager
 
 import numpy as np
 import pillow_heif
-from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL import Image, ImageFile
 
-from services.processor.images.errors import PictureUnreadable
-from services.processor.images.formats import ImageFormat
+from services.common.media.images.opening import parse_header
+from services.common.media.refusals import DamagedMedia
+from services.common.media.types import MediaType
 from services.processor.images.orientation import UPRIGHT
 from services.processor.images.raster import Channels, Raster
 
@@ -26,22 +27,19 @@ pillow_heif.register_heif_opener(thumbnails=False)
 TRUNCATED = "the data ends early or is damaged: what can be decoded was anonymized"
 BROKEN = (OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, RuntimeError, struct.error, zlib.error)
 """The errors that Pillow's plugins raise for malformed data."""
-_NAMES = {ImageFormat.HEIC: "HEIF"}
 _LENIENT = threading.Lock()
 _GREY_16 = {"I;16", "I;16L", "I;16B", "I;16N"}
 
 
-def open_image(data: bytes, image_format: ImageFormat) -> Image.Image:
+def open_image(data: bytes, media_type: MediaType) -> ImageFile.ImageFile:
     """Read the header; no pixel is decoded."""
     try:
         with _quiet():
-            image = Image.open(io.BytesIO(data), formats=[_NAMES.get(image_format, image_format.value.upper())])
-    except UnidentifiedImageError as error:
-        raise PictureUnreadable(image_format, "its header is damaged") from error
+            image = parse_header(io.BytesIO(data), media_type)
     except BROKEN as error:
-        raise unreadable(image_format, error) from error
+        raise unreadable(media_type, error) from error
     if image.width < 1 or image.height < 1:
-        raise PictureUnreadable(image_format, "it has no pixels")
+        raise DamagedMedia(media_type.format, "it has no pixels")
     return image
 
 
@@ -53,19 +51,19 @@ def seek_frame(image: Image.Image, frame: int, *, load: bool = True) -> None:
             image.load()
 
 
-def load_image(data: bytes, image_format: ImageFormat, frame: int = 0) -> tuple[Image.Image, bool]:
+def load_image(data: bytes, media_type: MediaType, frame: int = 0) -> tuple[Image.Image, bool]:
     """Decodes one frame as far as possible; returns whether it was complete."""
-    image = open_image(data, image_format)
+    image = open_image(data, media_type)
     try:
         seek_frame(image, frame)
     except BROKEN:
-        return _load_leniently(data, image_format, frame), False
+        return _load_leniently(data, media_type, frame), False
     return image, True
 
 
-def unreadable(image_format: ImageFormat, error: BaseException) -> PictureUnreadable:
+def unreadable(media_type: MediaType, error: BaseException) -> DamagedMedia:
     """Translates an error of Pillow's."""
-    return PictureUnreadable(image_format, str(error) or type(error).__name__)
+    return DamagedMedia(media_type.format, str(error) or type(error).__name__)
 
 
 def to_raster(image: Image.Image, orientation: int = UPRIGHT) -> Raster:
@@ -91,14 +89,14 @@ def to_image(raster: Raster) -> Image.Image:
     return Image.frombuffer(raster.channels.value, (width, height), pixels, "raw", raster.channels.value, 0, 1)
 
 
-def _load_leniently(data: bytes, image_format: ImageFormat, frame: int) -> Image.Image:
-    image = open_image(data, image_format)
+def _load_leniently(data: bytes, media_type: MediaType, frame: int) -> Image.Image:
+    image = open_image(data, media_type)
     with _LENIENT:
         ImageFile.LOAD_TRUNCATED_IMAGES = True
         try:
             seek_frame(image, frame)
         except BROKEN as error:
-            raise unreadable(image_format, error) from error
+            raise unreadable(media_type, error) from error
         finally:
             ImageFile.LOAD_TRUNCATED_IMAGES = False
     return image

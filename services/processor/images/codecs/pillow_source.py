@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from PIL import Image, TiffImagePlugin
 
+from services.common.media.types import AVIF, HEIC, PNG, TIFF, MediaType
 from services.processor.images.codecs.pillow import (
     BROKEN,
     TRUNCATED,
@@ -19,7 +20,6 @@ from services.processor.images.codecs.pillow import (
     unreadable,
 )
 from services.processor.images.codecs.png import colour_chunks, insert_chunks
-from services.processor.images.formats import ImageFormat
 from services.processor.images.frames import Disposal, Frame
 from services.processor.images.limits import ImageLimits
 from services.processor.images.orientation import UPRIGHT, orientation_exif, read_orientation
@@ -28,47 +28,47 @@ from services.processor.images.raster import Raster
 DEPTH_LOST: Final = "more than 8 bits a channel came out as 8"
 PICTURES_DROPPED: Final = "of several pictures in the file, only the first is in the output"
 _ORIENTATION_TAG, _BITS_TAG = 0x0112, 0x0102
-_LOSSY_QUALITY = {ImageFormat.AVIF: 85, ImageFormat.HEIC: 75}
+_LOSSY_QUALITY = {AVIF: 85, HEIC: 75}
 _TIFF_COMPRESSIONS = frozenset({"raw", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "packbits", "jpeg", "zstd"})
 
 
 class PillowSource:
     """An opened picture in one of these formats."""
 
-    def __init__(self, data: bytes, image_format: ImageFormat, limits: ImageLimits) -> None:
-        self.format = image_format
+    def __init__(self, data: bytes, media_type: MediaType, limits: ImageLimits) -> None:
+        self.media_type = media_type
         self._data = data
-        self._image = open_image(data, image_format)
+        self._image = open_image(data, media_type)
         limits.check(*self._image.size)
         self.icc_profile: bytes | None = self._image.info.get("icc_profile")
         count = self._count(limits)
-        self.frame_count = 1 if image_format is ImageFormat.HEIC else count
-        self.is_animated = self.frame_count > 1 and image_format is not ImageFormat.TIFF
+        self.frame_count = 1 if media_type is HEIC else count
+        self.is_animated = self.frame_count > 1 and media_type is not TIFF
         limits.check(*self._image.size, self.frame_count)
         self.warnings = [PICTURES_DROPPED] if count > self.frame_count else []
 
     def frames(self) -> Iterator[Frame]:
         """Decode frame after frame; frames of a damaged file are decoded as far as they go."""
         if self.frame_count == 1:
-            image, complete = load_image(self._data, self.format)
+            image, complete = load_image(self._data, self.media_type)
             if not complete:
                 self._warn(TRUNCATED)
             yield self._frame(image)
             return
-        image = open_image(self._data, self.format)
+        image = open_image(self._data, self.media_type)
         for index in range(self.frame_count):
             try:
                 seek_frame(image, index)
             except BROKEN as error:
                 if index == 0:
-                    raise unreadable(self.format, error) from error
+                    raise unreadable(self.media_type, error) from error
                 self._warn(TRUNCATED)
                 return
             yield self._frame(image)
 
     def write(self, frames: Iterable[Frame]) -> bytes:
         """Encode as the input was, as far as Pillow can."""
-        if self.format is ImageFormat.TIFF:
+        if self.media_type is TIFF:
             return self._write_pages(frames)
         if self.is_animated:
             return self._write_animation(frames)
@@ -82,7 +82,7 @@ class PillowSource:
         return
 
     def _count(self, limits: ImageLimits) -> int:
-        if self.format is not ImageFormat.TIFF:
+        if self.media_type is not TIFF:
             return int(getattr(self._image, "n_frames", 1))
         # A TIFF's pages are a chain: each has to be looked at, and they may go in circles.
         pages = 0
@@ -94,7 +94,7 @@ class PillowSource:
         except EOFError:
             self._image.seek(0)
         except BROKEN as error:
-            raise unreadable(self.format, error) from error
+            raise unreadable(self.media_type, error) from error
         return pages
 
     def _frame(self, image: Image.Image) -> Frame:
@@ -118,14 +118,12 @@ class PillowSource:
 
     def _still_options(self, raster: Raster) -> Mapping[str, Any]:
         shown = {"icc_profile": self.icc_profile}
-        match self.format:
-            case ImageFormat.AVIF:
-                exif = orientation_exif(raster.orientation)
-                return {**shown, "quality": _LOSSY_QUALITY[self.format], "speed": 8, "exif": exif}
-            case ImageFormat.HEIC:
-                return {**shown, "quality": _LOSSY_QUALITY[self.format], "enc_params": {"preset": "ultrafast"}}
-            case _:
-                return {}
+        if self.media_type is AVIF:
+            exif = orientation_exif(raster.orientation)
+            return {**shown, "quality": _LOSSY_QUALITY[AVIF], "speed": 8, "exif": exif}
+        if self.media_type is HEIC:
+            return {**shown, "quality": _LOSSY_QUALITY[HEIC], "enc_params": {"preset": "ultrafast"}}
+        return {}
 
     def _write_pages(self, frames: Iterable[Frame]) -> bytes:
         output = io.BytesIO()
@@ -158,14 +156,14 @@ class PillowSource:
         others = list(rest)
         output = io.BytesIO()
         shared: dict[str, Any] = {"save_all": True, "append_images": others, "duration": durations}
-        if self.format is ImageFormat.AVIF:
+        if self.media_type is AVIF:
             exif = orientation_exif(read_orientation(self._image.info.get("exif")))
-            shared |= {"quality": _LOSSY_QUALITY[self.format], "speed": 8, "exif": exif}
+            shared |= {"quality": _LOSSY_QUALITY[AVIF], "speed": 8, "exif": exif}
             shared |= {"icc_profile": self.icc_profile}
         else:
             shared |= {"loop": self._image.info.get("loop", 0), "disposal": disposals, "blend": 0}
         first.save(output, self._image.format, **shared)
-        if self.format is not ImageFormat.PNG:
+        if self.media_type is not PNG:
             return output.getvalue()
         orientation = read_orientation(self._image.info.get("exif"))
         return insert_chunks(output.getvalue(), colour_chunks(self._data), orientation)

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 import cv2
 import numpy as np
 
+from services.common.media.refusals import DamagedMedia
+from services.common.media.types import PNG
 from services.processor.images.codecs.pillow import TRUNCATED, load_image, to_image, to_raster
-from services.processor.images.errors import PictureUnreadable
-from services.processor.images.formats import ImageFormat
 from services.processor.images.frames import Frame
 from services.processor.images.limits import ImageLimits
 from services.processor.images.orientation import orientation_exif, read_orientation
@@ -28,7 +28,7 @@ _LARGEST_PROFILE_BYTES = 4 << 20
 class PngSource:
     """An opened PNG with one picture, or the first picture of one that Pillow cannot play."""
 
-    format = ImageFormat.PNG
+    media_type = PNG
     frame_count = 1
     is_animated = False
 
@@ -54,10 +54,10 @@ class PngSource:
             elif kind == b"IEND":
                 self._complete = True
         if width < 1 or height < 1:
-            raise PictureUnreadable(self.format, "it has no pixels")
+            raise DamagedMedia(self.media_type.format, "it has no pixels")
         limits.check(width, height)
         if self._complete and width * height // 8 > _MOST_DEFLATED * (packed_bytes + 1):
-            raise PictureUnreadable(self.format, f"its data is far too short for {width} x {height} pixels")
+            raise DamagedMedia(self.media_type.format, f"its data is far too short for {width} x {height} pixels")
         self.warnings = [] if self._complete else [TRUNCATED]
 
     def frames(self) -> Iterator[Frame]:
@@ -70,7 +70,7 @@ class PngSource:
         if self._complete and not self._grey_alpha:
             pixels = cv2.imdecode(np.frombuffer(self._data, np.uint8), cv2.IMREAD_UNCHANGED)
         if pixels is None:
-            image, whole = load_image(self._data, self.format)
+            image, whole = load_image(self._data, self.media_type)
             if not whole and not self.warnings:
                 self.warnings.append(TRUNCATED)
             return to_raster(image, orientation)

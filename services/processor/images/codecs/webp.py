@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from services.common.media.refusals import DamagedMedia
+from services.common.media.types import WEBP
 from services.processor.images.codecs.pillow import (
     BROKEN,
     TRUNCATED,
@@ -18,8 +20,6 @@ from services.processor.images.codecs.pillow import (
     to_raster,
     unreadable,
 )
-from services.processor.images.errors import PictureUnreadable
-from services.processor.images.formats import ImageFormat
 from services.processor.images.frames import Disposal, Frame, FrameDelta
 from services.processor.images.limits import ImageLimits
 from services.processor.images.orientation import UPRIGHT, orientation_exif, read_orientation
@@ -70,7 +70,7 @@ def read_webp_header(data: bytes) -> WebpHeader:
             size = size or _bitstream_size(kind, body)
             lossless = kind == b"VP8L"
     if size is None or not all(size):
-        raise PictureUnreadable(ImageFormat.WEBP, "it has no pixels")
+        raise DamagedMedia(WEBP.format, "it has no pixels")
     complete = 8 + _number(data, 4, 4) <= len(data)
     return WebpHeader(*size, lossless, read_orientation(exif), icc, loops, tuple(durations), tuple(disposals), complete)
 
@@ -78,7 +78,7 @@ def read_webp_header(data: bytes) -> WebpHeader:
 class WebpSource:
     """An opened WebP, still or animated."""
 
-    format = ImageFormat.WEBP
+    media_type = WEBP
 
     def __init__(self, data: bytes, limits: ImageLimits) -> None:
         self._data = data
@@ -93,16 +93,16 @@ class WebpSource:
         """Decode frame after frame, each with what earlier ones left on the canvas."""
         header = self._header
         if not self.is_animated:
-            image, _ = load_image(self._data, self.format)
+            image, _ = load_image(self._data, self.media_type)
             yield Frame(to_raster(image, header.orientation))
             return
-        image = open_image(self._data, self.format)
+        image = open_image(self._data, self.media_type)
         for index, (duration_ms, disposal) in enumerate(zip(header.durations_ms, header.disposals, strict=True)):
             try:
                 seek_frame(image, index)
                 pixels = np.array(image.convert("RGBA"))
             except BROKEN as error:
-                raise unreadable(self.format, error) from error
+                raise unreadable(self.media_type, error) from error
             yield Frame(Raster(pixels, Channels.RGBA, header.orientation), duration_ms, disposal)
 
     def write(self, frames: Iterable[Frame]) -> bytes:

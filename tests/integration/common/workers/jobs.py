@@ -11,7 +11,7 @@ from typing import cast
 
 from services.common.workers.jobs import job
 from services.common.workers.worker import Worker
-from services.processor.images.errors import PictureUnreadable
+from services.common.media.refusals import DamagedMedia
 
 
 @job
@@ -21,7 +21,7 @@ def greet(threads: int) -> str:
 
 @job
 def setup_breaks(threads: int) -> str:
-    raise PictureUnreadable("jpeg", f"not with {threads} threads")
+    raise DamagedMedia("jpeg", f"not with {threads} threads")
 
 
 @job
@@ -51,7 +51,7 @@ def echo(_worker: Worker[str], content: bytes) -> bytes:
 
 @job
 def refuse(_worker: Worker[str]) -> None:
-    raise PictureUnreadable("png", "it has no pixels")
+    raise DamagedMedia("png", "it has no pixels")
 
 
 @job

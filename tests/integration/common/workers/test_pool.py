@@ -89,7 +89,7 @@ async def test_a_job_that_wants_too_much_memory_says_so() -> None:
 async def test_what_a_job_raises_is_raised_with_all_it_says() -> None:
     async with open_pool() as pool:
         before = await pool.run(jobs.pid, time_limit=LONG)
-        with pytest.raises(InvalidArgument, match="the png cannot be read: it has no pixels") as caught:
+        with pytest.raises(InvalidArgument, match="the PNG cannot be read: it has no pixels") as caught:
             await pool.run(jobs.refuse, time_limit=LONG)
         assert caught.value.metadata == {"format": "png"}
         assert caught.value.reason == reasons.MEDIA_UNREADABLE

@@ -20,9 +20,9 @@ def test_every_accepted_video_is_known_by_its_bytes(format: str) -> None:
     assert (found.kind, found.format) == (MediaKind.VIDEO, format)
 
 
-def test_mime_types_and_extensions_belong_to_one_format_each() -> None:
+def test_content_types_and_extensions_belong_to_one_format_each() -> None:
     assert len(MEDIA_TYPES) == 13
-    assert len({media_type.mime for media_type in MEDIA_TYPES}) == 13
+    assert len({media_type.content_type for media_type in MEDIA_TYPES}) == 13
     assert len({media_type.extension for media_type in MEDIA_TYPES}) == 13
 
 

@@ -163,7 +163,7 @@ def test_the_frames_of_a_gif_are_counted_however_large_they_are() -> None:
 
 @pytest.mark.parametrize("format", IMAGE_FORMATS)
 def test_a_header_that_ends_early_is_damage(format: str) -> None:
-    with pytest.raises(DamagedMedia, match=f"the {format.upper()} header cannot be read"):
+    with pytest.raises(DamagedMedia, match=f"the {format.upper()} cannot be read"):
         read(image_bytes(format)[:20])
 
 

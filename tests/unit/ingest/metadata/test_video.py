@@ -68,7 +68,7 @@ def test_too_many_pixels_are_refused() -> None:
 
 @pytest.mark.parametrize("format", VIDEO_FORMATS)
 def test_a_header_that_ends_early_is_damage(format: str) -> None:
-    with pytest.raises(DamagedMedia, match=f"the {format.upper()} header cannot be read"):
+    with pytest.raises(DamagedMedia, match=f"the {format.upper()} cannot be read"):
         read(video_bytes(format)[:60])
 
 

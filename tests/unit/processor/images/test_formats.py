@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from services.common.media.refusals import DamagedMedia, EmptyMedia, UnsupportedMedia
+from services.common.media.types import sniff
 from services.processor.anonymize.options import AnonymizeOptions
-from services.processor.images.errors import PictureUnreadable, PictureUnsupported
-from services.processor.images.formats import ImageFormat, sniff_format
 from services.processor.photo.photo import anonymize_photo
 from tests.support.pictures import FACE, FakeDetector, decode, encode, mean_inside, paint, worst_outside
 
@@ -57,7 +57,7 @@ def test_pixels_outside_stay_the_same_within_the_loss_of_the_format(name: str) -
 @pytest.mark.parametrize("name", [*EXACT, *LOSSY])
 def test_every_format_is_told_by_its_first_bytes(name: str) -> None:
     content = (EXACT | LOSSY)[name]
-    assert sniff_format(content[:64]) is ImageFormat(name.split(maxsplit=1)[0])
+    assert sniff(content).format == name.split(maxsplit=1)[0]
 
 
 @pytest.mark.parametrize("name", [name for name in (*EXACT, *LOSSY) if name.split()[0] in {"jpeg", "webp"}])
@@ -116,16 +116,24 @@ def test_the_pages_of_a_tiff_are_all_anonymized() -> None:
         assert mean_inside(before, after) > 20
 
 
-@pytest.mark.parametrize("content", [b"", b"%PDF-1.7", b"\x00" * 100, b"GIF89", b"RIFF\0\0\0\0WAVE"])
+VIDEO = b"\0\0\0\x14ftypmp42\0\0\0\0mp42"
+
+
+@pytest.mark.parametrize("content", [b"%PDF-1.7", b"\x00" * 100, b"GIF89", b"RIFF\0\0\0\0WAVE", VIDEO])
 def test_other_content_is_refused(content: bytes) -> None:
-    with pytest.raises(PictureUnsupported) as caught:
+    with pytest.raises(UnsupportedMedia) as caught:
         anonymize_photo(content, AnonymizeOptions(), FakeDetector())
     assert caught.value.http_status == 415
+
+
+def test_nothing_is_refused_as_nothing() -> None:
+    with pytest.raises(EmptyMedia):
+        anonymize_photo(b"", AnonymizeOptions(), FakeDetector())
 
 
 @pytest.mark.parametrize("name", [*EXACT, *LOSSY])
 def test_a_format_name_with_garbage_behind_it_is_unreadable(name: str) -> None:
     content = (EXACT | LOSSY)[name][:24] + bytes(range(1, 200))
-    with pytest.raises(PictureUnreadable) as caught:
+    with pytest.raises(DamagedMedia) as caught:
         anonymize_photo(content, AnonymizeOptions(), FakeDetector())
     assert caught.value.metadata["format"] == name.split(maxsplit=1)[0]

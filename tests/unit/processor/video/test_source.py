@@ -10,7 +10,7 @@ import av
 import cv2
 import pytest
 
-from services.processor.video.errors import VideoTooLarge, VideoUnreadable
+from services.common.media.refusals import DamagedMedia, MediaTooLong, TooManyPixels
 from services.processor.video.limits import VideoLimits
 from services.processor.video.source import VideoSource
 from tests.support.scenes import (
@@ -43,7 +43,7 @@ def stills_video(path: Path, scenes: Sequence[Scene]) -> Path:
 def refuse(source: Path, limits: VideoLimits | None = None) -> tuple[BlueDetector, Exception]:
     detector = BlueDetector()
     target = source.with_name("out.mp4")
-    with pytest.raises((VideoTooLarge, VideoUnreadable)) as caught:
+    with pytest.raises((TooManyPixels, MediaTooLong, DamagedMedia)) as caught:
         anonymize(source, target, detector, limits=limits)
     assert not target.exists()
     return detector, caught.value
@@ -86,9 +86,9 @@ def test_too_many_frames_and_too_many_pixels_are_refused_by_name(tmp_path: Path)
     frames, many = refuse(source, VideoLimits(max_frames=19))
     pixels, large = refuse(source, VideoLimits(max_pixels=160 * 120 - 1))
 
-    assert isinstance(many, VideoTooLarge)
+    assert isinstance(many, MediaTooLong)
     assert many.metadata == {"limit": "19 frames", "found": "20 frames"}
-    assert isinstance(large, VideoTooLarge)
+    assert isinstance(large, TooManyPixels)
     assert frames.looks == pixels.looks == []
 
 
@@ -102,7 +102,7 @@ def test_a_length_that_the_header_does_not_tell_is_found_on_the_way(tmp_path: Pa
 
     _, error = refuse(source, VideoLimits(max_seconds=2))
 
-    assert isinstance(error, VideoTooLarge)
+    assert isinstance(error, MediaTooLong)
 
 
 def test_the_whole_part_of_a_truncated_video_is_anonymized_with_a_warning(tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ def test_what_is_no_video_is_unreadable_and_opens_nothing_else(tmp_path: Path, c
 
     _, error = refuse(source)
 
-    assert isinstance(error, VideoUnreadable)
+    assert isinstance(error, DamagedMedia)
 
 
 def test_sound_without_pictures_is_unreadable(tmp_path: Path) -> None:
@@ -172,7 +172,7 @@ def test_sound_without_pictures_is_unreadable(tmp_path: Path) -> None:
 
     _, error = refuse(source)
 
-    assert isinstance(error, VideoUnreadable)
+    assert isinstance(error, DamagedMedia)
 
 
 def test_a_video_without_a_frame_is_unreadable(tmp_path: Path) -> None:
@@ -183,7 +183,7 @@ def test_a_video_without_a_frame_is_unreadable(tmp_path: Path) -> None:
 
     _, error = refuse(source)
 
-    assert isinstance(error, VideoUnreadable)
+    assert isinstance(error, DamagedMedia)
 
 
 def test_frames_that_change_their_size_are_brought_to_the_first_ones(tmp_path: Path) -> None:
