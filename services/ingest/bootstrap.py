@@ -13,7 +13,6 @@ from services.common.contents.store import Contents
 from services.common.drops.measurements import Measurements
 from services.common.drops.receipts import Receipts
 from services.common.invites.store import Invites
-from services.common.media.cleaning import MediaCleaning
 from services.common.media.detected_objects import MediaObjects
 from services.common.media.store import MediaStore
 from services.common.service import Service, Wiring
@@ -26,6 +25,7 @@ from services.ingest.http.door import PlainDoor
 from services.ingest.http.routes import plain_routes
 from services.ingest.invites.writes import InviteWrites
 from services.ingest.media.changes import MediaChanges
+from services.ingest.media.cleaning import MediaCleaning
 from services.ingest.media.inspection import MediaInspection, media_limits
 from services.ingest.media.outbox import MediaOutbox
 from services.ingest.media.storing import MediaStoring

@@ -13,7 +13,6 @@ from services.common.catalog.documents import from_document
 from services.common.contents.orphans import Orphans
 from services.common.contents.store import CONTENTS, Contents, StoredContent
 from services.common.invites.store import Invites
-from services.common.media.cleaning import MediaCleaning
 from services.common.media.detected_objects import MediaObjects
 from services.common.media.model import Media
 from services.common.media.store import MEDIA, MediaStore
@@ -21,6 +20,7 @@ from services.common.objects import Objects
 from services.common.settings import Settings
 from services.common.stores.open import open_stores
 from services.common.uploads.store import Uploads
+from services.ingest.media.cleaning import MediaCleaning
 from services.ingest.media.sweep import MediaSweep
 
 # A resumable upload's pieces stay for a day, and orphans are looked for once more an hour after that.

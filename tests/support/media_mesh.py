@@ -14,7 +14,6 @@ from services.common.catalog.sqlite.database import SqliteDatabase
 from services.common.contents.orphans import Orphans
 from services.common.contents.store import Contents
 from services.common.invites.store import Invites
-from services.common.media.cleaning import MediaCleaning
 from services.common.media.detected_objects import MediaObjects
 from services.common.media.refusals import DamagedMedia
 from services.common.media.store import MediaStore
@@ -28,6 +27,7 @@ from services.common.settings import Settings
 from services.common.statistics.store import StatisticsStore
 from services.common.stores.collections import COLLECTIONS
 from services.common.uploads.store import Uploads
+from services.ingest.media.cleaning import MediaCleaning
 from services.ingest.media.files import FileOptions, IncomingFile
 from services.ingest.media.inspection import MediaInspection
 from services.ingest.media.outbox import MediaOutbox

@@ -1,16 +1,22 @@
-"""A media as the contract tells it."""
+"""A media as the contract shows it."""
 
 from __future__ import annotations
 
+import grpc
+from dropmesh.v1 import error_reason_pb2 as reasons
 from dropmesh.v1 import media_pb2, model_pb2, object_pb2
+from google.rpc.status_pb2 import Status
 
+from services.common.base.errors import DropmeshError
 from services.common.base.instants import SECOND_NS, to_duration, to_timestamp
 from services.common.base.names import resource_name
 from services.common.media.anonymize_messages import box_message, class_number, count_messages, options_message
 from services.common.media.detected_objects import DetectedObject
-from services.common.media.failures import failure_status
-from services.common.media.model import Content, Media, Metadata, Processing
-from services.common.media.vocabulary import MediaState
+from services.common.media.model import Content, Failure, Media, Metadata, Processing
+from services.common.media.transitions import UNFINISHED
+from services.common.rpc.guard import error_status
+
+_CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
 def media_name(media_id: str) -> str:
@@ -64,7 +70,7 @@ def etag(media: Media) -> str:
 
 def is_settled(media: Media) -> bool:
     """Whether nothing happens to a media by itself any more."""
-    return media.state not in {MediaState.NEW, MediaState.PROCESSING}
+    return media.state not in UNFINISHED
 
 
 def content_message(content: Content) -> media_pb2.Content:
@@ -131,6 +137,17 @@ def processing_message(processing: Processing) -> media_pb2.Processing:
     if processing.error is not None:
         message.error.CopyFrom(failure_status(processing.error))
     return message
+
+
+def failure_status(failure: Failure) -> Status:
+    """The status that a call would have answered with."""
+    return error_status(_StoredError(failure))
+
+
+class _StoredError(DropmeshError):
+    def __init__(self, failure: Failure) -> None:
+        self.code = _CODES[failure.code]  # type: ignore[misc]
+        super().__init__(reasons.ErrorReason.Value(failure.reason), failure.message, metadata=failure.metadata)
 
 
 def object_message(found: DetectedObject) -> object_pb2.DetectedObject:

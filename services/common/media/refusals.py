@@ -1,10 +1,11 @@
-"""What can be wrong with bytes that a client calls media: for ingest, which reads headers, and for the processor."""
+"""Why bytes are not taken or not processed as media, and why a stored media cannot be changed or read."""
 
 from __future__ import annotations
 
 from dropmesh.v1 import error_reason_pb2
 
-from services.common.base.errors import InvalidArgument
+from services.common.base.errors import FailedPrecondition, InvalidArgument
+from services.common.base.names import resource_name
 
 ACRONYM_LETTERS = 4
 
@@ -110,4 +111,26 @@ class HashMismatch(MediaRefused):
             error_reason_pb2.SHA256_MISMATCH,
             f"sha256: {expected} was expected, and the bytes that came have {actual}; nothing was kept",
             metadata={"expected": expected, "actual": actual},
+        )
+
+
+class MediaDeleted(FailedPrecondition):
+    """The bytes are gone, and only the record is left."""
+
+    def __init__(self, media_id: str) -> None:
+        name = resource_name("media", media_id)
+        super().__init__(
+            error_reason_pb2.MEDIA_DELETED, f"{name} was deleted", metadata={"name": name}, http_status=410
+        )
+
+
+class MediaNotProcessing(FailedPrecondition):
+    """There is no work on the media to be cancelled."""
+
+    def __init__(self, media_id: str, state: str) -> None:
+        name, state = resource_name("media", media_id), state.upper()
+        super().__init__(
+            error_reason_pb2.MEDIA_NOT_PROCESSING,
+            f"there is no work on {name} to be cancelled: it is {state}",
+            metadata={"name": name, "state": state},
         )

@@ -24,6 +24,7 @@ from services.common.catalog import (
     position,
 )
 from services.common.catalog.documents import from_document, to_document
+from services.common.media import transitions
 from services.common.media.model import NOTHING, Media
 from services.common.media.vocabulary import MediaKind, MediaState
 from services.common.rpc.identity import Caller
@@ -93,21 +94,19 @@ class MediaStore:
 
     async def insert(self, media: Media) -> Media | None:
         """Stores a new media, to be queued and counted; None when its owner has its content already."""
-        new = _new(media)
+        new = transitions.stored(media)
         (outcome,) = await self._catalog.batch([Insert(MEDIA, media_document(new))])
         return new if outcome.applied else None
 
     async def insert_beside(self, media: Media, claim: Insert) -> tuple[Media | None, bool]:
         """As `insert`, in one write with the claim of its content; whether that was applied as well."""
-        new = _new(media)
+        new = transitions.stored(media)
         claimed, outcome = await self._catalog.batch([claim, Insert(MEDIA, media_document(new))])
         return (new if outcome.applied else None), claimed.applied
 
     async def move_original(self, media_id: str, object_key: str) -> Media | None:
         """The bytes of a media are in another object from now on."""
-        return await self.change(
-            media_id, lambda found: replace(found, original=replace(found.original, object_key=object_key))
-        )
+        return await self.change(media_id, lambda found: transitions.moved(found, object_key))
 
     async def find(self, media_id: str) -> Media | None:
         """The media of this id, whoever owns it."""
@@ -176,16 +175,16 @@ class MediaStore:
     async def clear_unqueued(self, queued: Sequence[Media]) -> None:
         """These media are in the queue: the markers that they were read with are cleared."""
         outcomes = await self._catalog.batch(
-            [Replace(MEDIA, media_document(_queued(media)), media.version) for media in queued]
+            [Replace(MEDIA, media_document(replace(media, unqueued_since_ns=None)), media.version) for media in queued]
         )
         for media, outcome in zip(queued, outcomes, strict=True):
             if not outcome.applied:
-                await self.change(media.id, partial(_queued_until, media.unqueued_since_ns or 0))
+                await self.change(media.id, partial(transitions.queued, since_ns=media.unqueued_since_ns or 0))
 
     async def purge(self, media: Media) -> bool:
         """Removes the record of a deleted media: first from the statistics, then, on a later call, altogether."""
         if not media.purging:
-            await self.change(media.id, lambda found: replace(found, purging=True) if found.is_deleted else None)
+            await self.change(media.id, transitions.purge)
             return False
         if media.uncounted_since_ns is not None or media.unclean_since_ns is not None or media.counted != NOTHING:
             return False
@@ -200,27 +199,6 @@ def media_document(media: Media) -> dict[str, Any]:
     document["listed_ns"] = None if media.is_deleted else media.create_time_ns
     document["camera_model"] = media.metadata.camera_model or None
     return document
-
-
-def _new(media: Media) -> Media:
-    # An insertion's version is known before.
-    now_ns = media.create_time_ns
-    return replace(media, unqueued_since_ns=now_ns, uncounted_since_ns=now_ns, version=1)
-
-
-def _queued(media: Media) -> Media:
-    return replace(media, unqueued_since_ns=None)
-
-
-def _queued_until(since_ns: int, media: Media) -> Media | None:
-    """A media without its marker, where that is no later one."""
-    waits = media.unqueued_since_ns is not None and media.unqueued_since_ns <= since_ns
-    return _queued(media) if waits else None
-
-
-def seen(media: Media, now_ns: int, **changes: Any) -> Media:
-    """A media after a change that callers can see."""
-    return replace(media, update_time_ns=max(now_ns, media.update_time_ns), revision=media.revision + 1, **changes)
 
 
 def media_not_found(media_id: str) -> NotFound:

@@ -17,6 +17,7 @@ from services.common.media.file_names import sanitize_file_name
 from services.common.media.model import Content, Media
 from services.common.media.refusals import HashMismatch, MediaTooLarge
 from services.common.media.store import MediaStore
+from services.common.media.transitions import uploaded_again
 from services.common.media.types import SNIFF_BYTES, MediaType, sniff
 from services.common.media.vocabulary import MediaState
 from services.common.objects import Objects
@@ -27,7 +28,6 @@ from services.ingest.metadata.limits import MediaLimits
 from services.ingest.metadata.media_metadata import MetadataReading
 
 T = TypeVar("T")
-DUPLICATE_UPLOADS_KEPT = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +79,10 @@ class MediaStoring:
         try:
             media_type = await self._receive(file.chunks, writer)
         except BaseException:
-            await self._to_the_end(writer.abort())
+            await self._shielded(writer.abort())
             raise
         # All bytes are here: from now on a sender who hangs up changes nothing.
-        return await self._to_the_end(self._keep(writer, media_type, file.options, destination))
+        return await self._shielded(self._keep(writer, media_type, file.options, destination))
 
     async def _receive(self, chunks: AsyncIterator[bytes], writer: ContentWriter) -> MediaType:
         head = bytearray()
@@ -226,10 +226,13 @@ class MediaStoring:
             return None
         if found.id == media_id:
             return Stored(found, duplicate=False)
-        changed = await self._media.change(found.id, lambda media: _with_duplicate(media, destination))
+        invite = None if destination.invite is None else destination.invite.id
+        changed = await self._media.change(
+            found.id, lambda media: uploaded_again(media, invite=invite, upload=destination.upload)
+        )
         return None if changed is None or changed.is_deleted else Stored(changed, duplicate=True)
 
-    async def _to_the_end(self, work: Coroutine[Any, Any, T]) -> T:
+    async def _shielded(self, work: Coroutine[Any, Any, T]) -> T:
         """Does work that is not cut short when the caller is cancelled."""
         task = asyncio.create_task(work)
         self._ending.add(task)
@@ -241,15 +244,3 @@ class MediaStoring:
         if not task.cancelled():
             # Seen here, also when the caller is gone and nobody else will.
             task.exception()
-
-
-def _with_duplicate(media: Media, destination: Destination) -> Media | None:
-    if media.is_deleted or (destination.upload is not None and destination.upload in media.duplicate_uploads):
-        return None
-    invites = media.invites
-    if destination.invite is not None and destination.invite.id not in invites:
-        invites = (*invites, destination.invite.id)
-    uploads = media.duplicate_uploads
-    if destination.upload is not None:
-        uploads = (*uploads, destination.upload)[-DUPLICATE_UPLOADS_KEPT:]
-    return replace(media, duplicate_count=media.duplicate_count + 1, invites=invites, duplicate_uploads=uploads)

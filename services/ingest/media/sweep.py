@@ -14,11 +14,11 @@ from services.common.base.instants import SECOND_NS
 from services.common.contents.orphans import Orphans
 from services.common.contents.store import Contents, Holder
 from services.common.invites.store import Invites
-from services.common.media.cleaning import MediaCleaning
 from services.common.media.store import MediaStore
 from services.common.objects import Objects
 from services.common.settings import Settings
 from services.common.uploads.store import Uploads
+from services.ingest.media.cleaning import MediaCleaning
 
 # Whoever made leftovers, or took a use of an invite, is done with it much sooner, or dead.
 AT_WORK_SECONDS = 60.0

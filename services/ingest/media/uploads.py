@@ -28,9 +28,9 @@ class MediaUploads:
     """Takes one or many files in a call."""
 
     def __init__(self, storing: MediaStoring, invites: Invites, now_ns: Callable[[], int] = time.time_ns) -> None:
-        self._media_storing = storing
-        self._upload_invites = invites
-        self._uploads_now_ns = now_ns
+        self._storing = storing
+        self._invites = invites
+        self._now_ns = now_ns
 
     async def UploadMedia(
         self, requests: AsyncIterator[ingest_service_pb2.UploadMediaRequest], call: Call
@@ -62,8 +62,8 @@ class MediaUploads:
         first = await anext(messages, None)
         if first is None:
             raise EmptyMedia
-        invite = await self._upload_invites.find_by_link(first.link)
-        invite.check_usable(self._uploads_now_ns())
+        invite = await self._invites.find_by_link(first.link)
+        invite.check_usable(self._now_ns())
         options = FileOptions(invite.anonymize, first.filename, checked_sha256(first.sha256))
         files = files_of(
             whole_body(first, messages, call), first.body.content_type, options, form_may_change_options=False
@@ -80,7 +80,7 @@ class MediaUploads:
         refusal: DropmeshError | None = None
         async for file in files:
             try:
-                stored = await self._media_storing.store(file, destination)
+                stored = await self._storing.store(file, destination)
             except DropmeshError as error:
                 refusal = error
                 answer.results.add(filename=plain_name(file.options.filename), error=error_status(error))

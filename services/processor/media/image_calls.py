@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from dropmesh.v1 import error_reason_pb2 as reasons
 from dropmesh.v1 import model_pb2, object_pb2, processor_service_pb2
 from google.api.httpbody_pb2 import HttpBody
 
-from services.common.base.errors import InvalidArgument
 from services.common.base.names import resource_name
 from services.common.media.anonymize_messages import to_classes, to_options
 from services.common.media.messages import object_message
 from services.common.media.model import ModelVersion
-from services.common.media.vocabulary import ObjectClass
+from services.common.media.refusals import EmptyMedia, MediaTooLarge
+from services.common.media.vocabulary import MediaKind, ObjectClass
 from services.common.rpc.call import Call
 from services.common.workers.pool import ProcessPool
 from services.processor.media.job_results import Limits
@@ -70,14 +69,9 @@ class ImageCalls:
 
     def _content(self, body: HttpBody) -> bytes:
         if not body.data:
-            raise InvalidArgument(reasons.MEDIA_EMPTY, "body: there are no bytes")
+            raise EmptyMedia
         if len(body.data) > self._max_bytes:
-            raise InvalidArgument(
-                reasons.MEDIA_TOO_LARGE,
-                f"body: {len(body.data)} bytes, and an image has {self._max_bytes} at most",
-                metadata={"limit_bytes": str(self._max_bytes), "kind": "image"},
-                http_status=413,
-            )
+            raise MediaTooLarge(MediaKind.IMAGE, self._max_bytes)
         content: bytes = body.data
         return content
 

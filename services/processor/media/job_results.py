@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from services.common.media.detected_objects import DetectedObject
 from services.common.media.model import Label, ModelVersion
-from services.common.media.work import Findings
+from services.common.media.transitions import Findings
 
 
 @dataclass(frozen=True, slots=True)

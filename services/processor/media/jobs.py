@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from services.common.media.model import AnonymizeOptions, Label, ModelVersion
+from services.common.media.transitions import Findings
 from services.common.media.vocabulary import MediaKind, ObjectClass
-from services.common.media.work import Findings
 from services.common.workers.jobs import job
 from services.common.workers.worker import Worker
 from services.processor.media.job_results import (

@@ -6,12 +6,11 @@ import tempfile
 from datetime import timedelta
 from pathlib import Path
 
-from dropmesh.v1 import error_reason_pb2 as reasons
 from dropmesh.v1 import processor_service_pb2
 from google.api.httpbody_pb2 import HttpBody
 
-from services.common.base.errors import FailedPrecondition
 from services.common.base.names import resource_id
+from services.common.media.refusals import MediaDeleted
 from services.common.media.store import MediaStore
 from services.common.objects import Objects
 from services.common.rest.downloads import NOT_MODIFIED, OK, PARTIAL, asked_part, download_headers
@@ -48,12 +47,7 @@ class Thumbnails:
         """Returns a small picture of a media."""
         media = await self._media.get(call.caller, resource_id(request.name))
         if media.is_deleted:
-            raise FailedPrecondition(
-                reasons.MEDIA_DELETED,
-                f"{request.name} was deleted",
-                metadata={"name": request.name},
-                http_status=410,
-            )
+            raise MediaDeleted(media.id)
         content = media.anonymized or media.original
         size = request.size or SIZE
         etag = f'"{content.sha256}-{size}"'

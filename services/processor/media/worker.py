@@ -18,10 +18,10 @@ from services.common.base.telemetry import Metrics
 from services.common.contents.store import Contents, Holder
 from services.common.contents.writer import ContentWriter
 from services.common.media.detected_objects import MediaObjects
-from services.common.media.failures import failure_of
 from services.common.media.model import Content, Media
+from services.common.media.transitions import Findings, failure_of
 from services.common.media.vocabulary import MediaKind
-from services.common.media.work import ATTEMPTS_MOST, PHOTO_WORK, VIDEO_WORK, Findings, MediaWork
+from services.common.media.work import ATTEMPTS_MOST, PHOTO_WORK, VIDEO_WORK, MediaWork
 from services.common.objects import Objects
 from services.common.queue import Claim, Queue, Topic
 from services.common.workers.errors import JobCrashed

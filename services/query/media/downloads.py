@@ -11,8 +11,8 @@ from google.api.httpbody_pb2 import HttpBody
 
 from services.common.base.errors import FailedPrecondition
 from services.common.base.names import resource_id
-from services.common.media.messages import media_name
 from services.common.media.model import Content, Media
+from services.common.media.refusals import MediaDeleted
 from services.common.media.store import MediaStore
 from services.common.objects import Objects
 from services.common.rest.downloads import (
@@ -70,10 +70,7 @@ class Downloads:
     async def _there(self, name: str, call: Call) -> Media:
         media = await self._media.get(call.caller, resource_id(name))
         if media.is_deleted:
-            name = media_name(media.id)
-            raise FailedPrecondition(
-                reasons.MEDIA_DELETED, f"{name} was deleted", metadata={"name": name}, http_status=410
-            )
+            raise MediaDeleted(media.id)
         return media
 
     async def _send(

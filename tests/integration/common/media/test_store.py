@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from functools import partial
 
 import pytest
 
 from services.common.base.errors import NotFound
 from services.common.catalog import Position
-from services.common.media.store import MediaFilter, seen
+from services.common.media.store import MediaFilter
+from services.common.media.transitions import delete
 from services.common.media.vocabulary import MediaKind, MediaState
 from services.common.rpc.identity import Caller, Scope
 from tests.support.media_mesh import Clock, MediaMesh, photo
@@ -26,7 +28,7 @@ async def fill(mesh: MediaMesh, clock: Clock) -> list[str]:
         text = f"{owner}{state}{number} camera={camera}" if camera else f"{owner}{state}{number}"
         media = (await mesh.upload(photo(text), owner)).media
         kind = MediaKind.VIDEO if number == 1 else MediaKind.IMAGE
-        await mesh.media.change(media.id, partial(seen, now_ns=clock(), state=state, kind=kind))
+        await mesh.media.change(media.id, partial(replace, state=state, kind=kind))
         stored.append(media.id)
     return stored
 
@@ -76,7 +78,7 @@ async def test_what_belongs_to_another_is_not_found(mesh: MediaMesh) -> None:
 
 async def test_content_of_a_deleted_media_can_be_uploaded_again(mesh: MediaMesh, clock: Clock) -> None:
     first = await mesh.upload(photo("one"))
-    await mesh.media.change(first.media.id, lambda media: seen(media, clock(), state=MediaState.DELETED))
+    await mesh.media.change(first.media.id, lambda media: delete(media, now_ns=clock(), purge_after_ns=10))
     again = await mesh.upload(photo("one"))
     assert not again.duplicate
     assert again.media.id != first.media.id

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import pytest
 
 from services.common.contents.store import Holder
 from services.common.contents.writer import ContentWriter
 from services.common.media.detected_objects import DetectedObject
 from services.common.media.model import Content, Failure, Media
-from services.common.media.store import seen
+from services.common.media.transitions import Findings, cancel, delete, process_again
 from services.common.media.vocabulary import Box, MediaState, ObjectClass
-from services.common.media.work import Findings
 from tests.support.media_mesh import MediaMesh, photo
 
 FAILURE = Failure(9, "PROCESSING_CRASHED", "it crashed")
@@ -72,10 +74,10 @@ async def test_a_stale_worker_cannot_overwrite(mesh: MediaMesh) -> None:
     assert len(await mesh.stored_keys()) == 2
 
 
-@pytest.mark.parametrize("state", [MediaState.DELETED, MediaState.FAILED])
-async def test_a_worker_of_what_was_ended_is_told_so(mesh: MediaMesh, state: MediaState) -> None:
+@pytest.mark.parametrize("end", [partial(delete, purge_after_ns=10), cancel])
+async def test_a_worker_of_what_was_ended_is_told_so(mesh: MediaMesh, end: Callable[..., Media | None]) -> None:
     media = await begun(mesh, (await mesh.upload(photo("one"))).media.id)
-    await mesh.media.change(media.id, lambda found: seen(found, mesh.clock(), state=state, run=found.run + 1))
+    await mesh.media.change(media.id, lambda found: end(found, now_ns=mesh.clock()))
     assert not await mesh.work.is_current(media.id, media.run)
     assert not await finish(mesh, media, b"late")
     assert await mesh.work.begin(media.id, attempt=1, now_ns=mesh.clock()) is None
@@ -84,7 +86,7 @@ async def test_a_worker_of_what_was_ended_is_told_so(mesh: MediaMesh, state: Med
 async def test_processed_anew_what_was_before_goes(mesh: MediaMesh) -> None:
     first = await begun(mesh, (await mesh.upload(photo("one"))).media.id)
     assert await finish(mesh, first, b"first")
-    await mesh.media.change(first.id, lambda media: seen(media, mesh.clock(), state=MediaState.NEW, run=media.run + 1))
+    await mesh.media.change(first.id, lambda media: process_again(media, None, now_ns=mesh.clock()))
     second = await begun(mesh, first.id)
     assert await finish(mesh, second, b"second")
     await mesh.sweep_all()
@@ -101,7 +103,7 @@ async def test_processed_anew_what_was_before_goes(mesh: MediaMesh) -> None:
 async def test_the_same_result_again_keeps_its_bytes(mesh: MediaMesh) -> None:
     first = await begun(mesh, (await mesh.upload(photo("one"))).media.id)
     assert await finish(mesh, first, b"same")
-    await mesh.media.change(first.id, lambda media: seen(media, mesh.clock(), state=MediaState.NEW, run=media.run + 1))
+    await mesh.media.change(first.id, lambda media: process_again(media, None, now_ns=mesh.clock()))
     assert await finish(mesh, await begun(mesh, first.id), b"same")
     await mesh.sweep_all()
     assert len(await mesh.stored_keys()) == 2

@@ -3,13 +3,14 @@ from __future__ import annotations
 import asyncio
 import random
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 
 import pytest
 
 from services.common.base.instants import utc_day
 from services.common.media.model import NOTHING, Contribution
-from services.common.media.store import seen
+from services.common.media.transitions import delete
 from services.common.media.vocabulary import MediaState
 from services.common.statistics.store import CAMERAS_MOST, StatisticsStore, Totals, totals_after
 from services.processor.statistics.recounting import Recounting
@@ -99,7 +100,7 @@ async def test_deleted_media_count_in_the_states_alone_and_purged_ones_nowhere(m
     await fold_all(mesh)
     await mesh.media.change(
         stored.media.id,
-        lambda media: seen(media, clock(), state=MediaState.DELETED, purge_time_ns=clock() + 10),
+        lambda media: delete(media, now_ns=clock(), purge_after_ns=10),
     )
     assert await read(mesh) == Totals(states={"deleted": 1})
     await fold_all(mesh)
@@ -126,7 +127,7 @@ async def test_a_folder_that_dies_anywhere_counts_nothing_twice_and_loses_nothin
         await MediaMesh(stores, clock, Life(steps)).statistics.fold(now_ns=clock())
     assert (await read(mesh, None)).states == {"new": 6}
     assert (await read(mesh, "ann")).states == {"new": 3}
-    await mesh.media.change(repeated.media.id, lambda media: seen(media, clock(), state=MediaState.DELETED))
+    await mesh.media.change(repeated.media.id, lambda media: delete(media, now_ns=clock(), purge_after_ns=DAY_NS))
     await agree(mesh)
     assert (await read(mesh, None)).states == {"new": 5, "deleted": 1}
 
@@ -150,7 +151,7 @@ async def test_folders_and_writers_at_once_agree_with_a_recount(mesh: MediaMesh,
         for _ in range(40):
             state = chance.choice([MediaState.PROCESSING, MediaState.PROCESSED, MediaState.FAILED])
             counts = {"face": chance.randint(0, 4)}
-            edit = partial(seen, now_ns=mesh.clock(), state=state, object_counts=counts)
+            edit = partial(replace, update_time_ns=mesh.clock(), state=state, object_counts=counts)
             await mesh.media.change(chance.choice(stored), edit)
 
     await asyncio.gather(*(fold(store) for store in folders), write(), write())

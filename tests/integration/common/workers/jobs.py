@@ -9,9 +9,9 @@ import time
 from pathlib import Path
 from typing import cast
 
+from services.common.media.refusals import DamagedMedia
 from services.common.workers.jobs import job
 from services.common.workers.worker import Worker
-from services.common.media.refusals import DamagedMedia
 
 
 @job

@@ -9,8 +9,8 @@ from dropmesh.v1.ingest_service_pb2 import CancelMediaRequest, DeleteMediaReques
 
 from services.common.base.errors import DropmeshError
 from services.common.media.detected_objects import DetectedObject, TrackPoint
+from services.common.media.transitions import Findings
 from services.common.media.vocabulary import Box, ObjectClass
-from services.common.media.work import Findings
 from services.ingest.media.changes import MediaChanges
 from tests.integration.common.media.test_work import begun, claimed, finish
 from tests.support.calls import BOB, call_of

@@ -8,8 +8,8 @@ from typing import Any
 
 from services.common.base.telemetry import Metrics
 from services.common.media.model import AnonymizeOptions, Media
+from services.common.media.transitions import Findings
 from services.common.media.vocabulary import MediaKind, MediaState
-from services.common.media.work import Findings
 from services.common.workers.confinement import ChildLimits
 from services.common.workers.jobs import job
 from services.common.workers.worker import Worker

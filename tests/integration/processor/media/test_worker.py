@@ -15,8 +15,9 @@ from services.common.base.errors import StoreUnavailable
 from services.common.base.telemetry import Metrics
 from services.common.media.detected_objects import DetectedObject
 from services.common.media.model import AnonymizeOptions, Content, Media, Metadata, Step
+from services.common.media.transitions import Findings
 from services.common.media.vocabulary import Box, MediaKind, MediaState, ObjectClass
-from services.common.media.work import PHOTO_WORK, VIDEO_WORK, Findings, MediaWork
+from services.common.media.work import PHOTO_WORK, VIDEO_WORK, MediaWork
 from services.common.workers.errors import JobCrashed, JobTimedOut
 from services.processor.media.job_results import AnonymizedMedia, Limits
 from services.processor.media.worker import MediaStores, MediaWorker, Pace, TimeLimits
@@ -240,7 +241,7 @@ async def test_progress_is_told_and_a_cancelled_media_is_let_go(stores, mesh, ne
 
 async def cancel(mesh: MediaMesh, media: Media) -> None:
     from services.common.base.errors import FailedPrecondition
-    from services.common.media.failures import failure_of
+    from services.common.media.transitions import failure_of
 
     error = FailedPrecondition(reasons.PROCESSING_CANCELLED, "cancelled")
     assert await mesh.work.fail(media.id, None, failure_of(error), now_ns=1)

@@ -7,8 +7,7 @@ from dropmesh.v1 import error_reason_pb2 as reasons
 from dropmesh.v1.query_service_pb2 import DownloadAnonymizedRequest, DownloadOriginalRequest
 
 from services.common.base.errors import DropmeshError
-from services.common.media.store import seen
-from services.common.media.vocabulary import MediaState
+from services.common.media.transitions import delete
 from services.common.rpc.call import Call
 from services.ingest.media.files import FileOptions
 from services.query.media.downloads import Downloads
@@ -87,7 +86,7 @@ async def test_who_may_not_see_it_gets_nothing(mesh: MediaMesh, downloads: Downl
     name = await uploaded(mesh)
     assert await refused(downloads, name, call_of(BOB)) == "MEDIA_NOT_FOUND"
     media_id = name.removeprefix("media/")
-    await mesh.media.change(media_id, lambda media: seen(media, mesh.clock(), state=MediaState.DELETED))
+    await mesh.media.change(media_id, lambda media: delete(media, now_ns=mesh.clock(), purge_after_ns=0))
     assert await refused(downloads, name, call_of()) == "MEDIA_DELETED"
 
 

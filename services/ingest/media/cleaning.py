@@ -1,13 +1,13 @@
-"""Removes what media let go of: the contents of deleted and reprocessed ones, detected objects of other runs.
+"""Removes what media no longer hold: contents of deleted and reprocessed ones, detected objects of other runs.
 
-Whoever makes leftovers marks the media first, so that a sweep finishes what a crash left; cleaning can be repeated.
+The change that makes leftovers also marks the media, so that a sweep finishes what a crash left; cleaning can be
+repeated.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from services.common.contents.store import Contents
+from services.common.media import transitions
 from services.common.media.detected_objects import MediaObjects
 from services.common.media.model import Media
 from services.common.media.store import MediaStore
@@ -31,18 +31,4 @@ class MediaCleaning:
         for run in range(media.clean_run, end):
             if run != media.objects_run or media.is_deleted:
                 await self._objects.delete(media.id, run)
-        await self._media.change(media.id, lambda found: _cleaned(found, media, end))
-
-
-def _cleaned(found: Media, cleaned: Media, end: int) -> Media | None:
-    if found.unclean_since_ns is None:
-        return None
-    released = {content.holder for content in cleaned.leftovers}
-    leftovers = tuple(content for content in found.leftovers if content.holder not in released)
-    changed = found.unclean_since_ns != cleaned.unclean_since_ns
-    return replace(
-        found,
-        leftovers=leftovers,
-        clean_run=found.clean_run if changed else end,
-        unclean_since_ns=found.unclean_since_ns if changed or leftovers else None,
-    )
+        await self._media.change(media.id, lambda found: transitions.cleaned(found, media, end))

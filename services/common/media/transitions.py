@@ -1,0 +1,251 @@
+"""Each change of a media, as a plain function of the media: from which states, and to which.
+
+| function                     | from                     | to         |
+|------------------------------|--------------------------|------------|
+| `stored`                     | an upload                | NEW        |
+| `take`                       | NEW, PROCESSING          | PROCESSING |
+| `report_progress`            | PROCESSING, the same run | PROCESSING |
+| `finish`                     | PROCESSING, the same run | PROCESSED  |
+| `fail`                       | PROCESSING, the same run | FAILED     |
+| `give_up`                    | NEW, PROCESSING          | FAILED     |
+| `cancel`                     | NEW, PROCESSING          | FAILED     |
+| `process_again`              | all but DELETED          | NEW        |
+| `delete`                     | all but DELETED          | DELETED    |
+| `purge`                      | DELETED                  | removed    |
+
+A worker's change from another state or run came too late: it returns None, and nothing changes. An owner's `cancel` or
+`process_again` from another state raises why not. The functions below `purge` change no state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from dropmesh.v1 import error_reason_pb2 as reasons
+
+from services.common.base.errors import DropmeshError, FailedPrecondition
+from services.common.media.model import (
+    AnonymizeOptions,
+    Content,
+    Failure,
+    Label,
+    Media,
+    ModelVersion,
+    Processing,
+    Step,
+)
+from services.common.media.refusals import MediaDeleted, MediaNotProcessing
+from services.common.media.vocabulary import MediaState
+
+UNFINISHED = frozenset({MediaState.NEW, MediaState.PROCESSING})
+DUPLICATE_UPLOADS_KEPT = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What a worker found in a media, and how its work went."""
+
+    object_counts: Mapping[str, int]
+    labels: tuple[Label, ...] = ()
+    models: tuple[ModelVersion, ...] = ()
+    steps: tuple[Step, ...] = ()
+    warnings: tuple[str, ...] = ()
+    """Added to those that the media has."""
+    frames: int = 0
+
+
+def stored(media: Media) -> Media:
+    """A media as it is inserted: to be queued and counted. An insertion's version is known before."""
+    now_ns = media.create_time_ns
+    return replace(media, state=MediaState.NEW, unqueued_since_ns=now_ns, uncounted_since_ns=now_ns, version=1)
+
+
+def take(media: Media, *, attempt: int, now_ns: int) -> Media | None:
+    """A worker begins: the media's `run` is the worker's, and makes every run before it stale."""
+    if media.state not in UNFINISHED:
+        return None
+    return _changed(
+        media,
+        now_ns,
+        state=MediaState.PROCESSING,
+        run=media.run + 1,
+        processing=Processing(attempt=attempt, start_time_ns=now_ns),
+        # It is in the queue, or no worker would have it.
+        unqueued_since_ns=None,
+    )
+
+
+def report_progress(
+    media: Media, run: int, *, progress: float, frames_done: int, frames_total: int, now_ns: int
+) -> Media | None:
+    """A worker reports how far it is."""
+    if not is_in_run(media, run):
+        return None
+    processing = replace(media.processing, progress=progress, frames_done=frames_done, frames_total=frames_total)
+    return _changed(media, now_ns, processing=processing)
+
+
+def finish(media: Media, run: int, anonymized: Content, findings: Findings, *, now_ns: int) -> Media | None:
+    """A worker is done; what its result replaces, and detected objects of other runs, become leftovers."""
+    if not is_in_run(media, run):
+        return None
+    replaced = () if media.anonymized is None else (media.anonymized,)
+    clean_run = _clean_run(media)
+    return _changed(
+        media,
+        now_ns,
+        state=MediaState.PROCESSED,
+        anonymized=anonymized,
+        processing=replace(
+            media.processing,
+            progress=1.0,
+            frames_done=findings.frames,
+            frames_total=findings.frames,
+            end_time_ns=now_ns,
+            models=findings.models,
+            steps=findings.steps,
+            error=None,
+        ),
+        object_counts=dict(findings.object_counts),
+        labels=findings.labels,
+        warnings=tuple(dict.fromkeys((*media.warnings, *findings.warnings))),
+        objects_run=run,
+        clean_run=clean_run,
+        leftovers=(*media.leftovers, *replaced),
+        unclean_since_ns=now_ns if replaced or clean_run < run else media.unclean_since_ns,
+        unqueued_since_ns=None,
+    )
+
+
+def fail(media: Media, run: int, failure: Failure, *, now_ns: int) -> Media | None:
+    """A worker ends the work for good."""
+    return _failed(media, failure, now_ns) if is_in_run(media, run) else None
+
+
+def give_up(media: Media, failure: Failure, *, now_ns: int) -> Media | None:
+    """Every attempt broke off: the work ends, in whichever run it is."""
+    return _failed(media, failure, now_ns) if media.state in UNFINISHED else None
+
+
+def cancel(media: Media, *, now_ns: int) -> Media:
+    """The owner stops the work."""
+    if media.is_deleted:
+        raise MediaDeleted(media.id)
+    if media.state not in UNFINISHED:
+        raise MediaNotProcessing(media.id, media.state)
+    cancelled = FailedPrecondition(reasons.PROCESSING_CANCELLED, "the work was cancelled by its owner")
+    return _failed(media, failure_of(cancelled), now_ns)
+
+
+def process_again(media: Media, options: AnonymizeOptions | None, *, now_ns: int) -> Media:
+    """The owner asks for another result; None keeps the options."""
+    if media.is_deleted:
+        raise MediaDeleted(media.id)
+    return _changed(
+        media,
+        now_ns,
+        state=MediaState.NEW,
+        run=media.run + 1,
+        anonymize=media.anonymize if options is None else options,
+        processing=Processing(),
+        unqueued_since_ns=now_ns,
+    )
+
+
+def delete(media: Media, *, now_ns: int, purge_after_ns: int) -> Media | None:
+    """The owner deletes the bytes; the record stays until its purge time. None where it is deleted already."""
+    if media.is_deleted:
+        return None
+    held = [content for content in (media.original, media.anonymized) if content is not None]
+    return _changed(
+        media,
+        now_ns,
+        state=MediaState.DELETED,
+        run=media.run + 1,
+        delete_time_ns=now_ns,
+        purge_time_ns=now_ns + purge_after_ns,
+        anonymized=None,
+        # A place identifies a person as the picture does.
+        metadata=replace(media.metadata, latitude_degrees=None, longitude_degrees=None, altitude_meters=None),
+        object_counts={},
+        labels=(),
+        leftovers=(*media.leftovers, *held),
+        clean_run=_clean_run(media),
+        unqueued_since_ns=None,
+        unclean_since_ns=now_ns,
+    )
+
+
+def purge(media: Media) -> Media | None:
+    """The record is about to go: statistics count it no more."""
+    return replace(media, purging=True) if media.is_deleted else None
+
+
+def queued(media: Media, since_ns: int) -> Media | None:
+    """Its message is in the queue; None where it was marked as unqueued again after `since_ns`."""
+    waits = media.unqueued_since_ns is not None and media.unqueued_since_ns <= since_ns
+    return replace(media, unqueued_since_ns=None) if waits else None
+
+
+def moved(media: Media, object_key: str) -> Media:
+    """The bytes of its original are in another object."""
+    return replace(media, original=replace(media.original, object_key=object_key))
+
+
+def uploaded_again(media: Media, *, invite: str | None, upload: str | None) -> Media | None:
+    """The same bytes came again; None where this resumable upload was counted already."""
+    if media.is_deleted or (upload is not None and upload in media.duplicate_uploads):
+        return None
+    invites = media.invites if invite is None else tuple(dict.fromkeys((*media.invites, invite)))
+    uploads = media.duplicate_uploads
+    if upload is not None:
+        uploads = (*uploads, upload)[-DUPLICATE_UPLOADS_KEPT:]
+    return replace(media, duplicate_count=media.duplicate_count + 1, invites=invites, duplicate_uploads=uploads)
+
+
+def cleaned(media: Media, as_read: Media, end_run: int) -> Media | None:
+    """The leftovers that it had when it was read are released, and runs before `end_run` left no detected objects."""
+    if media.unclean_since_ns is None:
+        return None
+    released = {content.holder for content in as_read.leftovers}
+    leftovers = tuple(content for content in media.leftovers if content.holder not in released)
+    is_marked_anew = media.unclean_since_ns != as_read.unclean_since_ns
+    return replace(
+        media,
+        leftovers=leftovers,
+        clean_run=media.clean_run if is_marked_anew else end_run,
+        unclean_since_ns=media.unclean_since_ns if is_marked_anew or leftovers else None,
+    )
+
+
+def is_in_run(media: Media, run: int) -> bool:
+    """Whether a worker's run still is the media's."""
+    return media.state is MediaState.PROCESSING and media.run == run
+
+
+def failure_of(error: DropmeshError) -> Failure:
+    """What is stored of an error."""
+    return Failure(error.code.value[0], reasons.ErrorReason.Name(error.reason), error.message, error.metadata)
+
+
+def _failed(media: Media, failure: Failure, now_ns: int) -> Media:
+    return _changed(
+        media,
+        now_ns,
+        state=MediaState.FAILED,
+        run=media.run + 1,
+        processing=replace(media.processing, end_time_ns=now_ns, error=failure),
+        unclean_since_ns=now_ns,
+        unqueued_since_ns=None,
+    )
+
+
+def _clean_run(media: Media) -> int:
+    return media.clean_run if media.objects_run is None else min(media.clean_run, media.objects_run)
+
+
+def _changed(media: Media, now_ns: int, **changes: Any) -> Media:
+    """A media after a change that callers can see."""
+    return replace(media, update_time_ns=max(now_ns, media.update_time_ns), revision=media.revision + 1, **changes)
