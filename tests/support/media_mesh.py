@@ -15,6 +15,7 @@ from services.common.contents.orphans import Orphans
 from services.common.contents.store import Contents
 from services.common.invites.store import Invites
 from services.common.media.detected_objects import MediaObjects
+from services.common.media.model import Metadata
 from services.common.media.refusals import DamagedMedia
 from services.common.media.store import MediaStore
 from services.common.media.types import MediaType
@@ -34,7 +35,7 @@ from services.ingest.media.outbox import MediaOutbox
 from services.ingest.media.storing import Destination, MediaStoring, Stored
 from services.ingest.media.sweep import MediaSweep
 from services.ingest.metadata.limits import MediaLimits
-from services.ingest.metadata.media_metadata import MediaMetadata, MetadataReading
+from services.ingest.metadata.media_metadata import MetadataReading
 from tests.support.mortal import Life, MortalCatalog, MortalObjects, MortalQueue
 
 # After every instant at which a file of the test was written.
@@ -81,7 +82,7 @@ class Readings:
         if whole.startswith(DAMAGED):
             raise DamagedMedia(media_type.format, "it was made so")
         _, _, camera = whole.decode(errors="replace").partition("camera=")
-        return MetadataReading(MediaMetadata("jpeg", 4, 3, camera_model=camera.rstrip(".") or None))
+        return MetadataReading(Metadata(4, 3, camera_model=camera.rstrip(".") or None))
 
 
 @dataclass

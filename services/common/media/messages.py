@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+from operator import attrgetter
+
 import grpc
 from dropmesh.v1 import error_reason_pb2 as reasons
 from dropmesh.v1 import media_pb2, model_pb2, object_pb2
@@ -16,6 +19,11 @@ from services.common.media.model import Content, Failure, Media, Metadata, Proce
 from services.common.media.transitions import UNFINISHED
 from services.common.rpc.guard import error_status
 
+# The fields of a media's metadata that the contract has by the same name; the others have a unit or a message there.
+_SAME_FIELDS = tuple(
+    field.name for field in fields(Metadata) if field.name in media_pb2.MediaMetadata.DESCRIPTOR.fields_by_name
+)
+_same_values = attrgetter(*_SAME_FIELDS)
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
@@ -85,21 +93,10 @@ def content_message(content: Content) -> media_pb2.Content:
 
 def metadata_message(metadata: Metadata) -> media_pb2.MediaMetadata:
     """What a media says of itself."""
-    message = media_pb2.MediaMetadata(
-        width=metadata.width,
-        height=metadata.height,
-        orientation=metadata.orientation,
-        color_space=metadata.color_space or "",
-        camera_make=metadata.camera_make or "",
-        camera_model=metadata.camera_model or "",
-        lens=metadata.lens or "",
-        capture_time_text=metadata.capture_time_text or "",
-        frame_rate=metadata.frame_rate,
-        video_codec=metadata.video_codec or "",
-        audio_codec=metadata.audio_codec or "",
-        rotation=metadata.rotation_degrees,
-        frames=metadata.frames,
-    )
+    values = zip(_SAME_FIELDS, _same_values(metadata), strict=True)
+    message = media_pb2.MediaMetadata(**{name: value for name, value in values if value is not None})
+    if metadata.rotation_degrees is not None:
+        message.rotation = metadata.rotation_degrees
     if metadata.capture_time_ns is not None:
         message.capture_time.CopyFrom(to_timestamp(metadata.capture_time_ns))
     if metadata.duration_seconds is not None:

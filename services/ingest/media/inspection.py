@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-from operator import attrgetter
-
 from services.common.media.model import Metadata
 from services.common.media.refusals import MediaTooLong
 from services.common.media.types import MediaType
@@ -17,8 +14,6 @@ from services.ingest.metadata.limits import MediaLimits
 from services.ingest.metadata.media_metadata import MetadataReading
 from services.ingest.metadata.reader import MetadataReader
 from services.ingest.metadata.stored_ranges import StoredRanges
-
-_stored_values = attrgetter(*(field.name for field in dataclasses.fields(Metadata)))
 
 
 class MediaInspection:
@@ -43,7 +38,7 @@ class MediaInspection:
 
     async def _read(self, source: Source, size_bytes: int, media_type: MediaType) -> MetadataReading:
         reading = await self._reader.read(source, size_bytes, media_type)
-        check_length(self._settings, media_type.kind, to_metadata(reading))
+        check_length(self._settings, media_type.kind, reading.metadata)
         return reading
 
 
@@ -63,8 +58,3 @@ def check_length(settings: Settings, kind: MediaKind, metadata: Metadata) -> Non
     frames = round(seconds * (metadata.frame_rate or 0.0))
     if kind is MediaKind.VIDEO and frames > settings.max_frames:
         raise MediaTooLong(f"{settings.max_frames} frames", f"about {frames} frames", "max_frames")
-
-
-def to_metadata(reading: MetadataReading) -> Metadata:
-    """What is stored of a reading; its format stands in the content."""
-    return Metadata(*_stored_values(reading.metadata))

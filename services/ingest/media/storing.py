@@ -22,7 +22,7 @@ from services.common.media.types import SNIFF_BYTES, MediaType, sniff
 from services.common.media.vocabulary import MediaState
 from services.common.objects import Objects
 from services.ingest.media.files import FileOptions, IncomingFile
-from services.ingest.media.inspection import MediaInspection, to_metadata
+from services.ingest.media.inspection import MediaInspection
 from services.ingest.media.outbox import MediaOutbox
 from services.ingest.metadata.limits import MediaLimits
 from services.ingest.metadata.media_metadata import MetadataReading
@@ -177,7 +177,7 @@ class MediaStoring:
             create_time_ns=now_ns,
             update_time_ns=now_ns,
             original=content,
-            metadata=to_metadata(reading),
+            metadata=reading.metadata,
             anonymize=options.anonymize,
             invites=() if destination.invite is None else (destination.invite.id,),
             warnings=reading.warnings,

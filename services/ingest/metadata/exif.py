@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from PIL.ExifTags import GPS, IFD, Base
 from PIL.Image import Exif
 
+from services.common.media.model import Metadata
 from services.ingest.metadata.values import CaptureTime, capture_time, clean_text, degrees
 
 _COLOR_SPACES: Final = {1: "sRGB", 2: "Adobe RGB", 0xFFFF: "Uncalibrated"}
@@ -22,23 +22,8 @@ Tags = Mapping[int, Any]
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class ExifValues:
-    """What EXIF says; None where it says nothing that can be read."""
-
-    camera_make: str | None
-    camera_model: str | None
-    lens: str | None
-    orientation: int | None
-    color_space: str | None
-    captured: CaptureTime | None
-    latitude_degrees: float | None
-    longitude_degrees: float | None
-    altitude_meters: float | None
-
-
-def read_exif(exif: Exif, warnings: list[str]) -> ExifValues:
-    """Read what can be read; each value that cannot adds a line to `warnings`."""
+def read_exif(exif: Exif, size: tuple[int, int], warnings: list[str]) -> Metadata:
+    """Read what can be read of a picture of this size; each value that cannot adds a line to `warnings`."""
 
     def attempt(name: str, read: Callable[[], T | None]) -> T | None:
         # Every kind of exception: the tags' types, counts and values are the sender's choice.
@@ -50,13 +35,18 @@ def read_exif(exif: Exif, warnings: list[str]) -> ExifValues:
 
     photo: Tags = attempt("photo block", lambda: exif.get_ifd(IFD.Exif)) or {}
     gps: Tags = attempt("GPS block", lambda: exif.get_ifd(IFD.GPSInfo)) or {}
-    return ExifValues(
+    captured = attempt("capture time", lambda: _captured(photo, warnings))
+    width, height = size
+    return Metadata(
+        width,
+        height,
         camera_make=attempt("camera make", lambda: _text(exif, Base.Make)),
         camera_model=attempt("camera model", lambda: _text(exif, Base.Model)),
         lens=attempt("lens", lambda: _text(photo, Base.LensModel)),
         orientation=attempt("orientation", lambda: _orientation(exif)),
         color_space=attempt("colour space", lambda: _COLOR_SPACES.get(photo.get(Base.ColorSpace, 0))),
-        captured=attempt("capture time", lambda: _captured(photo, warnings)),
+        capture_time_text=captured.text if captured else None,
+        capture_time_ns=captured.instant_ns if captured else None,
         latitude_degrees=attempt(
             "GPS latitude", lambda: _degrees(gps, GPS.GPSLatitude, GPS.GPSLatitudeRef, "N", "S", 90)
         ),

@@ -18,12 +18,13 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from services.common.media.images.gif_blocks import IMAGE, gif_blocks
 from services.common.media.images.opening import parse_header
+from services.common.media.model import Metadata
 from services.common.media.refusals import DamagedMedia, MediaRefused, TooManyPixels
 from services.common.media.types import GIF, HEIC, TIFF, MediaType
 from services.ingest.metadata.bounded_file import BoundedFile
 from services.ingest.metadata.exif import read_exif
 from services.ingest.metadata.limits import MediaLimits, check_dimensions
-from services.ingest.metadata.media_metadata import MediaMetadata, MetadataReading
+from services.ingest.metadata.media_metadata import MetadataReading
 
 _TRANSPOSED: Final = frozenset({5, 6, 7, 8})
 _MAX_WARNINGS: Final = 20
@@ -69,7 +70,7 @@ def _open(file: BinaryIO, media_type: MediaType, limits: MediaLimits) -> ImageFi
         raise DamagedMedia(media_type.format, str(error) or type(error).__name__) from error
 
 
-def _read(image: ImageFile, media_type: MediaType, found: list[str]) -> MediaMetadata:
+def _read(image: ImageFile, media_type: MediaType, found: list[str]) -> Metadata:
     width, height = image.size
     try:
         exif = image.getexif()
@@ -77,30 +78,20 @@ def _read(image: ImageFile, media_type: MediaType, found: list[str]) -> MediaMet
         raise
     except Exception as error:  # noqa: BLE001 - as above, but what stands beside the EXIF block is still good.
         found.append(f"EXIF cannot be read: {error}")
-        return MediaMetadata(media_type.format, width, height, color_space=_profile(image, found))
+        return Metadata(width, height, color_space=_profile(image, found))
     if image.info.get("exif") and not len(exif):
         found.append("EXIF cannot be read: it holds no tags")
-    values = read_exif(exif, found)
-    if media_type is TIFF and values.orientation in _TRANSPOSED:
-        width, height = height, width  # Pillow tells a TIFF's upright dimensions; the promise is the stored ones.
-    color_space = values.color_space
+    metadata = read_exif(exif, image.size, found)
+    if media_type is TIFF and metadata.orientation in _TRANSPOSED:
+        # Pillow gives a TIFF's upright dimensions; the promise is the stored ones.
+        metadata = replace(metadata, width=height, height=width)
+    color_space = metadata.color_space
     if color_space in (None, "Uncalibrated"):
         color_space = _profile(image, found) or color_space
-    captured = values.captured
-    return MediaMetadata(
-        format=media_type.format,
-        width=width,
-        height=height,
-        orientation=None if media_type is HEIC else values.orientation,
+    return replace(
+        metadata,
+        orientation=None if media_type is HEIC else metadata.orientation,
         color_space=color_space,
-        camera_make=values.camera_make,
-        camera_model=values.camera_model,
-        lens=values.lens,
-        capture_time_text=captured.text if captured else None,
-        capture_time_ns=captured.instant_ns if captured else None,
-        latitude_degrees=values.latitude_degrees,
-        longitude_degrees=values.longitude_degrees,
-        altitude_meters=values.altitude_meters,
         frames=_frames(image, found),
     )
 

@@ -12,11 +12,12 @@ from av.container import InputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
+from services.common.media.model import Metadata
 from services.common.media.refusals import DamagedMedia, MediaRefused
 from services.common.media.types import AVI, MKV, MOV, MP4, WEBM, MediaType
 from services.ingest.metadata.bounded_file import BoundedFile
 from services.ingest.metadata.limits import MediaLimits, check_dimensions
-from services.ingest.metadata.media_metadata import MediaMetadata, MetadataReading
+from services.ingest.metadata.media_metadata import MetadataReading
 from services.ingest.metadata.values import capture_time, clean_text, iso_6709
 
 _DEMUXERS: Final = {MP4: "mov", MOV: "mov", WEBM: "matroska", MKV: "matroska", AVI: "avi"}
@@ -76,8 +77,7 @@ def _read(container: InputContainer, media_type: MediaType, limits: MediaLimits)
         warnings.append(f"the position cannot be read: {error}")
     rate = stream.average_rate or stream.guessed_rate
     return MetadataReading(
-        MediaMetadata(
-            format=media_type.format,
+        Metadata(
             width=width,
             height=height,
             camera_make=_first(tags, _MAKE),

@@ -21,7 +21,7 @@ def read(data: bytes, limits: MediaLimits | None = None) -> MetadataReading:
 def test_every_format_tells_its_picture_and_its_length(format: str) -> None:
     reading = read(video_bytes(format))
     metadata = reading.metadata
-    assert (metadata.format, metadata.width, metadata.height) == (format, 64, 48)
+    assert (metadata.width, metadata.height) == (64, 48)
     assert metadata.duration_seconds == pytest.approx(1.0, abs=0.11)
     assert metadata.frame_rate == pytest.approx(10)
     assert metadata.video_codec == ("vp8" if format == "webm" else "mpeg4")
