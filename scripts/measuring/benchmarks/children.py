@@ -21,6 +21,7 @@ from typing import Any
 import bson
 import uvloop
 
+from services.common.media.model import Metadata
 from services.common.media.types import JPEG
 from services.common.workers.confinement import ChildLimits
 from services.common.workers.jobs import job_of
@@ -29,16 +30,14 @@ from services.common.workers.pool import ProcessPool
 from services.ingest.metadata.image import read_image
 from services.ingest.metadata.jobs import Answer, load_parsers, read_metadata
 from services.ingest.metadata.limits import MediaLimits
-from services.ingest.metadata.media_metadata import MediaMetadata, MetadataReading
+from services.ingest.metadata.media_metadata import MetadataReading
 from services.ingest.metadata.reader import MetadataReader
 from tests.support.media_samples import exif_block, image_bytes
 
 HEAD_BYTES = 64 * 1024
 LIMIT = timedelta(seconds=60)
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
-ANSWER = Answer(
-    MetadataReading(MediaMetadata("jpeg", 4032, 3024, 6, "sRGB", "Acme", "Roadrunner 5", latitude_degrees=-33.8688))
-)
+ANSWER = Answer(MetadataReading(Metadata(4032, 3024, 6, "sRGB", "Acme", "Roadrunner 5", latitude_degrees=-33.8688)))
 
 
 def main() -> int:
