@@ -19,7 +19,6 @@ def cluster(name: str, upstream: str) -> Config:
 
 
 def address(text: str) -> Config:
-    """An address."""
     if text.startswith("unix:"):
         return {"pipe": {"path": text.removeprefix("unix:")}}
     host, _, port = text.rpartition(":")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from scripts.lib.contract_image import contract_image
 from scripts.lib.rooms import broken_rules
+from scripts.lib.words import dialect_in
 from tests.servers.tools import Missing, find_tool
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,7 +35,7 @@ def main() -> int:
     if unknown:
         parser.error(f"no such check: {', '.join(sorted(unknown))}")
     failed, left_out = [], []
-    for name in arguments.names or CHECKS:
+    for name in arguments.names or [name for name in CHECKS if name not in ON_REQUEST]:
         began = time.monotonic()
         try:
             CHECKS[name]()
@@ -70,6 +71,17 @@ def check_rooms() -> None:
     """Folders of services/ keep apart, and a unit test stands where its module stands."""
     if found := broken_rules(ROOT):
         raise Failed("\n".join(found))
+
+
+def check_words() -> None:
+    """Pages, comments, docstrings and errors are in plain words."""
+    if found := dialect_in(ROOT):
+        raise Failed("\n".join([*map(str, found), f"{len(found)} places"]))
+
+
+def check_workflows() -> None:
+    """The hosted workflows are valid."""
+    _run(find_tool("actionlint"), "-no-color", *sorted((ROOT / ".github" / "workflows").glob("*.yml")))
 
 
 def check_contract() -> None:
@@ -119,12 +131,16 @@ CHECKS: dict[str, Callable[[], None]] = {
     "lint": check_lint,
     "types": check_types,
     "rooms": check_rooms,
+    "words": check_words,
     "contract": check_contract,
     "breaking": check_breaking,
     "generated": check_generated,
     "edge": check_edge,
     "kubernetes": check_kubernetes,
+    "workflows": check_workflows,
 }
+# Run only when they are named.
+ON_REQUEST = {"words"}
 
 
 def _descriptors_of_base() -> tuple[str, bytes]:

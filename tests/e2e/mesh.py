@@ -30,8 +30,6 @@ SIGNS = {
 
 @dataclass(frozen=True)
 class Mesh:
-    """A running mesh."""
-
     data: Path
     port: int
     environment: Mapping[str, str]

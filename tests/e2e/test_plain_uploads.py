@@ -105,7 +105,6 @@ def owner(tokens_mesh: Mesh) -> dict[str, str]:
 
 @pytest.fixture
 def ways(tokens_mesh: Mesh, transcoded: str, owner: dict[str, str]) -> Iterator[list[httpx.Client]]:
-    """Both ways in."""
     with (
         httpx.Client(base_url=tokens_mesh.url, headers=owner, timeout=60) as plain,
         httpx.Client(base_url=transcoded, headers=owner, timeout=60) as other,

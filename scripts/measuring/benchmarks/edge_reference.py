@@ -1,6 +1,6 @@
 """FastAPI doing what the guard does before a method: token, validation, request id, metrics. Run by uvicorn."""
 
-# ruff: noqa: ARG001, D103
+# ruff: noqa: ARG001
 from __future__ import annotations
 
 import hashlib

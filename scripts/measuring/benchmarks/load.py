@@ -71,7 +71,6 @@ def _length(head: bytes) -> int:
 
 
 def get_request(path: str, headers: dict[str, str]) -> bytes:
-    """A GET request as bytes."""
     lines = [f"GET {path} HTTP/1.1", "host: localhost", *(f"{name}: {value}" for name, value in headers.items())]
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
 

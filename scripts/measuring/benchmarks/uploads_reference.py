@@ -1,6 +1,5 @@
 """FastAPI and python-multipart storing uploads durably: streamed to disk, hashed, synced, renamed. Run by uvicorn."""
 
-# ruff: noqa: D102, D103
 from __future__ import annotations
 
 import asyncio

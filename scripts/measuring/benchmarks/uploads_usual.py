@@ -1,6 +1,5 @@
 """FastAPI with UploadFile, as most services take uploads, made durable: copied to disk, hashed, synced, renamed."""
 
-# ruff: noqa: D103
 from __future__ import annotations
 
 import hashlib

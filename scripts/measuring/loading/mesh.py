@@ -25,8 +25,6 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True, slots=True)
 class LoadedMesh:
-    """A running mesh."""
-
     port: int
     data: Path
 

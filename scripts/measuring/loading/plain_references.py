@@ -21,8 +21,6 @@ REFERENCES = ("thread_pool", "inline")
 
 @dataclass(frozen=True, slots=True)
 class PlainReference:
-    """A running reference."""
-
     port: int
     database: Path
 

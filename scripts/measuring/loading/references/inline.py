@@ -17,7 +17,6 @@ database.execute("CREATE TABLE IF NOT EXISTS drops (id TEXT PRIMARY KEY, raw BLO
 
 @app.post("/v1/measurements", status_code=202)
 async def drop(request: Request) -> dict[str, str]:
-    """Keeps a drop."""
     raw = await request.body()
     identifier = uuid.uuid4().hex
     database.execute("INSERT INTO drops VALUES (?, ?)", (identifier, raw))

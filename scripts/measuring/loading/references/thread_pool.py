@@ -20,7 +20,6 @@ one_at_a_time = threading.Lock()
 
 @app.post("/v1/measurements", status_code=202)
 async def drop(request: Request) -> dict[str, str]:
-    """Keeps a drop."""
     raw = await request.body()
     return {"receipt": await run_in_threadpool(_keep, raw)}
 
