@@ -48,7 +48,9 @@ def main() -> int:
             parallel = ["-n", str(arguments.workers), "--dist", "worksteal", f"--durations={SLOWEST}"]
             status, outcomes = _run_tests([*options, *parallel], addresses)
     flaky: list[str] = []
-    if arguments.again and status == pytest.ExitCode.TESTS_FAILED and outcomes.failed:
+    # A file that cannot be collected is no flake.
+    ran = bool(outcomes.failed) and all("::" in test for test in outcomes.failed)
+    if arguments.again and status == pytest.ExitCode.TESTS_FAILED and ran:
         first = outcomes
         last_failed = ["--last-failed", "--last-failed-no-failures=none"]
         status, second = _run_tests([*options, *chosen, *last_failed], {})

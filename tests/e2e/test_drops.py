@@ -147,12 +147,12 @@ def test_a_retry_with_a_request_id_stores_nothing_twice(dropper: httpx.Client) -
     assert (other.status_code, other.json()["details"][0]["reason"]) == (409, "REQUEST_ID_REUSED")
 
 
-@pytest.mark.parametrize("request_id", ["", str(uuid.uuid4())])
-def test_large_drops_and_retries_of_them_are_whole(dropper: httpx.Client, request_id: str) -> None:
+@pytest.mark.parametrize("named", [False, True])
+def test_large_drops_and_retries_of_them_are_whole(dropper: httpx.Client, named: bool) -> None:
     raw = json.dumps({"time_stamp": "2021-01-01T00:00:00Z", "data": [index / 7 for index in range(20_000)]})
-    query = {"request_id": request_id} if request_id else {}
+    query = {"request_id": str(uuid.uuid4())} if named else {}
     names = {drop(dropper, raw, wait="10s", **query).json()["receipt"]["name"] for _ in range(2)}
-    assert len(names) == (1 if request_id else 2)
+    assert len(names) == (1 if named else 2)
     assert {dropper.get(f"/v1/{name}/raw").content for name in names} == {raw.encode()}
     assert dropper.get("/v1/measurements/2021-01-01T00:00:00Z").json()["count"] == "20000"
 
