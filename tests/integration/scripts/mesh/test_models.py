@@ -36,7 +36,8 @@ def test_list_says_what_is_there_in_use_and_found(folder: Path, capsys: pytest.C
     said = capsys.readouterr().out
     assert "license_plate  Dropmesh's own (bundled)" in said
     assert "vehicle        Mine (pulled)" in said
-    assert "labels         nothing: scripts/models pull" in said
+    assert "face           CenterFace (bundled)" in said
+    assert "labels         EfficientNet-Lite0 (bundled)" in said
 
 
 def test_the_models_are_those_of_the_mesh_on_the_folder_that_is_given(folder: Path, capsys: pytest.CaptureFixture[str]):
@@ -82,16 +83,22 @@ def test_pull_takes_from_a_mirror_what_it_has_and_tells_the_rest(folder: Path, c
     assert main(["--dir", str(folder), "pull", "mobilenet-v2", "--mirror", str(mirror), "--quick"]) == 0
 
 
+def test_a_bundled_model_needs_no_pull(folder: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["--dir", str(folder), "pull", "centerface"]) == 0
+    assert "centerface: bundled, nothing to pull" in capsys.readouterr().out
+
+
 def test_a_name_that_is_no_model_is_told_with_those_that_are(folder: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["--dir", str(folder), "pull", "yolo"]) == 1
     assert "no model is called 'yolo'; there are yunet" in capsys.readouterr().err
 
 
 def test_the_real_weights_pass(folder: Path, shared_data: Path, capsys: pytest.CaptureFixture[str]):
-    names = ["yunet", "yolox-nano", "lpd-yunet", "mobilenet-v2", "imagenet-labels"]
+    names = ["yunet", "yolox-nano", "lpd-yunet", "mobilenet-v2"]
     assert main(["--dir", str(folder), "pull", *names, "--mirror", str(shared_data / "models")]) == 0
     assert main(["--dir", str(folder), "check"]) == 0
     said = capsys.readouterr().out
     assert "yolox-nano: ok, person, vehicle" in said
     assert "mobilenet-v2: ok, 1000 labels" in said
-    assert "labels         MobileNetV2 (int8) (pulled)" in said
+    assert "efficientnet-lite0: ok, 1000 labels" in said
+    assert "face           YuNet-n (pulled)" in said

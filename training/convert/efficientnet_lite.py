@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from services.processor.models.convert.torch_state import read_state
-from services.processor.models.errors import ConversionFailed
+from training.convert.errors import ConversionFailed
+from training.convert.torch_state import read_state
 
 if TYPE_CHECKING:
     from onnx import NodeProto, TensorProto

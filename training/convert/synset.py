@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.processor.models.errors import ConversionFailed
+from training.convert.errors import ConversionFailed
 
 
 def synset_labels(members: list[bytes]) -> bytes:

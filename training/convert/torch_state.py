@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from services.processor.models.errors import ConversionFailed
+from training.convert.errors import ConversionFailed
 
 _MAGIC = 0x1950A86A20F9469CFC6C
 _PROTOCOL = 1001
