@@ -24,7 +24,9 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Behavior(_message.Message):
-    """Behavior is read by the services (to authorize), by the edge (to retry) and by the OpenAPI document."""
+    """Behavior is read by the services to authorize a call, by the generator of the edge's routes to set retries and body rules,
+    and by the generator of the OpenAPI document.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -37,27 +39,27 @@ class Behavior(_message.Message):
         SCOPE_UNSPECIFIED: Behavior._Scope.ValueType  # 0
         """Not allowed in the contract: each method names its scope."""
         PUBLIC: Behavior._Scope.ValueType  # 1
-        """Anyone: documentation, and what an invite's link allows."""
+        """No token needed: the documentation, and calls through an invite's link."""
         READ: Behavior._Scope.ValueType  # 2
-        """To see what one owns."""
+        """Read the caller's own resources."""
         WRITE: Behavior._Scope.ValueType  # 3
-        """To add to what one owns, and to change it."""
+        """Create and change the caller's own resources."""
         ADMIN: Behavior._Scope.ValueType  # 4
-        """To see and change everything."""
+        """Read and change the resources of every owner."""
 
     class Scope(_Scope, metaclass=_ScopeEnumTypeWrapper):
-        """What a caller's token must allow. Mode `open` grants READ and WRITE to callers without a token."""
+        """The right that a caller's token must grant. Mode `open` grants READ and WRITE to callers without a token."""
 
     SCOPE_UNSPECIFIED: Behavior.Scope.ValueType  # 0
     """Not allowed in the contract: each method names its scope."""
     PUBLIC: Behavior.Scope.ValueType  # 1
-    """Anyone: documentation, and what an invite's link allows."""
+    """No token needed: the documentation, and calls through an invite's link."""
     READ: Behavior.Scope.ValueType  # 2
-    """To see what one owns."""
+    """Read the caller's own resources."""
     WRITE: Behavior.Scope.ValueType  # 3
-    """To add to what one owns, and to change it."""
+    """Create and change the caller's own resources."""
     ADMIN: Behavior.Scope.ValueType  # 4
-    """To see and change everything."""
+    """Read and change the resources of every owner."""
 
     SCOPE_FIELD_NUMBER: _builtins.int
     TOKEN_ALWAYS_FIELD_NUMBER: _builtins.int
@@ -66,23 +68,24 @@ class Behavior(_message.Message):
     CONSUMES_FIELD_NUMBER: _builtins.int
     PRODUCES_FIELD_NUMBER: _builtins.int
     scope: Global___Behavior.Scope.ValueType
+    """The scope that a caller needs."""
     token_always: _builtins.bool
-    """A token is asked for even in mode `open`."""
+    """Requires a token in mode `open` too."""
     @_builtins.property
     def http_statuses(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """The HTTP status of a success, where it is not always 200; others that a success may have follow."""
+        """The HTTP statuses of a success: the usual one first. Empty means 200."""
 
     @_builtins.property
     def errors(self) -> _containers.RepeatedScalarFieldContainer[_error_reason_pb2.ErrorReason.ValueType]:
-        """The errors of its own; those of any method (tokens, fields, overload, faults) are left out."""
+        """The errors specific to this method. Errors that any method may return (tokens, fields, overload, faults) are not listed."""
 
     @_builtins.property
     def consumes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The media types of a body that is bytes and not JSON."""
+        """The media types of a request body that is raw bytes, not JSON."""
 
     @_builtins.property
     def produces(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The media types of an answer that is not JSON alone."""
+        """The media types of a response that is not only JSON."""
 
     def __init__(
         self,
@@ -104,4 +107,4 @@ Global___Behavior: _TypeAlias = Behavior  # noqa: Y015
 
 BEHAVIOR_FIELD_NUMBER: _builtins.int
 behavior: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, Global___Behavior]
-"""What a method asks of its caller and how it answers over REST, where google.api.http has no word for it."""
+"""The parts of a method's REST behaviour and its access rule that google.api.http cannot express."""

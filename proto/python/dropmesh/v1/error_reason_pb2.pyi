@@ -23,141 +23,144 @@ class _ErrorReason:
 class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReason.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     ERROR_REASON_UNSPECIFIED: _ErrorReason.ValueType  # 0
+    """Never sent."""
     INVALID_FIELD: _ErrorReason.ValueType  # 1
-    """A field breaks a rule of the contract; BadRequest lists each. INVALID_ARGUMENT, 400: do not retry.
+    """A field breaks a rule of the contract; BadRequest lists each one. INVALID_ARGUMENT, 400: do not retry.
     {"reason": "INVALID_FIELD", "metadata": {"field": "page_size"}}
     """
     TOKEN_MISSING: _ErrorReason.ValueType  # 2
-    """No token was given where one is needed. UNAUTHENTICATED, 401.
+    """The method needs a token and the call has none. UNAUTHENTICATED, 401: send a token.
     {"reason": "TOKEN_MISSING"}
     """
     TOKEN_INVALID: _ErrorReason.ValueType  # 3
-    """The token is not one of this mesh, or was revoked. UNAUTHENTICATED, 401.
+    """This mesh did not issue the token, or it was revoked. UNAUTHENTICATED, 401: do not retry.
     {"reason": "TOKEN_INVALID"}
     """
     TOKEN_EXPIRED: _ErrorReason.ValueType  # 4
-    """The token's time is over. UNAUTHENTICATED, 401.
+    """The token has expired. UNAUTHENTICATED, 401: use a new token.
     {"reason": "TOKEN_EXPIRED", "metadata": {"expire_time": "2026-01-01T00:00:00Z"}}
     """
     SCOPE_MISSING: _ErrorReason.ValueType  # 5
-    """The token lacks the scope. PERMISSION_DENIED, 403.
+    """The token lacks the scope. PERMISSION_DENIED, 403: do not retry.
     {"reason": "SCOPE_MISSING", "metadata": {"scope": "write"}}
     """
     TOO_BUSY: _ErrorReason.ValueType  # 6
-    """The service has as much work in progress as it takes. RESOURCE_EXHAUSTED, 429: retry after RetryInfo.
+    """Too many concurrent requests. RESOURCE_EXHAUSTED, 429: retry after the time in RetryInfo.
     {"reason": "TOO_BUSY", "metadata": {"limit": "512"}}
     """
     RATE_LIMITED: _ErrorReason.ValueType  # 7
-    """The edge takes no more requests in this second. RESOURCE_EXHAUSTED, 429: retry after the Retry-After header.
+    """The edge has reached its limit of requests per second. RESOURCE_EXHAUSTED, 429: retry after the time in the Retry-After
+    header.
     {"reason": "RATE_LIMITED"}
     """
     REQUEST_TOO_LARGE: _ErrorReason.ValueType  # 8
-    """The body is larger than this method takes. INVALID_ARGUMENT, 413: do not retry.
+    """The body is larger than the limit. INVALID_ARGUMENT, 413: do not retry.
     {"reason": "REQUEST_TOO_LARGE", "metadata": {"limit_bytes": "16777216"}}
     """
     NOT_IMPLEMENTED: _ErrorReason.ValueType  # 9
-    """The method stands in the contract and is not built yet. UNIMPLEMENTED, 501.
+    """The method is in the contract but not implemented. UNIMPLEMENTED, 501: do not retry.
     {"reason": "NOT_IMPLEMENTED"}
     """
     INTERNAL_FAULT: _ErrorReason.ValueType  # 10
-    """Something unexpected; the request id finds it in the log. INTERNAL, 500.
+    """An unexpected error; the log has it under the request id. INTERNAL, 500: report it.
     {"reason": "INTERNAL_FAULT", "metadata": {"request_id": "3f0c…"}}
     """
     STORE_UNAVAILABLE: _ErrorReason.ValueType  # 11
-    """A store does not answer. UNAVAILABLE, 503: retry, with the same request_id where there is one.
+    """A store does not answer. UNAVAILABLE, 503: retry, with the same request_id if the method has one.
     {"reason": "STORE_UNAVAILABLE", "metadata": {"store": "catalog"}}
     """
     STORE_FULL: _ErrorReason.ValueType  # 12
-    """A store has no room. RESOURCE_EXHAUSTED, 507: retry once there is room.
+    """A store is full. RESOURCE_EXHAUSTED, 507: retry after space was freed.
     {"reason": "STORE_FULL", "metadata": {"store": "objects"}}
     """
     CONTENT_MISSING: _ErrorReason.ValueType  # 13
-    """Stored bytes that the catalog names are not there. DATA_LOSS, 500.
+    """The catalog names stored bytes that do not exist. DATA_LOSS, 500: do not retry.
     {"reason": "CONTENT_MISSING", "metadata": {"key": "…"}}
     """
     ROUTE_NOT_FOUND: _ErrorReason.ValueType  # 14
-    """No method has this path. NOT_FOUND, 404; from the edge.
+    """No method has this path. NOT_FOUND, 404; sent by the edge.
     {"reason": "ROUTE_NOT_FOUND"}
     """
     METHOD_NOT_ALLOWED: _ErrorReason.ValueType  # 15
-    """The path is known, and not with this HTTP method. UNIMPLEMENTED, 405; from the edge.
+    """The path exists, but not with this HTTP method. UNIMPLEMENTED, 405; sent by the edge.
     {"reason": "METHOD_NOT_ALLOWED"}
     """
     REQUEST_MALFORMED: _ErrorReason.ValueType  # 16
-    """The request cannot be read as the contract says: JSON, query parameters, path. INVALID_ARGUMENT, 400; from the edge.
+    """The JSON, the query parameters or the path do not match the contract. INVALID_ARGUMENT, 400: do not retry; sent by the
+    edge, and by ingest for raw bodies.
     {"reason": "REQUEST_MALFORMED"}
     """
     SERVICE_UNAVAILABLE: _ErrorReason.ValueType  # 17
-    """The service behind the edge is down. UNAVAILABLE, 503: retry; from the edge.
+    """The service behind the edge does not answer. UNAVAILABLE, 503: retry; sent by the edge.
     {"reason": "SERVICE_UNAVAILABLE"}
     """
     REQUEST_ID_REUSED: _ErrorReason.ValueType  # 18
-    """The request id was used for something else. ALREADY_EXISTS, 409: do not retry.
+    """The request id was already used for another request. ALREADY_EXISTS, 409: do not retry.
     {"reason": "REQUEST_ID_REUSED", "metadata": {"request_id": "…"}}
     """
     PAGE_TOKEN_INVALID: _ErrorReason.ValueType  # 19
-    """The page token is not one that this list gave. INVALID_ARGUMENT, 400.
+    """The page token does not belong to this list and these filters. INVALID_ARGUMENT, 400: start again without it.
     {"reason": "PAGE_TOKEN_INVALID"}
     """
     ETAG_MISMATCH: _ErrorReason.ValueType  # 20
-    """The resource changed since that etag. ABORTED, 409: read again, then retry.
+    """The resource has changed since it had that etag. ABORTED, 409: read it again, then retry.
     {"reason": "ETAG_MISMATCH", "metadata": {"etag": "…"}}
     """
     TIMED_OUT: _ErrorReason.ValueType  # 21
-    """The request took longer than it may; from the edge or a service. DEADLINE_EXCEEDED, 504: retry.
+    """The request took longer than its time limit. DEADLINE_EXCEEDED, 504: retry; sent by the edge or a service.
     {"reason": "TIMED_OUT"}
     """
     ORIGIN_NOT_ALLOWED: _ErrorReason.ValueType  # 22
-    """A mesh in mode open was called by a name that is not this machine's, or by a page of another site.
-    PERMISSION_DENIED, 403; from the edge.
+    """In mode open: the request's host is not a name of this machine, or it comes from a page of another site. PERMISSION_DENIED,
+    403; sent by the edge.
     {"reason": "ORIGIN_NOT_ALLOWED"}
     """
     MEDIA_NOT_FOUND: _ErrorReason.ValueType  # 100
-    """NOT_FOUND, 404.
+    """No such media, or it belongs to another owner. NOT_FOUND, 404.
     {"reason": "MEDIA_NOT_FOUND", "metadata": {"name": "media/…"}}
     """
     MEDIA_DELETED: _ErrorReason.ValueType  # 101
-    """The media was deleted; its record stays. FAILED_PRECONDITION, 410.
+    """The media was deleted; only its record exists. FAILED_PRECONDITION, 410.
     {"reason": "MEDIA_DELETED", "metadata": {"name": "media/…"}}
     """
     MEDIA_NOT_PROCESSED: _ErrorReason.ValueType  # 102
-    """There is no anonymized content yet. FAILED_PRECONDITION, 409: retry when the state is PROCESSED.
+    """The media has no anonymized content yet. FAILED_PRECONDITION, 409: retry when its state is PROCESSED.
     {"reason": "MEDIA_NOT_PROCESSED", "metadata": {"name": "media/…", "state": "PROCESSING"}}
     """
     MEDIA_NOT_PROCESSING: _ErrorReason.ValueType  # 103
-    """There is no work on it to be cancelled. FAILED_PRECONDITION, 400.
+    """The media is not being processed, so there is nothing to cancel. FAILED_PRECONDITION, 400.
     {"reason": "MEDIA_NOT_PROCESSING", "metadata": {"name": "media/…", "state": "PROCESSED"}}
     """
     MEDIA_TYPE_UNSUPPORTED: _ErrorReason.ValueType  # 104
-    """The content is of no type that is taken. INVALID_ARGUMENT, 415.
+    """The content is not of a supported type. INVALID_ARGUMENT, 415.
     {"reason": "MEDIA_TYPE_UNSUPPORTED", "metadata": {"found": "PDF document"}}
     """
     MEDIA_TOO_LARGE: _ErrorReason.ValueType  # 105
-    """The content has more bytes than its kind may have. INVALID_ARGUMENT, 413.
+    """The content has more bytes than the limit of its kind. INVALID_ARGUMENT, 413.
     {"reason": "MEDIA_TOO_LARGE", "metadata": {"limit_bytes": "67108864", "kind": "image"}}
     """
     MEDIA_TOO_LONG_OR_WIDE: _ErrorReason.ValueType  # 106
-    """More pixels, frames or seconds than are taken. INVALID_ARGUMENT, 400.
+    """The content has more pixels, frames or seconds than the limit. INVALID_ARGUMENT, 400.
     {"reason": "MEDIA_TOO_LONG_OR_WIDE", "metadata": {"limit": "100 megapixels", "found": "144 megapixels"}}
     """
     MEDIA_EMPTY: _ErrorReason.ValueType  # 107
-    """There are no bytes. INVALID_ARGUMENT, 400.
+    """The file has no bytes. INVALID_ARGUMENT, 400.
     {"reason": "MEDIA_EMPTY"}
     """
     MEDIA_UNREADABLE: _ErrorReason.ValueType  # 108
-    """The type is known and the content cannot be read. INVALID_ARGUMENT, 400.
+    """The type is supported, but the content is damaged. INVALID_ARGUMENT, 400.
     {"reason": "MEDIA_UNREADABLE", "metadata": {"format": "jpeg"}}
     """
     SHA256_MISMATCH: _ErrorReason.ValueType  # 109
-    """The bytes are not those whose sha256 was given; nothing was kept. INVALID_ARGUMENT, 400: send them again.
+    """The bytes do not have the given sha256; nothing was stored. INVALID_ARGUMENT, 400: send them again.
     {"reason": "SHA256_MISMATCH", "metadata": {"expected": "…", "actual": "…"}}
     """
     BODY_INTERRUPTED: _ErrorReason.ValueType  # 110
-    """The body ended early; nothing was kept. INVALID_ARGUMENT, 400: send it again.
+    """The body ended early; nothing was stored. INVALID_ARGUMENT, 400: send it again.
     {"reason": "BODY_INTERRUPTED"}
     """
     MULTIPART_MALFORMED: _ErrorReason.ValueType  # 111
-    """The multipart body cannot be read. INVALID_ARGUMENT, 400.
+    """The multipart body cannot be parsed. INVALID_ARGUMENT, 400.
     {"reason": "MULTIPART_MALFORMED", "metadata": {"cause": "…"}}
     """
     RANGE_NOT_SATISFIABLE: _ErrorReason.ValueType  # 112
@@ -165,47 +168,48 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     {"reason": "RANGE_NOT_SATISFIABLE", "metadata": {"size_bytes": "1024"}}
     """
     OBJECT_NOT_FOUND: _ErrorReason.ValueType  # 113
-    """An object id that the media does not have. INVALID_ARGUMENT, 400.
+    """The media has no object with this id. INVALID_ARGUMENT, 400.
     {"reason": "OBJECT_NOT_FOUND", "metadata": {"object": "3"}}
     """
     UPLOAD_NOT_FOUND: _ErrorReason.ValueType  # 200
-    """NOT_FOUND, 404.
+    """No such upload, or it belongs to another owner. NOT_FOUND, 404.
     {"reason": "UPLOAD_NOT_FOUND", "metadata": {"name": "uploads/…"}}
     """
     UPLOAD_OFFSET_WRONG: _ErrorReason.ValueType  # 201
-    """The offset is not the committed one; nothing changed. ABORTED, 409: read the upload, go on from its offset.
+    """The offset is not committed_bytes; nothing was changed. ABORTED, 409: continue from committed_bytes.
     {"reason": "UPLOAD_OFFSET_WRONG", "metadata": {"committed_bytes": "1048576"}}
     """
     UPLOAD_EXPIRED: _ErrorReason.ValueType  # 202
-    """The upload's time is over; its bytes are gone. FAILED_PRECONDITION, 410.
+    """The upload has expired and its bytes are deleted. FAILED_PRECONDITION, 410.
     {"reason": "UPLOAD_EXPIRED", "metadata": {"name": "uploads/…"}}
     """
     UPLOAD_FINISHED: _ErrorReason.ValueType  # 203
-    """The upload is finished: it takes no more bytes. FAILED_PRECONDITION, 409.
+    """The upload is finished and accepts no more bytes. FAILED_PRECONDITION, 409.
     {"reason": "UPLOAD_FINISHED", "metadata": {"media": "media/…"}}
     """
     INVITE_NOT_FOUND: _ErrorReason.ValueType  # 300
-    """NOT_FOUND, 404: never was, or the link's secret is wrong.
+    """No such invite, it belongs to another owner, or the link's secret is wrong. NOT_FOUND, 404.
     {"reason": "INVITE_NOT_FOUND"}
     """
     INVITE_EXPIRED: _ErrorReason.ValueType  # 301
-    """FAILED_PRECONDITION, 410.
+    """The invite has expired. FAILED_PRECONDITION, 410.
     {"reason": "INVITE_EXPIRED", "metadata": {"expire_time": "…"}}
     """
     INVITE_REVOKED: _ErrorReason.ValueType  # 302
-    """FAILED_PRECONDITION, 410.
+    """The invite was revoked. FAILED_PRECONDITION, 410.
     {"reason": "INVITE_REVOKED"}
     """
     INVITE_USED_UP: _ErrorReason.ValueType  # 303
-    """It took as many uploads as it may. FAILED_PRECONDITION, 409.
+    """The invite has reached its max_uploads. FAILED_PRECONDITION, 409.
     {"reason": "INVITE_USED_UP", "metadata": {"max_uploads": "1"}}
     """
     DROP_QUARANTINED: _ErrorReason.ValueType  # 400
-    """The drop was kept and quarantined; BadRequest lists each failure. INVALID_ARGUMENT, 400: do not retry as it is.
+    """The drop failed quality checks and is kept in quarantine; BadRequest lists the failures. INVALID_ARGUMENT, 400: correct the
+    drop before sending it again.
     {"reason": "DROP_QUARANTINED", "metadata": {"receipt": "receipts/…"}}
     """
     RECEIPT_NOT_FOUND: _ErrorReason.ValueType  # 401
-    """NOT_FOUND, 404.
+    """No such receipt, or it belongs to another owner. NOT_FOUND, 404.
     {"reason": "RECEIPT_NOT_FOUND", "metadata": {"name": "receipts/…"}}
     """
     RECEIPT_NOT_QUARANTINED: _ErrorReason.ValueType  # 402
@@ -213,11 +217,11 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     {"reason": "RECEIPT_NOT_QUARANTINED", "metadata": {"state": "PROCESSED"}}
     """
     MEASUREMENT_NOT_FOUND: _ErrorReason.ValueType  # 403
-    """NOT_FOUND, 404.
+    """The caller has no measurement of this instant. NOT_FOUND, 404.
     {"reason": "MEASUREMENT_NOT_FOUND", "metadata": {"name": "measurements/2019-05-01T10:00:00Z"}}
     """
     MODEL_NOT_FOUND: _ErrorReason.ValueType  # 500
-    """NOT_FOUND, 404.
+    """No such model. NOT_FOUND, 404.
     {"reason": "MODEL_NOT_FOUND", "metadata": {"name": "models/…"}}
     """
     CLASSIFIER_NOT_INSTALLED: _ErrorReason.ValueType  # 501
@@ -225,7 +229,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     {"reason": "CLASSIFIER_NOT_INSTALLED", "metadata": {"command": "scripts/models pull"}}
     """
     PROCESSING_TIMED_OUT: _ErrorReason.ValueType  # 502
-    """Work on the content took longer than it may. FAILED_PRECONDITION, 400.
+    """Processing the content took longer than the limit. FAILED_PRECONDITION, 400.
     {"reason": "PROCESSING_TIMED_OUT", "metadata": {"limit_seconds": "60"}}
     """
     PROCESSING_CRASHED: _ErrorReason.ValueType  # 503
@@ -233,7 +237,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     {"reason": "PROCESSING_CRASHED"}
     """
     PROCESSING_CANCELLED: _ErrorReason.ValueType  # 504
-    """The work was cancelled by its owner. FAILED_PRECONDITION, 400.
+    """The owner cancelled the processing. FAILED_PRECONDITION, 400.
     {"reason": "PROCESSING_CANCELLED"}
     """
     PROCESSING_GIVEN_UP: _ErrorReason.ValueType  # 505
@@ -241,151 +245,154 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     {"reason": "PROCESSING_GIVEN_UP", "metadata": {"attempts": "5"}}
     """
     PROCESSING_OUT_OF_MEMORY: _ErrorReason.ValueType  # 506
-    """The work needs more memory than it may take. FAILED_PRECONDITION, 400.
+    """Processing the content needs more memory than the limit. FAILED_PRECONDITION, 400.
     {"reason": "PROCESSING_OUT_OF_MEMORY", "metadata": {"limit_bytes": "…"}}
     """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
-    """ErrorReason is the `reason` of the one google.rpc.ErrorInfo in every error's details; its `domain` is "dropmesh.dev".
-    A client can write its error handling from this list: each value shows the ErrorInfo's metadata as a client sees it.
+    """ErrorReason is the `reason` of the google.rpc.ErrorInfo that the details of every error hold; its `domain` is "dropmesh.dev".
+    Each comment gives the cause, the gRPC code, the HTTP status, whether to retry, and an example of the ErrorInfo.
     """
 
 ERROR_REASON_UNSPECIFIED: ErrorReason.ValueType  # 0
+"""Never sent."""
 INVALID_FIELD: ErrorReason.ValueType  # 1
-"""A field breaks a rule of the contract; BadRequest lists each. INVALID_ARGUMENT, 400: do not retry.
+"""A field breaks a rule of the contract; BadRequest lists each one. INVALID_ARGUMENT, 400: do not retry.
 {"reason": "INVALID_FIELD", "metadata": {"field": "page_size"}}
 """
 TOKEN_MISSING: ErrorReason.ValueType  # 2
-"""No token was given where one is needed. UNAUTHENTICATED, 401.
+"""The method needs a token and the call has none. UNAUTHENTICATED, 401: send a token.
 {"reason": "TOKEN_MISSING"}
 """
 TOKEN_INVALID: ErrorReason.ValueType  # 3
-"""The token is not one of this mesh, or was revoked. UNAUTHENTICATED, 401.
+"""This mesh did not issue the token, or it was revoked. UNAUTHENTICATED, 401: do not retry.
 {"reason": "TOKEN_INVALID"}
 """
 TOKEN_EXPIRED: ErrorReason.ValueType  # 4
-"""The token's time is over. UNAUTHENTICATED, 401.
+"""The token has expired. UNAUTHENTICATED, 401: use a new token.
 {"reason": "TOKEN_EXPIRED", "metadata": {"expire_time": "2026-01-01T00:00:00Z"}}
 """
 SCOPE_MISSING: ErrorReason.ValueType  # 5
-"""The token lacks the scope. PERMISSION_DENIED, 403.
+"""The token lacks the scope. PERMISSION_DENIED, 403: do not retry.
 {"reason": "SCOPE_MISSING", "metadata": {"scope": "write"}}
 """
 TOO_BUSY: ErrorReason.ValueType  # 6
-"""The service has as much work in progress as it takes. RESOURCE_EXHAUSTED, 429: retry after RetryInfo.
+"""Too many concurrent requests. RESOURCE_EXHAUSTED, 429: retry after the time in RetryInfo.
 {"reason": "TOO_BUSY", "metadata": {"limit": "512"}}
 """
 RATE_LIMITED: ErrorReason.ValueType  # 7
-"""The edge takes no more requests in this second. RESOURCE_EXHAUSTED, 429: retry after the Retry-After header.
+"""The edge has reached its limit of requests per second. RESOURCE_EXHAUSTED, 429: retry after the time in the Retry-After
+header.
 {"reason": "RATE_LIMITED"}
 """
 REQUEST_TOO_LARGE: ErrorReason.ValueType  # 8
-"""The body is larger than this method takes. INVALID_ARGUMENT, 413: do not retry.
+"""The body is larger than the limit. INVALID_ARGUMENT, 413: do not retry.
 {"reason": "REQUEST_TOO_LARGE", "metadata": {"limit_bytes": "16777216"}}
 """
 NOT_IMPLEMENTED: ErrorReason.ValueType  # 9
-"""The method stands in the contract and is not built yet. UNIMPLEMENTED, 501.
+"""The method is in the contract but not implemented. UNIMPLEMENTED, 501: do not retry.
 {"reason": "NOT_IMPLEMENTED"}
 """
 INTERNAL_FAULT: ErrorReason.ValueType  # 10
-"""Something unexpected; the request id finds it in the log. INTERNAL, 500.
+"""An unexpected error; the log has it under the request id. INTERNAL, 500: report it.
 {"reason": "INTERNAL_FAULT", "metadata": {"request_id": "3f0c…"}}
 """
 STORE_UNAVAILABLE: ErrorReason.ValueType  # 11
-"""A store does not answer. UNAVAILABLE, 503: retry, with the same request_id where there is one.
+"""A store does not answer. UNAVAILABLE, 503: retry, with the same request_id if the method has one.
 {"reason": "STORE_UNAVAILABLE", "metadata": {"store": "catalog"}}
 """
 STORE_FULL: ErrorReason.ValueType  # 12
-"""A store has no room. RESOURCE_EXHAUSTED, 507: retry once there is room.
+"""A store is full. RESOURCE_EXHAUSTED, 507: retry after space was freed.
 {"reason": "STORE_FULL", "metadata": {"store": "objects"}}
 """
 CONTENT_MISSING: ErrorReason.ValueType  # 13
-"""Stored bytes that the catalog names are not there. DATA_LOSS, 500.
+"""The catalog names stored bytes that do not exist. DATA_LOSS, 500: do not retry.
 {"reason": "CONTENT_MISSING", "metadata": {"key": "…"}}
 """
 ROUTE_NOT_FOUND: ErrorReason.ValueType  # 14
-"""No method has this path. NOT_FOUND, 404; from the edge.
+"""No method has this path. NOT_FOUND, 404; sent by the edge.
 {"reason": "ROUTE_NOT_FOUND"}
 """
 METHOD_NOT_ALLOWED: ErrorReason.ValueType  # 15
-"""The path is known, and not with this HTTP method. UNIMPLEMENTED, 405; from the edge.
+"""The path exists, but not with this HTTP method. UNIMPLEMENTED, 405; sent by the edge.
 {"reason": "METHOD_NOT_ALLOWED"}
 """
 REQUEST_MALFORMED: ErrorReason.ValueType  # 16
-"""The request cannot be read as the contract says: JSON, query parameters, path. INVALID_ARGUMENT, 400; from the edge.
+"""The JSON, the query parameters or the path do not match the contract. INVALID_ARGUMENT, 400: do not retry; sent by the
+edge, and by ingest for raw bodies.
 {"reason": "REQUEST_MALFORMED"}
 """
 SERVICE_UNAVAILABLE: ErrorReason.ValueType  # 17
-"""The service behind the edge is down. UNAVAILABLE, 503: retry; from the edge.
+"""The service behind the edge does not answer. UNAVAILABLE, 503: retry; sent by the edge.
 {"reason": "SERVICE_UNAVAILABLE"}
 """
 REQUEST_ID_REUSED: ErrorReason.ValueType  # 18
-"""The request id was used for something else. ALREADY_EXISTS, 409: do not retry.
+"""The request id was already used for another request. ALREADY_EXISTS, 409: do not retry.
 {"reason": "REQUEST_ID_REUSED", "metadata": {"request_id": "…"}}
 """
 PAGE_TOKEN_INVALID: ErrorReason.ValueType  # 19
-"""The page token is not one that this list gave. INVALID_ARGUMENT, 400.
+"""The page token does not belong to this list and these filters. INVALID_ARGUMENT, 400: start again without it.
 {"reason": "PAGE_TOKEN_INVALID"}
 """
 ETAG_MISMATCH: ErrorReason.ValueType  # 20
-"""The resource changed since that etag. ABORTED, 409: read again, then retry.
+"""The resource has changed since it had that etag. ABORTED, 409: read it again, then retry.
 {"reason": "ETAG_MISMATCH", "metadata": {"etag": "…"}}
 """
 TIMED_OUT: ErrorReason.ValueType  # 21
-"""The request took longer than it may; from the edge or a service. DEADLINE_EXCEEDED, 504: retry.
+"""The request took longer than its time limit. DEADLINE_EXCEEDED, 504: retry; sent by the edge or a service.
 {"reason": "TIMED_OUT"}
 """
 ORIGIN_NOT_ALLOWED: ErrorReason.ValueType  # 22
-"""A mesh in mode open was called by a name that is not this machine's, or by a page of another site.
-PERMISSION_DENIED, 403; from the edge.
+"""In mode open: the request's host is not a name of this machine, or it comes from a page of another site. PERMISSION_DENIED,
+403; sent by the edge.
 {"reason": "ORIGIN_NOT_ALLOWED"}
 """
 MEDIA_NOT_FOUND: ErrorReason.ValueType  # 100
-"""NOT_FOUND, 404.
+"""No such media, or it belongs to another owner. NOT_FOUND, 404.
 {"reason": "MEDIA_NOT_FOUND", "metadata": {"name": "media/…"}}
 """
 MEDIA_DELETED: ErrorReason.ValueType  # 101
-"""The media was deleted; its record stays. FAILED_PRECONDITION, 410.
+"""The media was deleted; only its record exists. FAILED_PRECONDITION, 410.
 {"reason": "MEDIA_DELETED", "metadata": {"name": "media/…"}}
 """
 MEDIA_NOT_PROCESSED: ErrorReason.ValueType  # 102
-"""There is no anonymized content yet. FAILED_PRECONDITION, 409: retry when the state is PROCESSED.
+"""The media has no anonymized content yet. FAILED_PRECONDITION, 409: retry when its state is PROCESSED.
 {"reason": "MEDIA_NOT_PROCESSED", "metadata": {"name": "media/…", "state": "PROCESSING"}}
 """
 MEDIA_NOT_PROCESSING: ErrorReason.ValueType  # 103
-"""There is no work on it to be cancelled. FAILED_PRECONDITION, 400.
+"""The media is not being processed, so there is nothing to cancel. FAILED_PRECONDITION, 400.
 {"reason": "MEDIA_NOT_PROCESSING", "metadata": {"name": "media/…", "state": "PROCESSED"}}
 """
 MEDIA_TYPE_UNSUPPORTED: ErrorReason.ValueType  # 104
-"""The content is of no type that is taken. INVALID_ARGUMENT, 415.
+"""The content is not of a supported type. INVALID_ARGUMENT, 415.
 {"reason": "MEDIA_TYPE_UNSUPPORTED", "metadata": {"found": "PDF document"}}
 """
 MEDIA_TOO_LARGE: ErrorReason.ValueType  # 105
-"""The content has more bytes than its kind may have. INVALID_ARGUMENT, 413.
+"""The content has more bytes than the limit of its kind. INVALID_ARGUMENT, 413.
 {"reason": "MEDIA_TOO_LARGE", "metadata": {"limit_bytes": "67108864", "kind": "image"}}
 """
 MEDIA_TOO_LONG_OR_WIDE: ErrorReason.ValueType  # 106
-"""More pixels, frames or seconds than are taken. INVALID_ARGUMENT, 400.
+"""The content has more pixels, frames or seconds than the limit. INVALID_ARGUMENT, 400.
 {"reason": "MEDIA_TOO_LONG_OR_WIDE", "metadata": {"limit": "100 megapixels", "found": "144 megapixels"}}
 """
 MEDIA_EMPTY: ErrorReason.ValueType  # 107
-"""There are no bytes. INVALID_ARGUMENT, 400.
+"""The file has no bytes. INVALID_ARGUMENT, 400.
 {"reason": "MEDIA_EMPTY"}
 """
 MEDIA_UNREADABLE: ErrorReason.ValueType  # 108
-"""The type is known and the content cannot be read. INVALID_ARGUMENT, 400.
+"""The type is supported, but the content is damaged. INVALID_ARGUMENT, 400.
 {"reason": "MEDIA_UNREADABLE", "metadata": {"format": "jpeg"}}
 """
 SHA256_MISMATCH: ErrorReason.ValueType  # 109
-"""The bytes are not those whose sha256 was given; nothing was kept. INVALID_ARGUMENT, 400: send them again.
+"""The bytes do not have the given sha256; nothing was stored. INVALID_ARGUMENT, 400: send them again.
 {"reason": "SHA256_MISMATCH", "metadata": {"expected": "…", "actual": "…"}}
 """
 BODY_INTERRUPTED: ErrorReason.ValueType  # 110
-"""The body ended early; nothing was kept. INVALID_ARGUMENT, 400: send it again.
+"""The body ended early; nothing was stored. INVALID_ARGUMENT, 400: send it again.
 {"reason": "BODY_INTERRUPTED"}
 """
 MULTIPART_MALFORMED: ErrorReason.ValueType  # 111
-"""The multipart body cannot be read. INVALID_ARGUMENT, 400.
+"""The multipart body cannot be parsed. INVALID_ARGUMENT, 400.
 {"reason": "MULTIPART_MALFORMED", "metadata": {"cause": "…"}}
 """
 RANGE_NOT_SATISFIABLE: ErrorReason.ValueType  # 112
@@ -393,47 +400,48 @@ RANGE_NOT_SATISFIABLE: ErrorReason.ValueType  # 112
 {"reason": "RANGE_NOT_SATISFIABLE", "metadata": {"size_bytes": "1024"}}
 """
 OBJECT_NOT_FOUND: ErrorReason.ValueType  # 113
-"""An object id that the media does not have. INVALID_ARGUMENT, 400.
+"""The media has no object with this id. INVALID_ARGUMENT, 400.
 {"reason": "OBJECT_NOT_FOUND", "metadata": {"object": "3"}}
 """
 UPLOAD_NOT_FOUND: ErrorReason.ValueType  # 200
-"""NOT_FOUND, 404.
+"""No such upload, or it belongs to another owner. NOT_FOUND, 404.
 {"reason": "UPLOAD_NOT_FOUND", "metadata": {"name": "uploads/…"}}
 """
 UPLOAD_OFFSET_WRONG: ErrorReason.ValueType  # 201
-"""The offset is not the committed one; nothing changed. ABORTED, 409: read the upload, go on from its offset.
+"""The offset is not committed_bytes; nothing was changed. ABORTED, 409: continue from committed_bytes.
 {"reason": "UPLOAD_OFFSET_WRONG", "metadata": {"committed_bytes": "1048576"}}
 """
 UPLOAD_EXPIRED: ErrorReason.ValueType  # 202
-"""The upload's time is over; its bytes are gone. FAILED_PRECONDITION, 410.
+"""The upload has expired and its bytes are deleted. FAILED_PRECONDITION, 410.
 {"reason": "UPLOAD_EXPIRED", "metadata": {"name": "uploads/…"}}
 """
 UPLOAD_FINISHED: ErrorReason.ValueType  # 203
-"""The upload is finished: it takes no more bytes. FAILED_PRECONDITION, 409.
+"""The upload is finished and accepts no more bytes. FAILED_PRECONDITION, 409.
 {"reason": "UPLOAD_FINISHED", "metadata": {"media": "media/…"}}
 """
 INVITE_NOT_FOUND: ErrorReason.ValueType  # 300
-"""NOT_FOUND, 404: never was, or the link's secret is wrong.
+"""No such invite, it belongs to another owner, or the link's secret is wrong. NOT_FOUND, 404.
 {"reason": "INVITE_NOT_FOUND"}
 """
 INVITE_EXPIRED: ErrorReason.ValueType  # 301
-"""FAILED_PRECONDITION, 410.
+"""The invite has expired. FAILED_PRECONDITION, 410.
 {"reason": "INVITE_EXPIRED", "metadata": {"expire_time": "…"}}
 """
 INVITE_REVOKED: ErrorReason.ValueType  # 302
-"""FAILED_PRECONDITION, 410.
+"""The invite was revoked. FAILED_PRECONDITION, 410.
 {"reason": "INVITE_REVOKED"}
 """
 INVITE_USED_UP: ErrorReason.ValueType  # 303
-"""It took as many uploads as it may. FAILED_PRECONDITION, 409.
+"""The invite has reached its max_uploads. FAILED_PRECONDITION, 409.
 {"reason": "INVITE_USED_UP", "metadata": {"max_uploads": "1"}}
 """
 DROP_QUARANTINED: ErrorReason.ValueType  # 400
-"""The drop was kept and quarantined; BadRequest lists each failure. INVALID_ARGUMENT, 400: do not retry as it is.
+"""The drop failed quality checks and is kept in quarantine; BadRequest lists the failures. INVALID_ARGUMENT, 400: correct the
+drop before sending it again.
 {"reason": "DROP_QUARANTINED", "metadata": {"receipt": "receipts/…"}}
 """
 RECEIPT_NOT_FOUND: ErrorReason.ValueType  # 401
-"""NOT_FOUND, 404.
+"""No such receipt, or it belongs to another owner. NOT_FOUND, 404.
 {"reason": "RECEIPT_NOT_FOUND", "metadata": {"name": "receipts/…"}}
 """
 RECEIPT_NOT_QUARANTINED: ErrorReason.ValueType  # 402
@@ -441,11 +449,11 @@ RECEIPT_NOT_QUARANTINED: ErrorReason.ValueType  # 402
 {"reason": "RECEIPT_NOT_QUARANTINED", "metadata": {"state": "PROCESSED"}}
 """
 MEASUREMENT_NOT_FOUND: ErrorReason.ValueType  # 403
-"""NOT_FOUND, 404.
+"""The caller has no measurement of this instant. NOT_FOUND, 404.
 {"reason": "MEASUREMENT_NOT_FOUND", "metadata": {"name": "measurements/2019-05-01T10:00:00Z"}}
 """
 MODEL_NOT_FOUND: ErrorReason.ValueType  # 500
-"""NOT_FOUND, 404.
+"""No such model. NOT_FOUND, 404.
 {"reason": "MODEL_NOT_FOUND", "metadata": {"name": "models/…"}}
 """
 CLASSIFIER_NOT_INSTALLED: ErrorReason.ValueType  # 501
@@ -453,7 +461,7 @@ CLASSIFIER_NOT_INSTALLED: ErrorReason.ValueType  # 501
 {"reason": "CLASSIFIER_NOT_INSTALLED", "metadata": {"command": "scripts/models pull"}}
 """
 PROCESSING_TIMED_OUT: ErrorReason.ValueType  # 502
-"""Work on the content took longer than it may. FAILED_PRECONDITION, 400.
+"""Processing the content took longer than the limit. FAILED_PRECONDITION, 400.
 {"reason": "PROCESSING_TIMED_OUT", "metadata": {"limit_seconds": "60"}}
 """
 PROCESSING_CRASHED: ErrorReason.ValueType  # 503
@@ -461,7 +469,7 @@ PROCESSING_CRASHED: ErrorReason.ValueType  # 503
 {"reason": "PROCESSING_CRASHED"}
 """
 PROCESSING_CANCELLED: ErrorReason.ValueType  # 504
-"""The work was cancelled by its owner. FAILED_PRECONDITION, 400.
+"""The owner cancelled the processing. FAILED_PRECONDITION, 400.
 {"reason": "PROCESSING_CANCELLED"}
 """
 PROCESSING_GIVEN_UP: ErrorReason.ValueType  # 505
@@ -469,7 +477,7 @@ PROCESSING_GIVEN_UP: ErrorReason.ValueType  # 505
 {"reason": "PROCESSING_GIVEN_UP", "metadata": {"attempts": "5"}}
 """
 PROCESSING_OUT_OF_MEMORY: ErrorReason.ValueType  # 506
-"""The work needs more memory than it may take. FAILED_PRECONDITION, 400.
+"""Processing the content needs more memory than the limit. FAILED_PRECONDITION, 400.
 {"reason": "PROCESSING_OUT_OF_MEMORY", "metadata": {"limit_bytes": "…"}}
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

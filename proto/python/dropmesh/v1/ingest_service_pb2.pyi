@@ -37,22 +37,24 @@ class UploadMediaRequest(_message.Message):
     ANONYMIZE_FIELD_NUMBER: _builtins.int
     SHA256_FIELD_NUMBER: _builtins.int
     filename: _builtins.str
-    """The file's name; what stands before the last slash is dropped."""
+    """The file's name; a path before it is removed."""
     mode: _object_pb2.AnonymizeOptions.Mode.ValueType
-    """How; short for anonymize.mode."""
+    """How to cover them; short for anonymize.mode."""
     sha256: _builtins.str
-    """The sha256 that the bytes must have, in hexadecimal; for a single file."""
+    """The sha256 that the bytes must have, in hexadecimal; only for a single file. Empty: not checked."""
     @_builtins.property
     def body(self) -> _httpbody_pb2.HttpBody:
-        """The bytes, or a chunk of them; its content type is that of the request."""
+        """The bytes, or a chunk of them. Its content_type is that of the request: multipart/form-data for several files, anything
+        else for one.
+        """
 
     @_builtins.property
     def objects(self) -> _containers.RepeatedScalarFieldContainer[_object_pb2.ObjectClass.ValueType]:
-        """Which classes become unrecognisable; short for anonymize.objects."""
+        """The classes to anonymize; short for anonymize.objects."""
 
     @_builtins.property
     def anonymize(self) -> _object_pb2.AnonymizeOptions:
-        """Every option of the anonymization."""
+        """All options of the anonymization. `objects` and `mode` above override its fields."""
 
     def __init__(
         self,
@@ -81,14 +83,16 @@ class UploadInviteMediaRequest(_message.Message):
     FILENAME_FIELD_NUMBER: _builtins.int
     SHA256_FIELD_NUMBER: _builtins.int
     link: _builtins.str
-    """The last part of the invite's uri, with its secret."""
+    """The part of the invite's uri between `invites/` and `/media`; it contains the secret."""
     filename: _builtins.str
-    """The file's name; what stands before the last slash is dropped."""
+    """The file's name; a path before it is removed."""
     sha256: _builtins.str
-    """The sha256 that the bytes must have, in hexadecimal; for a single file."""
+    """The sha256 that the bytes must have, in hexadecimal; only for a single file. Empty: not checked."""
     @_builtins.property
     def body(self) -> _httpbody_pb2.HttpBody:
-        """The bytes, or a chunk of them; its content type is that of the request."""
+        """The bytes, or a chunk of them. Its content_type is that of the request: multipart/form-data for several files, anything
+        else for one.
+        """
 
     def __init__(
         self,
@@ -113,7 +117,7 @@ class UploadMediaResponse(_message.Message):
     RESULTS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___UploadResult]:
-        """One for each file, in their order."""
+        """One for each file, in the order of the files."""
 
     def __init__(
         self,
@@ -130,7 +134,7 @@ Global___UploadMediaResponse: _TypeAlias = UploadMediaResponse  # noqa: Y015
 
 @_typing.final
 class UploadResult(_message.Message):
-    """UploadResult is what became of one file."""
+    """UploadResult is the result for one file: a media or an error."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -139,15 +143,16 @@ class UploadResult(_message.Message):
     DUPLICATE_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
     filename: _builtins.str
+    """The file's name as it is stored."""
     duplicate: _builtins.bool
-    """Its owner had this content already; `media` is that one."""
+    """The owner already had this content; `media` is the existing one."""
     @_builtins.property
     def media(self) -> _media_pb2.Media:
-        """Set where the file is stored."""
+        """The media; set unless the file was refused."""
 
     @_builtins.property
     def error(self) -> _status_pb2.Status:
-        """Set where the file was refused, with an ErrorInfo of its own."""
+        """Why the file was refused, with an ErrorInfo in its details."""
 
     def __init__(
         self,
@@ -175,10 +180,10 @@ class ProcessMediaRequest(_message.Message):
     name: _builtins.str
     """media/{media}"""
     etag: _builtins.str
-    """Only if the media still has this etag."""
+    """If set, the call fails unless the media still has this etag."""
     @_builtins.property
     def anonymize(self) -> _object_pb2.AnonymizeOptions:
-        """In place of the options it had; left out, those stay."""
+        """The new options; if unset, the media keeps its options."""
 
     def __init__(
         self,
@@ -224,7 +229,7 @@ class DeleteMediaRequest(_message.Message):
     name: _builtins.str
     """media/{media}"""
     etag: _builtins.str
-    """Only if the media still has this etag."""
+    """If set, the call fails unless the media still has this etag."""
     def __init__(
         self,
         *,
@@ -245,7 +250,9 @@ class CreateUploadRequest(_message.Message):
 
     UPLOAD_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def upload(self) -> _upload_pb2.Upload: ...
+    def upload(self) -> _upload_pb2.Upload:
+        """The upload to begin; all fields are optional."""
+
     def __init__(
         self,
         *,
@@ -269,7 +276,7 @@ class AppendUploadRequest(_message.Message):
     name: _builtins.str
     """uploads/{upload}"""
     offset: _builtins.int
-    """Where the bytes belong: the upload's committed_bytes."""
+    """The position of the first byte in the upload: its committed_bytes."""
     @_builtins.property
     def body(self) -> _httpbody_pb2.HttpBody:
         """The bytes, or a chunk of them."""
@@ -298,7 +305,7 @@ class FinishUploadRequest(_message.Message):
     name: _builtins.str
     """uploads/{upload}"""
     sha256: _builtins.str
-    """The sha256 that the bytes must have, in hexadecimal."""
+    """The sha256 that the upload's bytes must have, in hexadecimal. Empty: not checked."""
     def __init__(
         self,
         *,
@@ -339,7 +346,9 @@ class CreateInviteRequest(_message.Message):
 
     INVITE_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def invite(self) -> _invite_pb2.Invite: ...
+    def invite(self) -> _invite_pb2.Invite:
+        """The invite to make; all fields are optional."""
+
     def __init__(
         self,
         *,
@@ -381,14 +390,14 @@ class DropMeasurementsRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     WAIT_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """A UUID of the caller's choice, so that a retry stores nothing twice."""
+    """A UUID that the caller chooses, so that a retry does not store the drop twice. Empty: each call stores a drop."""
     @_builtins.property
     def body(self) -> _httpbody_pb2.HttpBody:
-        """The raw JSON; at most 16 MiB unless the settings say otherwise."""
+        """The raw JSON; at most 16 MiB by default (`DROPMESH_MAX_DROP_BYTES`)."""
 
     @_builtins.property
     def wait(self) -> _duration_pb2.Duration:
-        """How long to wait for the outcome, for example "2s"; at most 10 s."""
+        """How long to wait for the measurements, for example "2s"; at most 10 s. Unset: not at all."""
 
     def __init__(
         self,
@@ -412,10 +421,12 @@ class DropMeasurementsResponse(_message.Message):
     RECEIPT_FIELD_NUMBER: _builtins.int
     MEASUREMENTS_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def receipt(self) -> _measurement_pb2.Receipt: ...
+    def receipt(self) -> _measurement_pb2.Receipt:
+        """The stored drop and its state."""
+
     @_builtins.property
     def measurements(self) -> _containers.RepeatedCompositeFieldContainer[_measurement_pb2.Measurement]:
-        """What was computed, where the call waited; the first 100."""
+        """The first 100 measurements of the drop; set only with `wait`."""
 
     def __init__(
         self,

@@ -31,7 +31,7 @@ if _version_not_supported:
 
 
 class IngestServiceStub:
-    """IngestService is every write: uploads, invites, drops, deletions.
+    """IngestService has every method that writes: uploads, invites, drops, deletions.
     """
 
     def __init__(self, channel):
@@ -108,31 +108,33 @@ class IngestServiceStub:
 
 
 class IngestServiceServicer:
-    """IngestService is every write: uploads, invites, drops, deletions.
+    """IngestService has every method that writes: uploads, invites, drops, deletions.
     """
 
     def UploadMedia(self, request_iterator, context):
         """UploadMedia stores one or more images or videos.
 
-        Over REST the body is a file's bytes, or multipart/form-data with one or many files and the options as form fields; PUT, which
-        `curl -T` sends, does the same. Over gRPC the first message carries the options, and each message a chunk in body.data.
-        Stores the bytes, makes a media for each file and queues its processing. Content that its owner stored before is not stored
-        again: the answer is the media it has, with `duplicate` set.
-        Of several files each has a result of its own, and a bad one does not stop the others; a single file that is bad fails the call.
+        Over REST the body is one file's bytes, or multipart/form-data with one or more files and the options as form fields; POST
+        and PUT (`curl -T`) are the same. Over gRPC the first message carries the options, and each message carries a chunk in
+        body.data.
+        Stores the bytes, makes a media for each file and queues it for processing. Content that the same owner has uploaded before
+        is not stored again: the result is the existing media, with `duplicate` set.
+        With several files each file has its own result, and a refused file does not stop the others. A single refused file fails
+        the call.
         Errors: MEDIA_TYPE_UNSUPPORTED, MEDIA_TOO_LARGE, MEDIA_TOO_LONG_OR_WIDE, MEDIA_EMPTY, MEDIA_UNREADABLE, SHA256_MISMATCH,
         BODY_INTERRUPTED, MULTIPART_MALFORMED, STORE_FULL.
-        Retry: safe; what was stored before is a duplicate.
+        Retry: safe; files that were already stored are duplicates.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UploadInviteMedia(self, request_iterator, context):
-        """UploadInviteMedia stores what the holder of an invite's link sends.
+        """UploadInviteMedia stores images or videos that the holder of an invite's link sends.
 
-        As UploadMedia, but the link takes the place of a token, the media belong to the invite's maker, and the invite says how they
-        are anonymized. Each media that is stored counts as one use; a duplicate or a refused file does not.
-        The answer tells of each media its name and state alone.
+        Like UploadMedia, but the link replaces the token, the media belong to the invite's owner, and the invite sets how they are
+        anonymized. Each stored media counts as one use; duplicates and refused files do not. The response contains only the name
+        and state of each media.
         Errors: those of UploadMedia, INVITE_NOT_FOUND, INVITE_EXPIRED, INVITE_REVOKED, INVITE_USED_UP.
         Retry: safe.
         """
@@ -143,7 +145,7 @@ class IngestServiceServicer:
     def ProcessMedia(self, request, context):
         """ProcessMedia processes a media again, with other options or newer models.
 
-        Sets its state to NEW and queues it; the anonymized content it has stays until the new one takes its place.
+        Sets its state to NEW and queues it. The anonymized content stays available until the new result replaces it.
         Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, OBJECT_NOT_FOUND, ETAG_MISMATCH.
         Retry: safe.
         """
@@ -152,74 +154,76 @@ class IngestServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CancelMedia(self, request, context):
-        """CancelMedia stops the work on a media.
+        """CancelMedia stops the processing of a media.
 
-        The media becomes FAILED with the reason PROCESSING_CANCELLED; a worker that has it stops within moments.
+        Sets its state to FAILED with the reason PROCESSING_CANCELLED; the worker that processes it stops shortly after.
         Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_NOT_PROCESSING.
-        Retry: safe; a second call finds MEDIA_NOT_PROCESSING.
+        Retry: safe; a second call returns MEDIA_NOT_PROCESSING.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteMedia(self, request, context):
-        """DeleteMedia deletes a media's bytes and keeps its record, until purge_time.
+        """DeleteMedia deletes a media's bytes, and its record at purge_time.
 
-        Bytes that another media shares stay for it. Statistics follow.
+        Bytes that another media shares are kept for that media. The statistics change accordingly.
         Errors: MEDIA_NOT_FOUND, ETAG_MISMATCH.
-        Retry: safe; a media that is DELETED already is answered as it is.
+        Retry: safe; a media that is already DELETED is returned unchanged.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CreateUpload(self, request, context):
-        """CreateUpload begins a resumable upload, which lasts 24 hours.
+        """CreateUpload begins a resumable upload. It expires after 24 hours by default.
 
         Errors: MEDIA_TOO_LARGE.
-        Retry: safe; an upload that nobody goes on with is swept.
+        Retry: makes another upload; the unused one is deleted after it expires.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def AppendUpload(self, request_iterator, context):
-        """AppendUpload adds bytes to an upload.
+        """AppendUpload appends bytes to an upload.
 
-        Over REST the body is the bytes; over gRPC each message carries a chunk in body.data, the first also the name and offset. What
-        arrives before the caller hangs up is kept: GetUpload tells how much.
+        Over REST the body is the bytes. Over gRPC each message carries a chunk in body.data; the first also carries the name and
+        the offset. If the connection breaks, the bytes received so far are kept; read committed_bytes with GetUpload and continue
+        there.
         Errors: UPLOAD_NOT_FOUND, UPLOAD_OFFSET_WRONG, UPLOAD_EXPIRED, UPLOAD_FINISHED, MEDIA_TOO_LARGE, STORE_FULL.
-        Retry: from the committed offset.
+        Retry: from committed_bytes.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def FinishUpload(self, request, context):
-        """FinishUpload makes a media of an upload's bytes.
+        """FinishUpload makes a media from an upload's bytes.
 
-        As UploadMedia of the whole. What is refused leaves the upload as it was.
+        The checks and the result are those of UploadMedia. A refused file leaves the upload unchanged.
         Errors: UPLOAD_NOT_FOUND, UPLOAD_EXPIRED, MEDIA_TYPE_UNSUPPORTED, MEDIA_TOO_LARGE, MEDIA_TOO_LONG_OR_WIDE, MEDIA_EMPTY,
         MEDIA_UNREADABLE, SHA256_MISMATCH, BODY_INTERRUPTED (bytes are missing: append them), STORE_FULL.
-        Retry: safe; a finished upload is answered with its media.
+        Retry: safe; a finished upload returns its media.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteUpload(self, request, context):
-        """DeleteUpload forgets an upload and its bytes.
+        """DeleteUpload deletes an upload and its bytes.
 
-        Retry: safe; what is not there is deleted.
+        A media that was made from it is kept.
+        Retry: safe; deleting an upload that does not exist succeeds.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CreateInvite(self, request, context):
-        """CreateInvite makes an expirable upload link.
+        """CreateInvite makes an upload link that expires.
 
-        The answer's `uri` holds the link's secret and is told this once.
+        `uri` contains the secret and is returned only in this response.
         Retry: makes another invite.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -227,7 +231,7 @@ class IngestServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RevokeInvite(self, request, context):
-        """RevokeInvite ends an invite now.
+        """RevokeInvite ends an invite immediately.
 
         Errors: INVITE_NOT_FOUND.
         Retry: safe.
@@ -237,24 +241,25 @@ class IngestServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DropMeasurements(self, request, context):
-        """DropMeasurements stores a raw JSON drop and has its measurements computed.
+        """DropMeasurements stores a raw JSON drop and queues it, so that its measurements are computed.
 
-        The body is one object {"time_stamp": "2019-05-01T06:00:00-04:00", "data": [0.379, 1.589]} or an array of such objects, whatever
-        its content type says. The raw bytes are durable before the answer. Without `wait` the answer is the receipt (202 over REST);
-        with it, the measurements (200), or DROP_QUARANTINED with every quality failure found, or the receipt when the time was not enough.
+        The body is one object {"time_stamp": "2019-05-01T06:00:00-04:00", "data": [0.379, 1.589]} or an array of such objects; the
+        content type is ignored. The raw bytes are durable before the response. Without `wait` the response is the receipt (202
+        over REST). With `wait` it also has the measurements (200); or the call fails with DROP_QUARANTINED, which lists the failed
+        quality checks; or, if `wait` was too short, the response is the receipt (202).
         Errors: REQUEST_TOO_LARGE, DROP_QUARANTINED, REQUEST_ID_REUSED, STORE_FULL.
-        Retry: with the same request_id, nothing is stored twice and the first answer is given again.
+        Retry: with the same request_id; the drop is stored once and the first receipt is returned again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ReplayReceipt(self, request, context):
-        """ReplayReceipt has a quarantined drop looked into again, say after a limit was raised.
+        """ReplayReceipt processes a quarantined drop again, for example after a limit was raised.
 
-        The receipt becomes NEW; its place in the order of drops stays what it was.
+        Sets the receipt's state to NEW and queues it; its sequence number does not change.
         Errors: RECEIPT_NOT_FOUND, RECEIPT_NOT_QUARANTINED.
-        Retry: safe; a second call may find RECEIPT_NOT_QUARANTINED.
+        Retry: safe; a second call may return RECEIPT_NOT_QUARANTINED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -337,7 +342,7 @@ def add_IngestServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class IngestService:
-    """IngestService is every write: uploads, invites, drops, deletions.
+    """IngestService has every method that writes: uploads, invites, drops, deletions.
     """
 
     @staticmethod

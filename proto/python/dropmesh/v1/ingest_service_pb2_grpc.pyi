@@ -32,7 +32,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class IngestServiceStub:
-    """IngestService is every write: uploads, invites, drops, deletions."""
+    """IngestService has every method that writes: uploads, invites, drops, deletions."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -41,206 +41,216 @@ class IngestServiceStub:
     UploadMedia: _grpc.StreamUnaryMultiCallable[_ingest_service_pb2.UploadMediaRequest, _ingest_service_pb2.UploadMediaResponse]
     """UploadMedia stores one or more images or videos.
 
-    Over REST the body is a file's bytes, or multipart/form-data with one or many files and the options as form fields; PUT, which
-    `curl -T` sends, does the same. Over gRPC the first message carries the options, and each message a chunk in body.data.
-    Stores the bytes, makes a media for each file and queues its processing. Content that its owner stored before is not stored
-    again: the answer is the media it has, with `duplicate` set.
-    Of several files each has a result of its own, and a bad one does not stop the others; a single file that is bad fails the call.
+    Over REST the body is one file's bytes, or multipart/form-data with one or more files and the options as form fields; POST
+    and PUT (`curl -T`) are the same. Over gRPC the first message carries the options, and each message carries a chunk in
+    body.data.
+    Stores the bytes, makes a media for each file and queues it for processing. Content that the same owner has uploaded before
+    is not stored again: the result is the existing media, with `duplicate` set.
+    With several files each file has its own result, and a refused file does not stop the others. A single refused file fails
+    the call.
     Errors: MEDIA_TYPE_UNSUPPORTED, MEDIA_TOO_LARGE, MEDIA_TOO_LONG_OR_WIDE, MEDIA_EMPTY, MEDIA_UNREADABLE, SHA256_MISMATCH,
     BODY_INTERRUPTED, MULTIPART_MALFORMED, STORE_FULL.
-    Retry: safe; what was stored before is a duplicate.
+    Retry: safe; files that were already stored are duplicates.
     """
     UploadInviteMedia: _grpc.StreamUnaryMultiCallable[_ingest_service_pb2.UploadInviteMediaRequest, _ingest_service_pb2.UploadMediaResponse]
-    """UploadInviteMedia stores what the holder of an invite's link sends.
+    """UploadInviteMedia stores images or videos that the holder of an invite's link sends.
 
-    As UploadMedia, but the link takes the place of a token, the media belong to the invite's maker, and the invite says how they
-    are anonymized. Each media that is stored counts as one use; a duplicate or a refused file does not.
-    The answer tells of each media its name and state alone.
+    Like UploadMedia, but the link replaces the token, the media belong to the invite's owner, and the invite sets how they are
+    anonymized. Each stored media counts as one use; duplicates and refused files do not. The response contains only the name
+    and state of each media.
     Errors: those of UploadMedia, INVITE_NOT_FOUND, INVITE_EXPIRED, INVITE_REVOKED, INVITE_USED_UP.
     Retry: safe.
     """
     ProcessMedia: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.ProcessMediaRequest, _media_pb2.Media]
     """ProcessMedia processes a media again, with other options or newer models.
 
-    Sets its state to NEW and queues it; the anonymized content it has stays until the new one takes its place.
+    Sets its state to NEW and queues it. The anonymized content stays available until the new result replaces it.
     Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, OBJECT_NOT_FOUND, ETAG_MISMATCH.
     Retry: safe.
     """
     CancelMedia: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.CancelMediaRequest, _media_pb2.Media]
-    """CancelMedia stops the work on a media.
+    """CancelMedia stops the processing of a media.
 
-    The media becomes FAILED with the reason PROCESSING_CANCELLED; a worker that has it stops within moments.
+    Sets its state to FAILED with the reason PROCESSING_CANCELLED; the worker that processes it stops shortly after.
     Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_NOT_PROCESSING.
-    Retry: safe; a second call finds MEDIA_NOT_PROCESSING.
+    Retry: safe; a second call returns MEDIA_NOT_PROCESSING.
     """
     DeleteMedia: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.DeleteMediaRequest, _media_pb2.Media]
-    """DeleteMedia deletes a media's bytes and keeps its record, until purge_time.
+    """DeleteMedia deletes a media's bytes, and its record at purge_time.
 
-    Bytes that another media shares stay for it. Statistics follow.
+    Bytes that another media shares are kept for that media. The statistics change accordingly.
     Errors: MEDIA_NOT_FOUND, ETAG_MISMATCH.
-    Retry: safe; a media that is DELETED already is answered as it is.
+    Retry: safe; a media that is already DELETED is returned unchanged.
     """
     CreateUpload: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.CreateUploadRequest, _upload_pb2.Upload]
-    """CreateUpload begins a resumable upload, which lasts 24 hours.
+    """CreateUpload begins a resumable upload. It expires after 24 hours by default.
 
     Errors: MEDIA_TOO_LARGE.
-    Retry: safe; an upload that nobody goes on with is swept.
+    Retry: makes another upload; the unused one is deleted after it expires.
     """
     AppendUpload: _grpc.StreamUnaryMultiCallable[_ingest_service_pb2.AppendUploadRequest, _upload_pb2.Upload]
-    """AppendUpload adds bytes to an upload.
+    """AppendUpload appends bytes to an upload.
 
-    Over REST the body is the bytes; over gRPC each message carries a chunk in body.data, the first also the name and offset. What
-    arrives before the caller hangs up is kept: GetUpload tells how much.
+    Over REST the body is the bytes. Over gRPC each message carries a chunk in body.data; the first also carries the name and
+    the offset. If the connection breaks, the bytes received so far are kept; read committed_bytes with GetUpload and continue
+    there.
     Errors: UPLOAD_NOT_FOUND, UPLOAD_OFFSET_WRONG, UPLOAD_EXPIRED, UPLOAD_FINISHED, MEDIA_TOO_LARGE, STORE_FULL.
-    Retry: from the committed offset.
+    Retry: from committed_bytes.
     """
     FinishUpload: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.FinishUploadRequest, _ingest_service_pb2.UploadMediaResponse]
-    """FinishUpload makes a media of an upload's bytes.
+    """FinishUpload makes a media from an upload's bytes.
 
-    As UploadMedia of the whole. What is refused leaves the upload as it was.
+    The checks and the result are those of UploadMedia. A refused file leaves the upload unchanged.
     Errors: UPLOAD_NOT_FOUND, UPLOAD_EXPIRED, MEDIA_TYPE_UNSUPPORTED, MEDIA_TOO_LARGE, MEDIA_TOO_LONG_OR_WIDE, MEDIA_EMPTY,
     MEDIA_UNREADABLE, SHA256_MISMATCH, BODY_INTERRUPTED (bytes are missing: append them), STORE_FULL.
-    Retry: safe; a finished upload is answered with its media.
+    Retry: safe; a finished upload returns its media.
     """
     DeleteUpload: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.DeleteUploadRequest, _empty_pb2.Empty]
-    """DeleteUpload forgets an upload and its bytes.
+    """DeleteUpload deletes an upload and its bytes.
 
-    Retry: safe; what is not there is deleted.
+    A media that was made from it is kept.
+    Retry: safe; deleting an upload that does not exist succeeds.
     """
     CreateInvite: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.CreateInviteRequest, _invite_pb2.Invite]
-    """CreateInvite makes an expirable upload link.
+    """CreateInvite makes an upload link that expires.
 
-    The answer's `uri` holds the link's secret and is told this once.
+    `uri` contains the secret and is returned only in this response.
     Retry: makes another invite.
     """
     RevokeInvite: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.RevokeInviteRequest, _invite_pb2.Invite]
-    """RevokeInvite ends an invite now.
+    """RevokeInvite ends an invite immediately.
 
     Errors: INVITE_NOT_FOUND.
     Retry: safe.
     """
     DropMeasurements: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.DropMeasurementsRequest, _ingest_service_pb2.DropMeasurementsResponse]
-    """DropMeasurements stores a raw JSON drop and has its measurements computed.
+    """DropMeasurements stores a raw JSON drop and queues it, so that its measurements are computed.
 
-    The body is one object {"time_stamp": "2019-05-01T06:00:00-04:00", "data": [0.379, 1.589]} or an array of such objects, whatever
-    its content type says. The raw bytes are durable before the answer. Without `wait` the answer is the receipt (202 over REST);
-    with it, the measurements (200), or DROP_QUARANTINED with every quality failure found, or the receipt when the time was not enough.
+    The body is one object {"time_stamp": "2019-05-01T06:00:00-04:00", "data": [0.379, 1.589]} or an array of such objects; the
+    content type is ignored. The raw bytes are durable before the response. Without `wait` the response is the receipt (202
+    over REST). With `wait` it also has the measurements (200); or the call fails with DROP_QUARANTINED, which lists the failed
+    quality checks; or, if `wait` was too short, the response is the receipt (202).
     Errors: REQUEST_TOO_LARGE, DROP_QUARANTINED, REQUEST_ID_REUSED, STORE_FULL.
-    Retry: with the same request_id, nothing is stored twice and the first answer is given again.
+    Retry: with the same request_id; the drop is stored once and the first receipt is returned again.
     """
     ReplayReceipt: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.ReplayReceiptRequest, _measurement_pb2.Receipt]
-    """ReplayReceipt has a quarantined drop looked into again, say after a limit was raised.
+    """ReplayReceipt processes a quarantined drop again, for example after a limit was raised.
 
-    The receipt becomes NEW; its place in the order of drops stays what it was.
+    Sets the receipt's state to NEW and queues it; its sequence number does not change.
     Errors: RECEIPT_NOT_FOUND, RECEIPT_NOT_QUARANTINED.
-    Retry: safe; a second call may find RECEIPT_NOT_QUARANTINED.
+    Retry: safe; a second call may return RECEIPT_NOT_QUARANTINED.
     """
 
 @_typing.type_check_only
 class IngestServiceAsyncStub(IngestServiceStub):
-    """IngestService is every write: uploads, invites, drops, deletions."""
+    """IngestService has every method that writes: uploads, invites, drops, deletions."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     UploadMedia: _aio.StreamUnaryMultiCallable[_ingest_service_pb2.UploadMediaRequest, _ingest_service_pb2.UploadMediaResponse]  # type: ignore[assignment]
     """UploadMedia stores one or more images or videos.
 
-    Over REST the body is a file's bytes, or multipart/form-data with one or many files and the options as form fields; PUT, which
-    `curl -T` sends, does the same. Over gRPC the first message carries the options, and each message a chunk in body.data.
-    Stores the bytes, makes a media for each file and queues its processing. Content that its owner stored before is not stored
-    again: the answer is the media it has, with `duplicate` set.
-    Of several files each has a result of its own, and a bad one does not stop the others; a single file that is bad fails the call.
+    Over REST the body is one file's bytes, or multipart/form-data with one or more files and the options as form fields; POST
+    and PUT (`curl -T`) are the same. Over gRPC the first message carries the options, and each message carries a chunk in
+    body.data.
+    Stores the bytes, makes a media for each file and queues it for processing. Content that the same owner has uploaded before
+    is not stored again: the result is the existing media, with `duplicate` set.
+    With several files each file has its own result, and a refused file does not stop the others. A single refused file fails
+    the call.
     Errors: MEDIA_TYPE_UNSUPPORTED, MEDIA_TOO_LARGE, MEDIA_TOO_LONG_OR_WIDE, MEDIA_EMPTY, MEDIA_UNREADABLE, SHA256_MISMATCH,
     BODY_INTERRUPTED, MULTIPART_MALFORMED, STORE_FULL.
-    Retry: safe; what was stored before is a duplicate.
+    Retry: safe; files that were already stored are duplicates.
     """
     UploadInviteMedia: _aio.StreamUnaryMultiCallable[_ingest_service_pb2.UploadInviteMediaRequest, _ingest_service_pb2.UploadMediaResponse]  # type: ignore[assignment]
-    """UploadInviteMedia stores what the holder of an invite's link sends.
+    """UploadInviteMedia stores images or videos that the holder of an invite's link sends.
 
-    As UploadMedia, but the link takes the place of a token, the media belong to the invite's maker, and the invite says how they
-    are anonymized. Each media that is stored counts as one use; a duplicate or a refused file does not.
-    The answer tells of each media its name and state alone.
+    Like UploadMedia, but the link replaces the token, the media belong to the invite's owner, and the invite sets how they are
+    anonymized. Each stored media counts as one use; duplicates and refused files do not. The response contains only the name
+    and state of each media.
     Errors: those of UploadMedia, INVITE_NOT_FOUND, INVITE_EXPIRED, INVITE_REVOKED, INVITE_USED_UP.
     Retry: safe.
     """
     ProcessMedia: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.ProcessMediaRequest, _media_pb2.Media]  # type: ignore[assignment]
     """ProcessMedia processes a media again, with other options or newer models.
 
-    Sets its state to NEW and queues it; the anonymized content it has stays until the new one takes its place.
+    Sets its state to NEW and queues it. The anonymized content stays available until the new result replaces it.
     Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, OBJECT_NOT_FOUND, ETAG_MISMATCH.
     Retry: safe.
     """
     CancelMedia: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.CancelMediaRequest, _media_pb2.Media]  # type: ignore[assignment]
-    """CancelMedia stops the work on a media.
+    """CancelMedia stops the processing of a media.
 
-    The media becomes FAILED with the reason PROCESSING_CANCELLED; a worker that has it stops within moments.
+    Sets its state to FAILED with the reason PROCESSING_CANCELLED; the worker that processes it stops shortly after.
     Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_NOT_PROCESSING.
-    Retry: safe; a second call finds MEDIA_NOT_PROCESSING.
+    Retry: safe; a second call returns MEDIA_NOT_PROCESSING.
     """
     DeleteMedia: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.DeleteMediaRequest, _media_pb2.Media]  # type: ignore[assignment]
-    """DeleteMedia deletes a media's bytes and keeps its record, until purge_time.
+    """DeleteMedia deletes a media's bytes, and its record at purge_time.
 
-    Bytes that another media shares stay for it. Statistics follow.
+    Bytes that another media shares are kept for that media. The statistics change accordingly.
     Errors: MEDIA_NOT_FOUND, ETAG_MISMATCH.
-    Retry: safe; a media that is DELETED already is answered as it is.
+    Retry: safe; a media that is already DELETED is returned unchanged.
     """
     CreateUpload: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.CreateUploadRequest, _upload_pb2.Upload]  # type: ignore[assignment]
-    """CreateUpload begins a resumable upload, which lasts 24 hours.
+    """CreateUpload begins a resumable upload. It expires after 24 hours by default.
 
     Errors: MEDIA_TOO_LARGE.
-    Retry: safe; an upload that nobody goes on with is swept.
+    Retry: makes another upload; the unused one is deleted after it expires.
     """
     AppendUpload: _aio.StreamUnaryMultiCallable[_ingest_service_pb2.AppendUploadRequest, _upload_pb2.Upload]  # type: ignore[assignment]
-    """AppendUpload adds bytes to an upload.
+    """AppendUpload appends bytes to an upload.
 
-    Over REST the body is the bytes; over gRPC each message carries a chunk in body.data, the first also the name and offset. What
-    arrives before the caller hangs up is kept: GetUpload tells how much.
+    Over REST the body is the bytes. Over gRPC each message carries a chunk in body.data; the first also carries the name and
+    the offset. If the connection breaks, the bytes received so far are kept; read committed_bytes with GetUpload and continue
+    there.
     Errors: UPLOAD_NOT_FOUND, UPLOAD_OFFSET_WRONG, UPLOAD_EXPIRED, UPLOAD_FINISHED, MEDIA_TOO_LARGE, STORE_FULL.
-    Retry: from the committed offset.
+    Retry: from committed_bytes.
     """
     FinishUpload: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.FinishUploadRequest, _ingest_service_pb2.UploadMediaResponse]  # type: ignore[assignment]
-    """FinishUpload makes a media of an upload's bytes.
+    """FinishUpload makes a media from an upload's bytes.
 
-    As UploadMedia of the whole. What is refused leaves the upload as it was.
+    The checks and the result are those of UploadMedia. A refused file leaves the upload unchanged.
     Errors: UPLOAD_NOT_FOUND, UPLOAD_EXPIRED, MEDIA_TYPE_UNSUPPORTED, MEDIA_TOO_LARGE, MEDIA_TOO_LONG_OR_WIDE, MEDIA_EMPTY,
     MEDIA_UNREADABLE, SHA256_MISMATCH, BODY_INTERRUPTED (bytes are missing: append them), STORE_FULL.
-    Retry: safe; a finished upload is answered with its media.
+    Retry: safe; a finished upload returns its media.
     """
     DeleteUpload: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.DeleteUploadRequest, _empty_pb2.Empty]  # type: ignore[assignment]
-    """DeleteUpload forgets an upload and its bytes.
+    """DeleteUpload deletes an upload and its bytes.
 
-    Retry: safe; what is not there is deleted.
+    A media that was made from it is kept.
+    Retry: safe; deleting an upload that does not exist succeeds.
     """
     CreateInvite: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.CreateInviteRequest, _invite_pb2.Invite]  # type: ignore[assignment]
-    """CreateInvite makes an expirable upload link.
+    """CreateInvite makes an upload link that expires.
 
-    The answer's `uri` holds the link's secret and is told this once.
+    `uri` contains the secret and is returned only in this response.
     Retry: makes another invite.
     """
     RevokeInvite: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.RevokeInviteRequest, _invite_pb2.Invite]  # type: ignore[assignment]
-    """RevokeInvite ends an invite now.
+    """RevokeInvite ends an invite immediately.
 
     Errors: INVITE_NOT_FOUND.
     Retry: safe.
     """
     DropMeasurements: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.DropMeasurementsRequest, _ingest_service_pb2.DropMeasurementsResponse]  # type: ignore[assignment]
-    """DropMeasurements stores a raw JSON drop and has its measurements computed.
+    """DropMeasurements stores a raw JSON drop and queues it, so that its measurements are computed.
 
-    The body is one object {"time_stamp": "2019-05-01T06:00:00-04:00", "data": [0.379, 1.589]} or an array of such objects, whatever
-    its content type says. The raw bytes are durable before the answer. Without `wait` the answer is the receipt (202 over REST);
-    with it, the measurements (200), or DROP_QUARANTINED with every quality failure found, or the receipt when the time was not enough.
+    The body is one object {"time_stamp": "2019-05-01T06:00:00-04:00", "data": [0.379, 1.589]} or an array of such objects; the
+    content type is ignored. The raw bytes are durable before the response. Without `wait` the response is the receipt (202
+    over REST). With `wait` it also has the measurements (200); or the call fails with DROP_QUARANTINED, which lists the failed
+    quality checks; or, if `wait` was too short, the response is the receipt (202).
     Errors: REQUEST_TOO_LARGE, DROP_QUARANTINED, REQUEST_ID_REUSED, STORE_FULL.
-    Retry: with the same request_id, nothing is stored twice and the first answer is given again.
+    Retry: with the same request_id; the drop is stored once and the first receipt is returned again.
     """
     ReplayReceipt: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.ReplayReceiptRequest, _measurement_pb2.Receipt]  # type: ignore[assignment]
-    """ReplayReceipt has a quarantined drop looked into again, say after a limit was raised.
+    """ReplayReceipt processes a quarantined drop again, for example after a limit was raised.
 
-    The receipt becomes NEW; its place in the order of drops stays what it was.
+    Sets the receipt's state to NEW and queues it; its sequence number does not change.
     Errors: RECEIPT_NOT_FOUND, RECEIPT_NOT_QUARANTINED.
-    Retry: safe; a second call may find RECEIPT_NOT_QUARANTINED.
+    Retry: safe; a second call may return RECEIPT_NOT_QUARANTINED.
     """
 
 class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
-    """IngestService is every write: uploads, invites, drops, deletions."""
+    """IngestService has every method that writes: uploads, invites, drops, deletions."""
 
     @_abc_1.abstractmethod
     def UploadMedia(
@@ -250,14 +260,16 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_ingest_service_pb2.UploadMediaResponse, _abc.Awaitable[_ingest_service_pb2.UploadMediaResponse]]:
         """UploadMedia stores one or more images or videos.
 
-        Over REST the body is a file's bytes, or multipart/form-data with one or many files and the options as form fields; PUT, which
-        `curl -T` sends, does the same. Over gRPC the first message carries the options, and each message a chunk in body.data.
-        Stores the bytes, makes a media for each file and queues its processing. Content that its owner stored before is not stored
-        again: the answer is the media it has, with `duplicate` set.
-        Of several files each has a result of its own, and a bad one does not stop the others; a single file that is bad fails the call.
+        Over REST the body is one file's bytes, or multipart/form-data with one or more files and the options as form fields; POST
+        and PUT (`curl -T`) are the same. Over gRPC the first message carries the options, and each message carries a chunk in
+        body.data.
+        Stores the bytes, makes a media for each file and queues it for processing. Content that the same owner has uploaded before
+        is not stored again: the result is the existing media, with `duplicate` set.
+        With several files each file has its own result, and a refused file does not stop the others. A single refused file fails
+        the call.
         Errors: MEDIA_TYPE_UNSUPPORTED, MEDIA_TOO_LARGE, MEDIA_TOO_LONG_OR_WIDE, MEDIA_EMPTY, MEDIA_UNREADABLE, SHA256_MISMATCH,
         BODY_INTERRUPTED, MULTIPART_MALFORMED, STORE_FULL.
-        Retry: safe; what was stored before is a duplicate.
+        Retry: safe; files that were already stored are duplicates.
         """
 
     @_abc_1.abstractmethod
@@ -266,11 +278,11 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_ingest_service_pb2.UploadInviteMediaRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_ingest_service_pb2.UploadMediaResponse, _abc.Awaitable[_ingest_service_pb2.UploadMediaResponse]]:
-        """UploadInviteMedia stores what the holder of an invite's link sends.
+        """UploadInviteMedia stores images or videos that the holder of an invite's link sends.
 
-        As UploadMedia, but the link takes the place of a token, the media belong to the invite's maker, and the invite says how they
-        are anonymized. Each media that is stored counts as one use; a duplicate or a refused file does not.
-        The answer tells of each media its name and state alone.
+        Like UploadMedia, but the link replaces the token, the media belong to the invite's owner, and the invite sets how they are
+        anonymized. Each stored media counts as one use; duplicates and refused files do not. The response contains only the name
+        and state of each media.
         Errors: those of UploadMedia, INVITE_NOT_FOUND, INVITE_EXPIRED, INVITE_REVOKED, INVITE_USED_UP.
         Retry: safe.
         """
@@ -283,7 +295,7 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_media_pb2.Media, _abc.Awaitable[_media_pb2.Media]]:
         """ProcessMedia processes a media again, with other options or newer models.
 
-        Sets its state to NEW and queues it; the anonymized content it has stays until the new one takes its place.
+        Sets its state to NEW and queues it. The anonymized content stays available until the new result replaces it.
         Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, OBJECT_NOT_FOUND, ETAG_MISMATCH.
         Retry: safe.
         """
@@ -294,11 +306,11 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ingest_service_pb2.CancelMediaRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_media_pb2.Media, _abc.Awaitable[_media_pb2.Media]]:
-        """CancelMedia stops the work on a media.
+        """CancelMedia stops the processing of a media.
 
-        The media becomes FAILED with the reason PROCESSING_CANCELLED; a worker that has it stops within moments.
+        Sets its state to FAILED with the reason PROCESSING_CANCELLED; the worker that processes it stops shortly after.
         Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_NOT_PROCESSING.
-        Retry: safe; a second call finds MEDIA_NOT_PROCESSING.
+        Retry: safe; a second call returns MEDIA_NOT_PROCESSING.
         """
 
     @_abc_1.abstractmethod
@@ -307,11 +319,11 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ingest_service_pb2.DeleteMediaRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_media_pb2.Media, _abc.Awaitable[_media_pb2.Media]]:
-        """DeleteMedia deletes a media's bytes and keeps its record, until purge_time.
+        """DeleteMedia deletes a media's bytes, and its record at purge_time.
 
-        Bytes that another media shares stay for it. Statistics follow.
+        Bytes that another media shares are kept for that media. The statistics change accordingly.
         Errors: MEDIA_NOT_FOUND, ETAG_MISMATCH.
-        Retry: safe; a media that is DELETED already is answered as it is.
+        Retry: safe; a media that is already DELETED is returned unchanged.
         """
 
     @_abc_1.abstractmethod
@@ -320,10 +332,10 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ingest_service_pb2.CreateUploadRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_upload_pb2.Upload, _abc.Awaitable[_upload_pb2.Upload]]:
-        """CreateUpload begins a resumable upload, which lasts 24 hours.
+        """CreateUpload begins a resumable upload. It expires after 24 hours by default.
 
         Errors: MEDIA_TOO_LARGE.
-        Retry: safe; an upload that nobody goes on with is swept.
+        Retry: makes another upload; the unused one is deleted after it expires.
         """
 
     @_abc_1.abstractmethod
@@ -332,12 +344,13 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_ingest_service_pb2.AppendUploadRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_upload_pb2.Upload, _abc.Awaitable[_upload_pb2.Upload]]:
-        """AppendUpload adds bytes to an upload.
+        """AppendUpload appends bytes to an upload.
 
-        Over REST the body is the bytes; over gRPC each message carries a chunk in body.data, the first also the name and offset. What
-        arrives before the caller hangs up is kept: GetUpload tells how much.
+        Over REST the body is the bytes. Over gRPC each message carries a chunk in body.data; the first also carries the name and
+        the offset. If the connection breaks, the bytes received so far are kept; read committed_bytes with GetUpload and continue
+        there.
         Errors: UPLOAD_NOT_FOUND, UPLOAD_OFFSET_WRONG, UPLOAD_EXPIRED, UPLOAD_FINISHED, MEDIA_TOO_LARGE, STORE_FULL.
-        Retry: from the committed offset.
+        Retry: from committed_bytes.
         """
 
     @_abc_1.abstractmethod
@@ -346,12 +359,12 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ingest_service_pb2.FinishUploadRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ingest_service_pb2.UploadMediaResponse, _abc.Awaitable[_ingest_service_pb2.UploadMediaResponse]]:
-        """FinishUpload makes a media of an upload's bytes.
+        """FinishUpload makes a media from an upload's bytes.
 
-        As UploadMedia of the whole. What is refused leaves the upload as it was.
+        The checks and the result are those of UploadMedia. A refused file leaves the upload unchanged.
         Errors: UPLOAD_NOT_FOUND, UPLOAD_EXPIRED, MEDIA_TYPE_UNSUPPORTED, MEDIA_TOO_LARGE, MEDIA_TOO_LONG_OR_WIDE, MEDIA_EMPTY,
         MEDIA_UNREADABLE, SHA256_MISMATCH, BODY_INTERRUPTED (bytes are missing: append them), STORE_FULL.
-        Retry: safe; a finished upload is answered with its media.
+        Retry: safe; a finished upload returns its media.
         """
 
     @_abc_1.abstractmethod
@@ -360,9 +373,10 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ingest_service_pb2.DeleteUploadRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
-        """DeleteUpload forgets an upload and its bytes.
+        """DeleteUpload deletes an upload and its bytes.
 
-        Retry: safe; what is not there is deleted.
+        A media that was made from it is kept.
+        Retry: safe; deleting an upload that does not exist succeeds.
         """
 
     @_abc_1.abstractmethod
@@ -371,9 +385,9 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ingest_service_pb2.CreateInviteRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_invite_pb2.Invite, _abc.Awaitable[_invite_pb2.Invite]]:
-        """CreateInvite makes an expirable upload link.
+        """CreateInvite makes an upload link that expires.
 
-        The answer's `uri` holds the link's secret and is told this once.
+        `uri` contains the secret and is returned only in this response.
         Retry: makes another invite.
         """
 
@@ -383,7 +397,7 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ingest_service_pb2.RevokeInviteRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_invite_pb2.Invite, _abc.Awaitable[_invite_pb2.Invite]]:
-        """RevokeInvite ends an invite now.
+        """RevokeInvite ends an invite immediately.
 
         Errors: INVITE_NOT_FOUND.
         Retry: safe.
@@ -395,13 +409,14 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ingest_service_pb2.DropMeasurementsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ingest_service_pb2.DropMeasurementsResponse, _abc.Awaitable[_ingest_service_pb2.DropMeasurementsResponse]]:
-        """DropMeasurements stores a raw JSON drop and has its measurements computed.
+        """DropMeasurements stores a raw JSON drop and queues it, so that its measurements are computed.
 
-        The body is one object {"time_stamp": "2019-05-01T06:00:00-04:00", "data": [0.379, 1.589]} or an array of such objects, whatever
-        its content type says. The raw bytes are durable before the answer. Without `wait` the answer is the receipt (202 over REST);
-        with it, the measurements (200), or DROP_QUARANTINED with every quality failure found, or the receipt when the time was not enough.
+        The body is one object {"time_stamp": "2019-05-01T06:00:00-04:00", "data": [0.379, 1.589]} or an array of such objects; the
+        content type is ignored. The raw bytes are durable before the response. Without `wait` the response is the receipt (202
+        over REST). With `wait` it also has the measurements (200); or the call fails with DROP_QUARANTINED, which lists the failed
+        quality checks; or, if `wait` was too short, the response is the receipt (202).
         Errors: REQUEST_TOO_LARGE, DROP_QUARANTINED, REQUEST_ID_REUSED, STORE_FULL.
-        Retry: with the same request_id, nothing is stored twice and the first answer is given again.
+        Retry: with the same request_id; the drop is stored once and the first receipt is returned again.
         """
 
     @_abc_1.abstractmethod
@@ -410,11 +425,11 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ingest_service_pb2.ReplayReceiptRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_measurement_pb2.Receipt, _abc.Awaitable[_measurement_pb2.Receipt]]:
-        """ReplayReceipt has a quarantined drop looked into again, say after a limit was raised.
+        """ReplayReceipt processes a quarantined drop again, for example after a limit was raised.
 
-        The receipt becomes NEW; its place in the order of drops stays what it was.
+        Sets the receipt's state to NEW and queues it; its sequence number does not change.
         Errors: RECEIPT_NOT_FOUND, RECEIPT_NOT_QUARANTINED.
-        Retry: safe; a second call may find RECEIPT_NOT_QUARANTINED.
+        Retry: safe; a second call may return RECEIPT_NOT_QUARANTINED.
         """
 
 def add_IngestServiceServicer_to_server(servicer: IngestServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -22,7 +22,9 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Invite(_message.Message):
-    """Invite is an expirable link that lets its holder upload without a token. What comes through it belongs to its maker."""
+    """Invite is a link that lets its holder upload without a token until it expires. The uploaded media belong to the invite's
+    owner.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -33,17 +35,29 @@ class Invite(_message.Message):
     class _StateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Invite._State.ValueType], _builtins.type):
         DESCRIPTOR: _descriptor.EnumDescriptor
         STATE_UNSPECIFIED: Invite._State.ValueType  # 0
+        """Never sent."""
         ACTIVE: Invite._State.ValueType  # 1
+        """Accepts uploads."""
         EXPIRED: Invite._State.ValueType  # 2
+        """expire_time has passed."""
         REVOKED: Invite._State.ValueType  # 3
+        """Revoked by its owner."""
         USED_UP: Invite._State.ValueType  # 4
+        """upload_count has reached max_uploads."""
 
-    class State(_State, metaclass=_StateEnumTypeWrapper): ...
+    class State(_State, metaclass=_StateEnumTypeWrapper):
+        """State says whether the link accepts uploads."""
+
     STATE_UNSPECIFIED: Invite.State.ValueType  # 0
+    """Never sent."""
     ACTIVE: Invite.State.ValueType  # 1
+    """Accepts uploads."""
     EXPIRED: Invite.State.ValueType  # 2
+    """expire_time has passed."""
     REVOKED: Invite.State.ValueType  # 3
+    """Revoked by its owner."""
     USED_UP: Invite.State.ValueType  # 4
+    """upload_count has reached max_uploads."""
 
     NAME_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
@@ -59,28 +73,35 @@ class Invite(_message.Message):
     name: _builtins.str
     """invites/{invite}"""
     state: Global___Invite.State.ValueType
+    """Whether the link accepts uploads now."""
     display_name: _builtins.str
-    """For people, for example "Anna's wedding"."""
+    """A name for people, for example "Anna's wedding"; at most 200 characters."""
     max_uploads: _builtins.int
-    """How many media it takes; 0 means as many as come."""
+    """The most media that can be uploaded through it; 0 means no limit."""
     upload_count: _builtins.int
-    """How many it took."""
+    """The number of media uploaded through it."""
     uri: _builtins.str
-    """Where to POST, with the link's secret in it. Told once, when the invite is made."""
+    """The URI to POST files to. It contains the secret and is set only in the response of CreateInvite."""
     @_builtins.property
-    def expire_time(self) -> _timestamp_pb2.Timestamp: ...
+    def expire_time(self) -> _timestamp_pb2.Timestamp:
+        """The instant at which it expires, at most 366 days from now."""
+
     @_builtins.property
     def ttl(self) -> _duration_pb2.Duration:
-        """In place of expire_time, how long from now; at most 366 days."""
+        """How long it lasts from now, in place of expire_time; 1 second to 366 days."""
 
     @_builtins.property
     def anonymize(self) -> _object_pb2.AnonymizeOptions:
-        """How what comes through it is anonymized."""
+        """How the media uploaded through it are anonymized."""
 
     @_builtins.property
-    def create_time(self) -> _timestamp_pb2.Timestamp: ...
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was made."""
+
     @_builtins.property
-    def revoke_time(self) -> _timestamp_pb2.Timestamp: ...
+    def revoke_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was revoked; unset if it was not."""
+
     def __init__(
         self,
         *,

@@ -22,7 +22,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Receipt(_message.Message):
-    """Receipt is one raw JSON drop, kept as it came."""
+    """Receipt is one raw JSON drop, stored unchanged, and the outcome of its processing."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -33,21 +33,25 @@ class Receipt(_message.Message):
     class _StateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Receipt._State.ValueType], _builtins.type):
         DESCRIPTOR: _descriptor.EnumDescriptor
         STATE_UNSPECIFIED: Receipt._State.ValueType  # 0
+        """Never sent; as a filter, any state."""
         NEW: Receipt._State.ValueType  # 1
-        """Durable; not looked into yet."""
+        """Durable, but not processed yet."""
         PROCESSED: Receipt._State.ValueType  # 2
-        """Its measurements stand."""
+        """Its measurements are computed and stored."""
         QUARANTINED: Receipt._State.ValueType  # 3
-        """`failures` says why; the raw bytes are kept and can be replayed."""
+        """It failed the quality checks in `failures`. The raw bytes are kept; ReplayReceipt processes them again."""
 
-    class State(_State, metaclass=_StateEnumTypeWrapper): ...
+    class State(_State, metaclass=_StateEnumTypeWrapper):
+        """State is how far the processing of a drop is."""
+
     STATE_UNSPECIFIED: Receipt.State.ValueType  # 0
+    """Never sent; as a filter, any state."""
     NEW: Receipt.State.ValueType  # 1
-    """Durable; not looked into yet."""
+    """Durable, but not processed yet."""
     PROCESSED: Receipt.State.ValueType  # 2
-    """Its measurements stand."""
+    """Its measurements are computed and stored."""
     QUARANTINED: Receipt.State.ValueType  # 3
-    """`failures` says why; the raw bytes are kept and can be replayed."""
+    """It failed the quality checks in `failures`. The raw bytes are kept; ReplayReceipt processes them again."""
 
     NAME_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
@@ -66,32 +70,40 @@ class Receipt(_message.Message):
     name: _builtins.str
     """receipts/{receipt}"""
     state: Global___Receipt.State.ValueType
+    """How far the processing is."""
     sha256: _builtins.str
-    """Of the raw bytes, in hexadecimal."""
+    """The sha256 of the raw bytes, in hexadecimal."""
     size_bytes: _builtins.int
+    """The number of raw bytes."""
     subject: _builtins.str
-    """Who dropped it."""
+    """The subject of the token that the drop was sent with; "local" without a token in mode `open`."""
     sequence: _builtins.int
-    """The order in which drops were received: where two write one measurement, the larger number wins."""
+    """The order in which drops were received. If two drops have the same instant, the drop with the larger number wins."""
     measurement_count: _builtins.int
+    """The number of measurements in the drop."""
     failure_count: _builtins.int
+    """The number of failed quality checks."""
     code_version: _builtins.str
     """The version of the code that processed it."""
     @_builtins.property
-    def receive_time(self) -> _timestamp_pb2.Timestamp: ...
+    def receive_time(self) -> _timestamp_pb2.Timestamp:
+        """When the drop was received."""
+
     @_builtins.property
-    def process_time(self) -> _timestamp_pb2.Timestamp: ...
+    def process_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was processed; unset while it is NEW."""
+
     @_builtins.property
     def measurements(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The measurements it wrote, as measurements/{time}; the first 100."""
+        """The first 100 measurements that the drop wrote, as measurements/{time}."""
 
     @_builtins.property
     def failures(self) -> _containers.RepeatedCompositeFieldContainer[Global___QualityFailure]:
-        """Each failed quality check; the first 100."""
+        """The first 100 failed quality checks."""
 
     @_builtins.property
     def warnings(self) -> _containers.RepeatedCompositeFieldContainer[Global___QualityWarning]:
-        """What was odd and did not fail it, for example keys that are not known."""
+        """Oddities that did not fail the drop, for example unknown keys."""
 
     def __init__(
         self,
@@ -121,7 +133,7 @@ Global___Receipt: _TypeAlias = Receipt  # noqa: Y015
 
 @_typing.final
 class QualityFailure(_message.Message):
-    """QualityFailure is one quality check that a drop did not pass."""
+    """QualityFailure is one failed quality check of a drop."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -132,88 +144,123 @@ class QualityFailure(_message.Message):
     class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[QualityFailure._Reason.ValueType], _builtins.type):
         DESCRIPTOR: _descriptor.EnumDescriptor
         REASON_UNSPECIFIED: QualityFailure._Reason.ValueType  # 0
+        """Never sent."""
         TOO_LARGE: QualityFailure._Reason.ValueType  # 1
-        """Larger than a drop may be."""
+        """More bytes than a drop may have, or reading it would take too much memory."""
         NOT_UTF8: QualityFailure._Reason.ValueType  # 2
+        """The bytes are not UTF-8."""
         NOT_JSON: QualityFailure._Reason.ValueType  # 3
+        """The text is not JSON."""
         NOT_AN_OBJECT: QualityFailure._Reason.ValueType  # 4
         """Neither an object nor an array of objects."""
         EMPTY_BATCH: QualityFailure._Reason.ValueType  # 5
-        """An array with nothing in it."""
+        """An empty array."""
         MISSING_KEY: QualityFailure._Reason.ValueType  # 6
+        """`time_stamp` or `data` is missing."""
         DUPLICATE_KEY: QualityFailure._Reason.ValueType  # 7
+        """An object has the same key twice."""
         TOO_DEEP: QualityFailure._Reason.ValueType  # 8
+        """More than 32 nested arrays and objects."""
         TIMESTAMP_NOT_A_STRING: QualityFailure._Reason.ValueType  # 9
+        """`time_stamp` is not a string."""
         TIMESTAMP_MALFORMED: QualityFailure._Reason.ValueType  # 10
+        """`time_stamp` is not RFC 3339."""
         TIMESTAMP_WITHOUT_OFFSET: QualityFailure._Reason.ValueType  # 11
+        """`time_stamp` has no offset from UTC."""
         TIMESTAMP_IMPOSSIBLE: QualityFailure._Reason.ValueType  # 12
         """A date or time that does not exist."""
         LEAP_SECOND: QualityFailure._Reason.ValueType  # 13
+        """The second is 60."""
         TIMESTAMP_OUT_OF_RANGE: QualityFailure._Reason.ValueType  # 14
-        """Outside 1970 to 2261."""
+        """Not within 1970 to 2261."""
         DATA_NOT_AN_ARRAY: QualityFailure._Reason.ValueType  # 15
+        """`data` is not an array."""
         DATA_EMPTY: QualityFailure._Reason.ValueType  # 16
+        """`data` is empty."""
         TOO_MANY_POINTS: QualityFailure._Reason.ValueType  # 17
+        """`data` has more than 1,000,000 numbers by default (`DROPMESH_MAX_DROP_POINTS`)."""
         NOT_A_NUMBER: QualityFailure._Reason.ValueType  # 18
+        """An element of `data` is not a number."""
         NOT_FINITE: QualityFailure._Reason.ValueType  # 19
+        """A number is NaN, infinite or beyond float64."""
         NESTED_ARRAY: QualityFailure._Reason.ValueType  # 20
+        """An element of `data` is an array."""
         LONE_SURROGATE: QualityFailure._Reason.ValueType  # 21
-        """Half of a surrogate pair, which is no character."""
+        """Text with half of a surrogate pair, which is not a character."""
         TOO_MANY_MEASUREMENTS: QualityFailure._Reason.ValueType  # 22
-        """More measurements than one drop may hold."""
+        """More than 100,000 measurements."""
         OFFSET_IMPOSSIBLE: QualityFailure._Reason.ValueType  # 23
-        """An offset that does not exist."""
+        """An offset from UTC that does not exist."""
         TIMESTAMP_TOO_PRECISE: QualityFailure._Reason.ValueType  # 24
         """More than nine digits of fraction."""
         PROCESSOR_FAULT: QualityFailure._Reason.ValueType  # 25
-        """The processor failed, and the drop may be good: replay it once that is mended."""
+        """The processor failed; the drop itself may be valid. Replay it once the fault is fixed."""
 
-    class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper): ...
+    class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
+        """Reason names the quality check."""
+
     REASON_UNSPECIFIED: QualityFailure.Reason.ValueType  # 0
+    """Never sent."""
     TOO_LARGE: QualityFailure.Reason.ValueType  # 1
-    """Larger than a drop may be."""
+    """More bytes than a drop may have, or reading it would take too much memory."""
     NOT_UTF8: QualityFailure.Reason.ValueType  # 2
+    """The bytes are not UTF-8."""
     NOT_JSON: QualityFailure.Reason.ValueType  # 3
+    """The text is not JSON."""
     NOT_AN_OBJECT: QualityFailure.Reason.ValueType  # 4
     """Neither an object nor an array of objects."""
     EMPTY_BATCH: QualityFailure.Reason.ValueType  # 5
-    """An array with nothing in it."""
+    """An empty array."""
     MISSING_KEY: QualityFailure.Reason.ValueType  # 6
+    """`time_stamp` or `data` is missing."""
     DUPLICATE_KEY: QualityFailure.Reason.ValueType  # 7
+    """An object has the same key twice."""
     TOO_DEEP: QualityFailure.Reason.ValueType  # 8
+    """More than 32 nested arrays and objects."""
     TIMESTAMP_NOT_A_STRING: QualityFailure.Reason.ValueType  # 9
+    """`time_stamp` is not a string."""
     TIMESTAMP_MALFORMED: QualityFailure.Reason.ValueType  # 10
+    """`time_stamp` is not RFC 3339."""
     TIMESTAMP_WITHOUT_OFFSET: QualityFailure.Reason.ValueType  # 11
+    """`time_stamp` has no offset from UTC."""
     TIMESTAMP_IMPOSSIBLE: QualityFailure.Reason.ValueType  # 12
     """A date or time that does not exist."""
     LEAP_SECOND: QualityFailure.Reason.ValueType  # 13
+    """The second is 60."""
     TIMESTAMP_OUT_OF_RANGE: QualityFailure.Reason.ValueType  # 14
-    """Outside 1970 to 2261."""
+    """Not within 1970 to 2261."""
     DATA_NOT_AN_ARRAY: QualityFailure.Reason.ValueType  # 15
+    """`data` is not an array."""
     DATA_EMPTY: QualityFailure.Reason.ValueType  # 16
+    """`data` is empty."""
     TOO_MANY_POINTS: QualityFailure.Reason.ValueType  # 17
+    """`data` has more than 1,000,000 numbers by default (`DROPMESH_MAX_DROP_POINTS`)."""
     NOT_A_NUMBER: QualityFailure.Reason.ValueType  # 18
+    """An element of `data` is not a number."""
     NOT_FINITE: QualityFailure.Reason.ValueType  # 19
+    """A number is NaN, infinite or beyond float64."""
     NESTED_ARRAY: QualityFailure.Reason.ValueType  # 20
+    """An element of `data` is an array."""
     LONE_SURROGATE: QualityFailure.Reason.ValueType  # 21
-    """Half of a surrogate pair, which is no character."""
+    """Text with half of a surrogate pair, which is not a character."""
     TOO_MANY_MEASUREMENTS: QualityFailure.Reason.ValueType  # 22
-    """More measurements than one drop may hold."""
+    """More than 100,000 measurements."""
     OFFSET_IMPOSSIBLE: QualityFailure.Reason.ValueType  # 23
-    """An offset that does not exist."""
+    """An offset from UTC that does not exist."""
     TIMESTAMP_TOO_PRECISE: QualityFailure.Reason.ValueType  # 24
     """More than nine digits of fraction."""
     PROCESSOR_FAULT: QualityFailure.Reason.ValueType  # 25
-    """The processor failed, and the drop may be good: replay it once that is mended."""
+    """The processor failed; the drop itself may be valid. Replay it once the fault is fixed."""
 
     REASON_FIELD_NUMBER: _builtins.int
     PATH_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
     reason: Global___QualityFailure.Reason.ValueType
+    """The failed check."""
     path: _builtins.str
-    """Where, as a JSON path, for example "$.data[3]"."""
+    """The place in the drop as a JSON path, for example "$.data[3]"."""
     message: _builtins.str
-    """What was found and what is asked for."""
+    """The value found and the value expected, for a person."""
     def __init__(
         self,
         *,
@@ -231,7 +278,7 @@ Global___QualityFailure: _TypeAlias = QualityFailure  # noqa: Y015
 
 @_typing.final
 class QualityWarning(_message.Message):
-    """QualityWarning is something odd in a drop that did not fail it."""
+    """QualityWarning is an oddity in a drop that did not fail it."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -242,24 +289,31 @@ class QualityWarning(_message.Message):
     class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[QualityWarning._Reason.ValueType], _builtins.type):
         DESCRIPTOR: _descriptor.EnumDescriptor
         REASON_UNSPECIFIED: QualityWarning._Reason.ValueType  # 0
+        """Never sent."""
         UNKNOWN_KEY: QualityWarning._Reason.ValueType  # 1
-        """A key that means nothing here; it stays in the raw bytes."""
+        """A key other than `time_stamp` and `data`; it is ignored, and kept in the raw bytes."""
         SAME_INSTANT_IN_DROP: QualityWarning._Reason.ValueType  # 2
-        """Two elements of one drop share an instant: the later one is the measurement."""
+        """Two elements of the drop have the same instant; the later element is used."""
 
-    class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper): ...
+    class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
+        """Reason names the oddity."""
+
     REASON_UNSPECIFIED: QualityWarning.Reason.ValueType  # 0
+    """Never sent."""
     UNKNOWN_KEY: QualityWarning.Reason.ValueType  # 1
-    """A key that means nothing here; it stays in the raw bytes."""
+    """A key other than `time_stamp` and `data`; it is ignored, and kept in the raw bytes."""
     SAME_INSTANT_IN_DROP: QualityWarning.Reason.ValueType  # 2
-    """Two elements of one drop share an instant: the later one is the measurement."""
+    """Two elements of the drop have the same instant; the later element is used."""
 
     REASON_FIELD_NUMBER: _builtins.int
     PATH_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
     reason: Global___QualityWarning.Reason.ValueType
+    """The oddity."""
     path: _builtins.str
+    """The place in the drop as a JSON path."""
     message: _builtins.str
+    """The value found, for a person."""
     def __init__(
         self,
         *,
@@ -277,7 +331,7 @@ Global___QualityWarning: _TypeAlias = QualityWarning  # noqa: Y015
 
 @_typing.final
 class Measurement(_message.Message):
-    """Measurement is what a drop's points say, keyed by its UTC instant within its owner."""
+    """Measurement is the aggregate of a drop's numbers for one instant. An owner has one measurement for each instant."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -296,22 +350,33 @@ class Measurement(_message.Message):
     name: _builtins.str
     """measurements/{time}, the time as RFC 3339 in UTC, for example measurements/2019-05-01T10:00:00Z"""
     etag: _builtins.str
+    """Changes with every write of the measurement."""
     count: _builtins.int
+    """How many numbers `data` has."""
     mean: _builtins.float
+    """The arithmetic mean, exact and rounded once."""
     population_stddev: _builtins.float
-    """The standard deviation of the points taken as the whole population."""
+    """The standard deviation of the numbers as the whole population."""
     sample_stddev: _builtins.float
-    """The standard deviation of the points taken as a sample; absent for a single point, and where it lies beyond float64."""
+    """The standard deviation of the numbers as a sample; absent for a single number, and if it exceeds float64."""
     min: _builtins.float
+    """The smallest number."""
     max: _builtins.float
+    """The largest number."""
     receipt: _builtins.str
-    """The receipt whose drop it is, as receipts/{receipt}."""
+    """The receipt of the drop that it was computed from, as receipts/{receipt}."""
     @_builtins.property
-    def time(self) -> _timestamp_pb2.Timestamp: ...
+    def time(self) -> _timestamp_pb2.Timestamp:
+        """The instant of the drop's `time_stamp`."""
+
     @_builtins.property
-    def receive_time(self) -> _timestamp_pb2.Timestamp: ...
+    def receive_time(self) -> _timestamp_pb2.Timestamp:
+        """When that drop was received."""
+
     @_builtins.property
-    def process_time(self) -> _timestamp_pb2.Timestamp: ...
+    def process_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was computed."""
+
     def __init__(
         self,
         *,
@@ -340,7 +405,7 @@ Global___Measurement: _TypeAlias = Measurement  # noqa: Y015
 
 @_typing.final
 class LineageEntry(_message.Message):
-    """LineageEntry is one receipt that wrote a measurement."""
+    """LineageEntry is one receipt whose drop wrote a measurement."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -356,17 +421,25 @@ class LineageEntry(_message.Message):
     receipt: _builtins.str
     """receipts/{receipt}"""
     sha256: _builtins.str
-    """Of the raw bytes, in hexadecimal."""
+    """The sha256 of the raw bytes, in hexadecimal."""
     size_bytes: _builtins.int
+    """The number of raw bytes."""
     subject: _builtins.str
+    """The subject of the token that the drop was sent with; "local" without a token in mode `open`."""
     code_version: _builtins.str
+    """The version of the code that processed it."""
     sequence: _builtins.int
+    """The receipt's sequence number."""
     current: _builtins.bool
-    """The measurement is what this receipt said."""
+    """The measurement's present values come from this receipt."""
     @_builtins.property
-    def receive_time(self) -> _timestamp_pb2.Timestamp: ...
+    def receive_time(self) -> _timestamp_pb2.Timestamp:
+        """When the drop was received."""
+
     @_builtins.property
-    def process_time(self) -> _timestamp_pb2.Timestamp: ...
+    def process_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was processed."""
+
     def __init__(
         self,
         *,

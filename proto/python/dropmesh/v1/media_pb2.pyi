@@ -37,27 +37,33 @@ class Media(_message.Message):
     class _StateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Media._State.ValueType], _builtins.type):
         DESCRIPTOR: _descriptor.EnumDescriptor
         STATE_UNSPECIFIED: Media._State.ValueType  # 0
+        """Never sent; as a filter, any state but DELETED."""
         NEW: Media._State.ValueType  # 1
-        """Stored; no worker has taken it yet."""
+        """Stored; no worker has claimed it yet."""
         PROCESSING: Media._State.ValueType  # 2
+        """A worker has claimed it."""
         PROCESSED: Media._State.ValueType  # 3
         """The anonymized content can be downloaded."""
         FAILED: Media._State.ValueType  # 4
-        """`processing.error` says why; the original is kept."""
+        """Not processed; `processing.error` gives the reason. The original is kept."""
         DELETED: Media._State.ValueType  # 5
-        """The record stays, the bytes are gone."""
+        """The bytes are deleted; the record is kept until purge_time."""
 
-    class State(_State, metaclass=_StateEnumTypeWrapper): ...
+    class State(_State, metaclass=_StateEnumTypeWrapper):
+        """State is how far the processing of a media is."""
+
     STATE_UNSPECIFIED: Media.State.ValueType  # 0
+    """Never sent; as a filter, any state but DELETED."""
     NEW: Media.State.ValueType  # 1
-    """Stored; no worker has taken it yet."""
+    """Stored; no worker has claimed it yet."""
     PROCESSING: Media.State.ValueType  # 2
+    """A worker has claimed it."""
     PROCESSED: Media.State.ValueType  # 3
     """The anonymized content can be downloaded."""
     FAILED: Media.State.ValueType  # 4
-    """`processing.error` says why; the original is kept."""
+    """Not processed; `processing.error` gives the reason. The original is kept."""
     DELETED: Media.State.ValueType  # 5
-    """The record stays, the bytes are gone."""
+    """The bytes are deleted; the record is kept until purge_time."""
 
     class _Kind:
         ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -66,13 +72,21 @@ class Media(_message.Message):
     class _KindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Media._Kind.ValueType], _builtins.type):
         DESCRIPTOR: _descriptor.EnumDescriptor
         KIND_UNSPECIFIED: Media._Kind.ValueType  # 0
+        """Never sent; as a filter, both kinds."""
         IMAGE: Media._Kind.ValueType  # 1
+        """A still or animated image."""
         VIDEO: Media._Kind.ValueType  # 2
+        """A video."""
 
-    class Kind(_Kind, metaclass=_KindEnumTypeWrapper): ...
+    class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
+        """Kind separates images from videos."""
+
     KIND_UNSPECIFIED: Media.Kind.ValueType  # 0
+    """Never sent; as a filter, both kinds."""
     IMAGE: Media.Kind.ValueType  # 1
+    """A still or animated image."""
     VIDEO: Media.Kind.ValueType  # 2
+    """A video."""
 
     NAME_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
@@ -95,46 +109,62 @@ class Media(_message.Message):
     name: _builtins.str
     """media/{media}"""
     etag: _builtins.str
-    """Changes whenever the media does."""
+    """Changes with every change of the media."""
     state: Global___Media.State.ValueType
+    """How far the processing is."""
     kind: Global___Media.Kind.ValueType
+    """Image or video."""
     filename: _builtins.str
-    """The file name that its uploader gave, without a path."""
+    """The file name that the uploader gave, without a path."""
     invite: _builtins.str
-    """The invite it came through, as invites/{invite}."""
+    """The invite through which it was uploaded, as invites/{invite}; empty if none."""
     @_builtins.property
-    def create_time(self) -> _timestamp_pb2.Timestamp: ...
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was uploaded."""
+
     @_builtins.property
-    def update_time(self) -> _timestamp_pb2.Timestamp: ...
+    def update_time(self) -> _timestamp_pb2.Timestamp:
+        """When it changed last."""
+
     @_builtins.property
-    def delete_time(self) -> _timestamp_pb2.Timestamp: ...
+    def delete_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was deleted; unset if it was not."""
+
     @_builtins.property
     def purge_time(self) -> _timestamp_pb2.Timestamp:
-        """When the record of a deleted media goes too."""
+        """When the record of a deleted media is deleted too."""
 
     @_builtins.property
-    def original(self) -> Global___Content: ...
+    def original(self) -> Global___Content:
+        """The uploaded bytes."""
+
     @_builtins.property
     def anonymized(self) -> Global___Content:
-        """Set once PROCESSED."""
+        """The anonymized bytes; unset until the media is first PROCESSED."""
 
     @_builtins.property
-    def metadata(self) -> Global___MediaMetadata: ...
+    def metadata(self) -> Global___MediaMetadata:
+        """Metadata read from the original."""
+
     @_builtins.property
     def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """What was wrong with the content and did not stop it, for example a damaged EXIF block."""
+        """Defects of the content that did not stop the upload, for example a damaged EXIF block."""
 
     @_builtins.property
-    def anonymize(self) -> _object_pb2.AnonymizeOptions: ...
+    def anonymize(self) -> _object_pb2.AnonymizeOptions:
+        """The options of the anonymization."""
+
     @_builtins.property
-    def processing(self) -> Global___Processing: ...
+    def processing(self) -> Global___Processing:
+        """The progress or the outcome of the processing."""
+
     @_builtins.property
     def object_counts(self) -> _containers.RepeatedCompositeFieldContainer[_object_pb2.ClassCount]:
-        """Objects found, counted by class; ListMediaObjects has them one by one."""
+        """The number of objects found, by class; ListMediaObjects returns each object."""
 
     @_builtins.property
     def labels(self) -> _containers.RepeatedCompositeFieldContainer[_object_pb2.Label]:
-        """What a classifier sees, most certain first; empty without a classifier."""
+        """The labels of the classifier, highest score first; empty without a classifier."""
 
     def __init__(
         self,
@@ -168,7 +198,7 @@ Global___Media: _TypeAlias = Media  # noqa: Y015
 
 @_typing.final
 class Content(_message.Message):
-    """Content is bytes that can be downloaded."""
+    """Content is a sequence of bytes that can be downloaded."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -177,12 +207,13 @@ class Content(_message.Message):
     SIZE_BYTES_FIELD_NUMBER: _builtins.int
     SHA256_FIELD_NUMBER: _builtins.int
     format: _builtins.str
-    """For example "jpeg", "heic", "mp4"."""
+    """The format, for example "jpeg", "heic", "mp4"."""
     content_type: _builtins.str
-    """For example "image/jpeg"."""
+    """The media type, for example "image/jpeg"."""
     size_bytes: _builtins.int
+    """The number of bytes."""
     sha256: _builtins.str
-    """In hexadecimal."""
+    """The sha256 of the bytes, in hexadecimal."""
     def __init__(
         self,
         *,
@@ -201,7 +232,7 @@ Global___Content: _TypeAlias = Content  # noqa: Y015
 
 @_typing.final
 class Processing(_message.Message):
-    """Processing is how far the work on a media is, or how it went."""
+    """Processing is the progress or the outcome of processing a media."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -215,25 +246,32 @@ class Processing(_message.Message):
     STEPS_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
     progress: _builtins.float
-    """0 to 1."""
+    """The share that is done, 0 to 1."""
     frames_done: _builtins.int
+    """The number of frames done."""
     frames_total: _builtins.int
-    """0 while it is not known."""
+    """The number of frames; 0 while it is unknown."""
     attempt: _builtins.int
-    """Which attempt this is, from 1."""
+    """The number of the attempt, from 1; 0 before the first."""
     @_builtins.property
-    def start_time(self) -> _timestamp_pb2.Timestamp: ...
+    def start_time(self) -> _timestamp_pb2.Timestamp:
+        """When the last attempt started."""
+
     @_builtins.property
-    def end_time(self) -> _timestamp_pb2.Timestamp: ...
+    def end_time(self) -> _timestamp_pb2.Timestamp:
+        """When it ended; unset while it runs."""
+
     @_builtins.property
-    def models(self) -> _containers.RepeatedCompositeFieldContainer[_model_pb2.ModelVersion]: ...
+    def models(self) -> _containers.RepeatedCompositeFieldContainer[_model_pb2.ModelVersion]:
+        """The models that were used."""
+
     @_builtins.property
     def steps(self) -> _containers.RepeatedCompositeFieldContainer[Global___StepDuration]:
-        """Where the time went, by step."""
+        """The time that each step took."""
 
     @_builtins.property
     def error(self) -> _status_pb2.Status:
-        """Why it FAILED, with the ErrorInfo that a call would have given."""
+        """Why the media is FAILED, with the ErrorInfo that a call would have returned."""
 
     def __init__(
         self,
@@ -258,15 +296,18 @@ Global___Processing: _TypeAlias = Processing  # noqa: Y015
 
 @_typing.final
 class StepDuration(_message.Message):
-    """StepDuration is the time one step of the processing took."""
+    """StepDuration is the time that one step of the processing took."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     STEP_FIELD_NUMBER: _builtins.int
     DURATION_FIELD_NUMBER: _builtins.int
     step: _builtins.str
+    """The step, for example "decode", "detect", "cover" or "encode"."""
     @_builtins.property
-    def duration(self) -> _duration_pb2.Duration: ...
+    def duration(self) -> _duration_pb2.Duration:
+        """The time it took."""
+
     def __init__(
         self,
         *,
@@ -283,7 +324,7 @@ Global___StepDuration: _TypeAlias = StepDuration  # noqa: Y015
 
 @_typing.final
 class MediaMetadata(_message.Message):
-    """MediaMetadata is what the content says of itself. What it does not say is left out."""
+    """MediaMetadata is the metadata in a file. Fields that the file does not state are unset."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -304,30 +345,43 @@ class MediaMetadata(_message.Message):
     ROTATION_FIELD_NUMBER: _builtins.int
     FRAMES_FIELD_NUMBER: _builtins.int
     width: _builtins.int
+    """The width in pixels as stored, before the orientation or rotation is applied."""
     height: _builtins.int
+    """The height in pixels as stored, before the orientation or rotation is applied."""
     orientation: _builtins.int
     """The EXIF orientation, 1 to 8."""
     color_space: _builtins.str
+    """The colour space, for example "sRGB"."""
     camera_make: _builtins.str
+    """The camera's maker."""
     camera_model: _builtins.str
+    """The camera's model."""
     lens: _builtins.str
+    """The lens."""
     capture_time_text: _builtins.str
-    """As the camera wrote it, for example "2008-10-22T16:28:39" or "2008-10-22T16:28:39+02:00"."""
+    """The time of capture as the camera wrote it, for example "2008-10-22T16:28:39" or "2008-10-22T16:28:39+02:00"."""
     frame_rate: _builtins.float
+    """The frames per second of a video."""
     video_codec: _builtins.str
+    """The codec of the video track, for example "h264"."""
     audio_codec: _builtins.str
+    """The codec of the audio track, for example "aac"."""
     rotation: _builtins.int
-    """How far the pictures of a video must be turned clockwise to be upright, in degrees."""
+    """The clockwise rotation in degrees that makes the frames of a video upright."""
     frames: _builtins.int
-    """How many frames an animated image has."""
+    """The number of frames of an animated image."""
     @_builtins.property
     def capture_time(self) -> _timestamp_pb2.Timestamp:
-        """The instant, where an offset from UTC is known."""
+        """The instant of capture; set if the offset from UTC is known."""
 
     @_builtins.property
-    def location(self) -> Global___Location: ...
+    def location(self) -> Global___Location:
+        """The place of capture."""
+
     @_builtins.property
-    def duration(self) -> _duration_pb2.Duration: ...
+    def duration(self) -> _duration_pb2.Duration:
+        """The length of a video."""
+
     def __init__(
         self,
         *,
@@ -373,7 +427,7 @@ Global___MediaMetadata: _TypeAlias = MediaMetadata  # noqa: Y015
 
 @_typing.final
 class Location(_message.Message):
-    """Location is where a picture was taken."""
+    """Location is the place where a picture was taken."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -385,7 +439,7 @@ class Location(_message.Message):
     longitude: _builtins.float
     """Degrees, east positive."""
     altitude: _builtins.float
-    """Metres above sea level, below it negative."""
+    """Metres above sea level; negative below it."""
     def __init__(
         self,
         *,

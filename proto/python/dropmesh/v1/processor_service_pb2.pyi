@@ -30,14 +30,14 @@ class DetectObjectsRequest(_message.Message):
     OBJECTS_FIELD_NUMBER: _builtins.int
     THRESHOLD_FIELD_NUMBER: _builtins.int
     threshold: _builtins.float
-    """The score from which a detection counts; left out, the models' own."""
+    """The lowest score that counts as a detection, 0.01 to 0.99; if unset, the models' own thresholds."""
     @_builtins.property
     def body(self) -> _httpbody_pb2.HttpBody:
         """The image's bytes."""
 
     @_builtins.property
     def objects(self) -> _containers.RepeatedScalarFieldContainer[_object_pb2.ObjectClass.ValueType]:
-        """Which classes; empty means all."""
+        """The classes to find; empty means all."""
 
     def __init__(
         self,
@@ -65,12 +65,17 @@ class DetectObjectsResponse(_message.Message):
     HEIGHT_FIELD_NUMBER: _builtins.int
     MODELS_FIELD_NUMBER: _builtins.int
     width: _builtins.int
-    """Of the upright picture, in pixels."""
+    """The width of the upright picture in pixels."""
     height: _builtins.int
+    """The height of the upright picture in pixels."""
     @_builtins.property
-    def objects(self) -> _containers.RepeatedCompositeFieldContainer[_object_pb2.DetectedObject]: ...
+    def objects(self) -> _containers.RepeatedCompositeFieldContainer[_object_pb2.DetectedObject]:
+        """The objects found."""
+
     @_builtins.property
-    def models(self) -> _containers.RepeatedCompositeFieldContainer[_model_pb2.ModelVersion]: ...
+    def models(self) -> _containers.RepeatedCompositeFieldContainer[_model_pb2.ModelVersion]:
+        """The models that were used."""
+
     def __init__(
         self,
         *,
@@ -94,7 +99,7 @@ class ClassifyImageRequest(_message.Message):
     BODY_FIELD_NUMBER: _builtins.int
     LIMIT_FIELD_NUMBER: _builtins.int
     limit: _builtins.int
-    """How many labels; 5 when left out."""
+    """The most labels to return, up to 100; 0 means 5."""
     @_builtins.property
     def body(self) -> _httpbody_pb2.HttpBody:
         """The image's bytes."""
@@ -121,10 +126,12 @@ class ClassifyImageResponse(_message.Message):
     MODEL_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def labels(self) -> _containers.RepeatedCompositeFieldContainer[_object_pb2.Label]:
-        """Most certain first."""
+        """The labels, highest score first."""
 
     @_builtins.property
-    def model(self) -> _model_pb2.ModelVersion: ...
+    def model(self) -> _model_pb2.ModelVersion:
+        """The model that was used."""
+
     def __init__(
         self,
         *,
@@ -148,18 +155,18 @@ class AnonymizeImageRequest(_message.Message):
     MODE_FIELD_NUMBER: _builtins.int
     ANONYMIZE_FIELD_NUMBER: _builtins.int
     mode: _object_pb2.AnonymizeOptions.Mode.ValueType
-    """How; short for anonymize.mode."""
+    """How to cover them; short for anonymize.mode."""
     @_builtins.property
     def body(self) -> _httpbody_pb2.HttpBody:
         """The image's bytes."""
 
     @_builtins.property
     def objects(self) -> _containers.RepeatedScalarFieldContainer[_object_pb2.ObjectClass.ValueType]:
-        """Which classes; short for anonymize.objects."""
+        """The classes to cover; short for anonymize.objects."""
 
     @_builtins.property
     def anonymize(self) -> _object_pb2.AnonymizeOptions:
-        """Every option of the anonymization."""
+        """All options of the anonymization. `objects` and `mode` above override its fields."""
 
     def __init__(
         self,
@@ -186,7 +193,7 @@ class GetThumbnailRequest(_message.Message):
     name: _builtins.str
     """media/{media}"""
     size: _builtins.int
-    """The longest side in pixels; 256 when left out."""
+    """The longest side in pixels, up to 2048; 0 means 256."""
     def __init__(
         self,
         *,
@@ -231,14 +238,18 @@ class VerifyMeasurementResponse(_message.Message):
     STORED_FIELD_NUMBER: _builtins.int
     COMPUTED_FIELD_NUMBER: _builtins.int
     agrees: _builtins.bool
-    """The raw bytes still have their sha256, and the stored numbers are what they say, to the last bit."""
+    """Both fields below are true."""
     sha256_agrees: _builtins.bool
+    """The raw bytes still have the sha256 of the receipt."""
     numbers_agree: _builtins.bool
+    """The stored numbers equal the computed ones, bit by bit."""
     @_builtins.property
-    def stored(self) -> _measurement_pb2.Measurement: ...
+    def stored(self) -> _measurement_pb2.Measurement:
+        """The measurement as it is stored."""
+
     @_builtins.property
     def computed(self) -> _measurement_pb2.Measurement:
-        """What the raw bytes say now; left out when they cannot be read."""
+        """The measurement computed from the raw bytes; unset if they cannot be read."""
 
     def __init__(
         self,
@@ -264,8 +275,9 @@ class ListModelsRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """At most 1000; 50 when left out."""
+    """The most entries to return, up to 1000; 0 means 50."""
     page_token: _builtins.str
+    """The next_page_token of an earlier page of the same list with the same filters; empty for the first page."""
     def __init__(
         self,
         *,
@@ -287,9 +299,11 @@ class ListModelsResponse(_message.Message):
     MODELS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
-    """Empty on the last page."""
+    """Give it as page_token to get the next page; empty on the last page. A page may be short and still not be the last."""
     @_builtins.property
-    def models(self) -> _containers.RepeatedCompositeFieldContainer[_model_pb2.Model]: ...
+    def models(self) -> _containers.RepeatedCompositeFieldContainer[_model_pb2.Model]:
+        """The models."""
+
     def __init__(
         self,
         *,

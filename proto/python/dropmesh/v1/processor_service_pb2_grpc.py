@@ -28,7 +28,8 @@ if _version_not_supported:
 
 
 class ProcessorServiceStub:
-    """ProcessorService is every computation that a caller waits for. What is stored is processed by workers, through the queue.
+    """ProcessorService has the computations whose result a caller waits for. Stored media and drops are processed by workers,
+    through the queue.
     """
 
     def __init__(self, channel):
@@ -75,15 +76,16 @@ class ProcessorServiceStub:
 
 
 class ProcessorServiceServicer:
-    """ProcessorService is every computation that a caller waits for. What is stored is processed by workers, through the queue.
+    """ProcessorService has the computations whose result a caller waits for. Stored media and drops are processed by workers,
+    through the queue.
     """
 
     def DetectObjects(self, request, context):
         """DetectObjects finds objects in an image.
 
         Stores nothing.
-        Errors: MEDIA_TYPE_UNSUPPORTED, MEDIA_TOO_LARGE, MEDIA_TOO_LONG_OR_WIDE, MEDIA_EMPTY, MEDIA_UNREADABLE, PROCESSING_TIMED_OUT,
-        PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
+        Errors: MEDIA_TYPE_UNSUPPORTED, MEDIA_TOO_LARGE, MEDIA_TOO_LONG_OR_WIDE, MEDIA_EMPTY, MEDIA_UNREADABLE,
+        PROCESSING_TIMED_OUT, PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
         Retry: safe.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -91,7 +93,7 @@ class ProcessorServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ClassifyImage(self, request, context):
-        """ClassifyImage says what an image shows.
+        """ClassifyImage labels an image.
 
         Stores nothing.
         Errors: CLASSIFIER_NOT_INSTALLED, and those of DetectObjects.
@@ -102,7 +104,7 @@ class ProcessorServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def AnonymizeImage(self, request, context):
-        """AnonymizeImage returns an image with its objects made unrecognisable, in the format it came in where that can be written.
+        """AnonymizeImage returns an image with its objects made unrecognisable, in its own format if Dropmesh writes that format.
 
         Stores nothing.
         Errors: those of DetectObjects.
@@ -113,9 +115,10 @@ class ProcessorServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetThumbnail(self, request, context):
-        """GetThumbnail returns a small picture of a media: upright, without metadata, of the anonymized content where there is one.
+        """GetThumbnail returns a small, upright picture of a media without metadata.
 
-        Over REST as DownloadOriginal.
+        It shows the anonymized content, or the original if the media has not been processed. Stores nothing. Over REST it has a
+        strong ETag, If-None-Match, Range, If-Range and HEAD, as DownloadOriginal.
         Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_UNREADABLE, RANGE_NOT_SATISFIABLE, CONTENT_MISSING, PROCESSING_TIMED_OUT,
         PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
         Retry: safe.
@@ -125,7 +128,7 @@ class ProcessorServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def VerifyMeasurement(self, request, context):
-        """VerifyMeasurement computes a measurement again from its raw bytes and compares, to the last bit.
+        """VerifyMeasurement computes a measurement again from the raw bytes and compares it with the stored one, bit by bit.
 
         Changes nothing.
         Errors: MEASUREMENT_NOT_FOUND.
@@ -136,7 +139,7 @@ class ProcessorServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListModels(self, request, context):
-        """ListModels lists the models that the processor knows, those in use first.
+        """ListModels lists the models of the processor's registry, those in use first.
 
         Retry: safe.
         """
@@ -145,7 +148,7 @@ class ProcessorServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetModel(self, request, context):
-        """GetModel tells of one model.
+        """GetModel returns one model.
 
         Errors: MODEL_NOT_FOUND.
         Retry: safe.
@@ -201,7 +204,8 @@ def add_ProcessorServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ProcessorService:
-    """ProcessorService is every computation that a caller waits for. What is stored is processed by workers, through the queue.
+    """ProcessorService has the computations whose result a caller waits for. Stored media and drops are processed by workers,
+    through the queue.
     """
 
     @staticmethod

@@ -29,7 +29,9 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class ProcessorServiceStub:
-    """ProcessorService is every computation that a caller waits for. What is stored is processed by workers, through the queue."""
+    """ProcessorService has the computations whose result a caller waits for. Stored media and drops are processed by workers,
+    through the queue.
+    """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -39,46 +41,47 @@ class ProcessorServiceStub:
     """DetectObjects finds objects in an image.
 
     Stores nothing.
-    Errors: MEDIA_TYPE_UNSUPPORTED, MEDIA_TOO_LARGE, MEDIA_TOO_LONG_OR_WIDE, MEDIA_EMPTY, MEDIA_UNREADABLE, PROCESSING_TIMED_OUT,
-    PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
+    Errors: MEDIA_TYPE_UNSUPPORTED, MEDIA_TOO_LARGE, MEDIA_TOO_LONG_OR_WIDE, MEDIA_EMPTY, MEDIA_UNREADABLE,
+    PROCESSING_TIMED_OUT, PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
     Retry: safe.
     """
     ClassifyImage: _grpc.UnaryUnaryMultiCallable[_processor_service_pb2.ClassifyImageRequest, _processor_service_pb2.ClassifyImageResponse]
-    """ClassifyImage says what an image shows.
+    """ClassifyImage labels an image.
 
     Stores nothing.
     Errors: CLASSIFIER_NOT_INSTALLED, and those of DetectObjects.
     Retry: safe.
     """
     AnonymizeImage: _grpc.UnaryUnaryMultiCallable[_processor_service_pb2.AnonymizeImageRequest, _httpbody_pb2.HttpBody]
-    """AnonymizeImage returns an image with its objects made unrecognisable, in the format it came in where that can be written.
+    """AnonymizeImage returns an image with its objects made unrecognisable, in its own format if Dropmesh writes that format.
 
     Stores nothing.
     Errors: those of DetectObjects.
     Retry: safe.
     """
     GetThumbnail: _grpc.UnaryUnaryMultiCallable[_processor_service_pb2.GetThumbnailRequest, _httpbody_pb2.HttpBody]
-    """GetThumbnail returns a small picture of a media: upright, without metadata, of the anonymized content where there is one.
+    """GetThumbnail returns a small, upright picture of a media without metadata.
 
-    Over REST as DownloadOriginal.
+    It shows the anonymized content, or the original if the media has not been processed. Stores nothing. Over REST it has a
+    strong ETag, If-None-Match, Range, If-Range and HEAD, as DownloadOriginal.
     Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_UNREADABLE, RANGE_NOT_SATISFIABLE, CONTENT_MISSING, PROCESSING_TIMED_OUT,
     PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
     Retry: safe.
     """
     VerifyMeasurement: _grpc.UnaryUnaryMultiCallable[_processor_service_pb2.VerifyMeasurementRequest, _processor_service_pb2.VerifyMeasurementResponse]
-    """VerifyMeasurement computes a measurement again from its raw bytes and compares, to the last bit.
+    """VerifyMeasurement computes a measurement again from the raw bytes and compares it with the stored one, bit by bit.
 
     Changes nothing.
     Errors: MEASUREMENT_NOT_FOUND.
     Retry: safe.
     """
     ListModels: _grpc.UnaryUnaryMultiCallable[_processor_service_pb2.ListModelsRequest, _processor_service_pb2.ListModelsResponse]
-    """ListModels lists the models that the processor knows, those in use first.
+    """ListModels lists the models of the processor's registry, those in use first.
 
     Retry: safe.
     """
     GetModel: _grpc.UnaryUnaryMultiCallable[_processor_service_pb2.GetModelRequest, _model_pb2.Model]
-    """GetModel tells of one model.
+    """GetModel returns one model.
 
     Errors: MODEL_NOT_FOUND.
     Retry: safe.
@@ -86,60 +89,65 @@ class ProcessorServiceStub:
 
 @_typing.type_check_only
 class ProcessorServiceAsyncStub(ProcessorServiceStub):
-    """ProcessorService is every computation that a caller waits for. What is stored is processed by workers, through the queue."""
+    """ProcessorService has the computations whose result a caller waits for. Stored media and drops are processed by workers,
+    through the queue.
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     DetectObjects: _aio.UnaryUnaryMultiCallable[_processor_service_pb2.DetectObjectsRequest, _processor_service_pb2.DetectObjectsResponse]  # type: ignore[assignment]
     """DetectObjects finds objects in an image.
 
     Stores nothing.
-    Errors: MEDIA_TYPE_UNSUPPORTED, MEDIA_TOO_LARGE, MEDIA_TOO_LONG_OR_WIDE, MEDIA_EMPTY, MEDIA_UNREADABLE, PROCESSING_TIMED_OUT,
-    PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
+    Errors: MEDIA_TYPE_UNSUPPORTED, MEDIA_TOO_LARGE, MEDIA_TOO_LONG_OR_WIDE, MEDIA_EMPTY, MEDIA_UNREADABLE,
+    PROCESSING_TIMED_OUT, PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
     Retry: safe.
     """
     ClassifyImage: _aio.UnaryUnaryMultiCallable[_processor_service_pb2.ClassifyImageRequest, _processor_service_pb2.ClassifyImageResponse]  # type: ignore[assignment]
-    """ClassifyImage says what an image shows.
+    """ClassifyImage labels an image.
 
     Stores nothing.
     Errors: CLASSIFIER_NOT_INSTALLED, and those of DetectObjects.
     Retry: safe.
     """
     AnonymizeImage: _aio.UnaryUnaryMultiCallable[_processor_service_pb2.AnonymizeImageRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
-    """AnonymizeImage returns an image with its objects made unrecognisable, in the format it came in where that can be written.
+    """AnonymizeImage returns an image with its objects made unrecognisable, in its own format if Dropmesh writes that format.
 
     Stores nothing.
     Errors: those of DetectObjects.
     Retry: safe.
     """
     GetThumbnail: _aio.UnaryUnaryMultiCallable[_processor_service_pb2.GetThumbnailRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
-    """GetThumbnail returns a small picture of a media: upright, without metadata, of the anonymized content where there is one.
+    """GetThumbnail returns a small, upright picture of a media without metadata.
 
-    Over REST as DownloadOriginal.
+    It shows the anonymized content, or the original if the media has not been processed. Stores nothing. Over REST it has a
+    strong ETag, If-None-Match, Range, If-Range and HEAD, as DownloadOriginal.
     Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_UNREADABLE, RANGE_NOT_SATISFIABLE, CONTENT_MISSING, PROCESSING_TIMED_OUT,
     PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
     Retry: safe.
     """
     VerifyMeasurement: _aio.UnaryUnaryMultiCallable[_processor_service_pb2.VerifyMeasurementRequest, _processor_service_pb2.VerifyMeasurementResponse]  # type: ignore[assignment]
-    """VerifyMeasurement computes a measurement again from its raw bytes and compares, to the last bit.
+    """VerifyMeasurement computes a measurement again from the raw bytes and compares it with the stored one, bit by bit.
 
     Changes nothing.
     Errors: MEASUREMENT_NOT_FOUND.
     Retry: safe.
     """
     ListModels: _aio.UnaryUnaryMultiCallable[_processor_service_pb2.ListModelsRequest, _processor_service_pb2.ListModelsResponse]  # type: ignore[assignment]
-    """ListModels lists the models that the processor knows, those in use first.
+    """ListModels lists the models of the processor's registry, those in use first.
 
     Retry: safe.
     """
     GetModel: _aio.UnaryUnaryMultiCallable[_processor_service_pb2.GetModelRequest, _model_pb2.Model]  # type: ignore[assignment]
-    """GetModel tells of one model.
+    """GetModel returns one model.
 
     Errors: MODEL_NOT_FOUND.
     Retry: safe.
     """
 
 class ProcessorServiceServicer(metaclass=_abc_1.ABCMeta):
-    """ProcessorService is every computation that a caller waits for. What is stored is processed by workers, through the queue."""
+    """ProcessorService has the computations whose result a caller waits for. Stored media and drops are processed by workers,
+    through the queue.
+    """
 
     @_abc_1.abstractmethod
     def DetectObjects(
@@ -150,8 +158,8 @@ class ProcessorServiceServicer(metaclass=_abc_1.ABCMeta):
         """DetectObjects finds objects in an image.
 
         Stores nothing.
-        Errors: MEDIA_TYPE_UNSUPPORTED, MEDIA_TOO_LARGE, MEDIA_TOO_LONG_OR_WIDE, MEDIA_EMPTY, MEDIA_UNREADABLE, PROCESSING_TIMED_OUT,
-        PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
+        Errors: MEDIA_TYPE_UNSUPPORTED, MEDIA_TOO_LARGE, MEDIA_TOO_LONG_OR_WIDE, MEDIA_EMPTY, MEDIA_UNREADABLE,
+        PROCESSING_TIMED_OUT, PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
         Retry: safe.
         """
 
@@ -161,7 +169,7 @@ class ProcessorServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _processor_service_pb2.ClassifyImageRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_processor_service_pb2.ClassifyImageResponse, _abc.Awaitable[_processor_service_pb2.ClassifyImageResponse]]:
-        """ClassifyImage says what an image shows.
+        """ClassifyImage labels an image.
 
         Stores nothing.
         Errors: CLASSIFIER_NOT_INSTALLED, and those of DetectObjects.
@@ -174,7 +182,7 @@ class ProcessorServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _processor_service_pb2.AnonymizeImageRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
-        """AnonymizeImage returns an image with its objects made unrecognisable, in the format it came in where that can be written.
+        """AnonymizeImage returns an image with its objects made unrecognisable, in its own format if Dropmesh writes that format.
 
         Stores nothing.
         Errors: those of DetectObjects.
@@ -187,9 +195,10 @@ class ProcessorServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _processor_service_pb2.GetThumbnailRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
-        """GetThumbnail returns a small picture of a media: upright, without metadata, of the anonymized content where there is one.
+        """GetThumbnail returns a small, upright picture of a media without metadata.
 
-        Over REST as DownloadOriginal.
+        It shows the anonymized content, or the original if the media has not been processed. Stores nothing. Over REST it has a
+        strong ETag, If-None-Match, Range, If-Range and HEAD, as DownloadOriginal.
         Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_UNREADABLE, RANGE_NOT_SATISFIABLE, CONTENT_MISSING, PROCESSING_TIMED_OUT,
         PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
         Retry: safe.
@@ -201,7 +210,7 @@ class ProcessorServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _processor_service_pb2.VerifyMeasurementRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_processor_service_pb2.VerifyMeasurementResponse, _abc.Awaitable[_processor_service_pb2.VerifyMeasurementResponse]]:
-        """VerifyMeasurement computes a measurement again from its raw bytes and compares, to the last bit.
+        """VerifyMeasurement computes a measurement again from the raw bytes and compares it with the stored one, bit by bit.
 
         Changes nothing.
         Errors: MEASUREMENT_NOT_FOUND.
@@ -214,7 +223,7 @@ class ProcessorServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _processor_service_pb2.ListModelsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_processor_service_pb2.ListModelsResponse, _abc.Awaitable[_processor_service_pb2.ListModelsResponse]]:
-        """ListModels lists the models that the processor knows, those in use first.
+        """ListModels lists the models of the processor's registry, those in use first.
 
         Retry: safe.
         """
@@ -225,7 +234,7 @@ class ProcessorServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _processor_service_pb2.GetModelRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_model_pb2.Model, _abc.Awaitable[_model_pb2.Model]]:
-        """GetModel tells of one model.
+        """GetModel returns one model.
 
         Errors: MODEL_NOT_FOUND.
         Retry: safe.

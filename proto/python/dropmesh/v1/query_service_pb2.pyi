@@ -56,21 +56,22 @@ class ListMediaRequest(_message.Message):
     START_FIELD_NUMBER: _builtins.int
     END_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """At most 1000; 50 when left out."""
+    """The most entries to return, up to 1000; 0 means 50."""
     page_token: _builtins.str
+    """The next_page_token of an earlier page of the same list with the same filters; empty for the first page."""
     state: _media_pb2.Media.State.ValueType
-    """Only those in this state."""
+    """Only media in this state."""
     kind: _media_pb2.Media.Kind.ValueType
     """Only images, or only videos."""
     camera_model: _builtins.str
-    """Only those of this camera model."""
+    """Only media of this camera model."""
     @_builtins.property
     def start(self) -> _timestamp_pb2.Timestamp:
-        """Only those created at or after this instant."""
+        """Only media created at or after this instant."""
 
     @_builtins.property
     def end(self) -> _timestamp_pb2.Timestamp:
-        """Only those created before this instant."""
+        """Only media created before this instant."""
 
     def __init__(
         self,
@@ -98,9 +99,11 @@ class ListMediaResponse(_message.Message):
     MEDIA_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
-    """Empty on the last page."""
+    """Give it as page_token to get the next page; empty on the last page. A page may be short and still not be the last."""
     @_builtins.property
-    def media(self) -> _containers.RepeatedCompositeFieldContainer[_media_pb2.Media]: ...
+    def media(self) -> _containers.RepeatedCompositeFieldContainer[_media_pb2.Media]:
+        """The media."""
+
     def __init__(
         self,
         *,
@@ -145,8 +148,9 @@ class ListMediaObjectsRequest(_message.Message):
     name: _builtins.str
     """media/{media}"""
     page_size: _builtins.int
-    """At most 1000; 50 when left out."""
+    """The most entries to return, up to 1000; 0 means 50."""
     page_token: _builtins.str
+    """The next_page_token of an earlier page of the same list with the same filters; empty for the first page."""
     def __init__(
         self,
         *,
@@ -169,9 +173,11 @@ class ListMediaObjectsResponse(_message.Message):
     OBJECTS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
-    """Empty on the last page."""
+    """Give it as page_token to get the next page; empty on the last page. A page may be short and still not be the last."""
     @_builtins.property
-    def objects(self) -> _containers.RepeatedCompositeFieldContainer[_object_pb2.DetectedObject]: ...
+    def objects(self) -> _containers.RepeatedCompositeFieldContainer[_object_pb2.DetectedObject]:
+        """The objects, by id."""
+
     def __init__(
         self,
         *,
@@ -196,9 +202,9 @@ class DownloadOriginalRequest(_message.Message):
     name: _builtins.str
     """media/{media}"""
     offset: _builtins.int
-    """From this byte on; REST callers use the Range header."""
+    """The first byte to return; over REST use the Range header."""
     length: _builtins.int
-    """At most so many bytes; 0 means to the end."""
+    """The most bytes to return; 0 means all up to the end."""
     def __init__(
         self,
         *,
@@ -224,9 +230,9 @@ class DownloadAnonymizedRequest(_message.Message):
     name: _builtins.str
     """media/{media}"""
     offset: _builtins.int
-    """From this byte on; REST callers use the Range header."""
+    """The first byte to return; over REST use the Range header."""
     length: _builtins.int
-    """At most so many bytes; 0 means to the end."""
+    """The most bytes to return; 0 means all up to the end."""
     def __init__(
         self,
         *,
@@ -289,8 +295,9 @@ class ListInvitesRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """At most 1000; 50 when left out."""
+    """The most entries to return, up to 1000; 0 means 50."""
     page_token: _builtins.str
+    """The next_page_token of an earlier page of the same list with the same filters; empty for the first page."""
     def __init__(
         self,
         *,
@@ -312,9 +319,11 @@ class ListInvitesResponse(_message.Message):
     INVITES_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
-    """Empty on the last page."""
+    """Give it as page_token to get the next page; empty on the last page. A page may be short and still not be the last."""
     @_builtins.property
-    def invites(self) -> _containers.RepeatedCompositeFieldContainer[_invite_pb2.Invite]: ...
+    def invites(self) -> _containers.RepeatedCompositeFieldContainer[_invite_pb2.Invite]:
+        """The invites, without their secrets."""
+
     def __init__(
         self,
         *,
@@ -336,7 +345,7 @@ class GetInviteMediaRequest(_message.Message):
     LINK_FIELD_NUMBER: _builtins.int
     NAME_FIELD_NUMBER: _builtins.int
     link: _builtins.str
-    """The last part but one of the invite's uri, with its secret."""
+    """The part of the invite's uri between `invites/` and `/media`; it contains the secret."""
     name: _builtins.str
     """media/{media}"""
     def __init__(
@@ -381,10 +390,11 @@ class ListReceiptsRequest(_message.Message):
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """At most 1000; 50 when left out."""
+    """The most entries to return, up to 1000; 0 means 50."""
     page_token: _builtins.str
+    """The next_page_token of an earlier page of the same list with the same filters; empty for the first page."""
     state: _measurement_pb2.Receipt.State.ValueType
-    """Only those in this state."""
+    """Only receipts in this state."""
     def __init__(
         self,
         *,
@@ -407,9 +417,11 @@ class ListReceiptsResponse(_message.Message):
     RECEIPTS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
-    """Empty on the last page."""
+    """Give it as page_token to get the next page; empty on the last page. A page may be short and still not be the last."""
     @_builtins.property
-    def receipts(self) -> _containers.RepeatedCompositeFieldContainer[_measurement_pb2.Receipt]: ...
+    def receipts(self) -> _containers.RepeatedCompositeFieldContainer[_measurement_pb2.Receipt]:
+        """The receipts."""
+
     def __init__(
         self,
         *,
@@ -474,17 +486,18 @@ class ListMeasurementsRequest(_message.Message):
     END_FIELD_NUMBER: _builtins.int
     ORDER_BY_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """At most 1000; 50 when left out."""
+    """The most entries to return, up to 1000; 0 means 50."""
     page_token: _builtins.str
+    """The next_page_token of an earlier page of the same list with the same filters; empty for the first page."""
     order_by: _builtins.str
-    """"time" (the default) or "time desc"."""
+    """"time" (the default), or "time desc" for the newest first."""
     @_builtins.property
     def start(self) -> _timestamp_pb2.Timestamp:
-        """Only those at or after this instant."""
+        """Only measurements at or after this instant."""
 
     @_builtins.property
     def end(self) -> _timestamp_pb2.Timestamp:
-        """Only those before this instant."""
+        """Only measurements before this instant."""
 
     def __init__(
         self,
@@ -510,9 +523,11 @@ class ListMeasurementsResponse(_message.Message):
     MEASUREMENTS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
-    """Empty on the last page."""
+    """Give it as page_token to get the next page; empty on the last page. A page may be short and still not be the last."""
     @_builtins.property
-    def measurements(self) -> _containers.RepeatedCompositeFieldContainer[_measurement_pb2.Measurement]: ...
+    def measurements(self) -> _containers.RepeatedCompositeFieldContainer[_measurement_pb2.Measurement]:
+        """The measurements."""
+
     def __init__(
         self,
         *,
@@ -540,30 +555,39 @@ class ExportMeasurementsRequest(_message.Message):
         FORMAT_UNSPECIFIED: ExportMeasurementsRequest._Format.ValueType  # 0
         """CSV."""
         CSV: ExportMeasurementsRequest._Format.ValueType  # 1
+        """Comma-separated values with a header line."""
         NDJSON: ExportMeasurementsRequest._Format.ValueType  # 2
+        """One JSON object on each line."""
         PARQUET: ExportMeasurementsRequest._Format.ValueType  # 3
+        """Apache Parquet."""
 
-    class Format(_Format, metaclass=_FormatEnumTypeWrapper): ...
+    class Format(_Format, metaclass=_FormatEnumTypeWrapper):
+        """Format is the file format of an export."""
+
     FORMAT_UNSPECIFIED: ExportMeasurementsRequest.Format.ValueType  # 0
     """CSV."""
     CSV: ExportMeasurementsRequest.Format.ValueType  # 1
+    """Comma-separated values with a header line."""
     NDJSON: ExportMeasurementsRequest.Format.ValueType  # 2
+    """One JSON object on each line."""
     PARQUET: ExportMeasurementsRequest.Format.ValueType  # 3
+    """Apache Parquet."""
 
     FORMAT_FIELD_NUMBER: _builtins.int
     START_FIELD_NUMBER: _builtins.int
     END_FIELD_NUMBER: _builtins.int
     ORDER_BY_FIELD_NUMBER: _builtins.int
     format: Global___ExportMeasurementsRequest.Format.ValueType
+    """The file format."""
     order_by: _builtins.str
-    """"time" (the default) or "time desc"."""
+    """"time" (the default), or "time desc" for the newest first."""
     @_builtins.property
     def start(self) -> _timestamp_pb2.Timestamp:
-        """Only those at or after this instant."""
+        """Only measurements at or after this instant."""
 
     @_builtins.property
     def end(self) -> _timestamp_pb2.Timestamp:
-        """Only those before this instant."""
+        """Only measurements before this instant."""
 
     def __init__(
         self,
@@ -591,8 +615,9 @@ class ListLineageRequest(_message.Message):
     parent: _builtins.str
     """measurements/{time}"""
     page_size: _builtins.int
-    """At most 1000; 50 when left out."""
+    """The most entries to return, up to 1000; 0 means 50."""
     page_token: _builtins.str
+    """The next_page_token of an earlier page of the same list with the same filters; empty for the first page."""
     def __init__(
         self,
         *,
@@ -615,9 +640,11 @@ class ListLineageResponse(_message.Message):
     ENTRIES_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
-    """Empty on the last page."""
+    """Give it as page_token to get the next page; empty on the last page. A page may be short and still not be the last."""
     @_builtins.property
-    def entries(self) -> _containers.RepeatedCompositeFieldContainer[_measurement_pb2.LineageEntry]: ...
+    def entries(self) -> _containers.RepeatedCompositeFieldContainer[_measurement_pb2.LineageEntry]:
+        """The receipts that wrote the measurement."""
+
     def __init__(
         self,
         *,

@@ -32,7 +32,7 @@ if _version_not_supported:
 
 
 class QueryServiceStub:
-    """QueryService is every read.
+    """QueryService has every method that only reads.
     """
 
     def __init__(self, channel):
@@ -144,11 +144,11 @@ class QueryServiceStub:
 
 
 class QueryServiceServicer:
-    """QueryService is every read.
+    """QueryService has every method that only reads.
     """
 
     def GetMedia(self, request, context):
-        """GetMedia tells of one media.
+        """GetMedia returns one media.
 
         Errors: MEDIA_NOT_FOUND.
         Retry: safe.
@@ -158,8 +158,9 @@ class QueryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListMedia(self, request, context):
-        """ListMedia lists the caller's media, newest first. Deleted ones are left out unless asked for by their state.
+        """ListMedia lists the caller's media, newest first; with the scope `admin`, the media of every owner.
 
+        Deleted media are listed only with the filter state=DELETED.
         Errors: PAGE_TOKEN_INVALID.
         Retry: safe.
         """
@@ -168,12 +169,12 @@ class QueryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WatchMedia(self, request, context):
-        """WatchMedia sends a media now and whenever it changes, until it is PROCESSED, FAILED or DELETED.
+        """WatchMedia streams a media at once and after every change, until it is PROCESSED, FAILED or DELETED.
 
-        Where nothing changes it is sent again every minute, so that no connection is taken for a dead one. Over REST the
-        answer is newline-delimited JSON.
+        If nothing changes for 60 s the media is sent again, so that the connection is not taken for a dead one. Over REST the
+        response is newline-delimited JSON.
         Errors: MEDIA_NOT_FOUND.
-        Retry: safe; the first message is the media as it is then.
+        Retry: safe; the first message is the present media.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -190,9 +191,10 @@ class QueryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DownloadOriginal(self, request, context):
-        """DownloadOriginal sends a media's bytes as they were uploaded.
+        """DownloadOriginal returns the uploaded bytes of a media.
 
-        Over REST: a strong ETag (the sha256), If-None-Match, Range and If-Range, HEAD.
+        Over REST it has a strong ETag (the sha256), If-None-Match, Range, If-Range and HEAD. With `DROPMESH_PRESIGNED_DOWNLOADS`
+        REST redirects (302) to S3.
         Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING.
         Retry: safe.
         """
@@ -201,9 +203,9 @@ class QueryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DownloadAnonymized(self, request, context):
-        """DownloadAnonymized sends a media's anonymized bytes.
+        """DownloadAnonymized returns the anonymized bytes of a media.
 
-        Over REST as DownloadOriginal.
+        Over REST it is like DownloadOriginal.
         Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_NOT_PROCESSED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING.
         Retry: safe.
         """
@@ -212,7 +214,7 @@ class QueryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetUpload(self, request, context):
-        """GetUpload tells how far a resumable upload is.
+        """GetUpload returns a resumable upload, with the number of bytes that are durable.
 
         Errors: UPLOAD_NOT_FOUND, UPLOAD_EXPIRED.
         Retry: safe.
@@ -222,7 +224,7 @@ class QueryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetInvite(self, request, context):
-        """GetInvite tells of one invite.
+        """GetInvite returns one invite, without its secret.
 
         Errors: INVITE_NOT_FOUND.
         Retry: safe.
@@ -232,7 +234,7 @@ class QueryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListInvites(self, request, context):
-        """ListInvites lists the caller's invites, newest first.
+        """ListInvites lists the caller's invites, newest first; with the scope `admin`, the invites of every owner.
 
         Errors: PAGE_TOKEN_INVALID.
         Retry: safe.
@@ -242,7 +244,7 @@ class QueryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetInviteMedia(self, request, context):
-        """GetInviteMedia tells the holder of an invite's link the state of what came through it, and nothing else.
+        """GetInviteMedia returns the name and state of a media that was uploaded through an invite's link.
 
         Errors: INVITE_NOT_FOUND, MEDIA_NOT_FOUND.
         Retry: safe.
@@ -252,7 +254,7 @@ class QueryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetReceipt(self, request, context):
-        """GetReceipt tells what became of a drop.
+        """GetReceipt returns the state of a drop, with its measurements or its failed quality checks.
 
         Errors: RECEIPT_NOT_FOUND.
         Retry: safe.
@@ -262,7 +264,7 @@ class QueryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListReceipts(self, request, context):
-        """ListReceipts lists the caller's receipts, newest first.
+        """ListReceipts lists the caller's receipts, newest first; with the scope `admin`, the receipts of every owner.
 
         Errors: PAGE_TOKEN_INVALID.
         Retry: safe.
@@ -272,7 +274,7 @@ class QueryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetReceiptRaw(self, request, context):
-        """GetReceiptRaw returns a drop's bytes exactly as they came.
+        """GetReceiptRaw returns a drop's bytes exactly as they were received.
 
         Errors: RECEIPT_NOT_FOUND, CONTENT_MISSING.
         Retry: safe.
@@ -282,7 +284,7 @@ class QueryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetMeasurement(self, request, context):
-        """GetMeasurement tells the measurement of an instant, however its offset is written.
+        """GetMeasurement returns the measurement of an instant; the instant may be written with any offset.
 
         Errors: MEASUREMENT_NOT_FOUND.
         Retry: safe.
@@ -292,9 +294,10 @@ class QueryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListMeasurements(self, request, context):
-        """ListMeasurements lists measurements by time.
+        """ListMeasurements lists the caller's measurements by time.
 
-        With the header `Accept: text/csv` REST answers as ExportMeasurements does: all of them, so without page_size and page_token.
+        Over REST with the header `Accept: text/csv` the response is that of ExportMeasurements: all of them as CSV. Leave out
+        page_size and page_token then.
         Errors: PAGE_TOKEN_INVALID.
         Retry: safe.
         """
@@ -303,7 +306,7 @@ class QueryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ExportMeasurements(self, request, context):
-        """ExportMeasurements sends every measurement of a time range, by time, for analytics.
+        """ExportMeasurements returns all of the caller's measurements of a time range, by time, as one file.
 
         Retry: safe.
         """
@@ -312,7 +315,7 @@ class QueryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListLineage(self, request, context):
-        """ListLineage lists every receipt that ever wrote a measurement, newest first.
+        """ListLineage lists every receipt whose drop wrote a measurement, newest first.
 
         Errors: MEASUREMENT_NOT_FOUND, PAGE_TOKEN_INVALID.
         Retry: safe.
@@ -322,7 +325,7 @@ class QueryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetStatistics(self, request, context):
-        """GetStatistics tells of the caller's media; of everybody's to the scope `admin`.
+        """GetStatistics returns the statistics of the caller's media; with the scope `admin`, of all media.
 
         Retry: safe.
         """
@@ -340,7 +343,7 @@ class QueryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetDocumentPage(self, request, context):
-        """GetDocumentPage returns a page that shows the OpenAPI document.
+        """GetDocumentPage returns an HTML page that shows the OpenAPI document.
 
         Retry: safe.
         """
@@ -460,7 +463,7 @@ def add_QueryServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class QueryService:
-    """QueryService is every read.
+    """QueryService has every method that only reads.
     """
 
     @staticmethod

@@ -33,31 +33,32 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class QueryServiceStub:
-    """QueryService is every read."""
+    """QueryService has every method that only reads."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> QueryServiceAsyncStub: ...
     GetMedia: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.GetMediaRequest, _media_pb2.Media]
-    """GetMedia tells of one media.
+    """GetMedia returns one media.
 
     Errors: MEDIA_NOT_FOUND.
     Retry: safe.
     """
     ListMedia: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.ListMediaRequest, _query_service_pb2.ListMediaResponse]
-    """ListMedia lists the caller's media, newest first. Deleted ones are left out unless asked for by their state.
+    """ListMedia lists the caller's media, newest first; with the scope `admin`, the media of every owner.
 
+    Deleted media are listed only with the filter state=DELETED.
     Errors: PAGE_TOKEN_INVALID.
     Retry: safe.
     """
     WatchMedia: _grpc.UnaryStreamMultiCallable[_query_service_pb2.WatchMediaRequest, _media_pb2.Media]
-    """WatchMedia sends a media now and whenever it changes, until it is PROCESSED, FAILED or DELETED.
+    """WatchMedia streams a media at once and after every change, until it is PROCESSED, FAILED or DELETED.
 
-    Where nothing changes it is sent again every minute, so that no connection is taken for a dead one. Over REST the
-    answer is newline-delimited JSON.
+    If nothing changes for 60 s the media is sent again, so that the connection is not taken for a dead one. Over REST the
+    response is newline-delimited JSON.
     Errors: MEDIA_NOT_FOUND.
-    Retry: safe; the first message is the media as it is then.
+    Retry: safe; the first message is the present media.
     """
     ListMediaObjects: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.ListMediaObjectsRequest, _query_service_pb2.ListMediaObjectsResponse]
     """ListMediaObjects lists the objects found in a media.
@@ -66,87 +67,89 @@ class QueryServiceStub:
     Retry: safe.
     """
     DownloadOriginal: _grpc.UnaryStreamMultiCallable[_query_service_pb2.DownloadOriginalRequest, _httpbody_pb2.HttpBody]
-    """DownloadOriginal sends a media's bytes as they were uploaded.
+    """DownloadOriginal returns the uploaded bytes of a media.
 
-    Over REST: a strong ETag (the sha256), If-None-Match, Range and If-Range, HEAD.
+    Over REST it has a strong ETag (the sha256), If-None-Match, Range, If-Range and HEAD. With `DROPMESH_PRESIGNED_DOWNLOADS`
+    REST redirects (302) to S3.
     Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING.
     Retry: safe.
     """
     DownloadAnonymized: _grpc.UnaryStreamMultiCallable[_query_service_pb2.DownloadAnonymizedRequest, _httpbody_pb2.HttpBody]
-    """DownloadAnonymized sends a media's anonymized bytes.
+    """DownloadAnonymized returns the anonymized bytes of a media.
 
-    Over REST as DownloadOriginal.
+    Over REST it is like DownloadOriginal.
     Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_NOT_PROCESSED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING.
     Retry: safe.
     """
     GetUpload: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.GetUploadRequest, _upload_pb2.Upload]
-    """GetUpload tells how far a resumable upload is.
+    """GetUpload returns a resumable upload, with the number of bytes that are durable.
 
     Errors: UPLOAD_NOT_FOUND, UPLOAD_EXPIRED.
     Retry: safe.
     """
     GetInvite: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.GetInviteRequest, _invite_pb2.Invite]
-    """GetInvite tells of one invite.
+    """GetInvite returns one invite, without its secret.
 
     Errors: INVITE_NOT_FOUND.
     Retry: safe.
     """
     ListInvites: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.ListInvitesRequest, _query_service_pb2.ListInvitesResponse]
-    """ListInvites lists the caller's invites, newest first.
+    """ListInvites lists the caller's invites, newest first; with the scope `admin`, the invites of every owner.
 
     Errors: PAGE_TOKEN_INVALID.
     Retry: safe.
     """
     GetInviteMedia: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.GetInviteMediaRequest, _media_pb2.Media]
-    """GetInviteMedia tells the holder of an invite's link the state of what came through it, and nothing else.
+    """GetInviteMedia returns the name and state of a media that was uploaded through an invite's link.
 
     Errors: INVITE_NOT_FOUND, MEDIA_NOT_FOUND.
     Retry: safe.
     """
     GetReceipt: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.GetReceiptRequest, _measurement_pb2.Receipt]
-    """GetReceipt tells what became of a drop.
+    """GetReceipt returns the state of a drop, with its measurements or its failed quality checks.
 
     Errors: RECEIPT_NOT_FOUND.
     Retry: safe.
     """
     ListReceipts: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.ListReceiptsRequest, _query_service_pb2.ListReceiptsResponse]
-    """ListReceipts lists the caller's receipts, newest first.
+    """ListReceipts lists the caller's receipts, newest first; with the scope `admin`, the receipts of every owner.
 
     Errors: PAGE_TOKEN_INVALID.
     Retry: safe.
     """
     GetReceiptRaw: _grpc.UnaryStreamMultiCallable[_query_service_pb2.GetReceiptRawRequest, _httpbody_pb2.HttpBody]
-    """GetReceiptRaw returns a drop's bytes exactly as they came.
+    """GetReceiptRaw returns a drop's bytes exactly as they were received.
 
     Errors: RECEIPT_NOT_FOUND, CONTENT_MISSING.
     Retry: safe.
     """
     GetMeasurement: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.GetMeasurementRequest, _measurement_pb2.Measurement]
-    """GetMeasurement tells the measurement of an instant, however its offset is written.
+    """GetMeasurement returns the measurement of an instant; the instant may be written with any offset.
 
     Errors: MEASUREMENT_NOT_FOUND.
     Retry: safe.
     """
     ListMeasurements: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.ListMeasurementsRequest, _query_service_pb2.ListMeasurementsResponse]
-    """ListMeasurements lists measurements by time.
+    """ListMeasurements lists the caller's measurements by time.
 
-    With the header `Accept: text/csv` REST answers as ExportMeasurements does: all of them, so without page_size and page_token.
+    Over REST with the header `Accept: text/csv` the response is that of ExportMeasurements: all of them as CSV. Leave out
+    page_size and page_token then.
     Errors: PAGE_TOKEN_INVALID.
     Retry: safe.
     """
     ExportMeasurements: _grpc.UnaryStreamMultiCallable[_query_service_pb2.ExportMeasurementsRequest, _httpbody_pb2.HttpBody]
-    """ExportMeasurements sends every measurement of a time range, by time, for analytics.
+    """ExportMeasurements returns all of the caller's measurements of a time range, by time, as one file.
 
     Retry: safe.
     """
     ListLineage: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.ListLineageRequest, _query_service_pb2.ListLineageResponse]
-    """ListLineage lists every receipt that ever wrote a measurement, newest first.
+    """ListLineage lists every receipt whose drop wrote a measurement, newest first.
 
     Errors: MEASUREMENT_NOT_FOUND, PAGE_TOKEN_INVALID.
     Retry: safe.
     """
     GetStatistics: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.GetStatisticsRequest, _statistics_pb2.Statistics]
-    """GetStatistics tells of the caller's media; of everybody's to the scope `admin`.
+    """GetStatistics returns the statistics of the caller's media; with the scope `admin`, of all media.
 
     Retry: safe.
     """
@@ -156,35 +159,36 @@ class QueryServiceStub:
     Retry: safe.
     """
     GetDocumentPage: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.GetDocumentPageRequest, _httpbody_pb2.HttpBody]
-    """GetDocumentPage returns a page that shows the OpenAPI document.
+    """GetDocumentPage returns an HTML page that shows the OpenAPI document.
 
     Retry: safe.
     """
 
 @_typing.type_check_only
 class QueryServiceAsyncStub(QueryServiceStub):
-    """QueryService is every read."""
+    """QueryService has every method that only reads."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetMedia: _aio.UnaryUnaryMultiCallable[_query_service_pb2.GetMediaRequest, _media_pb2.Media]  # type: ignore[assignment]
-    """GetMedia tells of one media.
+    """GetMedia returns one media.
 
     Errors: MEDIA_NOT_FOUND.
     Retry: safe.
     """
     ListMedia: _aio.UnaryUnaryMultiCallable[_query_service_pb2.ListMediaRequest, _query_service_pb2.ListMediaResponse]  # type: ignore[assignment]
-    """ListMedia lists the caller's media, newest first. Deleted ones are left out unless asked for by their state.
+    """ListMedia lists the caller's media, newest first; with the scope `admin`, the media of every owner.
 
+    Deleted media are listed only with the filter state=DELETED.
     Errors: PAGE_TOKEN_INVALID.
     Retry: safe.
     """
     WatchMedia: _aio.UnaryStreamMultiCallable[_query_service_pb2.WatchMediaRequest, _media_pb2.Media]  # type: ignore[assignment]
-    """WatchMedia sends a media now and whenever it changes, until it is PROCESSED, FAILED or DELETED.
+    """WatchMedia streams a media at once and after every change, until it is PROCESSED, FAILED or DELETED.
 
-    Where nothing changes it is sent again every minute, so that no connection is taken for a dead one. Over REST the
-    answer is newline-delimited JSON.
+    If nothing changes for 60 s the media is sent again, so that the connection is not taken for a dead one. Over REST the
+    response is newline-delimited JSON.
     Errors: MEDIA_NOT_FOUND.
-    Retry: safe; the first message is the media as it is then.
+    Retry: safe; the first message is the present media.
     """
     ListMediaObjects: _aio.UnaryUnaryMultiCallable[_query_service_pb2.ListMediaObjectsRequest, _query_service_pb2.ListMediaObjectsResponse]  # type: ignore[assignment]
     """ListMediaObjects lists the objects found in a media.
@@ -193,87 +197,89 @@ class QueryServiceAsyncStub(QueryServiceStub):
     Retry: safe.
     """
     DownloadOriginal: _aio.UnaryStreamMultiCallable[_query_service_pb2.DownloadOriginalRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
-    """DownloadOriginal sends a media's bytes as they were uploaded.
+    """DownloadOriginal returns the uploaded bytes of a media.
 
-    Over REST: a strong ETag (the sha256), If-None-Match, Range and If-Range, HEAD.
+    Over REST it has a strong ETag (the sha256), If-None-Match, Range, If-Range and HEAD. With `DROPMESH_PRESIGNED_DOWNLOADS`
+    REST redirects (302) to S3.
     Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING.
     Retry: safe.
     """
     DownloadAnonymized: _aio.UnaryStreamMultiCallable[_query_service_pb2.DownloadAnonymizedRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
-    """DownloadAnonymized sends a media's anonymized bytes.
+    """DownloadAnonymized returns the anonymized bytes of a media.
 
-    Over REST as DownloadOriginal.
+    Over REST it is like DownloadOriginal.
     Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_NOT_PROCESSED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING.
     Retry: safe.
     """
     GetUpload: _aio.UnaryUnaryMultiCallable[_query_service_pb2.GetUploadRequest, _upload_pb2.Upload]  # type: ignore[assignment]
-    """GetUpload tells how far a resumable upload is.
+    """GetUpload returns a resumable upload, with the number of bytes that are durable.
 
     Errors: UPLOAD_NOT_FOUND, UPLOAD_EXPIRED.
     Retry: safe.
     """
     GetInvite: _aio.UnaryUnaryMultiCallable[_query_service_pb2.GetInviteRequest, _invite_pb2.Invite]  # type: ignore[assignment]
-    """GetInvite tells of one invite.
+    """GetInvite returns one invite, without its secret.
 
     Errors: INVITE_NOT_FOUND.
     Retry: safe.
     """
     ListInvites: _aio.UnaryUnaryMultiCallable[_query_service_pb2.ListInvitesRequest, _query_service_pb2.ListInvitesResponse]  # type: ignore[assignment]
-    """ListInvites lists the caller's invites, newest first.
+    """ListInvites lists the caller's invites, newest first; with the scope `admin`, the invites of every owner.
 
     Errors: PAGE_TOKEN_INVALID.
     Retry: safe.
     """
     GetInviteMedia: _aio.UnaryUnaryMultiCallable[_query_service_pb2.GetInviteMediaRequest, _media_pb2.Media]  # type: ignore[assignment]
-    """GetInviteMedia tells the holder of an invite's link the state of what came through it, and nothing else.
+    """GetInviteMedia returns the name and state of a media that was uploaded through an invite's link.
 
     Errors: INVITE_NOT_FOUND, MEDIA_NOT_FOUND.
     Retry: safe.
     """
     GetReceipt: _aio.UnaryUnaryMultiCallable[_query_service_pb2.GetReceiptRequest, _measurement_pb2.Receipt]  # type: ignore[assignment]
-    """GetReceipt tells what became of a drop.
+    """GetReceipt returns the state of a drop, with its measurements or its failed quality checks.
 
     Errors: RECEIPT_NOT_FOUND.
     Retry: safe.
     """
     ListReceipts: _aio.UnaryUnaryMultiCallable[_query_service_pb2.ListReceiptsRequest, _query_service_pb2.ListReceiptsResponse]  # type: ignore[assignment]
-    """ListReceipts lists the caller's receipts, newest first.
+    """ListReceipts lists the caller's receipts, newest first; with the scope `admin`, the receipts of every owner.
 
     Errors: PAGE_TOKEN_INVALID.
     Retry: safe.
     """
     GetReceiptRaw: _aio.UnaryStreamMultiCallable[_query_service_pb2.GetReceiptRawRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
-    """GetReceiptRaw returns a drop's bytes exactly as they came.
+    """GetReceiptRaw returns a drop's bytes exactly as they were received.
 
     Errors: RECEIPT_NOT_FOUND, CONTENT_MISSING.
     Retry: safe.
     """
     GetMeasurement: _aio.UnaryUnaryMultiCallable[_query_service_pb2.GetMeasurementRequest, _measurement_pb2.Measurement]  # type: ignore[assignment]
-    """GetMeasurement tells the measurement of an instant, however its offset is written.
+    """GetMeasurement returns the measurement of an instant; the instant may be written with any offset.
 
     Errors: MEASUREMENT_NOT_FOUND.
     Retry: safe.
     """
     ListMeasurements: _aio.UnaryUnaryMultiCallable[_query_service_pb2.ListMeasurementsRequest, _query_service_pb2.ListMeasurementsResponse]  # type: ignore[assignment]
-    """ListMeasurements lists measurements by time.
+    """ListMeasurements lists the caller's measurements by time.
 
-    With the header `Accept: text/csv` REST answers as ExportMeasurements does: all of them, so without page_size and page_token.
+    Over REST with the header `Accept: text/csv` the response is that of ExportMeasurements: all of them as CSV. Leave out
+    page_size and page_token then.
     Errors: PAGE_TOKEN_INVALID.
     Retry: safe.
     """
     ExportMeasurements: _aio.UnaryStreamMultiCallable[_query_service_pb2.ExportMeasurementsRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
-    """ExportMeasurements sends every measurement of a time range, by time, for analytics.
+    """ExportMeasurements returns all of the caller's measurements of a time range, by time, as one file.
 
     Retry: safe.
     """
     ListLineage: _aio.UnaryUnaryMultiCallable[_query_service_pb2.ListLineageRequest, _query_service_pb2.ListLineageResponse]  # type: ignore[assignment]
-    """ListLineage lists every receipt that ever wrote a measurement, newest first.
+    """ListLineage lists every receipt whose drop wrote a measurement, newest first.
 
     Errors: MEASUREMENT_NOT_FOUND, PAGE_TOKEN_INVALID.
     Retry: safe.
     """
     GetStatistics: _aio.UnaryUnaryMultiCallable[_query_service_pb2.GetStatisticsRequest, _statistics_pb2.Statistics]  # type: ignore[assignment]
-    """GetStatistics tells of the caller's media; of everybody's to the scope `admin`.
+    """GetStatistics returns the statistics of the caller's media; with the scope `admin`, of all media.
 
     Retry: safe.
     """
@@ -283,13 +289,13 @@ class QueryServiceAsyncStub(QueryServiceStub):
     Retry: safe.
     """
     GetDocumentPage: _aio.UnaryUnaryMultiCallable[_query_service_pb2.GetDocumentPageRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
-    """GetDocumentPage returns a page that shows the OpenAPI document.
+    """GetDocumentPage returns an HTML page that shows the OpenAPI document.
 
     Retry: safe.
     """
 
 class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
-    """QueryService is every read."""
+    """QueryService has every method that only reads."""
 
     @_abc_1.abstractmethod
     def GetMedia(
@@ -297,7 +303,7 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _query_service_pb2.GetMediaRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_media_pb2.Media, _abc.Awaitable[_media_pb2.Media]]:
-        """GetMedia tells of one media.
+        """GetMedia returns one media.
 
         Errors: MEDIA_NOT_FOUND.
         Retry: safe.
@@ -309,8 +315,9 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _query_service_pb2.ListMediaRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_query_service_pb2.ListMediaResponse, _abc.Awaitable[_query_service_pb2.ListMediaResponse]]:
-        """ListMedia lists the caller's media, newest first. Deleted ones are left out unless asked for by their state.
+        """ListMedia lists the caller's media, newest first; with the scope `admin`, the media of every owner.
 
+        Deleted media are listed only with the filter state=DELETED.
         Errors: PAGE_TOKEN_INVALID.
         Retry: safe.
         """
@@ -321,12 +328,12 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _query_service_pb2.WatchMediaRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_media_pb2.Media], _abc.AsyncIterator[_media_pb2.Media]]:
-        """WatchMedia sends a media now and whenever it changes, until it is PROCESSED, FAILED or DELETED.
+        """WatchMedia streams a media at once and after every change, until it is PROCESSED, FAILED or DELETED.
 
-        Where nothing changes it is sent again every minute, so that no connection is taken for a dead one. Over REST the
-        answer is newline-delimited JSON.
+        If nothing changes for 60 s the media is sent again, so that the connection is not taken for a dead one. Over REST the
+        response is newline-delimited JSON.
         Errors: MEDIA_NOT_FOUND.
-        Retry: safe; the first message is the media as it is then.
+        Retry: safe; the first message is the present media.
         """
 
     @_abc_1.abstractmethod
@@ -347,9 +354,10 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _query_service_pb2.DownloadOriginalRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_httpbody_pb2.HttpBody], _abc.AsyncIterator[_httpbody_pb2.HttpBody]]:
-        """DownloadOriginal sends a media's bytes as they were uploaded.
+        """DownloadOriginal returns the uploaded bytes of a media.
 
-        Over REST: a strong ETag (the sha256), If-None-Match, Range and If-Range, HEAD.
+        Over REST it has a strong ETag (the sha256), If-None-Match, Range, If-Range and HEAD. With `DROPMESH_PRESIGNED_DOWNLOADS`
+        REST redirects (302) to S3.
         Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING.
         Retry: safe.
         """
@@ -360,9 +368,9 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _query_service_pb2.DownloadAnonymizedRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_httpbody_pb2.HttpBody], _abc.AsyncIterator[_httpbody_pb2.HttpBody]]:
-        """DownloadAnonymized sends a media's anonymized bytes.
+        """DownloadAnonymized returns the anonymized bytes of a media.
 
-        Over REST as DownloadOriginal.
+        Over REST it is like DownloadOriginal.
         Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_NOT_PROCESSED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING.
         Retry: safe.
         """
@@ -373,7 +381,7 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _query_service_pb2.GetUploadRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_upload_pb2.Upload, _abc.Awaitable[_upload_pb2.Upload]]:
-        """GetUpload tells how far a resumable upload is.
+        """GetUpload returns a resumable upload, with the number of bytes that are durable.
 
         Errors: UPLOAD_NOT_FOUND, UPLOAD_EXPIRED.
         Retry: safe.
@@ -385,7 +393,7 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _query_service_pb2.GetInviteRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_invite_pb2.Invite, _abc.Awaitable[_invite_pb2.Invite]]:
-        """GetInvite tells of one invite.
+        """GetInvite returns one invite, without its secret.
 
         Errors: INVITE_NOT_FOUND.
         Retry: safe.
@@ -397,7 +405,7 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _query_service_pb2.ListInvitesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_query_service_pb2.ListInvitesResponse, _abc.Awaitable[_query_service_pb2.ListInvitesResponse]]:
-        """ListInvites lists the caller's invites, newest first.
+        """ListInvites lists the caller's invites, newest first; with the scope `admin`, the invites of every owner.
 
         Errors: PAGE_TOKEN_INVALID.
         Retry: safe.
@@ -409,7 +417,7 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _query_service_pb2.GetInviteMediaRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_media_pb2.Media, _abc.Awaitable[_media_pb2.Media]]:
-        """GetInviteMedia tells the holder of an invite's link the state of what came through it, and nothing else.
+        """GetInviteMedia returns the name and state of a media that was uploaded through an invite's link.
 
         Errors: INVITE_NOT_FOUND, MEDIA_NOT_FOUND.
         Retry: safe.
@@ -421,7 +429,7 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _query_service_pb2.GetReceiptRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_measurement_pb2.Receipt, _abc.Awaitable[_measurement_pb2.Receipt]]:
-        """GetReceipt tells what became of a drop.
+        """GetReceipt returns the state of a drop, with its measurements or its failed quality checks.
 
         Errors: RECEIPT_NOT_FOUND.
         Retry: safe.
@@ -433,7 +441,7 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _query_service_pb2.ListReceiptsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_query_service_pb2.ListReceiptsResponse, _abc.Awaitable[_query_service_pb2.ListReceiptsResponse]]:
-        """ListReceipts lists the caller's receipts, newest first.
+        """ListReceipts lists the caller's receipts, newest first; with the scope `admin`, the receipts of every owner.
 
         Errors: PAGE_TOKEN_INVALID.
         Retry: safe.
@@ -445,7 +453,7 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _query_service_pb2.GetReceiptRawRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_httpbody_pb2.HttpBody], _abc.AsyncIterator[_httpbody_pb2.HttpBody]]:
-        """GetReceiptRaw returns a drop's bytes exactly as they came.
+        """GetReceiptRaw returns a drop's bytes exactly as they were received.
 
         Errors: RECEIPT_NOT_FOUND, CONTENT_MISSING.
         Retry: safe.
@@ -457,7 +465,7 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _query_service_pb2.GetMeasurementRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_measurement_pb2.Measurement, _abc.Awaitable[_measurement_pb2.Measurement]]:
-        """GetMeasurement tells the measurement of an instant, however its offset is written.
+        """GetMeasurement returns the measurement of an instant; the instant may be written with any offset.
 
         Errors: MEASUREMENT_NOT_FOUND.
         Retry: safe.
@@ -469,9 +477,10 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _query_service_pb2.ListMeasurementsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_query_service_pb2.ListMeasurementsResponse, _abc.Awaitable[_query_service_pb2.ListMeasurementsResponse]]:
-        """ListMeasurements lists measurements by time.
+        """ListMeasurements lists the caller's measurements by time.
 
-        With the header `Accept: text/csv` REST answers as ExportMeasurements does: all of them, so without page_size and page_token.
+        Over REST with the header `Accept: text/csv` the response is that of ExportMeasurements: all of them as CSV. Leave out
+        page_size and page_token then.
         Errors: PAGE_TOKEN_INVALID.
         Retry: safe.
         """
@@ -482,7 +491,7 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _query_service_pb2.ExportMeasurementsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_httpbody_pb2.HttpBody], _abc.AsyncIterator[_httpbody_pb2.HttpBody]]:
-        """ExportMeasurements sends every measurement of a time range, by time, for analytics.
+        """ExportMeasurements returns all of the caller's measurements of a time range, by time, as one file.
 
         Retry: safe.
         """
@@ -493,7 +502,7 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _query_service_pb2.ListLineageRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_query_service_pb2.ListLineageResponse, _abc.Awaitable[_query_service_pb2.ListLineageResponse]]:
-        """ListLineage lists every receipt that ever wrote a measurement, newest first.
+        """ListLineage lists every receipt whose drop wrote a measurement, newest first.
 
         Errors: MEASUREMENT_NOT_FOUND, PAGE_TOKEN_INVALID.
         Retry: safe.
@@ -505,7 +514,7 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _query_service_pb2.GetStatisticsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_statistics_pb2.Statistics, _abc.Awaitable[_statistics_pb2.Statistics]]:
-        """GetStatistics tells of the caller's media; of everybody's to the scope `admin`.
+        """GetStatistics returns the statistics of the caller's media; with the scope `admin`, of all media.
 
         Retry: safe.
         """
@@ -527,7 +536,7 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _query_service_pb2.GetDocumentPageRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
-        """GetDocumentPage returns a page that shows the OpenAPI document.
+        """GetDocumentPage returns an HTML page that shows the OpenAPI document.
 
         Retry: safe.
         """

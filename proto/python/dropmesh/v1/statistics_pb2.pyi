@@ -23,8 +23,8 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Statistics(_message.Message):
-    """Statistics tells of the media of an owner, or of all for a caller with the scope `admin`. Deleted media count in the
-    states alone.
+    """Statistics counts the media of one owner, or of all owners for a caller with the scope `admin`. Deleted media count only in
+    `states`.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -44,36 +44,40 @@ class Statistics(_message.Message):
     name: _builtins.str
     """statistics"""
     media_count: _builtins.int
-    """Media that are there."""
+    """The number of media that are not deleted."""
     most_popular_format: _builtins.str
-    """The format with the most media, for example "jpeg"; empty when there is none."""
+    """The format with the most media, for example "jpeg"; empty without media."""
     duplicate_count: _builtins.int
-    """Uploads of content that its owner had uploaded before."""
+    """The number of uploads whose content the owner had uploaded before."""
     duplicate_bytes: _builtins.int
-    """The bytes that these would have taken."""
+    """The bytes that these duplicates would have taken."""
     storage_bytes: _builtins.int
-    """The bytes of originals and anonymized contents, media by media: bytes that media of several owners share are stored
-    once and count for each of them, also where the statistics are everybody's.
+    """The sum of the bytes of originals and anonymized contents over all media. Bytes that several media share are stored once
+    but count once for each media.
     """
     @_builtins.property
-    def update_time(self) -> _timestamp_pb2.Timestamp: ...
+    def update_time(self) -> _timestamp_pb2.Timestamp:
+        """When the stored totals changed last; unset before the first change."""
+
     @_builtins.property
     def formats(self) -> _containers.RepeatedCompositeFieldContainer[Global___NameCount]:
-        """Most frequent first."""
+        """The number of media by format, largest first."""
 
     @_builtins.property
     def top_cameras(self) -> _containers.RepeatedCompositeFieldContainer[Global___NameCount]:
-        """The ten most frequent camera models."""
+        """The ten camera models with the most media, largest first."""
 
     @_builtins.property
     def uploads_per_day(self) -> _containers.RepeatedCompositeFieldContainer[Global___DayCount]:
-        """The past 30 days in UTC, today last, days without uploads included."""
+        """The uploads of each of the past 30 days in UTC, today last; days without uploads are included."""
 
     @_builtins.property
-    def states(self) -> _containers.RepeatedCompositeFieldContainer[Global___StateCount]: ...
+    def states(self) -> _containers.RepeatedCompositeFieldContainer[Global___StateCount]:
+        """The number of media by state."""
+
     @_builtins.property
     def objects(self) -> _containers.RepeatedCompositeFieldContainer[_object_pb2.ClassCount]:
-        """Objects found, by class."""
+        """The number of objects found, by class."""
 
     def __init__(
         self,
@@ -101,14 +105,16 @@ Global___Statistics: _TypeAlias = Statistics  # noqa: Y015
 
 @_typing.final
 class NameCount(_message.Message):
-    """NameCount counts media by a name."""
+    """NameCount is the number of media with a name, such as a format or a camera model."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     NAME_FIELD_NUMBER: _builtins.int
     COUNT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
+    """The name."""
     count: _builtins.int
+    """The number of media."""
     def __init__(
         self,
         *,
@@ -125,7 +131,7 @@ Global___NameCount: _TypeAlias = NameCount  # noqa: Y015
 
 @_typing.final
 class DayCount(_message.Message):
-    """DayCount counts the media that were created on a day."""
+    """DayCount is the number of media that were created on a day."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -134,6 +140,7 @@ class DayCount(_message.Message):
     day: _builtins.str
     """The day in UTC, for example "2026-01-31"."""
     count: _builtins.int
+    """The number of media."""
     def __init__(
         self,
         *,
@@ -150,14 +157,16 @@ Global___DayCount: _TypeAlias = DayCount  # noqa: Y015
 
 @_typing.final
 class StateCount(_message.Message):
-    """StateCount counts media in one state."""
+    """StateCount is the number of media in one state."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     STATE_FIELD_NUMBER: _builtins.int
     COUNT_FIELD_NUMBER: _builtins.int
     state: _media_pb2.Media.State.ValueType
+    """The state."""
     count: _builtins.int
+    """The number of media."""
     def __init__(
         self,
         *,

@@ -21,7 +21,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Upload(_message.Message):
-    """Upload is a resumable upload in progress."""
+    """Upload is a resumable upload."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -32,17 +32,21 @@ class Upload(_message.Message):
     class _StateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Upload._State.ValueType], _builtins.type):
         DESCRIPTOR: _descriptor.EnumDescriptor
         STATE_UNSPECIFIED: Upload._State.ValueType  # 0
+        """Never sent."""
         ACTIVE: Upload._State.ValueType  # 1
-        """Takes bytes."""
+        """Accepts bytes."""
         FINISHED: Upload._State.ValueType  # 2
-        """Became a media."""
+        """Finished: `media` names the media made from it."""
 
-    class State(_State, metaclass=_StateEnumTypeWrapper): ...
+    class State(_State, metaclass=_StateEnumTypeWrapper):
+        """State says whether the upload accepts bytes."""
+
     STATE_UNSPECIFIED: Upload.State.ValueType  # 0
+    """Never sent."""
     ACTIVE: Upload.State.ValueType  # 1
-    """Takes bytes."""
+    """Accepts bytes."""
     FINISHED: Upload.State.ValueType  # 2
-    """Became a media."""
+    """Finished: `media` names the media made from it."""
 
     NAME_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
@@ -56,20 +60,29 @@ class Upload(_message.Message):
     name: _builtins.str
     """uploads/{upload}"""
     state: Global___Upload.State.ValueType
+    """Whether the upload accepts bytes."""
     filename: _builtins.str
-    """The file name, without a path."""
+    """The file name, without a path; at most 255 characters."""
     size_bytes: _builtins.int
-    """How many bytes will come, where it is known."""
+    """The size of the whole file; 0 if it is unknown. If set, more bytes are refused, and FinishUpload fails until all have
+    arrived.
+    """
     committed_bytes: _builtins.int
-    """How many bytes are durable: the offset of the next append. Never falls below what was acknowledged."""
+    """The number of durable bytes, which is the offset of the next append. It never decreases."""
     media: _builtins.str
-    """What it became, as media/{media}."""
+    """The media made from it, as media/{media}; empty while it is ACTIVE."""
     @_builtins.property
-    def anonymize(self) -> _object_pb2.AnonymizeOptions: ...
+    def anonymize(self) -> _object_pb2.AnonymizeOptions:
+        """How the media is anonymized."""
+
     @_builtins.property
-    def create_time(self) -> _timestamp_pb2.Timestamp: ...
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When the upload was begun."""
+
     @_builtins.property
-    def expire_time(self) -> _timestamp_pb2.Timestamp: ...
+    def expire_time(self) -> _timestamp_pb2.Timestamp:
+        """When the upload expires and its bytes are deleted."""
+
     def __init__(
         self,
         *,
