@@ -18,6 +18,7 @@ from services.common.objects import Objects
 from services.common.queue import Queue
 from services.common.rpc.auth import Authenticator
 from services.common.rpc.guard import Guard
+from services.common.rpc.methods import Method
 from services.common.rpc.server import serve
 from services.common.rpc.tokens import Tokens
 from services.common.settings import Settings, load_settings
@@ -38,12 +39,16 @@ class Service:
     objects: Objects
     queue: Queue
 
+    def methods(self, *servicers: object) -> tuple[Method, ...]:
+        """The service's methods, implemented by these servicers and guarded."""
+        return self.guard.methods(self.descriptor, *servicers)
+
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """What a service's bootstrap returns: the methods to serve, and the loops that run beside them."""
+    """What a service's bootstrap returns: the methods that it serves, and the loops that run beside them."""
 
-    servicers: Sequence[object]
+    methods: Sequence[Method]
     loops: Sequence[Callable[[asyncio.Event], Awaitable[None]]] = ()
 
 
@@ -72,6 +77,6 @@ async def _open_and_serve(name: str, descriptor: ServiceDescriptor, bootstrap: B
         guard = Guard(authenticator, metrics, max_in_flight=settings.max_in_flight, tracer=tracer)
         service = Service(descriptor, settings, metrics, guard, stores.catalog, stores.objects, stores.queue)
         async with bootstrap(service) as wiring:
-            await serve(name, settings, guard, metrics, descriptor, wiring.servicers, wiring.loops)
+            await serve(name, settings, metrics, descriptor, wiring.methods, wiring.loops)
     finally:
         await stores.close()

@@ -21,8 +21,8 @@ from services.ingest.drops.leftovers import DropLeftovers
 from services.ingest.drops.outbox import DropQueue
 from services.ingest.drops.outcomes import DropOutcomes
 from services.ingest.drops.writes import DropWrites
-from services.ingest.http.door import PlainDoor
-from services.ingest.http.routes import plain_routes
+from services.ingest.http.door import HttpDoor
+from services.ingest.http.routes import http_routes
 from services.ingest.invites.writes import InviteWrites
 from services.ingest.media.changes import MediaChanges
 from services.ingest.media.cleaning import MediaCleaning
@@ -48,7 +48,7 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
     limits, inspection = media_limits(settings), MediaInspection(settings, objects, readers)
     drop_queue, media_outbox = DropQueue(queue, receipts, time.time_ns), MediaOutbox(media, contents, queue)
     storing = MediaStoring(objects, contents, media, invites, inspection, media_outbox, limits)
-    servicers = (
+    methods = service.methods(
         DropWrites(
             receipts,
             Measurements(catalog),
@@ -69,9 +69,9 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
         ),
         InviteWrites(invites, edge_url=settings.edge_url),
     )
-    door = PlainDoor(
-        plain_routes(service.descriptor, service.guard.handler(service.descriptor, *servicers)),
-        settings.plain_socket,
+    door = HttpDoor(
+        http_routes(methods),
+        settings.http_socket,
         max_whole_bytes=settings.max_drop_bytes,
         drain=timedelta(seconds=settings.drain_seconds),
     )
@@ -80,4 +80,4 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
     )
     sweep = MediaSweep(settings, objects, contents, media, cleaning, uploads, invites, orphans)
     async with readers:
-        yield Wiring(servicers, (door.run, drop_queue.run, leftovers.run, media_outbox.run, sweep.run))
+        yield Wiring(methods, (door.run, drop_queue.run, leftovers.run, media_outbox.run, sweep.run))

@@ -92,7 +92,8 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
     video_loops = (worker.run_videos,) * max(1, children - 1)
     async with pool:
         yield Wiring(
-            servicers, (drops.run, drops.run_large, folding.run, *photo_loops, *video_loops, worker.report_depths)
+            service.methods(*servicers),
+            (drops.run, drops.run_large, folding.run, *photo_loops, *video_loops, worker.report_depths),
         )
 
 

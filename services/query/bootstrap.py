@@ -31,7 +31,7 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
     receipts, media = Receipts(catalog, objects), MediaStore(catalog)
     presigned = timedelta(seconds=settings.presigned_seconds) if settings.presigned_downloads else None
     yield Wiring(
-        (
+        service.methods(
             DocumentReads(),
             MeasurementReads(Measurements(catalog), receipts),
             ReceiptReads(receipts),

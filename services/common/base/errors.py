@@ -1,4 +1,4 @@
-"""What can go wrong, as typed exceptions; `services.common.rpc.guard` turns them into google.rpc.Status, in one place.
+"""What can go wrong, as typed exceptions; `services.common.rpc.status` makes google.rpc.Status of them.
 
 Each exception names a reason of the contract's ErrorReason. The message is for a person: it names the field and
 the limit.

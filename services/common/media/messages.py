@@ -17,7 +17,7 @@ from services.common.media.anonymize_messages import box_message, class_number, 
 from services.common.media.detected_objects import DetectedObject
 from services.common.media.model import Content, Failure, Media, Metadata, Processing
 from services.common.media.transitions import UNFINISHED
-from services.common.rpc.guard import error_status
+from services.common.rpc.status import error_status
 
 # The fields of a media's metadata that the contract has by the same name; the others have a unit or a message there.
 _SAME_FIELDS = tuple(

@@ -1,34 +1,38 @@
-"""One call as a servicer sees it: who makes it, its REST headers, and how to answer beyond the message."""
+"""One call as a servicer sees it: who makes it, its headers, and how to answer beyond the message."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 
-import grpc
+from services.common.rpc.identity import ANYONE, Caller
 
-from services.common.rpc.identity import Caller
-
-# The edge takes this header away and answers with the status it holds: gRPC has no 201, 206 or 304 of its own.
-HTTP_STATUS = "x-http-code"
+REQUEST_ID = "x-request-id"
 
 
 @dataclass(slots=True)
 class Call:
-    """Handed to every servicer method beside its request."""
+    """Handed to every servicer method beside its request.
 
-    caller: Caller
-    request_id: str
-    context: grpc.aio.ServicerContext[Any, Any]
+    The server that received the call makes it; the guard sets `caller` and `request_id`. Headers are those of the REST
+    request, or the metadata of the gRPC call.
+    """
+
+    headers: Iterable[tuple[str, str | bytes]]
+    is_cancelled: Callable[[], bool]
+    caller: Caller = ANYONE
+    request_id: str = ""
+    http_status: int | None = None
+    answer_headers: dict[str, str] = field(default_factory=dict)
 
     def header(self, name: str) -> str | None:
-        """A header of the REST request, or metadata of the gRPC call."""
-        for key, value in self.context.invocation_metadata() or ():
+        """A header of the request, by its name in lower case."""
+        for key, value in self.headers:
             if key == name:
                 return value if isinstance(value, str) else value.decode()
         return None
 
-    async def answer_with(self, http_status: int, headers: Mapping[str, str] | None = None) -> None:
-        """Sets the REST status and headers of the answer; called once, before anything is sent."""
-        await self.context.send_initial_metadata(((HTTP_STATUS, str(http_status)), *(headers or {}).items()))
+    def answer_with(self, http_status: int, headers: Mapping[str, str] | None = None) -> None:
+        """Sets the REST status and headers of the answer; has no effect once a stream has sent a message."""
+        self.http_status = http_status
+        self.answer_headers.update(headers or {})

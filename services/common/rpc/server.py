@@ -19,7 +19,8 @@ from grpc_reflection.v1alpha import reflection
 from prometheus_client.exposition import generate_latest
 
 from services.common.base.telemetry import Metrics
-from services.common.rpc.guard import Guard
+from services.common.rpc.grpc_methods import grpc_handler
+from services.common.rpc.methods import Method
 from services.common.settings import Settings
 
 # Each service reflects all of them: at the edge one answers for all.
@@ -37,10 +38,9 @@ log = logging.getLogger(__name__)
 async def serve(
     name: str,
     settings: Settings,
-    guard: Guard,
     metrics: Metrics,
     service: ServiceDescriptor,
-    servicers: Sequence[object],
+    methods: Sequence[Method],
     background: Sequence[Callable[[asyncio.Event], Awaitable[None]]] = (),
 ) -> None:
     """Serves until SIGTERM or SIGINT, then drains; `background` loops run beside and end when the event is set."""
@@ -59,7 +59,7 @@ async def serve(
             ("grpc.so_reuseport", 0),
         )
     )
-    server.add_generic_rpc_handlers((guard.handler(service, *servicers),))
+    server.add_generic_rpc_handlers((grpc_handler(service, methods),))
     health_servicer = HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
     reflection.enable_server_reflection([*CONTRACT, health.SERVICE_NAME, reflection.SERVICE_NAME], server)

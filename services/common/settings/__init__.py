@@ -69,8 +69,8 @@ class Settings(BaseModel):
     metrics: str = Field(
         "", description="host:port or unix:/path of such a service's metrics; empty: a socket in the data folder"
     )
-    plain: str = Field(
-        "", description="host:port or unix:/path where ingest takes plain HTTP; empty: a socket in the data folder"
+    http: str = Field(
+        "", description="host:port or unix:/path of ingest's HTTP door; empty: a socket in the data folder"
     )
     max_in_flight: int = Field(512, ge=1, description="calls that one service works on at once")
     drain_seconds: float = Field(10.0, ge=0, description="how long a stopping service lets calls finish")
@@ -227,9 +227,9 @@ class Settings(BaseModel):
         return self.metrics or f"unix:{self.data}/run/{service}.metrics.sock"
 
     @property
-    def plain_socket(self) -> str:
-        """Where ingest takes drops and uploads in plain HTTP."""
-        return self.plain or f"unix:{self.data}/run/plain.sock"
+    def http_socket(self) -> str:
+        """Where ingest takes drops and uploads over HTTP."""
+        return self.http or f"unix:{self.data}/run/ingest.http.sock"
 
 
 def load_settings(environment: dict[str, str] | None = None, *, data: str | None = None) -> Settings:

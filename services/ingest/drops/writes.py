@@ -73,7 +73,7 @@ class DropWrites:
             found = await self._measurements.get_many(receipt.owner, receipt.measurement_times_ns)
             response.measurements.extend(map(measurement_message, found))
         else:
-            await call.answer_with(202)
+            call.answer_with(202)
         return response
 
     async def ReplayReceipt(
@@ -82,7 +82,7 @@ class DropWrites:
         """Has a quarantined drop looked into again, say after a limit was raised."""
         receipt = await self._receipts.replay(call.caller, resource_id(request.name), now_ns=self._now_ns())
         self._drop_queue.add(receipt)
-        await call.answer_with(202)
+        call.answer_with(202)
         return receipt_message(receipt)
 
 

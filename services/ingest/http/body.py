@@ -1,4 +1,4 @@
-"""A body on its way from a connection to the method that reads it, with no more in between than is worth having."""
+"""A body between the connection that receives it and the method that reads it, with no more unread than its limit."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ MOST_WAITING_BYTES = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What a stream's later messages are to a method that reads bodies: `body.data`."""
+    """A later message of a stream: like the gRPC message, it has `body.data`."""
 
     data: bytes
 
     @property
     def body(self) -> Piece:
-        """Itself."""
+        """Returns self, so that `message.body.data` reads like the gRPC message."""
         return self
 
 
-class PlainBody:
-    """One body: the connection feeds it and is told to wait while much of it lies unread; one method reads it."""
+class IncomingBody:
+    """One body: the connection feeds it, and is paused while more than a MiB is unread; one method reads it."""
 
     def __init__(self, set_paused: Callable[[bool], None]) -> None:
         self._set_paused = set_paused
@@ -33,13 +33,8 @@ class PlainBody:
         self._paused = self._whole = self._lost = self._unwanted = False
         self._wanted: asyncio.Future[None] | None = None
 
-    @property
-    def is_lost(self) -> bool:
-        """Whether its sender hung up before its end."""
-        return self._lost
-
     def feed(self, piece: bytes) -> None:
-        """Takes the next bytes."""
+        """Adds the next bytes."""
         if self._unwanted:
             return
         self._pieces.append(piece)
@@ -49,23 +44,23 @@ class PlainBody:
         self._wake()
 
     def end(self) -> None:
-        """Its end was seen."""
+        """Marks the body as complete."""
         self._whole = True
         self._wake()
 
     def lose(self) -> None:
-        """Its end will not be seen."""
+        """Marks the body as broken off, unless it is complete."""
         self._lost = not self._whole
         self._wake()
 
     def discard(self) -> None:
-        """Nobody reads on: what still comes only passes by."""
+        """Drops what is unread and what still arrives: its method has ended."""
         self._unwanted = True
         self._pieces.clear()
         self._pause(False)
 
     async def messages(self, first: Any) -> AsyncIterator[Any]:
-        """The stream of requests that a method is given; cancelled, never ended, where the sender hung up."""
+        """The stream of requests for the method; raises CancelledError at its end where the sender hung up."""
         yield first
         while True:
             while self._pieces:

@@ -1,4 +1,4 @@
-"""One connection of the edge's, on which one request of HTTP/1.1 follows the other."""
+"""One connection of the edge's, on which one HTTP/1.1 request follows the other."""
 
 from __future__ import annotations
 
@@ -9,23 +9,16 @@ from typing import Any, cast
 
 import httptools
 
-from services.common.rpc.call import HTTP_STATUS
-from services.ingest.http.answers import (
-    ERROR_STATUS,
-    error_json,
-    http_head,
-    malformed_json,
-    no_route_json,
-    response_json,
-)
-from services.ingest.http.body import PlainBody
-from services.ingest.http.context import Aborted, PlainContext
-from services.ingest.http.query import QueryMalformed
+from services.common.base.errors import DropmeshError
+from services.common.rpc.call import Call
+from services.common.rpc.status import error_headers
+from services.ingest.http.answers import error_http_status, error_json, http_head, response_json
+from services.ingest.http.body import IncomingBody
 from services.ingest.http.routes import Route
 
 METADATA = frozenset({b"authorization", b"x-request-id"})
-NO_HEADERS: Mapping[str, Any] = {}
-Find = Callable[[bytes, str], Route | None]
+OK = 200
+Find = Callable[[bytes, str], Route]
 
 
 @dataclass(slots=True)
@@ -34,21 +27,21 @@ class _Incoming:
 
     url: bytes = b""
     content_type: str = ""
-    metadata: list[tuple[str, str]] = field(default_factory=list)
+    headers: list[tuple[str, str | bytes]] = field(default_factory=list)
     route: Route | None = None
     first: Any = None
-    streamed: PlainBody | None = None
+    streamed: IncomingBody | None = None
     pieces: list[bytes] = field(default_factory=list)
     size_bytes: int = 0
 
 
-class PlainConnection(asyncio.Protocol):
-    """Hands each request to its method and writes the answer; `tasks` holds those under way."""
+class HttpConnection(asyncio.Protocol):
+    """Calls the method of each request and writes the answer; `tasks` holds the calls under way."""
 
     _transport: asyncio.Transport
 
     def __init__(
-        self, find: Find, max_whole_bytes: int, tasks: set[asyncio.Task[None]], connections: set[PlainConnection]
+        self, find: Find, max_whole_bytes: int, tasks: set[asyncio.Task[None]], connections: set[HttpConnection]
     ) -> None:
         self._find = find
         self._max_whole_bytes = max_whole_bytes
@@ -57,6 +50,7 @@ class PlainConnection(asyncio.Protocol):
         self._is_last = False
         self._is_read = self._is_answered = True
         self._incoming = _Incoming()
+        self._unary: asyncio.Task[None] | None = None
         self._parser = httptools.HttpRequestParser(self)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -69,6 +63,8 @@ class PlainConnection(asyncio.Protocol):
         self._connections.discard(self)
         if self._incoming.streamed is not None:
             self._incoming.streamed.lose()
+        elif self._unary is not None:
+            self._unary.cancel()
 
     def finish(self) -> None:
         """Takes no more requests; one under way is answered first."""
@@ -95,7 +91,7 @@ class PlainConnection(asyncio.Protocol):
         """A header of it."""
         name = name.lower()
         if name in METADATA:
-            self._incoming.metadata.append((name.decode(), value.decode("latin-1")))
+            self._incoming.headers.append((name.decode(), value.decode("latin-1")))
         elif name == b"content-type":
             self._incoming.content_type = value.decode("latin-1")
 
@@ -103,18 +99,15 @@ class PlainConnection(asyncio.Protocol):
         """Its body follows."""
         incoming = self._incoming
         path, _, query = incoming.url.decode("latin-1").partition("?")
-        route = self._find(self._parser.get_method(), path)
-        if route is None:
-            self._write("404", no_route_json())
-            return
         try:
+            route = self._find(self._parser.get_method(), path)
             incoming.first = route.first_message(path, query, incoming.content_type)
-        except QueryMalformed as malformed:
-            self._write("400", malformed_json(str(malformed)))
+        except DropmeshError as refusal:
+            self._refuse(refusal)
             return
         incoming.route = route
-        if route.streamed:
-            incoming.streamed = PlainBody(self._set_paused)
+        if route.is_streamed:
+            incoming.streamed = IncomingBody(self._set_paused)
             self._begin(route, incoming, incoming.streamed.messages(incoming.first))
 
     def on_body(self, piece: bytes) -> None:
@@ -123,7 +116,7 @@ class PlainConnection(asyncio.Protocol):
         if incoming.streamed is not None:
             incoming.streamed.feed(piece)
         elif incoming.route is not None:
-            # One byte too many is enough to be refused; the rest only passes by.
+            # One byte over the limit is enough to be refused; the rest is dropped.
             kept = piece[: self._max_whole_bytes + 1 - incoming.size_bytes]
             if kept:
                 incoming.size_bytes += len(kept)
@@ -138,27 +131,31 @@ class PlainConnection(asyncio.Protocol):
         elif incoming.route is not None:
             pieces, incoming.pieces = incoming.pieces, []
             getattr(incoming.first, incoming.route.body).data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-            self._begin(incoming.route, incoming, incoming.first)
+            self._unary = self._begin(incoming.route, incoming, incoming.first)
         self._close_after_last()
 
-    def _begin(self, route: Route, incoming: _Incoming, request: Any) -> None:
+    def _begin(self, route: Route, incoming: _Incoming, request: Any) -> asyncio.Task[None]:
         task = asyncio.create_task(self._answer(route, incoming, request))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _answer(self, route: Route, incoming: _Incoming, request: Any) -> None:
-        context = PlainContext(incoming.metadata, self._transport.is_closing)
+        call = Call(incoming.headers, self._transport.is_closing)
         try:
-            answer = response_json(await route.handler(request, context))
-        except Aborted as aborted:
-            answer = error_json(aborted.code, aborted.message, context.trailers)
-            context.status = context.trailers.get(HTTP_STATUS) or ERROR_STATUS[aborted.code]
+            answer = response_json(await route.method.invoke(request, call))
+        except DropmeshError as error:
+            self._refuse(error)
+        else:
+            self._write(call.http_status or OK, answer, call.answer_headers)
         finally:
             if incoming.streamed is not None:
                 incoming.streamed.discard()
-        self._write(context.status, answer, context.trailers)
 
-    def _write(self, status: str, answer: bytes, headers: Mapping[str, Any] = NO_HEADERS) -> None:
+    def _refuse(self, error: DropmeshError) -> None:
+        self._write(error_http_status(error), error_json(error), error_headers(error))
+
+    def _write(self, status: int, answer: bytes, headers: Mapping[str, str]) -> None:
         """Answers; the rest of a body that was refused early is read first, before the next request or the end."""
         if not self._transport.is_closing():
             self._transport.write(http_head(status, len(answer), headers) + answer)

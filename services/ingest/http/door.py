@@ -1,35 +1,35 @@
-"""A door for bodies in plain HTTP/1.1, beside the one for gRPC, since drops come by the thousand and media are large.
+"""An HTTP/1.1 server beside the gRPC server, since drops come by the thousand and media are large.
 
-The edge sends here what has raw bytes as its body, as it came: turning it into gRPC and back would cost more than all
-that is done with it. Behind the door are the same guarded methods, and what they answer is the same JSON.
+The edge sends requests here whose body is raw bytes, unchanged: to turn them into gRPC and back would cost more than
+the work itself. The same guarded methods answer, with the same JSON.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from datetime import timedelta
 
 from services.common.rpc.server import clear_socket
-from services.ingest.http.connection import PlainConnection
-from services.ingest.http.routes import Route
+from services.ingest.http.connection import HttpConnection
+from services.ingest.http.routes import Route, Routes
 
 
-class PlainDoor:
+class HttpDoor:
     """Listens for the requests of some routes."""
 
     def __init__(
-        self, routes: list[Route], address: str, *, max_whole_bytes: int, drain: timedelta = timedelta(seconds=10)
+        self, routes: Iterable[Route], address: str, *, max_whole_bytes: int, drain: timedelta = timedelta(seconds=10)
     ) -> None:
-        self._fixed = {(route.verb, route.template): route for route in routes if not route.path.groups}
-        self._others = [route for route in routes if route.path.groups]
+        self._routes = Routes(routes)
         self._address = address
         self._max_whole_bytes = max_whole_bytes
         self._drain = drain
         self._tasks: set[asyncio.Task[None]] = set()
-        self._connections: set[PlainConnection] = set()
+        self._connections: set[HttpConnection] = set()
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Takes requests until told to stop; those under way have a while to finish."""
+        """Takes requests until `stopping` is set; those under way then have the drain time to finish."""
         loop = asyncio.get_running_loop()
         clear_socket(self._address)
         if self._address.startswith("unix:"):
@@ -48,11 +48,5 @@ class PlainDoor:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
-    def _connection(self) -> PlainConnection:
-        return PlainConnection(self._find, self._max_whole_bytes, self._tasks, self._connections)
-
-    def _find(self, verb: bytes, path: str) -> Route | None:
-        fixed = self._fixed.get((verb, path))
-        if fixed is not None:
-            return fixed
-        return next((route for route in self._others if route.verb == verb and route.path.fullmatch(path)), None)
+    def _connection(self) -> HttpConnection:
+        return HttpConnection(self._routes.find, self._max_whole_bytes, self._tasks, self._connections)

@@ -1,125 +1,136 @@
-"""Query parameters as fields of a request, as the edge's transcoder maps them; the contract tells what there is."""
+"""Query parameters and path variables as fields of a request, read by protobuf's own JSON parser."""
 
 from __future__ import annotations
 
-import math
 import re
+from collections.abc import Iterable
 from typing import Any, cast
-from urllib.parse import unquote, unquote_to_bytes
+from urllib.parse import unquote
 
-from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
+from dropmesh.v1 import error_reason_pb2 as reasons
+from google.protobuf import json_format
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto
 from google.protobuf.message import Message
 
-INTEGERS = frozenset(
-    {
-        FieldDescriptor.CPPTYPE_INT32,
-        FieldDescriptor.CPPTYPE_INT64,
-        FieldDescriptor.CPPTYPE_UINT32,
-        FieldDescriptor.CPPTYPE_UINT64,
-    }
-)
-FLOATS = frozenset({FieldDescriptor.CPPTYPE_FLOAT, FieldDescriptor.CPPTYPE_DOUBLE})
+from services.common.base.errors import FieldViolation, InvalidArgument
+
+# The edge's transcoder takes the same words for a boolean.
 BOOLEANS = {
     **dict.fromkeys(("true", "t", "yes", "y", "1"), True),
     **dict.fromkeys(("false", "f", "no", "n", "0"), False),
 }
-_INTEGER = re.compile(r"[+-]?[0-9]{1,20}")
-_DECIMAL = re.compile(r"-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-_NOT_FINITE = frozenset({"NaN", "Infinity", "-Infinity"})
+# In a query, forms and libraries write a blank as a plus; only in the offset of a time it means itself.
+TIME_WITH_OFFSET = re.compile(r"\d\d:\d\d[\d:.]*\+\d\d:?\d\d$")
+Path = list[FieldDescriptor]
 
 
-class QueryMalformed(Exception):
-    """A query that the contract does not take; its text is the transcoder's."""
-
-
-def read_query(query: str, request: Message, *, body: str) -> None:
-    """Sets what a query says; the field that holds the body cannot be set by it. Raises QueryMalformed."""
-    found = []
+def read_query(query: str, message: Message, *, body: str) -> None:
+    """Sets the fields that a query names, except the one that holds the body; raises InvalidArgument."""
+    parameters = []
     for parameter in query.split("&"):
         name, equals, text = parameter.partition("=")
         if name and equals:
-            # All names are looked up before any value is read.
-            found.append((name, _path(request.DESCRIPTOR, name, body), text))
+            text = text if TIME_WITH_OFFSET.search(text) else text.replace("+", " ")
+            parameters.append((unquote(name), text))
+    read_parameters(parameters, message, body=body)
+
+
+def read_parameters(parameters: Iterable[tuple[str, str]], message: Message, *, body: str = "") -> None:
+    """Sets fields by their names, with dots between them, from percent-encoded texts; raises InvalidArgument."""
+    # All names are looked up before any value is read.
+    found = [(name, _path(message.DESCRIPTOR, name, body), _decoded(name, text)) for name, text in parameters]
+    values: dict[str, Any] = {}
     for name, path, text in found:
-        message = request
-        for field in path[:-1]:
-            inner = getattr(message, field.name)
-            # All parameters of one repeated message are about one and the same.
-            message = (inner[0] if inner else inner.add()) if field.is_repeated else inner
-        set_text(message, path[-1], name, text)
-
-
-def set_text(message: Message, field: FieldDescriptor, name: str, text: str) -> None:
-    """Sets a field, or adds to a repeated one, from percent-encoded text; `name` is what the caller calls it."""
+        _put(values, name, path, text)
     try:
-        plain = unquote_to_bytes(text).decode()
-    except UnicodeDecodeError:
-        raise QueryMalformed(f"{name}: is not UTF-8") from None
-    try:
-        value = _value(field, plain)
-        if field.is_repeated:
-            getattr(message, field.name).append(value)
-        else:
-            setattr(message, field.name, value)
-    except (ValueError, LookupError):
-        raise QueryMalformed(f'{name}: invalid value "{plain}" for type {_type_name(field)}') from None
+        json_format.ParseDict(values, message)
+    except json_format.ParseError as error:
+        raise _find_fault(found, message) from error
 
 
-def _path(descriptor: Any, name: str, body: str) -> list[FieldDescriptor]:
-    path: list[FieldDescriptor] = []
-    of: Any = descriptor
+def _path(descriptor: Any, name: str, body: str) -> Path:
+    path: Path = []
+    of = descriptor
     for part in name.split("."):
-        if of is None:
-            raise QueryMalformed(
-                f'Encountered a non-leaf field "{path[-1].name}" that is not a message while parsing a field path'
-            )
-        plain = unquote(part)
-        field = of.fields_by_name.get(plain) or of.fields_by_camelcase_name.get(plain)
+        field = None if of is None else of.fields_by_name.get(part) or of.fields_by_camelcase_name.get(part)
         if field is None or (of is descriptor and field.name == body):
-            raise QueryMalformed(f'Could not find field "{part}" in the type "{of.full_name}".')
+            raise _malformed(name, "this method has no such parameter")
         path.append(field)
         of = field.message_type
     return path
 
 
+def _decoded(name: str, text: str) -> str:
+    try:
+        return unquote(text, errors="strict")
+    except UnicodeDecodeError:
+        raise _malformed(name, "is not UTF-8") from None
+
+
+def _put(values: dict[str, Any], name: str, path: Path, text: str) -> None:
+    for field in path[:-1]:
+        # All parameters of one repeated message are about one and the same.
+        inner = values.setdefault(field.name, [{}] if field.is_repeated else {})
+        values = inner[0] if field.is_repeated else inner
+    field = path[-1]
+    try:
+        value = _value(field, text)
+    except LookupError:
+        raise _invalid(name, field, text) from None
+    if field.is_repeated:
+        values.setdefault(field.name, []).append(value)
+    else:
+        values[field.name] = value
+
+
 def _value(field: FieldDescriptor, text: str) -> Any:
+    """What protobuf's JSON parser takes for the text; raises LookupError where the type has no such value."""
     if field.enum_type is not None:
-        return _number(field.enum_type, text)
-    if field.cpp_type in INTEGERS:
-        return _integer(text)
-    if field.cpp_type in FLOATS:
-        return _decimal(text)
+        named = field.enum_type.values_by_name.get(text.upper().replace("-", "_"))
+        # A number is refused here where the contract has no name for it; the parser would take any.
+        return named.name if named is not None else field.enum_type.values_by_number[_whole(text)].name
     if field.cpp_type == FieldDescriptor.CPPTYPE_BOOL:
         return BOOLEANS[text.lower()]
-    if field.type == FieldDescriptor.TYPE_STRING:
-        return text
-    raise ValueError("a message or bytes")
+    if field.message_type is not None and field.message_type.file.package != "google.protobuf":
+        raise LookupError
+    return text
 
 
-def _number(enum: EnumDescriptor, text: str) -> int:
-    """By its name in any case, or by its number."""
-    named = enum.values_by_name.get(text.upper().replace("-", "_"))
-    number: int = enum.values_by_number[_integer(text)].number if named is None else named.number
-    return number
+def _whole(text: str) -> int:
+    return int(text) if text.isdecimal() else -1
 
 
-def _integer(text: str) -> int:
-    if _INTEGER.fullmatch(text) is None:
-        raise ValueError("no integer")
-    return int(text)
+def _find_fault(found: Iterable[tuple[str, Path, str]], message: Message) -> InvalidArgument:
+    """The error of the first parameter that is wrong by itself."""
+    for name, path, text in found:
+        values: dict[str, Any] = {}
+        _put(values, name, path, text)
+        try:
+            json_format.ParseDict(values, type(message)())
+        except json_format.ParseError:
+            return _invalid(name, path[-1], text)
+    return _malformed("query", "these parameters exclude each other")
 
 
-def _decimal(text: str) -> float:
-    if text in _NOT_FINITE:
-        return float(text)
-    value = float(text) if _DECIMAL.fullmatch(text) else math.inf
-    if math.isinf(value):
-        raise ValueError("no number")
-    return value
+def _invalid(name: str, field: FieldDescriptor, text: str) -> InvalidArgument:
+    if field.enum_type is not None:
+        names = [value.name for value in field.enum_type.values if value.number]
+        return _malformed(name, f'"{text}" is not one of {", ".join(names)}')
+    return _malformed(name, f'"{text}" is not a valid {_type_name(field)}')
 
 
 def _type_name(field: FieldDescriptor) -> str:
-    named = field.enum_type or field.message_type
+    if field.message_type is not None:
+        return str(field.message_type.name)
     number = cast(FieldDescriptorProto.Type.ValueType, field.type)
-    return FieldDescriptorProto.Type.Name(number) if named is None else f"type.googleapis.com/{named.full_name}"
+    return FieldDescriptorProto.Type.Name(number).removeprefix("TYPE_").lower()
+
+
+def _malformed(name: str, fault: str) -> InvalidArgument:
+    return InvalidArgument(
+        reasons.REQUEST_MALFORMED,
+        f"{name}: {fault}",
+        metadata={"field": name},
+        violations=[FieldViolation(name, fault)],
+    )

@@ -1,76 +1,81 @@
-"""Which requests the plain door takes, read from the contract: those whose body is what the method stores."""
+"""Which requests the HTTP door takes, read from the contract: those whose body is what the method stores."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
-import grpc
+from dropmesh.v1 import error_reason_pb2 as reasons
 from google.api import annotations_pb2
-from google.api.http_pb2 import HttpRule
 from google.api.httpbody_pb2 import HttpBody
-from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
-from google.protobuf.message_factory import GetMessageClass
 
-from services.ingest.http.query import read_query, set_text
+from services.common.base.errors import NotFound
+from services.common.rpc.methods import Kind, Method
+from services.ingest.http.query import read_parameters, read_query
 
 VARIABLE = re.compile(r"\{(\w+)(?:=(\w+)/\*)?\}")
-Handler = Callable[[Any, Any], Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One method, and how a request of HTTP becomes its message; `handler` is the guarded method."""
+    """One method, and how an HTTP request becomes its message."""
 
-    handler: Handler
-    streamed: bool
+    method: Method
     verb: bytes
     template: str
     path: re.Pattern[str]
     body: str
     request: type[Message]
+    is_streamed: bool
 
     def first_message(self, path: str, query: str, content_type: str) -> Any:
-        """The request, or a stream's first message, without bytes yet; raises QueryMalformed."""
+        """The request, or a stream's first message, without the body's bytes; raises InvalidArgument."""
         message: Any = self.request()
         if content_type:
             getattr(message, self.body).content_type = content_type
         found = self.path.fullmatch(path) if self.path.groups else None
-        for name, text in (found.groupdict() if found is not None else {}).items():
-            set_text(message, message.DESCRIPTOR.fields_by_name[name], name, text)
+        if found is not None:
+            read_parameters(list(found.groupdict().items()), message)
         if query:
             read_query(query, message, body=self.body)
         return message
 
 
-def plain_routes(service: ServiceDescriptor, handlers: grpc.GenericRpcHandler[Any, Any]) -> list[Route]:
-    """A route for each method of a service whose body is raw bytes."""
-    return [
-        Route(
-            cast(Handler, handler.stream_unary or handler.unary_unary),
-            method.client_streaming,
-            verb,
-            template,
-            _pattern(template),
-            rule.body,
-            GetMessageClass(method.input_type),
-        )
-        for method, rule, verb, template in _with_raw_bodies(service)
-        if (handler := handlers.service(_Details(method))) is not None
-    ]
+class Routes:
+    """The routes by verb and path."""
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        routes = list(routes)
+        self._fixed = {(route.verb, route.template): route for route in routes if not route.path.groups}
+        self._others = [route for route in routes if route.path.groups]
+
+    def find(self, verb: bytes, path: str) -> Route:
+        """The route of a request; raises NotFound."""
+        route = self._fixed.get((verb, path))
+        if route is None:
+            fitting = (other for other in self._others if other.verb == verb and other.path.fullmatch(path))
+            route = next(fitting, None)
+        if route is None:
+            raise NotFound(reasons.ROUTE_NOT_FOUND, "no method has this path; see /docs")
+        return route
 
 
-def _with_raw_bodies(service: ServiceDescriptor) -> Iterable[tuple[MethodDescriptor, HttpRule, bytes, str]]:
-    for method in service.methods:
-        first = method.GetOptions().Extensions[annotations_pb2.http]
-        field = method.input_type.fields_by_name.get(first.body)
-        if field is not None and field.message_type is HttpBody.DESCRIPTOR and not method.server_streaming:
+def http_routes(methods: Iterable[Method]) -> Iterable[Route]:
+    """A route for each binding of a method whose body is raw bytes."""
+    for method in methods:
+        first = method.descriptor.GetOptions().Extensions[annotations_pb2.http]
+        field = method.descriptor.input_type.fields_by_name.get(first.body)
+        if field is not None and field.message_type is HttpBody.DESCRIPTOR and method.kind is not Kind.SERVER_STREAM:
             for rule in (first, *first.additional_bindings):
                 verb = str(rule.WhichOneof("pattern"))
-                yield method, rule, verb.upper().encode(), getattr(rule, verb)
+                template = getattr(rule, verb)
+                streamed = method.kind is Kind.CLIENT_STREAM
+                yield Route(
+                    method, verb.upper().encode(), template, _pattern(template), rule.body, method.request, streamed
+                )
 
 
 def _pattern(template: str) -> re.Pattern[str]:
@@ -81,12 +86,3 @@ def _pattern(template: str) -> re.Pattern[str]:
         if name:
             pattern += f"(?P<{name}>{f'{collection}/' if collection else ''}[^/]+)"
     return re.compile(pattern)
-
-
-class _Details(grpc.HandlerCallDetails):
-    """The name of a method, as a table of handlers is asked for it."""
-
-    invocation_metadata = ()
-
-    def __init__(self, method: MethodDescriptor) -> None:
-        self.method = f"/{method.containing_service.full_name}/{method.name}"

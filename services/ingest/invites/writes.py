@@ -47,7 +47,7 @@ class InviteWrites:
             anonymize=to_options(wanted.anonymize),
         )
         await self._invites.insert(invite)
-        await call.answer_with(CREATED)
+        call.answer_with(CREATED)
         return invite_message(invite, now_ns, f"{self._edge_url}/v1/invites/{invite.id}.{secret}/media")
 
     async def RevokeInvite(self, request: ingest_service_pb2.RevokeInviteRequest, call: Call) -> invite_pb2.Invite:

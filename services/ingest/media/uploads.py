@@ -15,7 +15,7 @@ from services.common.media.file_names import plain_name
 from services.common.media.messages import holder_message, media_message
 from services.common.media.refusals import BodyInterrupted, EmptyMedia
 from services.common.rpc.call import Call
-from services.common.rpc.guard import error_status
+from services.common.rpc.status import error_status
 from services.ingest.media.files import FileOptions, IncomingFile, checked_sha256, files_of, invalid_field
 from services.ingest.media.storing import Destination, MediaStoring, Stored
 
@@ -51,7 +51,7 @@ class MediaUploads:
         options = FileOptions(to_options(anonymize), first.filename, checked_sha256(first.sha256))
         files = files_of(whole_body(first, messages, call), first.body.content_type, options)
         answer = await self._store(files, Destination(call.caller.owner))
-        await call.answer_with(CREATED)
+        call.answer_with(CREATED)
         return answer
 
     async def UploadInviteMedia(
@@ -69,7 +69,7 @@ class MediaUploads:
             whole_body(first, messages, call), first.body.content_type, options, form_may_change_options=False
         )
         answer = await self._store(files, Destination(invite.owner, invite))
-        await call.answer_with(CREATED)
+        call.answer_with(CREATED)
         return answer
 
     async def _store(
@@ -147,5 +147,5 @@ async def whole_body(first: HasBody, rest: AsyncIterator[HasBody], call: Call) -
     async for chunk in bodies(first, rest):
         size_bytes += len(chunk)
         yield chunk
-    if call.context.cancelled() or (told is not None and told.isdecimal() and size_bytes != int(told)):
+    if call.is_cancelled() or (told is not None and told.isdecimal() and size_bytes != int(told)):
         raise BodyInterrupted

@@ -72,7 +72,7 @@ class UploadWrites:
             size_bytes=wanted.size_bytes or None,
         )
         await self._uploads.insert(upload)
-        await call.answer_with(CREATED)
+        call.answer_with(CREATED)
         return upload_message(upload)
 
     async def AppendUpload(
@@ -121,7 +121,7 @@ class UploadWrites:
             stored = await self._upload_storing.store(file, destination)
             await self._uploads.finish(upload.id, stored.media.id)
             await self._uploads.remove_bytes(upload)
-        await call.answer_with(CREATED)
+        call.answer_with(CREATED)
         return ingest_service_pb2.UploadMediaResponse(results=[result_message(stored)])
 
     async def DeleteUpload(self, request: ingest_service_pb2.DeleteUploadRequest, call: Call) -> Empty:

@@ -53,7 +53,7 @@ class Thumbnails:
         etag = f'"{content.sha256}-{size}"'
         headers = download_headers(etag, f"{media.filename.rpartition('.')[0] or media.filename}-thumbnail.jpg")
         if is_unchanged(call.header("if-none-match"), etag):
-            await call.answer_with(NOT_MODIFIED, headers)
+            call.answer_with(NOT_MODIFIED, headers)
             return HttpBody(content_type=THUMBNAIL_TYPE)
         with tempfile.TemporaryDirectory(dir=self._folder) as name:
             source = Path(name) / "content"
@@ -63,7 +63,7 @@ class Thumbnails:
             )
         part = asked_part(call, etag, len(drawn.content))
         if part is None:
-            await call.answer_with(OK, headers)
+            call.answer_with(OK, headers)
             return HttpBody(content_type=drawn.content_type, data=drawn.content)
-        await call.answer_with(PARTIAL, {**headers, "content-range": part.header(len(drawn.content))})
+        call.answer_with(PARTIAL, {**headers, "content-range": part.header(len(drawn.content))})
         return HttpBody(content_type=drawn.content_type, data=drawn.content[part.start : part.end])

@@ -57,7 +57,7 @@ class MeasurementReads:
         pages = self._measurements.all_by_time(
             call.caller.owner, _range(request), descending=request.order_by == DESCENDING
         )
-        await call.answer_with(200, {"content-disposition": f'attachment; filename="measurements.{form.extension}"'})
+        call.answer_with(200, {"content-disposition": f'attachment; filename="measurements.{form.extension}"'})
         content_type = form.content_type
         async for chunk in exported(pages, form):
             yield HttpBody(content_type=content_type, data=chunk)

@@ -79,7 +79,7 @@ class Downloads:
         etag = f'"{content.sha256}"'
         headers = download_headers(etag, filename)
         if is_unchanged(call.header("if-none-match"), etag):
-            await call.answer_with(NOT_MODIFIED, headers)
+            call.answer_with(NOT_MODIFIED, headers)
             yield HttpBody(content_type=content.content_type)
             return
         part = _asked(request, call, etag, content.size_bytes)
@@ -91,13 +91,13 @@ class Downloads:
             headers["content-range"] = part.header(content.size_bytes)
         status = OK if part is None else PARTIAL
         if is_head(call):
-            await call.answer_with(status, headers)
+            call.answer_with(status, headers)
             yield HttpBody(content_type=content.content_type)
             return
         chunks = aiter(self._objects.read(content.object_key, wanted.start, wanted.length))
         # Read before the headers go: once they are sent, it is too late to say that the bytes are missing.
         chunk = await anext(chunks, b"")
-        await call.answer_with(status, headers)
+        call.answer_with(status, headers)
         yield HttpBody(content_type=content.content_type, data=chunk)
         async for chunk in chunks:
             yield HttpBody(data=chunk)
@@ -113,7 +113,7 @@ class Downloads:
         )
         if location is None:
             return False
-        await call.answer_with(FOUND, {"location": location, "cache-control": "no-store"})
+        call.answer_with(FOUND, {"location": location, "cache-control": "no-store"})
         return True
 
 

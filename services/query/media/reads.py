@@ -63,7 +63,7 @@ class MediaReads:
         while True:
             media = await self._media.get(call.caller, resource_id(request.name))
             if not sent:
-                await call.answer_with(200, LINES_OF_JSON)
+                call.answer_with(200, LINES_OF_JSON)
             if media.revision != sent:
                 pause = FIRST_LOOK_SECONDS
             if media.revision != sent or time.monotonic() - sent_at >= self._reminder_seconds:

@@ -10,6 +10,7 @@ from dropmesh.v1 import ingest_service_pb2, ingest_service_pb2_grpc, query_servi
 from services.common.base.telemetry import Metrics
 from services.common.rpc.auth import Authenticator
 from services.common.rpc.call import Call
+from services.common.rpc.grpc_methods import grpc_handler
 from services.common.rpc.guard import Guard
 from services.common.rpc.tokens import Tokens
 from services.common.settings import Mode
@@ -32,7 +33,7 @@ async def test_a_call_that_is_given_up_is_counted_as_cancelled(tmp_path):
     metrics, servicer = Metrics(), Endless()
     guard = Guard(Authenticator(cast(Tokens, None), Mode.OPEN), metrics, max_in_flight=1)
     server = grpc.aio.server()
-    server.add_generic_rpc_handlers((guard.handler(SERVICE, servicer),))
+    server.add_generic_rpc_handlers((grpc_handler(SERVICE, guard.methods(SERVICE, servicer)),))
     server.add_insecure_port(f"unix:{tmp_path}/s")
     await server.start()
     async with grpc.aio.insecure_channel(f"unix:{tmp_path}/s") as channel:
@@ -52,7 +53,7 @@ async def test_a_stream_without_a_token_is_refused_before_it_says_anything(tmp_p
     service = ingest_service_pb2.DESCRIPTOR.services_by_name["IngestService"]
     guard = Guard(Authenticator(cast(Tokens, None), Mode.TOKENS), Metrics(), max_in_flight=1)
     server = grpc.aio.server()
-    server.add_generic_rpc_handlers((guard.handler(service),))
+    server.add_generic_rpc_handlers((grpc_handler(service, guard.methods(service)),))
     server.add_insecure_port(f"unix:{tmp_path}/s")
     await server.start()
     async with grpc.aio.insecure_channel(f"unix:{tmp_path}/s") as channel:

@@ -1,4 +1,4 @@
-"""The plain door, over a real socket, before methods that say what they got."""
+"""The HTTP door, over a real socket, before methods that say what they got."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from services.common.rpc.auth import Authenticator
 from services.common.rpc.call import Call
 from services.common.rpc.guard import Guard
 from services.common.settings import Mode
-from services.ingest.http.body import MOST_WAITING_BYTES, PlainBody
-from services.ingest.http.door import PlainDoor
-from services.ingest.http.routes import plain_routes
+from services.ingest.http.body import MOST_WAITING_BYTES, IncomingBody
+from services.ingest.http.door import HttpDoor
+from services.ingest.http.routes import http_routes
 
 SERVICE = ingest_service_pb2.DESCRIPTOR.services_by_name["IngestService"]
 LIMIT = 100_000
@@ -39,7 +39,7 @@ class Echo:
     ) -> ingest_service_pb2.DropMeasurementsResponse:
         self.arrived.set()
         await self.go_on.wait()
-        await call.answer_with(202)
+        call.answer_with(202)
         response = ingest_service_pb2.DropMeasurementsResponse()
         response.receipt.state = 1  # type: ignore[assignment]
         response.receipt.name = f"{len(request.body.data)} bytes for {call.request_id}"
@@ -58,7 +58,7 @@ class Echo:
         except asyncio.CancelledError:
             self.cancelled.set()
             raise
-        await call.answer_with(201)
+        call.answer_with(201)
         told = f"{size_bytes} bytes of {first.body.content_type!r} as {first.filename!r}"
         return ingest_service_pb2.UploadMediaResponse(results=[ingest_service_pb2.UploadResult(filename=told)])
 
@@ -78,11 +78,11 @@ async def door() -> AsyncIterator[Door]:
     with tempfile.TemporaryDirectory(prefix="dropmesh-") as folder:
         echo, stopping = Echo(), asyncio.Event()
         guard = Guard(Authenticator(None, Mode.OPEN), Metrics(), max_in_flight=8)  # type: ignore[arg-type]
-        routes = plain_routes(SERVICE, guard.handler(SERVICE, echo))
+        routes = http_routes(guard.methods(SERVICE, echo))
         drain = timedelta(seconds=0.2)
-        plain = PlainDoor(routes, f"unix:{folder}/plain.sock", max_whole_bytes=LIMIT, drain=drain)
-        running = asyncio.create_task(plain.run(stopping))
-        yield Door(f"{folder}/plain.sock", echo, stopping, running)
+        http = HttpDoor(routes, f"unix:{folder}/http.sock", max_whole_bytes=LIMIT, drain=drain)
+        running = asyncio.create_task(http.run(stopping))
+        yield Door(f"{folder}/http.sock", echo, stopping, running)
         stopping.set()
         await running
 
@@ -225,7 +225,7 @@ async def test_a_door_that_closes_gives_up_on_a_stream_that_does_not_end(door: D
 
 async def test_a_body_that_nobody_reads_is_held_up_and_no_longer() -> None:
     told: list[bool] = []
-    body = PlainBody(told.append)
+    body = IncomingBody(told.append)
     for _ in range(5):
         body.feed(b"x" * (MOST_WAITING_BYTES // 4))
     assert told == [True]
@@ -236,7 +236,7 @@ async def test_a_body_that_nobody_reads_is_held_up_and_no_longer() -> None:
 
 async def test_a_body_that_nobody_wants_passes_by() -> None:
     told: list[bool] = []
-    body = PlainBody(told.append)
+    body = IncomingBody(told.append)
     body.feed(b"x" * MOST_WAITING_BYTES)
     body.discard()
     body.feed(b"x" * MOST_WAITING_BYTES)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import grpc
 import pytest
@@ -8,15 +9,15 @@ from dropmesh.v1 import error_reason_pb2 as reasons
 from dropmesh.v1 import ingest_service_pb2
 from google.protobuf import json_format
 
-from services.common.base.errors import InvalidArgument
+from services.common.base.errors import FieldViolation, InvalidArgument
 from services.common.drops.messages import receipt_message
 from services.common.drops.receipts import Receipt, ReceiptState
-from services.common.rpc.guard import error_status
+from services.common.rpc.status import error_status
 from services.ingest.http.answers import ERROR_STATUS, error_json, response_json
 
 
 @pytest.mark.parametrize("receive_time_ns", [0, 1_556_704_800_000_000_000, 1_556_704_800_000_000_001])
-def test_the_answer_written_by_hand_is_that_of_the_general_way(receive_time_ns: int) -> None:
+def test_an_answer_is_what_the_library_makes_of_it(receive_time_ns: int) -> None:
     receipt = Receipt("06gv", "anna", 'a "quoted" näme', ReceiptState.NEW, bytes(32), 74, receive_time_ns, b"{}")
     response = ingest_service_pb2.DropMeasurementsResponse(receipt=receipt_message(receipt))
     general = json_format.MessageToDict(
@@ -27,9 +28,17 @@ def test_the_answer_written_by_hand_is_that_of_the_general_way(receive_time_ns: 
 
 
 def test_an_error_is_told_with_its_details() -> None:
-    error = InvalidArgument(reasons.REQUEST_TOO_LARGE, "too large", metadata={"limit_bytes": "7"})
-    packed = {"grpc-status-details-bin": error_status(error).SerializeToString()}
-    told = json.loads(error_json(error.code, error.message, packed))
+    error = InvalidArgument(
+        reasons.REQUEST_TOO_LARGE,
+        "too large",
+        metadata={"limit_bytes": "7"},
+        violations=[FieldViolation("a", "b")],
+        retry_after=timedelta(seconds=1.5),
+    )
+    told = json.loads(error_json(error))
+    assert told == json_format.MessageToDict(
+        error_status(error), preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+    )
     assert (told["code"], told["message"]) == (3, "too large")
     assert told["details"][0]["reason"] == "REQUEST_TOO_LARGE"
 

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import pytest
-from dropmesh.v1.ingest_service_pb2 import UploadMediaRequest
+from dropmesh.v1.ingest_service_pb2 import DropMeasurementsRequest, UploadMediaRequest
 from dropmesh.v1.object_pb2 import AnonymizeOptions, Box, ObjectClass
+from dropmesh.v1.query_service_pb2 import ListMeasurementsRequest
 
-from services.ingest.http.query import QueryMalformed, read_query
+from services.common.base.errors import InvalidArgument
+from services.ingest.http.query import read_query
 
 
 def read(query: str) -> UploadMediaRequest:
@@ -18,7 +20,7 @@ def read(query: str) -> UploadMediaRequest:
     [
         ("", UploadMediaRequest()),
         ("&&filename&=x&colour", UploadMediaRequest()),
-        ("filename=a+b%20c%2Bd=e", UploadMediaRequest(filename="a+b c+d=e")),
+        ("filename=a+b%20c%2Bd=e", UploadMediaRequest(filename="a b c+d=e")),
         ("filename=a&filename=Z%C3%BCrich", UploadMediaRequest(filename="Zürich")),
         ("filename=100%&sha256=%zz", UploadMediaRequest(filename="100%", sha256="%zz")),
         (
@@ -27,7 +29,7 @@ def read(query: str) -> UploadMediaRequest:
         ),
         ("mode=mosaic", UploadMediaRequest(mode=AnonymizeOptions.MOSAIC)),
         (
-            "anonymize.mode=BLUR&anonymize.excludeObjects=+7&anonymize.exclude_objects=-08",
+            "anonymize.mode=BLUR&anonymize.excludeObjects=%2B7&anonymize.exclude_objects=-08",
             UploadMediaRequest(anonymize=AnonymizeOptions(mode=AnonymizeOptions.BLUR, exclude_objects=[7, -8])),
         ),
         (
@@ -41,26 +43,40 @@ def test_parameters_become_fields(query: str, expected: UploadMediaRequest) -> N
     assert read(query) == expected
 
 
+def test_a_duration_and_a_time_with_an_offset_are_read() -> None:
+    drop = DropMeasurementsRequest()
+    read_query("wait=1.5s&request_id=r", drop, body="body")
+    assert (drop.wait.ToMilliseconds(), drop.request_id) == (1500, "r")
+    listed = ListMeasurementsRequest()
+    read_query("start=2019-05-01T06:00:00+04:00", listed, body="")
+    assert listed.start.ToJsonString() == "2019-05-01T02:00:00Z"
+
+
 @pytest.mark.parametrize(
-    ("query", "cause"),
+    ("query", "field", "fault"),
     [
-        ("colour=red", 'Could not find field "colour" in the type "dropmesh.v1.UploadMediaRequest".'),
-        ("mode=nope&colour=red", 'Could not find field "colour" in the type "dropmesh.v1.UploadMediaRequest".'),
-        ("body.data=eA==", 'Could not find field "body" in the type "dropmesh.v1.UploadMediaRequest".'),
-        ("anonymize.x=1", 'Could not find field "x" in the type "dropmesh.v1.AnonymizeOptions".'),
-        ("anonymize.margin=1e999", 'anonymize.margin: invalid value "1e999" for type TYPE_DOUBLE'),
-        ("anonymize.regions=x", 'anonymize.regions: invalid value "x" for type type.googleapis.com/dropmesh.v1.Box'),
-        ("objects.x=1", 'Encountered a non-leaf field "objects" that is not a message while parsing a field path'),
-        ("anonymize=x", 'anonymize: invalid value "x" for type type.googleapis.com/dropmesh.v1.AnonymizeOptions'),
-        ("objects=face,person", 'objects: invalid value "face,person" for type '),
-        ("mode=99", 'mode: invalid value "99" for type type.googleapis.com/dropmesh.v1.AnonymizeOptions.Mode'),
-        ("anonymize.exclude_objects=%201", 'anonymize.exclude_objects: invalid value " 1" for type TYPE_INT64'),
-        ("anonymize.exclude_objects=99999999999999999999", "anonymize.exclude_objects: invalid value "),
-        ("anonymize.drop_audio=maybe", 'anonymize.drop_audio: invalid value "maybe" for type TYPE_BOOL'),
-        ("filename=%ff", "filename: is not UTF-8"),
+        ("colour=red", "colour", "this method has no such parameter"),
+        ("mode=nope&colour=red", "colour", "this method has no such parameter"),
+        ("body.data=eA==", "body.data", "this method has no such parameter"),
+        ("anonymize.x=1", "anonymize.x", "this method has no such parameter"),
+        ("objects.x=1", "objects.x", "this method has no such parameter"),
+        ("filename=a&anonymize.margin=wide", "anonymize.margin", '"wide" is not a valid double'),
+        ("anonymize.regions=x", "anonymize.regions", '"x" is not a valid Box'),
+        ("anonymize=x", "anonymize", '"x" is not a valid AnonymizeOptions'),
+        ("objects=face,person", "objects", '"face,person" is not one of FACE, PERSON, '),
+        ("mode=99", "mode", '"99" is not one of BLUR, '),
+        ("anonymize.exclude_objects=%201", "anonymize.exclude_objects", '" 1" is not a valid int64'),
+        (
+            "anonymize.exclude_objects=99999999999999999999",
+            "anonymize.exclude_objects",
+            '"99999999999999999999" is not',
+        ),
+        ("anonymize.drop_audio=maybe", "anonymize.drop_audio", '"maybe" is not a valid bool'),
+        ("filename=%ff", "filename", "is not UTF-8"),
     ],
 )
-def test_what_the_contract_does_not_take_is_refused(query: str, cause: str) -> None:
-    with pytest.raises(QueryMalformed) as refused:
+def test_a_parameter_that_cannot_be_used_is_named(query: str, field: str, fault: str) -> None:
+    with pytest.raises(InvalidArgument) as refused:
         read(query)
-    assert str(refused.value).startswith(cause)
+    assert refused.value.message.startswith(f"{field}: {fault}")
+    assert refused.value.metadata == {"field": field}

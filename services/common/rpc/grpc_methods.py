@@ -1,0 +1,86 @@
+"""Guarded methods as handlers of a gRPC server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import aclosing
+from typing import Any
+
+import grpc
+from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.message import Message
+
+from services.common.base.errors import DropmeshError
+from services.common.rpc.call import REQUEST_ID, Call
+from services.common.rpc.methods import Kind, Method
+from services.common.rpc.status import error_headers, error_status
+
+# The edge removes this header and answers with the status it holds: gRPC has no 201, 206 or 304 of its own.
+HTTP_STATUS = "x-http-code"
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+def grpc_handler(service: ServiceDescriptor, methods: Iterable[Method]) -> grpc.GenericRpcHandler[Any, Any]:
+    """All methods of a service."""
+    return grpc.method_handlers_generic_handler(
+        service.full_name, {method.name: _handler(method) for method in methods}
+    )
+
+
+def _handler(method: Method) -> grpc.RpcMethodHandler[Any, Any]:
+    invoke = method.invoke
+
+    async def answer(request: Any, context: Context) -> Any:
+        call = Call(context.invocation_metadata() or (), context.cancelled)
+        try:
+            message = await invoke(request, call)
+        except DropmeshError as error:
+            await _abort(context, error, call)
+            raise
+        context.set_trailing_metadata(((REQUEST_ID, call.request_id),))
+        await _send_headers(context, call)
+        return message
+
+    async def answers(request: Any, context: Context) -> None:
+        call = Call(context.invocation_metadata() or (), context.cancelled)
+        is_begun = False
+        try:
+            async with aclosing(invoke(request, call)) as messages:
+                async for message in messages:
+                    if not is_begun:
+                        is_begun = True
+                        await _send_headers(context, call)
+                    await context.write(message)
+        except DropmeshError as error:
+            await _abort(context, error, call)
+            raise
+        context.set_trailing_metadata(((REQUEST_ID, call.request_id),))
+        if not is_begun:
+            await _send_headers(context, call)
+
+    read = method.request.FromString
+    if method.kind is Kind.CLIENT_STREAM:
+        return grpc.stream_unary_rpc_method_handler(answer, read, _serialize)
+    if method.kind is Kind.SERVER_STREAM:
+        return grpc.unary_stream_rpc_method_handler(answers, read, _serialize)
+    return grpc.unary_unary_rpc_method_handler(answer, read, _serialize)
+
+
+def _serialize(message: Message) -> bytes:
+    return message.SerializeToString()
+
+
+async def _send_headers(context: Context, call: Call) -> None:
+    if call.http_status is not None:
+        await context.send_initial_metadata(((HTTP_STATUS, str(call.http_status)), *call.answer_headers.items()))
+
+
+async def _abort(context: Context, error: DropmeshError, call: Call) -> None:
+    metadata: list[tuple[str, str | bytes]] = [
+        ("grpc-status-details-bin", error_status(error).SerializeToString()),
+        (REQUEST_ID, call.request_id),
+        *error_headers(error).items(),
+    ]
+    if error.http_status is not None:
+        metadata.append((HTTP_STATUS, str(error.http_status)))
+    await context.abort(error.code, error.message, tuple(metadata))

@@ -1,0 +1,51 @@
+"""A guarded method, independent of the protocol: the gRPC server and the HTTP door are both built from these."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any
+
+from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+
+from services.common.rpc.call import Call
+
+
+class Kind(Enum):
+    """Which side sends a stream."""
+
+    UNARY = auto()
+    CLIENT_STREAM = auto()
+    SERVER_STREAM = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One method of the contract, behind the guard.
+
+    `invoke` takes the request, or an async iterator of requests for CLIENT_STREAM, and the call. It returns an
+    awaitable answer, or an async iterator of answers for SERVER_STREAM. It raises DropmeshError or CancelledError.
+    """
+
+    descriptor: MethodDescriptor
+    invoke: Callable[[Any, Call], Any]
+
+    @property
+    def name(self) -> str:
+        """As in the contract, without the service."""
+        return self.descriptor.name
+
+    @property
+    def kind(self) -> Kind:
+        """Which side sends a stream."""
+        if self.descriptor.client_streaming:
+            return Kind.CLIENT_STREAM
+        return Kind.SERVER_STREAM if self.descriptor.server_streaming else Kind.UNARY
+
+    @property
+    def request(self) -> type[Message]:
+        """The class of its requests."""
+        return GetMessageClass(self.descriptor.input_type)

@@ -1,0 +1,47 @@
+"""A DropmeshError as google.rpc.Status, and what is sent beside it."""
+
+from __future__ import annotations
+
+from dropmesh.v1 import error_reason_pb2 as reasons
+from google.protobuf import any_pb2
+from google.protobuf.message import Message
+from google.rpc import error_details_pb2, status_pb2
+
+from services.common.base.errors import DropmeshError
+
+ERROR_DOMAIN = "dropmesh.dev"
+
+
+def error_status(error: DropmeshError) -> status_pb2.Status:
+    """The error with its details."""
+    status = status_pb2.Status(code=error.code.value[0], message=error.message)
+    for detail in error_details(error):
+        packed = any_pb2.Any()
+        packed.Pack(detail)
+        status.details.append(packed)
+    return status
+
+
+def error_details(error: DropmeshError) -> list[Message]:
+    """One ErrorInfo, the field violations, and when to retry."""
+    info = error_details_pb2.ErrorInfo(
+        reason=reasons.ErrorReason.Name(error.reason), domain=ERROR_DOMAIN, metadata=error.metadata
+    )
+    details: list[Message] = [info]
+    if error.violations:
+        bad = error_details_pb2.BadRequest()
+        for violation in error.violations:
+            bad.field_violations.add(field=violation.field, description=violation.description)
+        details.append(bad)
+    if error.retry_after is not None:
+        retry = error_details_pb2.RetryInfo()
+        retry.retry_delay.FromTimedelta(error.retry_after)
+        details.append(retry)
+    return details
+
+
+def error_headers(error: DropmeshError) -> dict[str, str]:
+    """HTTP headers of the answer, which gRPC sends as trailing metadata."""
+    if error.retry_after is None:
+        return error.headers
+    return {**error.headers, "retry-after": str(max(1, round(error.retry_after.total_seconds())))}
