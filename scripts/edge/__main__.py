@@ -1,63 +1,78 @@
-"""Writes the edge's configuration for clusters from its one source, or says that the committed one is older."""
+"""Writes envoy/routes.yaml from the contract; with --check, says whether it is current and Envoy takes every world."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import subprocess
 import sys
 import tempfile
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from scripts.edge.binary import envoy_binary
-from scripts.edge.config import World
-from scripts.edge.render import render
-from scripts.edge.routes import SERVICES
+import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
-COMMITTED = ROOT / "envoy" / "cluster.json"
-DESCRIPTORS = ROOT / "proto" / "dropmesh.binpb"
-PORT = 9000
-METRICS_PORT = 9100
+from scripts.edge.config import EdgeConfig
+from scripts.edge.folder import ENVOY, as_yaml, copy_edge_files, envoy_command, write_edge_folder
+from scripts.edge.virtual_hosts import route_configuration
 
-
-def cluster() -> World:
-    """Docker compose and Kubernetes, where services are found by name; a laptop's is rendered by scripts/up."""
-    return World(
-        listen="0.0.0.0:8080",
-        operations="0.0.0.0:8081",
-        upstreams={service: f"{service}:{PORT}" for service in SERVICES},
-        metrics={service: f"{service}:{METRICS_PORT}" for service in SERVICES},
-        descriptors="/etc/envoy/dropmesh.binpb",
-    )
+HEAD = "# Generated from the contract by python -m scripts.edge; do not edit.\n"
+ROUTES = ENVOY / "routes.yaml"
 
 
 def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m scripts.edge", description=__doc__)
     parser.add_argument("--check", action="store_true", help="change nothing; fail when it is out of date or not valid")
-    text = _text(cluster())
+    text = HEAD + as_yaml(route_configuration())
     if not parser.parse_args().check:
-        COMMITTED.write_text(text)
+        ROUTES.write_text(text)
         return 0
-    if not COMMITTED.exists() or COMMITTED.read_text() != text:
-        print(f"envoy/{COMMITTED.name} is not what its source says: run python -m scripts.edge", file=sys.stderr)
+    if not ROUTES.exists() or ROUTES.read_text() != text:
+        print("envoy/routes.yaml is not what the contract says: run python -m scripts.edge", file=sys.stderr)
         return 1
-    return 0 if _valid(_text(replace(cluster(), descriptors=str(DESCRIPTORS)))) else 1
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for world in sorted(path.stem for path in (ENVOY / "clusters").glob("*.yaml")):
+            copy_edge_files(folder / world, world)
+        # As scripts/up writes it, in mode open.
+        config = EdgeConfig("127.0.0.1:8080", "127.0.0.1:8081", hosts=("localhost",))
+        write_edge_folder(folder / "up", config)
+        valid = [_is_valid(path) for path in sorted(folder.iterdir())]
+        return 0 if all(valid) else 1
 
 
-def _text(world: World) -> str:
-    return json.dumps(render(world), indent=1) + "\n"
+def _is_valid(folder: Path) -> bool:
+    """Whether Envoy takes the configuration as it stands, and with the files that it refers to put into it.
+
+    Validating, Envoy does not open what path_config_source names.
+    """
+    if not _envoy_takes(folder):
+        return False
+    edge = yaml.safe_load((folder / "envoy.yaml").read_text())
+    del edge["dynamic_resources"]
+    edge["static_resources"]["clusters"] = [_without_type(one) for one in _resources(folder / "clusters.yaml")]
+    manager = edge["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
+    del manager["rds"]
+    (routes,) = _resources(folder / "routes.yaml")
+    manager["route_config"] = _without_type(routes)
+    (folder / "envoy.yaml").write_text(as_yaml(edge))
+    return _envoy_takes(folder)
 
 
-def _valid(text: str) -> bool:
-    """Whether Envoy itself takes the configuration."""
-    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
-        file.write(text)
-        file.flush()
-        command = (str(envoy_binary()), "--mode", "validate", "-c", file.name, "--log-level", "error")
-        return subprocess.run(command, check=False).returncode == 0
+def _envoy_takes(folder: Path) -> bool:
+    command = envoy_command("--mode", "validate", "--log-level", "error")
+    done = subprocess.run(command, cwd=folder, check=False, capture_output=True, text=True)
+    if done.returncode != 0:
+        print(f"the edge's world {folder.name} is not valid:\n{done.stdout}{done.stderr}", file=sys.stderr)
+    return done.returncode == 0
+
+
+def _resources(file: Path) -> list[Any]:
+    return list(yaml.safe_load(file.read_text())["resources"])
+
+
+def _without_type(resource: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in resource.items() if name != "@type"}
 
 
 if __name__ == "__main__":

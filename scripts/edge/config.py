@@ -1,4 +1,4 @@
-"""Where the edge runs: what differs between a laptop, docker compose and Kubernetes."""
+"""What differs between one edge and another, beside the addresses in envoy/clusters."""
 
 from __future__ import annotations
 
@@ -9,23 +9,17 @@ LOCAL_ORIGINS = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?"
 
 
 @dataclass(frozen=True, slots=True)
-class World:
-    """Addresses are unix:/path or host:port; `metrics` are those of the services' metrics."""
+class EdgeConfig:
+    """An edge on one machine; `listen` and `operations` are host:port."""
 
     listen: str
     operations: str
-    upstreams: dict[str, str]
-    metrics: dict[str, str]
-    # The contract's descriptor set, as a path that Envoy can read.
-    descriptors: str
-    # Where ingest takes raw bodies in plain HTTP; left out, they take the way of every other call.
-    plain: str = ""
     origins: str = LOCAL_ORIGINS
     # The names it may be called by, without ports; where there are any, pages of other sites are refused too. For an
     # edge that asks for no token: a page that someone visits must not reach it, whatever name leads here.
     hosts: tuple[str, ...] = ()
     requests_per_second: int = 20_000
     # Of the calls that went well and fast; what failed or was slow is always logged.
-    logged_percent: int = 100
+    logged_percent: int = 0
     certificate: str = ""
     private_key: str = ""

@@ -1,4 +1,4 @@
-"""The edge's routes, read from the contract: which paths exist, with which methods, and how patient each call is."""
+"""The edge's routes, read from the contract: which paths exist, with which methods, and how long each call may take."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ SERVICES = {
 }
 MIB = 1024 * 1024
 JSON_BODY_BYTES = MIB
-# A picture may take its time; nothing else that is answered in one piece does.
+# Work on a picture may take longer than any other unary call.
 UNARY_TIMEOUT = "30s"
 PIXELS_TIMEOUT = "120s"
-# It reads the whole of what may be a video of gigabytes in a store that is far away, and says nothing meanwhile.
+# It reads a whole video, perhaps gigabytes from a distant store, before its answer.
 SILENT_TIMEOUTS = {"FinishUpload": "1800s"}
 RETRIES = 2
 VARIABLE = re.compile(r"\{\w+(?:=(\w+)/\*)?\}")
@@ -50,7 +50,7 @@ def routes(origins: str) -> list[Config]:
 
 
 def _preflight(origins: str) -> Config:
-    # The CORS filter answers on its own, but only on a route that leads to a cluster; other origins are told no CORS.
+    # The CORS filter answers by itself, but only on a route that leads to a cluster; other origins get no CORS headers.
     headers = [
         {"name": ":method", "string_match": {"exact": "OPTIONS"}},
         {"name": "access-control-request-method", "present_match": True},
@@ -61,13 +61,13 @@ def _preflight(origins: str) -> Config:
 
 def _grpc_routes() -> list[Config]:
     return [
-        {"match": {"path": f"/{service.full_name}/{method.name}"}, "route": _patience(name, method)}
+        {"match": {"path": f"/{service.full_name}/{method.name}"}, "route": _timeouts(name, method)}
         for name, service in SERVICES.items()
         for method in service.methods
     ]
 
 
-def _patience(cluster: str, method: MethodDescriptor) -> Config:
+def _timeouts(cluster: str, method: MethodDescriptor) -> Config:
     route: Config = {"cluster": cluster}
     if method.client_streaming or method.server_streaming:
         # As long as bytes flow: the connection manager's idle timeout ends a stream that stands still.
@@ -122,7 +122,7 @@ def _has_end(method: MethodDescriptor) -> bool:
 
 
 def _without_service(path: RestPath, allowed: str) -> list[Config]:
-    """Which HTTP methods a path takes, told to whoever asks and to whoever tries another."""
+    """Answers OPTIONS, and methods that a path does not take, with those that it takes."""
     ask = [{"name": ":method", "string_match": {"exact": "OPTIONS"}}]
     refusal = {"status": 405, "body": {"inline_string": f"this path takes {allowed}"}}
     return [
@@ -152,25 +152,12 @@ def _rest_route(path: RestPath, http_method: str, method: MethodDescriptor) -> C
     return route
 
 
-def foreign_pages(origins: str) -> Config:
-    """Refuses what a browser sends for a page of another site, also without asking first."""
-    headers = [
-        {"name": "origin", "present_match": True},
-        {"name": "origin", "string_match": {"safe_regex": {"regex": origins}}, "invert_match": True},
-    ]
-    return _refusal(403, "pages of other sites may not call a mesh in mode open", headers)
-
-
-def foreign_host() -> Config:
-    """Refuses what was sent to a name that only pretends to be this machine."""
-    return _refusal(403, "a mesh in mode open answers under this machine's own names, such as localhost, and no other")
-
-
 def _no_such_path() -> Config:
-    return _refusal(404, "no method has this path; see /docs")
+    return refusal(404, "no method has this path; see /docs")
 
 
-def _refusal(status: int, text: str, headers: Sequence[Config] = ()) -> Config:
+def refusal(status: int, text: str, headers: Sequence[Config] = ()) -> Config:
+    """A route that answers by itself."""
     return {
         "match": {"prefix": "/", "headers": list(headers)},
         "direct_response": {"status": status, "body": {"inline_string": text}},

@@ -1,29 +1,23 @@
-"""The edge's world on one machine, as the settings say it."""
+"""The edge of one machine, as the settings say it."""
 
 from __future__ import annotations
 
 import re
 import urllib.parse
 
-from scripts.edge.config import LOCAL_ORIGINS, World
-from scripts.edge.routes import SERVICES
-from services.common.settings import CHECKOUT, Mode, Settings
+from scripts.edge.config import LOCAL_ORIGINS, EdgeConfig
+from services.common.settings import Mode, Settings
 
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 
 
-def local_world(settings: Settings) -> World:
-    """Where the edge listens, what it leads to, and whom it hears."""
-    return World(
+def edge_config(settings: Settings) -> EdgeConfig:
+    """Where the edge listens, and who may call it."""
+    return EdgeConfig(
         listen=f"{settings.edge_host}:{settings.edge_port}",
         operations=f"127.0.0.1:{settings.operations_port}",
-        upstreams={service: settings.socket(service) for service in SERVICES},
-        metrics={service: settings.metrics_socket(service) for service in SERVICES},
-        descriptors=str(CHECKOUT / "proto" / "dropmesh.binpb"),
-        plain=settings.plain_socket,
         origins="|".join([LOCAL_ORIGINS, *map(re.escape, settings.origin_list)]),
         hosts=_hosts(settings),
-        logged_percent=0,
         certificate=str(settings.tls_certificate or ""),
         private_key=str(settings.tls_private_key or ""),
     )

@@ -53,9 +53,12 @@ def own_folder(data: Path) -> IO[str]:
 
 def address_each(settings: Settings) -> None:
     """Fails when all services would listen at one address."""
-    for name, address in (("DROPMESH_LISTEN", settings.listen), ("DROPMESH_METRICS", settings.metrics)):
+    given = {"LISTEN": settings.listen, "METRICS": settings.metrics, "HTTP": settings.http}
+    for name, address in given.items():
         if address:
-            raise CannotStart(f"{name} is {address!r}: that is for one service that runs by itself, and here run three")
+            raise CannotStart(
+                f"DROPMESH_{name} is {address!r}: that is for one service that runs by itself, and here run three"
+            )
 
 
 def present_provider(provider: str) -> None:

@@ -28,6 +28,8 @@ class Program:
     command: Sequence[str]
     environment: Mapping[str, str]
     log: Path
+    # Where it runs; None: where the supervisor does.
+    folder: Path | None = None
 
 
 class Supervisor:
@@ -67,6 +69,7 @@ class Supervisor:
                 process = await asyncio.create_subprocess_exec(
                     *program.command,
                     env={**os.environ, **program.environment},
+                    cwd=program.folder,
                     stdin=asyncio.subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,

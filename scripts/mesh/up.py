@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
 import signal
 import subprocess
@@ -17,11 +16,10 @@ from functools import partial
 from pathlib import Path
 from shlex import quote
 
-from scripts.edge.binary import envoy_binary
-from scripts.edge.render import render
+from scripts.edge.folder import envoy_command, write_edge_folder
 from scripts.edge.routes import SERVICES
 from scripts.mesh.admin_token import ensure_admin_token
-from scripts.mesh.edge_config import local_world
+from scripts.mesh.edge_config import edge_config
 from scripts.mesh.logs import keep_logs_small
 from scripts.mesh.preflight import CannotStart, address_each, free_port, own_folder, present_provider
 from scripts.mesh.sample import ensure_sample
@@ -134,25 +132,14 @@ async def _models(stopping: asyncio.Event, *arguments: str) -> None:
 
 def _programs(settings: Settings) -> list[Program]:
     logs = settings.data / "logs"
-    config = settings.data / "run" / "envoy.json"
-    config.write_text(json.dumps(render(local_world(settings))))
+    folder = settings.data / "run" / "edge"
+    write_edge_folder(folder, edge_config(settings))
     services = [
         Program(service, (sys.executable, "-m", f"services.{service}"), {}, logs / f"{service}.log")
         for service in SERVICES
     ]
-    edge = (
-        str(envoy_binary()),
-        "-c",
-        str(config),
-        "--concurrency",
-        "1",
-        "--use-dynamic-base-id",
-        "--log-level",
-        "warning",
-        "--file-flush-interval-msec",
-        "1000",
-    )
-    return [*services, Program("edge", edge, {}, logs / "edge.log")]
+    edge = envoy_command("--log-level", "warning", "--file-flush-interval-msec", "1000")
+    return [*services, Program("edge", edge, {}, logs / "edge.log", folder)]
 
 
 async def _healthy(settings: Settings, stopping: asyncio.Event) -> bool:

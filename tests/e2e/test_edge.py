@@ -16,12 +16,10 @@ import httpx
 import pytest
 from dropmesh.v1 import query_service_pb2, query_service_pb2_grpc
 
-from scripts.edge.binary import envoy_binary
-from scripts.edge.config import World
-from scripts.edge.render import render
-from scripts.edge.routes import SERVICES
+from scripts.edge.config import EdgeConfig
+from scripts.edge.folder import envoy_command, write_edge_folder
 from tests.e2e.errors import reason_of
-from tests.e2e.mesh import DROP, ROOT, eventually, free_port_pair
+from tests.e2e.mesh import DROP, eventually, free_port_pair
 from tests.servers.process import accepts
 
 JSON = {"content-type": "application/json"}
@@ -219,19 +217,13 @@ def test_nothing_is_told_of_what_stands_behind(client):
 
 def test_too_many_at_once_are_told_when_to_come_again(tmp_path):
     port = free_port_pair()
-    nowhere = {service: f"unix:{tmp_path}/{service}.sock" for service in SERVICES}
-    world = World(
-        listen=f"127.0.0.1:{port}",
-        operations=f"127.0.0.1:{port + 1}",
-        upstreams=nowhere,
-        metrics=nowhere,
-        descriptors=str(ROOT / "proto" / "dropmesh.binpb"),
-        requests_per_second=3,
-    )
-    (tmp_path / "envoy.json").write_text(json.dumps(render(world)))
-    command = [envoy_binary(), "-c", tmp_path / "envoy.json", "--concurrency", "1", "--use-dynamic-base-id"]
+    config = EdgeConfig(listen=f"127.0.0.1:{port}", operations=f"127.0.0.1:{port + 1}", requests_per_second=3)
+    # There are no sockets beside it.
+    write_edge_folder(tmp_path / "edge", config)
     with (tmp_path / "log").open("wb") as log:
-        edge = subprocess.Popen([*map(str, command), "--log-level", "error"], stdout=log, stderr=log)
+        edge = subprocess.Popen(
+            envoy_command("--log-level", "error"), cwd=tmp_path / "edge", stdout=log, stderr=subprocess.STDOUT
+        )
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}") as http:
             eventually(lambda: accepts(port))

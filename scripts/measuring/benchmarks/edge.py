@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
 import signal
 import statistics
@@ -22,10 +21,8 @@ import grpc
 import uvloop
 from dropmesh.v1 import query_service_pb2, query_service_pb2_grpc
 
-from scripts.edge.binary import envoy_binary
-from scripts.edge.config import World
-from scripts.edge.render import render
-from scripts.edge.routes import SERVICES
+from scripts.edge.config import EdgeConfig
+from scripts.edge.folder import envoy_command, write_edge_folder
 from scripts.measuring.benchmarks.load import Rate, get_request, measure_http, rate
 from scripts.measuring.benchmarks.references import ROOT, reference_python
 
@@ -92,19 +89,15 @@ def _start(stack: ExitStack, data: Path) -> str:
     )
     while not (data / "run" / "query.sock").exists() or not token_file.exists():
         time.sleep(0.05)
-    sockets = dict.fromkeys(SERVICES, f"unix:{data}/run/query.sock")
-    world = World(
-        listen=f"127.0.0.1:{EDGE_PORT}",
-        operations=f"127.0.0.1:{EDGE_PORT + 1}",
-        upstreams=sockets,
-        metrics=sockets,
-        descriptors=str(ROOT / "proto" / "dropmesh.binpb"),
-        logged_percent=0,
-        requests_per_second=1_000_000,
+    # One service stands for all three.
+    for other in ("ingest.sock", "processor.sock"):
+        (data / "run" / other).symlink_to("query.sock")
+    config = EdgeConfig(
+        listen=f"127.0.0.1:{EDGE_PORT}", operations=f"127.0.0.1:{EDGE_PORT + 1}", requests_per_second=1_000_000
     )
-    (data / "envoy.json").write_text(json.dumps(render(world)))
-    edge = [str(envoy_binary()), "-c", f"{data}/envoy.json", "--concurrency", "1", "--use-dynamic-base-id"]
-    _process(stack, [*edge, "--log-level", "error"], environment, data / "edge.log")
+    write_edge_folder(data / "run" / "edge", config)
+    edge = [*envoy_command("--log-level", "error")]
+    _process(stack, edge, environment, data / "edge.log", data / "run" / "edge")
     token = token_file.read_text()
     reference = [str(reference_python()), "-m", "uvicorn", "scripts.measuring.benchmarks.edge_reference:app"]
     options = ["--port", str(REFERENCE_PORT), "--loop", "uvloop", "--http", "httptools", "--no-access-log"]
@@ -113,8 +106,8 @@ def _start(stack: ExitStack, data: Path) -> str:
     return token
 
 
-def _process(stack: ExitStack, command: list[str], environment: dict[str, str], log: Path) -> None:
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log.open("wb"), stderr=subprocess.STDOUT)
+def _process(stack: ExitStack, command: list[str], environment: dict[str, str], log: Path, folder: Path = ROOT) -> None:
+    process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log.open("wb"), stderr=subprocess.STDOUT)
     stack.callback(process.wait)
     stack.callback(process.send_signal, signal.SIGTERM)
 

@@ -6,7 +6,6 @@ So what is measured or damaged is the way in, and nothing works on the media mea
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import re
 import socket
@@ -17,11 +16,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.edge.binary import envoy_binary
-from scripts.edge.config import World
-from scripts.edge.render import render
-from scripts.edge.routes import SERVICES
-from scripts.measuring.loading.drop_processes import ROOT, DropProcesses
+from scripts.edge.config import EdgeConfig
+from scripts.edge.folder import envoy_command, write_edge_folder
+from scripts.measuring.loading.drop_processes import DropProcesses
 from scripts.mesh.admin_token import ensure_admin_token
 from services.common.settings import Settings, load_settings
 
@@ -75,21 +72,16 @@ def upload_mesh(data: Path, settings: Mapping[str, str] | None = None) -> Iterat
 
 @contextmanager
 def _edge(settings: Settings) -> Iterator[None]:
-    world = World(
+    config = EdgeConfig(
         listen=f"127.0.0.1:{settings.edge_port}",
         operations=f"127.0.0.1:{_free_port()}",
-        upstreams={service: settings.socket(service) for service in SERVICES},
-        metrics={service: settings.metrics_socket(service) for service in SERVICES},
-        descriptors=str(ROOT / "proto" / "dropmesh.binpb"),
-        plain=settings.plain_socket,
-        logged_percent=0,
         requests_per_second=1_000_000,
     )
-    config = settings.data / "run" / "envoy.json"
-    config.write_text(json.dumps(render(world)))
-    command = [str(envoy_binary()), "-c", str(config), "--concurrency", "1", "--use-dynamic-base-id"]
+    folder = settings.data / "run" / "edge"
+    write_edge_folder(folder, config)
     with (settings.data / "edge.log").open("wb") as log:
-        process = subprocess.Popen([*command, "--log-level", "error"], cwd=ROOT, stdout=log, stderr=log)
+        command = envoy_command("--log-level", "error")
+        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
     try:
         await_port(settings.edge_port, EDGE_WITHIN_SECONDS)
         yield

@@ -1,4 +1,4 @@
-"""A plain drop takes a way of its own through the edge, of which its sender must see nothing."""
+"""A drop over REST takes the HTTP door, with a query or without; its sender sees the same as one that speaks gRPC."""
 
 from __future__ import annotations
 
@@ -65,17 +65,17 @@ def alike(value: Any) -> Any:
 
 
 def by_every_way(mesh: Mesh, raw: bytes, token: str | None = None) -> tuple[Answer, list[str]]:
-    """Sends the same drop by the plain way, the transcoded one and gRPC; what all answered, and the receipts."""
-    plain, transcoded = by_rest(mesh, "", raw, token), by_rest(mesh, "?wait=0s", raw, token)
+    """Sends the same drop over REST, without and with a query, and gRPC; what all answered, and the receipts."""
+    plain, waiting = by_rest(mesh, "", raw, token), by_rest(mesh, "?wait=0s", raw, token)
     called = by_grpc(mesh, raw, token)
     assert (plain.status, plain.content_type, plain.retry_after) == (
-        transcoded.status,
-        transcoded.content_type,
-        transcoded.retry_after,
+        waiting.status,
+        waiting.content_type,
+        waiting.retry_after,
     )
-    assert alike(plain.body) == alike(transcoded.body) == alike(called.body)
+    assert alike(plain.body) == alike(waiting.body) == alike(called.body)
     assert plain.retry_after == called.retry_after
-    return plain, [answer.body["receipt"]["name"] for answer in (plain, transcoded, called) if "receipt" in answer.body]
+    return plain, [answer.body["receipt"]["name"] for answer in (plain, waiting, called) if "receipt" in answer.body]
 
 
 @pytest.mark.parametrize("raw", [DROP, b"[" + DROP + b"]", b"", b"no JSON", b'{"data": []}'], ids=str)

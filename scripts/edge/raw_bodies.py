@@ -1,0 +1,60 @@
+"""Requests whose body is raw bytes go to ingest's HTTP door unchanged, past the transcoder: drops and uploads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from google.api import annotations_pb2
+from google.api.httpbody_pb2 import HttpBody
+from google.protobuf.descriptor import MethodDescriptor
+
+from scripts.edge.routes import NOT_TRANSCODED, RETRIES, SERVICES, TRANSCODER, UNARY_TIMEOUT, rest_paths
+
+Config = dict[str, Any]
+
+CLUSTER = "ingest_http"
+# What the Lua filter does for gRPC the door does itself, and this is the way of most requests.
+WITHOUT_LUA: Config = {
+    "@type": "type.googleapis.com/envoy.extensions.filters.http.lua.v3.LuaPerRoute",
+    "disabled": True,
+}
+# gRPC-Web has the transcoder's filter between it and the services, and gRPC has paths of its own.
+NOT_GRPC: Config = {
+    "name": "content-type",
+    "string_match": {"prefix": "application/grpc"},
+    "invert_match": True,
+    "treat_missing_header_as_empty": True,
+}
+
+
+def raw_body_routes() -> Iterator[Config]:
+    """A route for each method of ingest that takes raw bytes."""
+    for path in rest_paths():
+        for verb, method in path.methods.items():
+            if method.containing_service is SERVICES["ingest"] and _takes_raw_bytes(method):
+                yield {
+                    "match": {
+                        "safe_regex": {"regex": path.pattern},
+                        "headers": [{"name": ":method", "string_match": {"exact": verb}}, NOT_GRPC],
+                    },
+                    "route": {"cluster": CLUSTER, **_timeouts(method)},
+                    "typed_per_filter_config": {
+                        TRANSCODER: NOT_TRANSCODED,
+                        "envoy.filters.http.lua": WITHOUT_LUA,
+                    },
+                }
+
+
+def _takes_raw_bytes(method: MethodDescriptor) -> bool:
+    body = method.input_type.fields_by_name.get(method.GetOptions().Extensions[annotations_pb2.http].body)
+    return body is not None and body.message_type is HttpBody.DESCRIPTOR
+
+
+def _timeouts(method: MethodDescriptor) -> Config:
+    if method.client_streaming:
+        return {"timeout": "0s"}
+    return {
+        "timeout": UNARY_TIMEOUT,
+        "retry_policy": {"retry_on": "connect-failure,refused-stream", "num_retries": RETRIES},
+    }

@@ -1,0 +1,59 @@
+"""The edge's route configuration: which names it answers to, which pages may call, and the contract's routes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from scripts.edge.config import LOCAL_ORIGINS
+from scripts.edge.raw_bodies import raw_body_routes
+from scripts.edge.routes import refusal, routes
+
+Config = dict[str, Any]
+
+CORS = "envoy.filters.http.cors"
+
+
+def route_configuration(origins: str = LOCAL_ORIGINS, hosts: tuple[str, ...] = ()) -> Config:
+    """What envoy.yaml reads from routes.yaml; EdgeConfig explains origins and hosts."""
+    known = {
+        "name": "known",
+        "domains": list(hosts) or ["*"],
+        "typed_per_filter_config": {CORS: _cors(origins)},
+        "routes": [*([_foreign_pages(origins)] if hosts else []), *raw_body_routes(), *routes(origins)],
+    }
+    strangers = {"name": "strangers", "domains": ["*"], "routes": [_foreign_host()]}
+    resource = {
+        "@type": "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
+        "name": "edge",
+        "ignore_port_in_host_matching": True,
+        "virtual_hosts": [known, strangers] if hosts else [known],
+    }
+    return {"resources": [resource]}
+
+
+def _cors(origins: str) -> Config:
+    """Which pages may call, and which headers they may send and see."""
+    return {
+        "@type": "type.googleapis.com/envoy.extensions.filters.http.cors.v3.CorsPolicy",
+        "allow_origin_string_match": [{"safe_regex": {"regex": origins}}],
+        "allow_methods": "GET, HEAD, POST, PUT, DELETE, OPTIONS",
+        "allow_headers": "authorization, content-type, if-none-match, if-range, range, x-grpc-web, x-user-agent, "
+        "grpc-timeout",
+        "expose_headers": "etag, content-range, content-disposition, x-request-id, retry-after, grpc-status, "
+        "grpc-message, grpc-status-details-bin",
+        "max_age": "3600",
+    }
+
+
+def _foreign_pages(origins: str) -> Config:
+    """Refuses what a browser sends for a page of another site, also without a preflight request."""
+    headers = [
+        {"name": "origin", "present_match": True},
+        {"name": "origin", "string_match": {"safe_regex": {"regex": origins}}, "invert_match": True},
+    ]
+    return refusal(403, "pages of other sites may not call a mesh in mode open", headers)
+
+
+def _foreign_host() -> Config:
+    """Refuses requests to a name that only pretends to be this machine."""
+    return refusal(403, "open mode accepts only localhost, 127.0.0.1 and the host of DROPMESH_PUBLIC_URL")
