@@ -1,4 +1,4 @@
-"""docs/data-model.md: what every collection holds, drawn from the storage models themselves."""
+"""Makes docs/data-model.md: the documents of every collection, from the storage models."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ INTRODUCTION = """# The data model
 
 <!-- Made by scripts/generate from services/common/stores/: change it there. -->
 
-What the catalog holds, for people who query it themselves. Instants are 64-bit integers of nanoseconds since the epoch,
-in fields that end in `_ns`; `_version` grows by one at every write. An object below another is embedded in its
-document. Large bytes are in the objects store, under the keys named here.
+The documents of the catalog, for people who query it directly. An instant is a 64-bit integer of nanoseconds since the
+epoch, in a field that ends in `_ns`. `_version` grows by one at every write. A box without `_id` is embedded in the
+document that it is joined to. Large bytes are in the objects store, under the keys in these documents.
 
-In MongoDB each of these is a collection. A document also holds `_index`: copies of the fields of its unique and sparse
-indexes, where all of them hold something. Search by those copies to use such an index:
-`{"_index.NAME.FIELD": …}`; the others stand over the fields themselves.
+In MongoDB each box with `_id` is a collection. A document also has `_index`: copies of the fields of its unique and
+sparse indexes, if all fields of that index are set. To use such an index, search by the copies:
+`{"_index.NAME.FIELD": …}`. The other indexes are on the fields themselves.
 
-In SQLite each is a table of the same name: `_document` is the document as BSON, beside `_id`, `_version` and a column
-for each field of an index. A sequence stands in its column alone. Search by the columns:
+In SQLite each box with `_id` is a table of the same name. `_document` is the document as BSON; `_id`, `_version` and
+each field of an index have a column of their own. A sequence is only in its column. Search by the columns:
 `SELECT _document FROM media WHERE owner = 'alice'`, and decode with `bson.decode`.
 
-Beside them stands what the stores keep for themselves, and nothing that tells of users: `catalog_sequences` (the last
+The stores have further tables without user data, except that queue messages hold ids: `catalog_sequences` (the last
 number of each sequence), and in SQLite `queue_messages` and `queue_dead_letters` (the embedded queue).
 """
 GROUPS = {
@@ -124,7 +124,9 @@ def _collection(collection: Collection, model: type) -> str:
     summary = (model.__doc__ or "").strip().split("\n\n")[0].replace("\n", " ")
     lines = [f"### {collection.name}\n", f"{' '.join(summary.split())}\n"]
     if collection.sequence:
-        lines.append(f"`{collection.sequence}` numbers the insertions: larger than that of all before, with gaps.\n")
+        lines.append(
+            f"`{collection.sequence}` numbers the insertions: each number is larger than all before; there are gaps.\n"
+        )
     if collection.indexes:
         lines += ["| index | fields | |", "|---|---|---|"]
         for index in collection.indexes:

@@ -19,7 +19,7 @@ _KEY = "orphans"
 
 @dataclass(frozen=True, slots=True)
 class OrphanSweep:
-    """How far orphans were looked for: hours before this one are done, save for uploads that took a day."""
+    """The first hour whose objects are not yet checked for orphans; earlier hours are checked once more a day later."""
 
     id: str
     hour: int

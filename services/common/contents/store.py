@@ -46,7 +46,7 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class StoredContent:
-    """The object of some bytes. Doomed: the last holder let go, and the object is being deleted."""
+    """The object that holds the bytes of a sha256, and its holders. Doomed: no holder is left; it is being deleted."""
 
     id: str
     object_key: str

@@ -26,7 +26,7 @@ _PAGE = 1000
 # Neither is frozen, though nobody changes one: see Receipt.
 @dataclass(slots=True)
 class Measurement:
-    """What the points of the newest drop of an instant say."""
+    """The aggregate of the last received drop of an instant."""
 
     id: str
     owner: str

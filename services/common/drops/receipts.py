@@ -63,7 +63,7 @@ class Remark:
 # Not frozen, though nobody changes one: a frozen one takes six times as long to make, and each drop makes several.
 @dataclass(slots=True)
 class Receipt:
-    """What is stored of a drop; one of `raw` and `object_key` is set."""
+    """A stored drop: the bytes are in `raw`, or in the object `object_key`."""
 
     id: str
     owner: str

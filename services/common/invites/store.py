@@ -48,7 +48,7 @@ class Reservation:
 
 @dataclass(frozen=True, slots=True)
 class Invite:
-    """What is stored of an invite. A use is reserved before its media is stored, and counted after."""
+    """A stored invite. A use is reserved before its media is stored, and counted afterwards."""
 
     id: str
     owner: str

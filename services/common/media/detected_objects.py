@@ -34,7 +34,7 @@ class DetectedObject:
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """An object as it is stored, with the run of the media that found it."""
+    """A stored object, with the run of the media that found it."""
 
     id: str
     media_run: str

@@ -17,7 +17,7 @@ PREFIX = "dm"
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What is stored of a token."""
+    """A stored token: a hash of its secret, its subject and its scopes."""
 
     id: str
     subject: str

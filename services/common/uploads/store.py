@@ -31,7 +31,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A resumable upload. `media_id` is the media that it will be, so that finishing it twice makes one.
+    """A resumable upload. `media_id` is chosen at its start, so that finishing it twice makes one media.
 
     Its bytes go when its time is over. Its record stays until `forget_time_ns`, so that a late caller is told why, and
     what a slow append stored after the end is found.
