@@ -33,6 +33,7 @@ number of each sequence), and in SQLite `queue_messages` and `queue_dead_letters
 GROUPS = {
     "Media": ("media", "media_objects", "contents", "uploads", "invites", "statistics"),
     "Readings": ("receipts", "measurements", "lineage"),
+    "Signals": ("series", "series_bodies"),
     "The mesh itself": ("tokens", "sweeps"),
 }
 # (collection, field) → what it names; the rest of a relation is how many of them there are.
@@ -45,7 +46,33 @@ REFERENCES = (
     ("measurements", "receipts", "receipt names"),
     ("lineage", "receipts", "receipt names"),
     ("lineage", "measurements", "measurement names"),
+    ("series_bodies", "series", "series names"),
 )
+
+
+READING_SERIES = """## Reading the points of series elsewhere
+
+Each chunk of a series is a Parquet file in the objects store: a column `time` (timestamp in nanoseconds, UTC) and one
+of float64 for each channel, with a gap as NaN. The series' document names it, in `chunks.object_key`:
+`series/ID/….parquet`. In S3 that is the key in the bucket; in a folder, the file stands below `objects/kept/series/ID`,
+one folder deeper. DuckDB, pandas and Spark read it as it is:
+
+```sql
+CREATE VIEW points AS FROM read_parquet('.dropmesh/objects/kept/series/ID/*/*.parquet');
+SELECT time_bucket(INTERVAL 1 HOUR, time) AS hour, avg(value) FROM points GROUP BY hour ORDER BY hour;
+```
+
+```python
+pandas.concat(map(pandas.read_parquet, glob.glob(".dropmesh/objects/kept/series/ID/*/*.parquet"))).sort_values("time")
+
+spark.conf.set("spark.sql.legacy.parquet.nanosAsLong", "true")  # Spark has no nanoseconds: `time` is a long of them
+spark.read.parquet("s3a://BUCKET/series/ID/*.parquet").orderBy("time")
+```
+
+A chunk that an append has replaced stays there for half a minute, or until the sweep where a process died: for exact
+numbers read the keys that the document names, and not all files there. The bodies as they came (`.raw`) lie beside
+them.
+"""
 
 
 def data_model_document() -> str:
@@ -58,6 +85,7 @@ def data_model_document() -> str:
     for title, names in GROUPS.items():
         parts.append(f"## {title}\n\n```mermaid\nerDiagram\n{_diagram(names, models)}```\n")
         parts += [_collection(*models[name]) for name in names]
+        parts += [READING_SERIES] if title == "Signals" else []
     return "\n".join(parts)
 
 

@@ -36,7 +36,7 @@ def _cors(origins: str) -> Config:
     return {
         "@type": "type.googleapis.com/envoy.extensions.filters.http.cors.v3.CorsPolicy",
         "allow_origin_string_match": [{"safe_regex": {"regex": origins}}],
-        "allow_methods": "GET, HEAD, POST, PUT, DELETE, OPTIONS",
+        "allow_methods": "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
         "allow_headers": "authorization, content-type, if-none-match, if-range, range, x-grpc-web, x-user-agent, "
         "grpc-timeout",
         "expose_headers": "etag, content-range, content-disposition, x-request-id, retry-after, grpc-status, "

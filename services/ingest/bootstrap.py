@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import shutil
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
 
 from services.common.contents.orphans import Orphans
 from services.common.contents.store import Contents
@@ -15,6 +18,7 @@ from services.common.drops.receipts import Receipts
 from services.common.invites.store import Invites
 from services.common.media.detected_objects import MediaObjects
 from services.common.media.store import MediaStore
+from services.common.series.store import SeriesStore
 from services.common.service import Service, Wiring
 from services.common.uploads.store import Uploads
 from services.ingest.drops.leftovers import DropLeftovers
@@ -32,6 +36,10 @@ from services.ingest.media.storing import MediaStoring
 from services.ingest.media.sweep import MediaSweep
 from services.ingest.media.uploads import MediaUploads
 from services.ingest.metadata.reader import open_readers
+from services.ingest.series.deletion import SeriesDeletion
+from services.ingest.series.replaced import ReplacedObjects
+from services.ingest.series.sweep import SeriesSweep
+from services.ingest.series.writes import SeriesWrites
 from services.ingest.uploads.writes import UploadWrites
 
 READERS_MOST = 4
@@ -48,6 +56,8 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
     limits, inspection = media_limits(settings), MediaInspection(settings, objects, readers)
     drop_queue, media_outbox = DropQueue(queue, receipts, time.time_ns), MediaOutbox(media, contents, queue)
     storing = MediaStoring(objects, contents, media, invites, inspection, media_outbox, limits)
+    series, replaced = SeriesStore(catalog), ReplacedObjects(objects)
+    series_deletion = SeriesDeletion(series, objects, time.time_ns)
     methods = service.methods(
         DropWrites(
             receipts,
@@ -68,6 +78,14 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
             lifetime_ns=settings.upload_lifetime // timedelta(microseconds=1) * 1000,
         ),
         InviteWrites(invites, edge_url=settings.edge_url),
+        SeriesWrites(
+            series,
+            objects,
+            series_deletion,
+            replaced,
+            folder=await asyncio.to_thread(fresh_folder, settings.data / "series"),
+            now_ns=time.time_ns,
+        ),
     )
     door = HttpDoor(
         http_routes(methods),
@@ -78,6 +96,24 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
     leftovers = DropLeftovers(
         receipts, time.time_ns, sweep_seconds=settings.sweep_seconds, orphan_seconds=settings.orphan_seconds
     )
+    series_sweep = SeriesSweep(
+        series,
+        objects,
+        series_deletion,
+        time.time_ns,
+        sweep_seconds=settings.sweep_seconds,
+        orphan_seconds=settings.orphan_seconds,
+    )
     sweep = MediaSweep(settings, objects, contents, media, cleaning, uploads, invites, orphans)
     async with readers:
-        yield Wiring(methods, (door.run, drop_queue.run, leftovers.run, media_outbox.run, sweep.run))
+        yield Wiring(
+            methods,
+            (door.run, drop_queue.run, leftovers.run, media_outbox.run, sweep.run, series_sweep.run, replaced.run),
+        )
+
+
+def fresh_folder(folder: Path) -> Path:
+    """Makes an empty folder for temporary files; a process that crashed may have left some."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder

@@ -11,6 +11,7 @@ from services.common.drops.receipts import Receipts
 from services.common.invites.store import Invites
 from services.common.media.detected_objects import MediaObjects
 from services.common.media.store import MediaStore
+from services.common.series.store import SeriesStore
 from services.common.service import Service, Wiring
 from services.common.statistics.store import StatisticsStore
 from services.common.uploads.store import Uploads
@@ -20,6 +21,7 @@ from services.query.drops.receipts import ReceiptReads
 from services.query.invites.reads import InviteReads
 from services.query.media.downloads import Downloads
 from services.query.media.reads import MediaReads
+from services.query.series.reads import SeriesReads
 from services.query.statistics.reads import StatisticsReads
 from services.query.uploads.reads import UploadReads
 
@@ -40,5 +42,6 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
             UploadReads(Uploads(catalog, objects)),
             InviteReads(Invites(catalog), media),
             StatisticsReads(StatisticsStore(catalog)),
+            SeriesReads(SeriesStore(catalog), objects),
         )
     )

@@ -133,6 +133,7 @@ def alices(tokens_mesh: Mesh) -> Iterator[dict[str, str]]:
             "receipts": dropped["receipt"]["name"],
             "media": uploaded["results"][0]["media"]["name"],
             "uploads": http.post("/v1/uploads", json={}).raise_for_status().json()["name"],
+            "series": http.post("/v1/series", json={"values": [1.0]}).raise_for_status().json()["name"],
             "invites": http.post("/v1/invites", json={}).raise_for_status().json()["name"],
         }
 
@@ -178,10 +179,10 @@ def never_was(name: str) -> str:
 def test_lists_hold_what_one_owns_and_nothing_else(tokens_mesh, alices):
     headers = bearer(tokens_mesh.token("dave", "read", "write"))
     with httpx.Client(base_url=tokens_mesh.url, headers=headers) as http:
-        for collection in ("media", "receipts", "measurements", "invites"):
+        for collection in ("media", "receipts", "measurements", "invites", "series"):
             assert http.get(f"/v1/{collection}").raise_for_status().json()[collection] == []
     # An instant names a measurement within its owner, so an admin has none but its own.
     with httpx.Client(base_url=tokens_mesh.url, headers=tokens_mesh.admin) as http:
-        for collection in ("media", "receipts", "invites"):
+        for collection in ("media", "receipts", "invites", "series"):
             names = [entry["name"] for entry in http.get(f"/v1/{collection}").raise_for_status().json()[collection]]
             assert alices[collection] in names

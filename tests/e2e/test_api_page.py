@@ -44,6 +44,7 @@ def test_every_line_works_when_pasted(pasted: tuple[Path, list[tuple[str, str]]]
     for name in ("anonymized.jpg", "thumbnail.jpg", "covered.jpg"):
         assert (folder / name).read_bytes().startswith(b"\xff\xd8\xff")
     assert (folder / "measurements.parquet").read_bytes().startswith(b"PAR1")
+    assert (folder / "points.parquet").read_bytes().startswith(b"PAR1")
 
 
 @pytest.mark.parametrize("path", rest_paths(), ids=lambda path: path.pattern)

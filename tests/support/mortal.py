@@ -54,6 +54,10 @@ class MortalCatalog:
         self._check()
         return await self._catalog.find(*arguments, **options)
 
+    async def count(self, *arguments: Any) -> int:
+        self._check()
+        return await self._catalog.count(*arguments)
+
     async def close(self) -> None:
         """It is the test's."""
 

@@ -187,6 +187,12 @@ class Catalog(Protocol):
         """
         ...
 
+    async def count(
+        self, collection: Collection, index: str, equals: Sequence[Scalar] = (), within: Range | None = None
+    ) -> int:
+        """How many documents such a search has; the cost is a small one for each."""
+        ...
+
     async def close(self) -> None:
         """Waits for writes under way and closes the connections."""
         ...

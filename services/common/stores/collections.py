@@ -12,6 +12,8 @@ from services.common.media.detected_objects import MEDIA_OBJECTS, StoredObject
 from services.common.media.model import Media
 from services.common.media.store import MEDIA
 from services.common.rpc.tokens import TOKENS, Token
+from services.common.series.model import BodyPage, Series
+from services.common.series.store import SERIES, SERIES_BODIES
 from services.common.statistics.store import STATISTICS, StoredStatistics
 from services.common.uploads.store import UPLOADS, Upload
 
@@ -25,6 +27,8 @@ MODELS: tuple[tuple[Collection, type], ...] = (
     (RECEIPTS, Receipt),
     (MEASUREMENTS, Measurement),
     (LINEAGE, LineageEntry),
+    (SERIES, Series),
+    (SERIES_BODIES, BodyPage),
     (TOKENS, Token),
     (SWEEPS, OrphanSweep),
 )

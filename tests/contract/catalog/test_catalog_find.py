@@ -58,6 +58,15 @@ async def test_ranges_take_the_low_bound_and_leave_the_high_one(catalog: Catalog
     assert await find(Range(1), limit=2) == "bc"
 
 
+async def test_a_count_is_that_of_the_search(catalog: Catalog) -> None:
+    await insert(catalog, *({"_id": f"k{n:04}", "owner": "o", "created_ns": n} for n in range(1200)))
+    await insert(catalog, {"_id": "x", "owner": "other", "created_ns": 2}, {"_id": "y", "owner": "o"})
+    assert await catalog.count(NOTES, "by_owner") == 1202
+    assert await catalog.count(NOTES, "by_owner", ["o"]) == 1201
+    assert await catalog.count(NOTES, "by_owner", ["o"], Range(100, 1100)) == 1000
+    assert await catalog.count(NOTES, "by_owner", ["none"]) == 0
+
+
 async def test_text_and_bytes_are_in_the_order_of_their_bytes(catalog: Catalog) -> None:
     values = ["", "A", "Z", "a", "a\x00b", "aa", "é", "中"]
     await insert(catalog, *({"_id": f"{n}", "rank": value} for n, value in enumerate(values)))

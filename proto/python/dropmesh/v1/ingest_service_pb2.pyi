@@ -8,11 +8,14 @@ from dropmesh.v1 import invite_pb2 as _invite_pb2
 from dropmesh.v1 import measurement_pb2 as _measurement_pb2
 from dropmesh.v1 import media_pb2 as _media_pb2
 from dropmesh.v1 import object_pb2 as _object_pb2
+from dropmesh.v1 import series_pb2 as _series_pb2
 from dropmesh.v1 import upload_pb2 as _upload_pb2
 from google.api import httpbody_pb2 as _httpbody_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.rpc import status_pb2 as _status_pb2
 import builtins as _builtins
@@ -461,3 +464,219 @@ class ReplayReceiptRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReplayReceiptRequest: _TypeAlias = ReplayReceiptRequest  # noqa: Y015
+
+@_typing.final
+class CreateSeriesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BODY_FIELD_NUMBER: _builtins.int
+    POINTS_FIELD_NUMBER: _builtins.int
+    DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    LABELS_FIELD_NUMBER: _builtins.int
+    CHANNELS_FIELD_NUMBER: _builtins.int
+    UNIT_FIELD_NUMBER: _builtins.int
+    SAMPLE_RATE_HZ_FIELD_NUMBER: _builtins.int
+    START_TIME_FIELD_NUMBER: _builtins.int
+    ALLOW_GAPS_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    display_name: _builtins.str
+    sample_rate_hz: _builtins.float
+    """Points a second."""
+    allow_gaps: _builtins.bool
+    """Values may be missing: null, an empty field, NaN."""
+    request_id: _builtins.str
+    """A UUID of the caller's choice, so that a retry stores nothing twice."""
+    @_builtins.property
+    def body(self) -> _httpbody_pb2.HttpBody:
+        """The points, in one of the formats named at the method; at most 10 million points (JSON: 1 million) and 512 MiB."""
+
+    @_builtins.property
+    def points(self) -> _series_pb2.SeriesPoints:
+        """Points as typed messages carry them, in place of a body."""
+
+    @_builtins.property
+    def labels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Each as name=value, for example labels=site=berlin."""
+
+    @_builtins.property
+    def channels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The names of the channels, in order, where the body has none."""
+
+    @_builtins.property
+    def unit(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The unit of each channel, in their order; one alone is that of all."""
+
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp:
+        """Of the first point, where there are no timestamps."""
+
+    def __init__(
+        self,
+        *,
+        body: _httpbody_pb2.HttpBody | None = ...,
+        points: _series_pb2.SeriesPoints | None = ...,
+        display_name: _builtins.str = ...,
+        labels: _abc.Iterable[_builtins.str] | None = ...,
+        channels: _abc.Iterable[_builtins.str] | None = ...,
+        unit: _abc.Iterable[_builtins.str] | None = ...,
+        sample_rate_hz: _builtins.float = ...,
+        start_time: _timestamp_pb2.Timestamp | None = ...,
+        allow_gaps: _builtins.bool = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "points", b"points", "start_time", b"start_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_gaps", b"allow_gaps", "body", b"body", "channels", b"channels", "display_name", b"display_name", "labels", b"labels", "points", b"points", "request_id", b"request_id", "sample_rate_hz", b"sample_rate_hz", "start_time", b"start_time", "unit", b"unit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreateSeriesRequest: _TypeAlias = CreateSeriesRequest  # noqa: Y015
+
+@_typing.final
+class AppendSeriesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    BODY_FIELD_NUMBER: _builtins.int
+    POINTS_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """series/{series}"""
+    request_id: _builtins.str
+    """A UUID of the caller's choice, so that a retry adds nothing twice."""
+    @_builtins.property
+    def body(self) -> _httpbody_pb2.HttpBody:
+        """The points, as for CreateSeries."""
+
+    @_builtins.property
+    def points(self) -> _series_pb2.SeriesPoints:
+        """Points as typed messages carry them, in place of a body."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        body: _httpbody_pb2.HttpBody | None = ...,
+        points: _series_pb2.SeriesPoints | None = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "points", b"points"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "name", b"name", "points", b"points", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AppendSeriesRequest: _TypeAlias = AppendSeriesRequest  # noqa: Y015
+
+@_typing.final
+class UpdateSeriesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class LabelsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    NAME_FIELD_NUMBER: _builtins.int
+    DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    LABELS_FIELD_NUMBER: _builtins.int
+    UPDATE_MASK_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """series/{series}"""
+    display_name: _builtins.str
+    etag: _builtins.str
+    """Refuses the change where the series has another."""
+    @_builtins.property
+    def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
+    @_builtins.property
+    def update_mask(self) -> _field_mask_pb2.FieldMask:
+        """display_name, labels."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        display_name: _builtins.str = ...,
+        labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        update_mask: _field_mask_pb2.FieldMask | None = ...,
+        etag: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["update_mask", b"update_mask"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["display_name", b"display_name", "etag", b"etag", "labels", b"labels", "name", b"name", "update_mask", b"update_mask"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateSeriesRequest: _TypeAlias = UpdateSeriesRequest  # noqa: Y015
+
+@_typing.final
+class DeleteSeriesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """series/{series}"""
+    etag: _builtins.str
+    """Refuses the deletion where the series has another."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        etag: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteSeriesRequest: _TypeAlias = DeleteSeriesRequest  # noqa: Y015
+
+@_typing.final
+class DeleteSeriesPointsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    START_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """series/{series}"""
+    @_builtins.property
+    def start(self) -> _timestamp_pb2.Timestamp:
+        """Those at or after this instant."""
+
+    @_builtins.property
+    def end(self) -> _timestamp_pb2.Timestamp:
+        """Those before this instant."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        start: _timestamp_pb2.Timestamp | None = ...,
+        end: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "start", b"start"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "name", b"name", "start", b"start"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteSeriesPointsRequest: _TypeAlias = DeleteSeriesPointsRequest  # noqa: Y015

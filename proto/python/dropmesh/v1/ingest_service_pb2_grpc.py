@@ -7,6 +7,7 @@ from dropmesh.v1 import ingest_service_pb2 as dropmesh_dot_v1_dot_ingest__servic
 from dropmesh.v1 import invite_pb2 as dropmesh_dot_v1_dot_invite__pb2
 from dropmesh.v1 import measurement_pb2 as dropmesh_dot_v1_dot_measurement__pb2
 from dropmesh.v1 import media_pb2 as dropmesh_dot_v1_dot_media__pb2
+from dropmesh.v1 import series_pb2 as dropmesh_dot_v1_dot_series__pb2
 from dropmesh.v1 import upload_pb2 as dropmesh_dot_v1_dot_upload__pb2
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 
@@ -104,6 +105,31 @@ class IngestServiceStub:
                 '/dropmesh.v1.IngestService/ReplayReceipt',
                 request_serializer=dropmesh_dot_v1_dot_ingest__service__pb2.ReplayReceiptRequest.SerializeToString,
                 response_deserializer=dropmesh_dot_v1_dot_measurement__pb2.Receipt.FromString,
+                _registered_method=True)
+        self.CreateSeries = channel.stream_unary(
+                '/dropmesh.v1.IngestService/CreateSeries',
+                request_serializer=dropmesh_dot_v1_dot_ingest__service__pb2.CreateSeriesRequest.SerializeToString,
+                response_deserializer=dropmesh_dot_v1_dot_series__pb2.Series.FromString,
+                _registered_method=True)
+        self.AppendSeries = channel.stream_unary(
+                '/dropmesh.v1.IngestService/AppendSeries',
+                request_serializer=dropmesh_dot_v1_dot_ingest__service__pb2.AppendSeriesRequest.SerializeToString,
+                response_deserializer=dropmesh_dot_v1_dot_series__pb2.Series.FromString,
+                _registered_method=True)
+        self.UpdateSeries = channel.unary_unary(
+                '/dropmesh.v1.IngestService/UpdateSeries',
+                request_serializer=dropmesh_dot_v1_dot_ingest__service__pb2.UpdateSeriesRequest.SerializeToString,
+                response_deserializer=dropmesh_dot_v1_dot_series__pb2.Series.FromString,
+                _registered_method=True)
+        self.DeleteSeries = channel.unary_unary(
+                '/dropmesh.v1.IngestService/DeleteSeries',
+                request_serializer=dropmesh_dot_v1_dot_ingest__service__pb2.DeleteSeriesRequest.SerializeToString,
+                response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                _registered_method=True)
+        self.DeleteSeriesPoints = channel.unary_unary(
+                '/dropmesh.v1.IngestService/DeleteSeriesPoints',
+                request_serializer=dropmesh_dot_v1_dot_ingest__service__pb2.DeleteSeriesPointsRequest.SerializeToString,
+                response_deserializer=dropmesh_dot_v1_dot_series__pb2.Series.FromString,
                 _registered_method=True)
 
 
@@ -265,6 +291,75 @@ class IngestServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreateSeries(self, request_iterator, context):
+        """CreateSeries stores a series.
+
+        Over REST the body is JSON, CSV, NumPy's .npy, an Arrow IPC stream or file, or Parquet; which one, the bytes say. The other fields
+        are query parameters, and those that a JSON body has too go before them. Over gRPC the first message carries the other
+        fields, and each message a chunk of such a body in body.data, or typed points. The points are stored bit for bit, and the raw
+        bytes kept beside them with their sha256.
+
+        JSON: {"values": [1.5, 2.5]} or {"channels": [{"name": "x", "unit": "m/s2", "values": [1.5, 2.5]}]}, with "timestamps" (RFC 3339
+        or nanoseconds since the epoch) or "sample_rate_hz", and "start_time", "unit", "display_name", "labels", "allow_gaps"; null is a gap.
+        CSV: a header line, one column for each channel, and a first column named "time" where there are timestamps; a column without
+        a header is one channel. npy: one dimension, or two of points by channels. Arrow and Parquet: columns of numbers, and one named
+        "time" or of a timestamp type. Numbers are float64, float32 or integers up to 2^53 in magnitude.
+
+        With neither timestamps nor a sample rate, points are one second apart. Without start_time, the first is at the time of receipt.
+        Errors: SERIES_FORMAT_UNSUPPORTED, SERIES_UNREADABLE, SERIES_VALUE_INVALID, SERIES_TIME_INVALID, SERIES_TOO_MANY_POINTS, SERIES_EMPTY,
+        SERIES_CHANNELS_INVALID, REQUEST_TOO_LARGE, BODY_INTERRUPTED, REQUEST_ID_REUSED, STORE_FULL.
+        Retry: with the same request_id, nothing is stored twice and the first answer's series is given again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AppendSeries(self, request_iterator, context):
+        """AppendSeries adds points after the last one of a series.
+
+        The body is as for CreateSeries, with the same channels. Where the series has a sample rate, the points follow at that rate and
+        have no timestamps; otherwise they need timestamps, the first after the series' last.
+        Of a body that is refused, nothing is added. Appends are applied one after the other.
+        Errors: SERIES_NOT_FOUND, SERIES_CONTENDED, and those of CreateSeries.
+        Retry: with the same request_id among the last 32 appends, nothing is added twice.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateSeries(self, request, context):
+        """UpdateSeries changes a series' display name and labels.
+
+        Changes the fields that update_mask names; without it, those that the request sets. Labels are replaced as a whole.
+        Errors: SERIES_NOT_FOUND, ETAG_MISMATCH.
+        Retry: safe.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteSeries(self, request, context):
+        """DeleteSeries deletes a series with its points and raw bytes.
+
+        The bytes are gone when the call returns.
+        Errors: ETAG_MISMATCH, SERIES_CONTENDED.
+        Retry: safe; what is not there is deleted.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteSeriesPoints(self, request, context):
+        """DeleteSeriesPoints deletes the points of a time range.
+
+        The stored points of the range are gone when the call returns, and so are all raw bodies of the series, since they hold them too.
+        Errors: SERIES_NOT_FOUND, SERIES_CONTENDED.
+        Retry: safe.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_IngestServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -332,6 +427,31 @@ def add_IngestServiceServicer_to_server(servicer, server):
                     servicer.ReplayReceipt,
                     request_deserializer=dropmesh_dot_v1_dot_ingest__service__pb2.ReplayReceiptRequest.FromString,
                     response_serializer=dropmesh_dot_v1_dot_measurement__pb2.Receipt.SerializeToString,
+            ),
+            'CreateSeries': grpc.stream_unary_rpc_method_handler(
+                    servicer.CreateSeries,
+                    request_deserializer=dropmesh_dot_v1_dot_ingest__service__pb2.CreateSeriesRequest.FromString,
+                    response_serializer=dropmesh_dot_v1_dot_series__pb2.Series.SerializeToString,
+            ),
+            'AppendSeries': grpc.stream_unary_rpc_method_handler(
+                    servicer.AppendSeries,
+                    request_deserializer=dropmesh_dot_v1_dot_ingest__service__pb2.AppendSeriesRequest.FromString,
+                    response_serializer=dropmesh_dot_v1_dot_series__pb2.Series.SerializeToString,
+            ),
+            'UpdateSeries': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateSeries,
+                    request_deserializer=dropmesh_dot_v1_dot_ingest__service__pb2.UpdateSeriesRequest.FromString,
+                    response_serializer=dropmesh_dot_v1_dot_series__pb2.Series.SerializeToString,
+            ),
+            'DeleteSeries': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteSeries,
+                    request_deserializer=dropmesh_dot_v1_dot_ingest__service__pb2.DeleteSeriesRequest.FromString,
+                    response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            ),
+            'DeleteSeriesPoints': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteSeriesPoints,
+                    request_deserializer=dropmesh_dot_v1_dot_ingest__service__pb2.DeleteSeriesPointsRequest.FromString,
+                    response_serializer=dropmesh_dot_v1_dot_series__pb2.Series.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -686,6 +806,141 @@ class IngestService:
             '/dropmesh.v1.IngestService/ReplayReceipt',
             dropmesh_dot_v1_dot_ingest__service__pb2.ReplayReceiptRequest.SerializeToString,
             dropmesh_dot_v1_dot_measurement__pb2.Receipt.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateSeries(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/dropmesh.v1.IngestService/CreateSeries',
+            dropmesh_dot_v1_dot_ingest__service__pb2.CreateSeriesRequest.SerializeToString,
+            dropmesh_dot_v1_dot_series__pb2.Series.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AppendSeries(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/dropmesh.v1.IngestService/AppendSeries',
+            dropmesh_dot_v1_dot_ingest__service__pb2.AppendSeriesRequest.SerializeToString,
+            dropmesh_dot_v1_dot_series__pb2.Series.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateSeries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dropmesh.v1.IngestService/UpdateSeries',
+            dropmesh_dot_v1_dot_ingest__service__pb2.UpdateSeriesRequest.SerializeToString,
+            dropmesh_dot_v1_dot_series__pb2.Series.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteSeries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dropmesh.v1.IngestService/DeleteSeries',
+            dropmesh_dot_v1_dot_ingest__service__pb2.DeleteSeriesRequest.SerializeToString,
+            google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteSeriesPoints(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dropmesh.v1.IngestService/DeleteSeriesPoints',
+            dropmesh_dot_v1_dot_ingest__service__pb2.DeleteSeriesPointsRequest.SerializeToString,
+            dropmesh_dot_v1_dot_series__pb2.Series.FromString,
             options,
             channel_credentials,
             insecure,

@@ -8,6 +8,7 @@ from dropmesh.v1 import ingest_service_pb2 as _ingest_service_pb2
 from dropmesh.v1 import invite_pb2 as _invite_pb2
 from dropmesh.v1 import measurement_pb2 as _measurement_pb2
 from dropmesh.v1 import media_pb2 as _media_pb2
+from dropmesh.v1 import series_pb2 as _series_pb2
 from dropmesh.v1 import upload_pb2 as _upload_pb2
 from google.protobuf import empty_pb2 as _empty_pb2
 from grpc import aio as _aio
@@ -140,6 +141,55 @@ class IngestServiceStub:
     Errors: RECEIPT_NOT_FOUND, RECEIPT_NOT_QUARANTINED.
     Retry: safe; a second call may return RECEIPT_NOT_QUARANTINED.
     """
+    CreateSeries: _grpc.StreamUnaryMultiCallable[_ingest_service_pb2.CreateSeriesRequest, _series_pb2.Series]
+    """CreateSeries stores a series.
+
+    Over REST the body is JSON, CSV, NumPy's .npy, an Arrow IPC stream or file, or Parquet; which one, the bytes say. The other fields
+    are query parameters, and those that a JSON body has too go before them. Over gRPC the first message carries the other
+    fields, and each message a chunk of such a body in body.data, or typed points. The points are stored bit for bit, and the raw
+    bytes kept beside them with their sha256.
+
+    JSON: {"values": [1.5, 2.5]} or {"channels": [{"name": "x", "unit": "m/s2", "values": [1.5, 2.5]}]}, with "timestamps" (RFC 3339
+    or nanoseconds since the epoch) or "sample_rate_hz", and "start_time", "unit", "display_name", "labels", "allow_gaps"; null is a gap.
+    CSV: a header line, one column for each channel, and a first column named "time" where there are timestamps; a column without
+    a header is one channel. npy: one dimension, or two of points by channels. Arrow and Parquet: columns of numbers, and one named
+    "time" or of a timestamp type. Numbers are float64, float32 or integers up to 2^53 in magnitude.
+
+    With neither timestamps nor a sample rate, points are one second apart. Without start_time, the first is at the time of receipt.
+    Errors: SERIES_FORMAT_UNSUPPORTED, SERIES_UNREADABLE, SERIES_VALUE_INVALID, SERIES_TIME_INVALID, SERIES_TOO_MANY_POINTS, SERIES_EMPTY,
+    SERIES_CHANNELS_INVALID, REQUEST_TOO_LARGE, BODY_INTERRUPTED, REQUEST_ID_REUSED, STORE_FULL.
+    Retry: with the same request_id, nothing is stored twice and the first answer's series is given again.
+    """
+    AppendSeries: _grpc.StreamUnaryMultiCallable[_ingest_service_pb2.AppendSeriesRequest, _series_pb2.Series]
+    """AppendSeries adds points after the last one of a series.
+
+    The body is as for CreateSeries, with the same channels. Where the series has a sample rate, the points follow at that rate and
+    have no timestamps; otherwise they need timestamps, the first after the series' last.
+    Of a body that is refused, nothing is added. Appends are applied one after the other.
+    Errors: SERIES_NOT_FOUND, SERIES_CONTENDED, and those of CreateSeries.
+    Retry: with the same request_id among the last 32 appends, nothing is added twice.
+    """
+    UpdateSeries: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.UpdateSeriesRequest, _series_pb2.Series]
+    """UpdateSeries changes a series' display name and labels.
+
+    Changes the fields that update_mask names; without it, those that the request sets. Labels are replaced as a whole.
+    Errors: SERIES_NOT_FOUND, ETAG_MISMATCH.
+    Retry: safe.
+    """
+    DeleteSeries: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.DeleteSeriesRequest, _empty_pb2.Empty]
+    """DeleteSeries deletes a series with its points and raw bytes.
+
+    The bytes are gone when the call returns.
+    Errors: ETAG_MISMATCH, SERIES_CONTENDED.
+    Retry: safe; what is not there is deleted.
+    """
+    DeleteSeriesPoints: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.DeleteSeriesPointsRequest, _series_pb2.Series]
+    """DeleteSeriesPoints deletes the points of a time range.
+
+    The stored points of the range are gone when the call returns, and so are all raw bodies of the series, since they hold them too.
+    Errors: SERIES_NOT_FOUND, SERIES_CONTENDED.
+    Retry: safe.
+    """
 
 @_typing.type_check_only
 class IngestServiceAsyncStub(IngestServiceStub):
@@ -247,6 +297,55 @@ class IngestServiceAsyncStub(IngestServiceStub):
     Sets the receipt's state to NEW and queues it; its sequence number does not change.
     Errors: RECEIPT_NOT_FOUND, RECEIPT_NOT_QUARANTINED.
     Retry: safe; a second call may return RECEIPT_NOT_QUARANTINED.
+    """
+    CreateSeries: _aio.StreamUnaryMultiCallable[_ingest_service_pb2.CreateSeriesRequest, _series_pb2.Series]  # type: ignore[assignment]
+    """CreateSeries stores a series.
+
+    Over REST the body is JSON, CSV, NumPy's .npy, an Arrow IPC stream or file, or Parquet; which one, the bytes say. The other fields
+    are query parameters, and those that a JSON body has too go before them. Over gRPC the first message carries the other
+    fields, and each message a chunk of such a body in body.data, or typed points. The points are stored bit for bit, and the raw
+    bytes kept beside them with their sha256.
+
+    JSON: {"values": [1.5, 2.5]} or {"channels": [{"name": "x", "unit": "m/s2", "values": [1.5, 2.5]}]}, with "timestamps" (RFC 3339
+    or nanoseconds since the epoch) or "sample_rate_hz", and "start_time", "unit", "display_name", "labels", "allow_gaps"; null is a gap.
+    CSV: a header line, one column for each channel, and a first column named "time" where there are timestamps; a column without
+    a header is one channel. npy: one dimension, or two of points by channels. Arrow and Parquet: columns of numbers, and one named
+    "time" or of a timestamp type. Numbers are float64, float32 or integers up to 2^53 in magnitude.
+
+    With neither timestamps nor a sample rate, points are one second apart. Without start_time, the first is at the time of receipt.
+    Errors: SERIES_FORMAT_UNSUPPORTED, SERIES_UNREADABLE, SERIES_VALUE_INVALID, SERIES_TIME_INVALID, SERIES_TOO_MANY_POINTS, SERIES_EMPTY,
+    SERIES_CHANNELS_INVALID, REQUEST_TOO_LARGE, BODY_INTERRUPTED, REQUEST_ID_REUSED, STORE_FULL.
+    Retry: with the same request_id, nothing is stored twice and the first answer's series is given again.
+    """
+    AppendSeries: _aio.StreamUnaryMultiCallable[_ingest_service_pb2.AppendSeriesRequest, _series_pb2.Series]  # type: ignore[assignment]
+    """AppendSeries adds points after the last one of a series.
+
+    The body is as for CreateSeries, with the same channels. Where the series has a sample rate, the points follow at that rate and
+    have no timestamps; otherwise they need timestamps, the first after the series' last.
+    Of a body that is refused, nothing is added. Appends are applied one after the other.
+    Errors: SERIES_NOT_FOUND, SERIES_CONTENDED, and those of CreateSeries.
+    Retry: with the same request_id among the last 32 appends, nothing is added twice.
+    """
+    UpdateSeries: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.UpdateSeriesRequest, _series_pb2.Series]  # type: ignore[assignment]
+    """UpdateSeries changes a series' display name and labels.
+
+    Changes the fields that update_mask names; without it, those that the request sets. Labels are replaced as a whole.
+    Errors: SERIES_NOT_FOUND, ETAG_MISMATCH.
+    Retry: safe.
+    """
+    DeleteSeries: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.DeleteSeriesRequest, _empty_pb2.Empty]  # type: ignore[assignment]
+    """DeleteSeries deletes a series with its points and raw bytes.
+
+    The bytes are gone when the call returns.
+    Errors: ETAG_MISMATCH, SERIES_CONTENDED.
+    Retry: safe; what is not there is deleted.
+    """
+    DeleteSeriesPoints: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.DeleteSeriesPointsRequest, _series_pb2.Series]  # type: ignore[assignment]
+    """DeleteSeriesPoints deletes the points of a time range.
+
+    The stored points of the range are gone when the call returns, and so are all raw bodies of the series, since they hold them too.
+    Errors: SERIES_NOT_FOUND, SERIES_CONTENDED.
+    Retry: safe.
     """
 
 class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -430,6 +529,85 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         Sets the receipt's state to NEW and queues it; its sequence number does not change.
         Errors: RECEIPT_NOT_FOUND, RECEIPT_NOT_QUARANTINED.
         Retry: safe; a second call may return RECEIPT_NOT_QUARANTINED.
+        """
+
+    @_abc_1.abstractmethod
+    def CreateSeries(
+        self,
+        request_iterator: _MaybeAsyncIterator[_ingest_service_pb2.CreateSeriesRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_series_pb2.Series, _abc.Awaitable[_series_pb2.Series]]:
+        """CreateSeries stores a series.
+
+        Over REST the body is JSON, CSV, NumPy's .npy, an Arrow IPC stream or file, or Parquet; which one, the bytes say. The other fields
+        are query parameters, and those that a JSON body has too go before them. Over gRPC the first message carries the other
+        fields, and each message a chunk of such a body in body.data, or typed points. The points are stored bit for bit, and the raw
+        bytes kept beside them with their sha256.
+
+        JSON: {"values": [1.5, 2.5]} or {"channels": [{"name": "x", "unit": "m/s2", "values": [1.5, 2.5]}]}, with "timestamps" (RFC 3339
+        or nanoseconds since the epoch) or "sample_rate_hz", and "start_time", "unit", "display_name", "labels", "allow_gaps"; null is a gap.
+        CSV: a header line, one column for each channel, and a first column named "time" where there are timestamps; a column without
+        a header is one channel. npy: one dimension, or two of points by channels. Arrow and Parquet: columns of numbers, and one named
+        "time" or of a timestamp type. Numbers are float64, float32 or integers up to 2^53 in magnitude.
+
+        With neither timestamps nor a sample rate, points are one second apart. Without start_time, the first is at the time of receipt.
+        Errors: SERIES_FORMAT_UNSUPPORTED, SERIES_UNREADABLE, SERIES_VALUE_INVALID, SERIES_TIME_INVALID, SERIES_TOO_MANY_POINTS, SERIES_EMPTY,
+        SERIES_CHANNELS_INVALID, REQUEST_TOO_LARGE, BODY_INTERRUPTED, REQUEST_ID_REUSED, STORE_FULL.
+        Retry: with the same request_id, nothing is stored twice and the first answer's series is given again.
+        """
+
+    @_abc_1.abstractmethod
+    def AppendSeries(
+        self,
+        request_iterator: _MaybeAsyncIterator[_ingest_service_pb2.AppendSeriesRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_series_pb2.Series, _abc.Awaitable[_series_pb2.Series]]:
+        """AppendSeries adds points after the last one of a series.
+
+        The body is as for CreateSeries, with the same channels. Where the series has a sample rate, the points follow at that rate and
+        have no timestamps; otherwise they need timestamps, the first after the series' last.
+        Of a body that is refused, nothing is added. Appends are applied one after the other.
+        Errors: SERIES_NOT_FOUND, SERIES_CONTENDED, and those of CreateSeries.
+        Retry: with the same request_id among the last 32 appends, nothing is added twice.
+        """
+
+    @_abc_1.abstractmethod
+    def UpdateSeries(
+        self,
+        request: _ingest_service_pb2.UpdateSeriesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_series_pb2.Series, _abc.Awaitable[_series_pb2.Series]]:
+        """UpdateSeries changes a series' display name and labels.
+
+        Changes the fields that update_mask names; without it, those that the request sets. Labels are replaced as a whole.
+        Errors: SERIES_NOT_FOUND, ETAG_MISMATCH.
+        Retry: safe.
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteSeries(
+        self,
+        request: _ingest_service_pb2.DeleteSeriesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
+        """DeleteSeries deletes a series with its points and raw bytes.
+
+        The bytes are gone when the call returns.
+        Errors: ETAG_MISMATCH, SERIES_CONTENDED.
+        Retry: safe; what is not there is deleted.
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteSeriesPoints(
+        self,
+        request: _ingest_service_pb2.DeleteSeriesPointsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_series_pb2.Series, _abc.Awaitable[_series_pb2.Series]]:
+        """DeleteSeriesPoints deletes the points of a time range.
+
+        The stored points of the range are gone when the call returns, and so are all raw bodies of the series, since they hold them too.
+        Errors: SERIES_NOT_FOUND, SERIES_CONTENDED.
+        Retry: safe.
         """
 
 def add_IngestServiceServicer_to_server(servicer: IngestServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

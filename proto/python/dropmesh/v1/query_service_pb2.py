@@ -28,6 +28,7 @@ from dropmesh.v1 import invite_pb2 as dropmesh_dot_v1_dot_invite__pb2
 from dropmesh.v1 import measurement_pb2 as dropmesh_dot_v1_dot_measurement__pb2
 from dropmesh.v1 import media_pb2 as dropmesh_dot_v1_dot_media__pb2
 from dropmesh.v1 import object_pb2 as dropmesh_dot_v1_dot_object__pb2
+from dropmesh.v1 import series_pb2 as dropmesh_dot_v1_dot_series__pb2
 from dropmesh.v1 import statistics_pb2 as dropmesh_dot_v1_dot_statistics__pb2
 from dropmesh.v1 import upload_pb2 as dropmesh_dot_v1_dot_upload__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
@@ -36,7 +37,7 @@ from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x64ropmesh/v1/query_service.proto\x12\x0b\x64ropmesh.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1a\x64ropmesh/v1/behavior.proto\x1a\x18\x64ropmesh/v1/invite.proto\x1a\x1d\x64ropmesh/v1/measurement.proto\x1a\x17\x64ropmesh/v1/media.proto\x1a\x18\x64ropmesh/v1/object.proto\x1a\x1c\x64ropmesh/v1/statistics.proto\x1a\x18\x64ropmesh/v1/upload.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"G\n\x0fGetMediaRequest\x12\x34\n\x04name\x18\x01 \x01(\tB&\xe2\x41\x01\x02\xbaH\x1fr\x1d\x32\x1b^media/[A-Za-z0-9_-]{1,64}$\"\xa7\x02\n\x10ListMediaRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x12\x31\n\x05state\x18\x03 \x01(\x0e\x32\x18.dropmesh.v1.Media.StateB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12/\n\x04kind\x18\x04 \x01(\x0e\x32\x17.dropmesh.v1.Media.KindB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1e\n\x0c\x63\x61mera_model\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12)\n\x05start\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03\x65nd\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"O\n\x11ListMediaResponse\x12!\n\x05media\x18\x01 \x03(\x0b\x32\x12.dropmesh.v1.Media\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"I\n\x11WatchMediaRequest\x12\x34\n\x04name\x18\x01 \x01(\tB&\xe2\x41\x01\x02\xbaH\x1fr\x1d\x32\x1b^media/[A-Za-z0-9_-]{1,64}$\"\x8c\x01\n\x17ListMediaObjectsRequest\x12\x34\n\x04name\x18\x01 \x01(\tB&\xe2\x41\x01\x02\xbaH\x1fr\x1d\x32\x1b^media/[A-Za-z0-9_-]{1,64}$\x12\x1d\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\"a\n\x18ListMediaObjectsResponse\x12,\n\x07objects\x18\x01 \x03(\x0b\x32\x1b.dropmesh.v1.DetectedObject\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x81\x01\n\x17\x44ownloadOriginalRequest\x12\x34\n\x04name\x18\x01 \x01(\tB&\xe2\x41\x01\x02\xbaH\x1fr\x1d\x32\x1b^media/[A-Za-z0-9_-]{1,64}$\x12\x17\n\x06offset\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x17\n\x06length\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\"\x83\x01\n\x19\x44ownloadAnonymizedRequest\x12\x34\n\x04name\x18\x01 \x01(\tB&\xe2\x41\x01\x02\xbaH\x1fr\x1d\x32\x1b^media/[A-Za-z0-9_-]{1,64}$\x12\x17\n\x06offset\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x17\n\x06length\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\"J\n\x10GetUploadRequest\x12\x36\n\x04name\x18\x01 \x01(\tB(\xe2\x41\x01\x02\xbaH!r\x1f\x32\x1d^uploads/[A-Za-z0-9_-]{1,64}$\"J\n\x10GetInviteRequest\x12\x36\n\x04name\x18\x01 \x01(\tB(\xe2\x41\x01\x02\xbaH!r\x1f\x32\x1d^invites/[A-Za-z0-9_-]{1,64}$\"Q\n\x12ListInvitesRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\"T\n\x13ListInvitesResponse\x12$\n\x07invites\x18\x01 \x03(\x0b\x32\x13.dropmesh.v1.Invite\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"k\n\x15GetInviteMediaRequest\x12\x1c\n\x04link\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x05\x10\x01\x18\x80\x01\x12\x34\n\x04name\x18\x02 \x01(\tB&\xe2\x41\x01\x02\xbaH\x1fr\x1d\x32\x1b^media/[A-Za-z0-9_-]{1,64}$\"L\n\x11GetReceiptRequest\x12\x37\n\x04name\x18\x01 \x01(\tB)\xe2\x41\x01\x02\xbaH\"r 2\x1e^receipts/[A-Za-z0-9_-]{1,64}$\"\x87\x01\n\x13ListReceiptsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x12\x33\n\x05state\x18\x03 \x01(\x0e\x32\x1a.dropmesh.v1.Receipt.StateB\x08\xbaH\x05\x82\x01\x02\x10\x01\"W\n\x14ListReceiptsResponse\x12&\n\x08receipts\x18\x01 \x03(\x0b\x32\x14.dropmesh.v1.Receipt\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"O\n\x14GetReceiptRawRequest\x12\x37\n\x04name\x18\x01 \x01(\tB)\xe2\x41\x01\x02\xbaH\"r 2\x1e^receipts/[A-Za-z0-9_-]{1,64}$\"V\n\x15GetMeasurementRequest\x12=\n\x04name\x18\x01 \x01(\tB/\xe2\x41\x01\x02\xbaH(r&2$^measurements/[0-9A-Za-z:.+-]{1,64}$\"\xd6\x01\n\x17ListMeasurementsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x12)\n\x05start\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03\x65nd\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x08order_by\x18\x05 \x01(\tB\x18\xbaH\x15r\x13R\x00R\x04timeR\ttime desc\"c\n\x18ListMeasurementsResponse\x12.\n\x0cmeasurements\x18\x01 \x03(\x0b\x32\x18.dropmesh.v1.Measurement\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xa8\x02\n\x19\x45xportMeasurementsRequest\x12G\n\x06\x66ormat\x18\x01 \x01(\x0e\x32-.dropmesh.v1.ExportMeasurementsRequest.FormatB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12)\n\x05start\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x08order_by\x18\x04 \x01(\tB\x18\xbaH\x15r\x13R\x00R\x04timeR\ttime desc\"B\n\x06\x46ormat\x12\x16\n\x12\x46ORMAT_UNSPECIFIED\x10\x00\x12\x07\n\x03\x43SV\x10\x01\x12\n\n\x06NDJSON\x10\x02\x12\x0b\n\x07PARQUET\x10\x03\"\x92\x01\n\x12ListLineageRequest\x12?\n\x06parent\x18\x01 \x01(\tB/\xe2\x41\x01\x02\xbaH(r&2$^measurements/[0-9A-Za-z:.+-]{1,64}$\x12\x1d\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\"Z\n\x13ListLineageResponse\x12*\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x19.dropmesh.v1.LineageEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x16\n\x14GetStatisticsRequest\"\x14\n\x12GetDocumentRequest\"\x18\n\x16GetDocumentPageRequest2\xb8\x15\n\x0cQueryService\x12\x64\n\x08GetMedia\x12\x1c.dropmesh.v1.GetMediaRequest\x1a\x12.dropmesh.v1.Media\"&\x90\x02\x01\x9a\xfb\x18\x05\x08\x02\"\x01\x64\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/{name=media/*}\x12i\n\tListMedia\x12\x1d.dropmesh.v1.ListMediaRequest\x1a\x1e.dropmesh.v1.ListMediaResponse\"\x1d\x90\x02\x01\x9a\xfb\x18\x05\x08\x02\"\x01\x13\x82\xd3\xe4\x93\x02\x0b\x12\t/v1/media\x12\x86\x01\n\nWatchMedia\x12\x1e.dropmesh.v1.WatchMediaRequest\x1a\x12.dropmesh.v1.Media\"B\x90\x02\x01\x9a\xfb\x18\x1b\x08\x02\"\x01\x64\x32\x14\x61pplication/x-ndjson\x82\xd3\xe4\x93\x02\x1a\x12\x18/v1/{name=media/*}:watch0\x01\x12\x90\x01\n\x10ListMediaObjects\x12$.dropmesh.v1.ListMediaObjectsRequest\x1a%.dropmesh.v1.ListMediaObjectsResponse\"/\x90\x02\x01\x9a\xfb\x18\x06\x08\x02\"\x02\x64\x13\x82\xd3\xe4\x93\x02\x1c\x12\x1a/v1/{name=media/*}/objects\x12\xc7\x01\n\x10\x44ownloadOriginal\x12$.dropmesh.v1.DownloadOriginalRequest\x1a\x14.google.api.HttpBody\"u\x90\x02\x01\x9a\xfb\x18$\x08\x02\x1a\x08\xc8\x01\xce\x01\xae\x02\xb0\x02\"\x04\x64\x65p\r2\x07image/*2\x07video/*\x82\xd3\xe4\x93\x02\x44\x12\x1b/v1/{name=media/*}/originalZ%B#\n\x04HEAD\x12\x1b/v1/{name=media/*}/original0\x01\x12\xd0\x01\n\x12\x44ownloadAnonymized\x12&.dropmesh.v1.DownloadAnonymizedRequest\x1a\x14.google.api.HttpBody\"z\x90\x02\x01\x9a\xfb\x18%\x08\x02\x1a\x08\xc8\x01\xce\x01\xae\x02\xb0\x02\"\x05\x64\x65\x66p\r2\x07image/*2\x07video/*\x82\xd3\xe4\x93\x02H\x12\x1d/v1/{name=media/*}/anonymizedZ\'B%\n\x04HEAD\x12\x1d/v1/{name=media/*}/anonymized0\x01\x12l\n\tGetUpload\x12\x1d.dropmesh.v1.GetUploadRequest\x1a\x13.dropmesh.v1.Upload\"+\x90\x02\x01\x9a\xfb\x18\x08\x08\x02\"\x04\xc8\x01\xca\x01\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/{name=uploads/*}\x12l\n\tGetInvite\x12\x1d.dropmesh.v1.GetInviteRequest\x1a\x13.dropmesh.v1.Invite\"+\x90\x02\x01\x9a\xfb\x18\x08\x08\x02\x10\x01\"\x02\xac\x02\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/{name=invites/*}\x12s\n\x0bListInvites\x12\x1f.dropmesh.v1.ListInvitesRequest\x1a .dropmesh.v1.ListInvitesResponse\"!\x90\x02\x01\x9a\xfb\x18\x07\x08\x02\x10\x01\"\x01\x13\x82\xd3\xe4\x93\x02\r\x12\x0b/v1/invites\x12\x81\x01\n\x0eGetInviteMedia\x12\".dropmesh.v1.GetInviteMediaRequest\x1a\x12.dropmesh.v1.Media\"7\x90\x02\x01\x9a\xfb\x18\x07\x08\x01\"\x03\xac\x02\x64\x82\xd3\xe4\x93\x02#\x12!/v1/invites/{link}/{name=media/*}\x12n\n\nGetReceipt\x12\x1e.dropmesh.v1.GetReceiptRequest\x1a\x14.dropmesh.v1.Receipt\"*\x90\x02\x01\x9a\xfb\x18\x06\x08\x02\"\x02\x91\x03\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/{name=receipts/*}\x12u\n\x0cListReceipts\x12 .dropmesh.v1.ListReceiptsRequest\x1a!.dropmesh.v1.ListReceiptsResponse\" \x90\x02\x01\x9a\xfb\x18\x05\x08\x02\"\x01\x13\x82\xd3\xe4\x93\x02\x0e\x12\x0c/v1/receipts\x12\x95\x01\n\rGetReceiptRaw\x12!.dropmesh.v1.GetReceiptRawRequest\x1a\x14.google.api.HttpBody\"I\x90\x02\x01\x9a\xfb\x18!\x08\x02\"\x03\x91\x03\r2\x18\x61pplication/octet-stream\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/{name=receipts/*}/raw0\x01\x12~\n\x0eGetMeasurement\x12\".dropmesh.v1.GetMeasurementRequest\x1a\x18.dropmesh.v1.Measurement\".\x90\x02\x01\x9a\xfb\x18\x06\x08\x02\"\x02\x93\x03\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/{name=measurements/*}\x12\xa1\x01\n\x10ListMeasurements\x12$.dropmesh.v1.ListMeasurementsRequest\x1a%.dropmesh.v1.ListMeasurementsResponse\"@\x90\x02\x01\x9a\xfb\x18!\x08\x02\"\x01\x13\x32\x10\x61pplication/json2\x08text/csv\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/measurements\x12\xbe\x01\n\x12\x45xportMeasurements\x12&.dropmesh.v1.ExportMeasurementsRequest\x1a\x14.google.api.HttpBody\"h\x90\x02\x01\x9a\xfb\x18\x42\x08\x02\x32\x08text/csv2\x14\x61pplication/x-ndjson2\x1e\x61pplication/vnd.apache.parquet\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/measurements:export0\x01\x12\x8b\x01\n\x0bListLineage\x12\x1f.dropmesh.v1.ListLineageRequest\x1a .dropmesh.v1.ListLineageResponse\"9\x90\x02\x01\x9a\xfb\x18\x07\x08\x02\"\x03\x93\x03\x13\x82\xd3\xe4\x93\x02%\x12#/v1/{parent=measurements/*}/lineage\x12n\n\rGetStatistics\x12!.dropmesh.v1.GetStatisticsRequest\x1a\x17.dropmesh.v1.Statistics\"!\x90\x02\x01\x9a\xfb\x18\x04\x08\x02\x10\x01\x82\xd3\xe4\x93\x02\x10\x12\x0e/v1/statistics\x12v\n\x0bGetDocument\x12\x1f.dropmesh.v1.GetDocumentRequest\x1a\x14.google.api.HttpBody\"0\x90\x02\x01\x9a\xfb\x18\x14\x08\x01\x32\x10\x61pplication/json\x82\xd3\xe4\x93\x02\x0f\x12\r/openapi.json\x12o\n\x0fGetDocumentPage\x12#.dropmesh.v1.GetDocumentPageRequest\x1a\x14.google.api.HttpBody\"!\x90\x02\x01\x9a\xfb\x18\r\x08\x01\x32\ttext/html\x82\xd3\xe4\x93\x02\x07\x12\x05/docsB Z\x1e\x64ropmesh.dev/api/v1;dropmeshv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x64ropmesh/v1/query_service.proto\x12\x0b\x64ropmesh.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1a\x64ropmesh/v1/behavior.proto\x1a\x18\x64ropmesh/v1/invite.proto\x1a\x1d\x64ropmesh/v1/measurement.proto\x1a\x17\x64ropmesh/v1/media.proto\x1a\x18\x64ropmesh/v1/object.proto\x1a\x18\x64ropmesh/v1/series.proto\x1a\x1c\x64ropmesh/v1/statistics.proto\x1a\x18\x64ropmesh/v1/upload.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"G\n\x0fGetMediaRequest\x12\x34\n\x04name\x18\x01 \x01(\tB&\xe2\x41\x01\x02\xbaH\x1fr\x1d\x32\x1b^media/[A-Za-z0-9_-]{1,64}$\"\xa7\x02\n\x10ListMediaRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x12\x31\n\x05state\x18\x03 \x01(\x0e\x32\x18.dropmesh.v1.Media.StateB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12/\n\x04kind\x18\x04 \x01(\x0e\x32\x17.dropmesh.v1.Media.KindB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1e\n\x0c\x63\x61mera_model\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12)\n\x05start\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03\x65nd\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"O\n\x11ListMediaResponse\x12!\n\x05media\x18\x01 \x03(\x0b\x32\x12.dropmesh.v1.Media\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"I\n\x11WatchMediaRequest\x12\x34\n\x04name\x18\x01 \x01(\tB&\xe2\x41\x01\x02\xbaH\x1fr\x1d\x32\x1b^media/[A-Za-z0-9_-]{1,64}$\"\x8c\x01\n\x17ListMediaObjectsRequest\x12\x34\n\x04name\x18\x01 \x01(\tB&\xe2\x41\x01\x02\xbaH\x1fr\x1d\x32\x1b^media/[A-Za-z0-9_-]{1,64}$\x12\x1d\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\"a\n\x18ListMediaObjectsResponse\x12,\n\x07objects\x18\x01 \x03(\x0b\x32\x1b.dropmesh.v1.DetectedObject\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x81\x01\n\x17\x44ownloadOriginalRequest\x12\x34\n\x04name\x18\x01 \x01(\tB&\xe2\x41\x01\x02\xbaH\x1fr\x1d\x32\x1b^media/[A-Za-z0-9_-]{1,64}$\x12\x17\n\x06offset\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x17\n\x06length\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\"\x83\x01\n\x19\x44ownloadAnonymizedRequest\x12\x34\n\x04name\x18\x01 \x01(\tB&\xe2\x41\x01\x02\xbaH\x1fr\x1d\x32\x1b^media/[A-Za-z0-9_-]{1,64}$\x12\x17\n\x06offset\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x17\n\x06length\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\"J\n\x10GetUploadRequest\x12\x36\n\x04name\x18\x01 \x01(\tB(\xe2\x41\x01\x02\xbaH!r\x1f\x32\x1d^uploads/[A-Za-z0-9_-]{1,64}$\"J\n\x10GetInviteRequest\x12\x36\n\x04name\x18\x01 \x01(\tB(\xe2\x41\x01\x02\xbaH!r\x1f\x32\x1d^invites/[A-Za-z0-9_-]{1,64}$\"Q\n\x12ListInvitesRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\"T\n\x13ListInvitesResponse\x12$\n\x07invites\x18\x01 \x03(\x0b\x32\x13.dropmesh.v1.Invite\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"k\n\x15GetInviteMediaRequest\x12\x1c\n\x04link\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x05\x10\x01\x18\x80\x01\x12\x34\n\x04name\x18\x02 \x01(\tB&\xe2\x41\x01\x02\xbaH\x1fr\x1d\x32\x1b^media/[A-Za-z0-9_-]{1,64}$\"L\n\x11GetReceiptRequest\x12\x37\n\x04name\x18\x01 \x01(\tB)\xe2\x41\x01\x02\xbaH\"r 2\x1e^receipts/[A-Za-z0-9_-]{1,64}$\"\x87\x01\n\x13ListReceiptsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x12\x33\n\x05state\x18\x03 \x01(\x0e\x32\x1a.dropmesh.v1.Receipt.StateB\x08\xbaH\x05\x82\x01\x02\x10\x01\"W\n\x14ListReceiptsResponse\x12&\n\x08receipts\x18\x01 \x03(\x0b\x32\x14.dropmesh.v1.Receipt\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"O\n\x14GetReceiptRawRequest\x12\x37\n\x04name\x18\x01 \x01(\tB)\xe2\x41\x01\x02\xbaH\"r 2\x1e^receipts/[A-Za-z0-9_-]{1,64}$\"V\n\x15GetMeasurementRequest\x12=\n\x04name\x18\x01 \x01(\tB/\xe2\x41\x01\x02\xbaH(r&2$^measurements/[0-9A-Za-z:.+-]{1,64}$\"\xd6\x01\n\x17ListMeasurementsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x12)\n\x05start\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03\x65nd\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x08order_by\x18\x05 \x01(\tB\x18\xbaH\x15r\x13R\x00R\x04timeR\ttime desc\"c\n\x18ListMeasurementsResponse\x12.\n\x0cmeasurements\x18\x01 \x03(\x0b\x32\x18.dropmesh.v1.Measurement\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xa8\x02\n\x19\x45xportMeasurementsRequest\x12G\n\x06\x66ormat\x18\x01 \x01(\x0e\x32-.dropmesh.v1.ExportMeasurementsRequest.FormatB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12)\n\x05start\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x08order_by\x18\x04 \x01(\tB\x18\xbaH\x15r\x13R\x00R\x04timeR\ttime desc\"B\n\x06\x46ormat\x12\x16\n\x12\x46ORMAT_UNSPECIFIED\x10\x00\x12\x07\n\x03\x43SV\x10\x01\x12\n\n\x06NDJSON\x10\x02\x12\x0b\n\x07PARQUET\x10\x03\"\x92\x01\n\x12ListLineageRequest\x12?\n\x06parent\x18\x01 \x01(\tB/\xe2\x41\x01\x02\xbaH(r&2$^measurements/[0-9A-Za-z:.+-]{1,64}$\x12\x1d\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\"Z\n\x13ListLineageResponse\x12*\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x19.dropmesh.v1.LineageEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"J\n\x10GetSeriesRequest\x12\x36\n\x04name\x18\x01 \x01(\tB(\xe2\x41\x01\x02\xbaH!r\x1f\x32\x1d^series/[A-Za-z0-9_.-]{1,64}$\"\x8c\x02\n\x11ListSeriesRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x12L\n\x06labels\x18\x03 \x03(\tB<\xbaH9\x92\x01\x36\x10\x10\"2r02.^[A-Za-z_][A-Za-z0-9_.-]{0,62}=[^\\x00]{0,200}$\x12\x18\n\x06prefix\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12)\n\x05start\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03\x65nd\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"f\n\x12ListSeriesResponse\x12#\n\x06series\x18\x01 \x03(\x0b\x32\x13.dropmesh.v1.Series\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x03\"\xd0\x01\n\x12\x43ountSeriesRequest\x12L\n\x06labels\x18\x01 \x03(\tB<\xbaH9\x92\x01\x36\x10\x10\"2r02.^[A-Za-z_][A-Za-z0-9_.-]{0,62}=[^\\x00]{0,200}$\x12\x18\n\x06prefix\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12)\n\x05start\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03\x65nd\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"$\n\x13\x43ountSeriesResponse\x12\r\n\x05\x63ount\x18\x01 \x01(\x03\"\x9d\x03\n\x16GetSeriesPointsRequest\x12\x36\n\x04name\x18\x01 \x01(\tB(\xe2\x41\x01\x02\xbaH!r\x1f\x32\x1d^series/[A-Za-z0-9_.-]{1,64}$\x12\x44\n\x06\x66ormat\x18\x02 \x01(\x0e\x32*.dropmesh.v1.GetSeriesPointsRequest.FormatB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12)\n\x05start\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03\x65nd\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\"\n\nmax_points\x18\x05 \x01(\x05\x42\x0e\xbaH\x0b\x1a\x06\x18\xc0\x84=(\x04\xd8\x01\x01\x12\x37\n\x06window\x18\x06 \x01(\tB\'\xbaH$r\x1f\x32\x1d^[1-9][0-9]{0,8}(ms|s|m|h|d)$\xd8\x01\x01\"T\n\x06\x46ormat\x12\x16\n\x12\x46ORMAT_UNSPECIFIED\x10\x00\x12\x08\n\x04JSON\x10\x01\x12\x07\n\x03\x43SV\x10\x02\x12\x07\n\x03NPY\x10\x03\x12\t\n\x05\x41RROW\x10\x04\x12\x0b\n\x07PARQUET\x10\x05\"w\n\x13GetSeriesRawRequest\x12\x36\n\x04name\x18\x01 \x01(\tB(\xe2\x41\x01\x02\xbaH!r\x1f\x32\x1d^series/[A-Za-z0-9_.-]{1,64}$\x12(\n\x06sha256\x18\x02 \x01(\tB\x18\xbaH\x15r\x10\x32\x0e^[0-9a-f]{64}$\xd8\x01\x01\"\x16\n\x14GetStatisticsRequest\"\x14\n\x12GetDocumentRequest\"\x18\n\x16GetDocumentPageRequest2\x95\x1b\n\x0cQueryService\x12\x64\n\x08GetMedia\x12\x1c.dropmesh.v1.GetMediaRequest\x1a\x12.dropmesh.v1.Media\"&\x90\x02\x01\x9a\xfb\x18\x05\x08\x02\"\x01\x64\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/{name=media/*}\x12i\n\tListMedia\x12\x1d.dropmesh.v1.ListMediaRequest\x1a\x1e.dropmesh.v1.ListMediaResponse\"\x1d\x90\x02\x01\x9a\xfb\x18\x05\x08\x02\"\x01\x13\x82\xd3\xe4\x93\x02\x0b\x12\t/v1/media\x12\x86\x01\n\nWatchMedia\x12\x1e.dropmesh.v1.WatchMediaRequest\x1a\x12.dropmesh.v1.Media\"B\x90\x02\x01\x9a\xfb\x18\x1b\x08\x02\"\x01\x64\x32\x14\x61pplication/x-ndjson\x82\xd3\xe4\x93\x02\x1a\x12\x18/v1/{name=media/*}:watch0\x01\x12\x90\x01\n\x10ListMediaObjects\x12$.dropmesh.v1.ListMediaObjectsRequest\x1a%.dropmesh.v1.ListMediaObjectsResponse\"/\x90\x02\x01\x9a\xfb\x18\x06\x08\x02\"\x02\x64\x13\x82\xd3\xe4\x93\x02\x1c\x12\x1a/v1/{name=media/*}/objects\x12\xc7\x01\n\x10\x44ownloadOriginal\x12$.dropmesh.v1.DownloadOriginalRequest\x1a\x14.google.api.HttpBody\"u\x90\x02\x01\x9a\xfb\x18$\x08\x02\x1a\x08\xc8\x01\xce\x01\xae\x02\xb0\x02\"\x04\x64\x65p\r2\x07image/*2\x07video/*\x82\xd3\xe4\x93\x02\x44\x12\x1b/v1/{name=media/*}/originalZ%B#\n\x04HEAD\x12\x1b/v1/{name=media/*}/original0\x01\x12\xd0\x01\n\x12\x44ownloadAnonymized\x12&.dropmesh.v1.DownloadAnonymizedRequest\x1a\x14.google.api.HttpBody\"z\x90\x02\x01\x9a\xfb\x18%\x08\x02\x1a\x08\xc8\x01\xce\x01\xae\x02\xb0\x02\"\x05\x64\x65\x66p\r2\x07image/*2\x07video/*\x82\xd3\xe4\x93\x02H\x12\x1d/v1/{name=media/*}/anonymizedZ\'B%\n\x04HEAD\x12\x1d/v1/{name=media/*}/anonymized0\x01\x12l\n\tGetUpload\x12\x1d.dropmesh.v1.GetUploadRequest\x1a\x13.dropmesh.v1.Upload\"+\x90\x02\x01\x9a\xfb\x18\x08\x08\x02\"\x04\xc8\x01\xca\x01\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/{name=uploads/*}\x12l\n\tGetInvite\x12\x1d.dropmesh.v1.GetInviteRequest\x1a\x13.dropmesh.v1.Invite\"+\x90\x02\x01\x9a\xfb\x18\x08\x08\x02\x10\x01\"\x02\xac\x02\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/{name=invites/*}\x12s\n\x0bListInvites\x12\x1f.dropmesh.v1.ListInvitesRequest\x1a .dropmesh.v1.ListInvitesResponse\"!\x90\x02\x01\x9a\xfb\x18\x07\x08\x02\x10\x01\"\x01\x13\x82\xd3\xe4\x93\x02\r\x12\x0b/v1/invites\x12\x81\x01\n\x0eGetInviteMedia\x12\".dropmesh.v1.GetInviteMediaRequest\x1a\x12.dropmesh.v1.Media\"7\x90\x02\x01\x9a\xfb\x18\x07\x08\x01\"\x03\xac\x02\x64\x82\xd3\xe4\x93\x02#\x12!/v1/invites/{link}/{name=media/*}\x12n\n\nGetReceipt\x12\x1e.dropmesh.v1.GetReceiptRequest\x1a\x14.dropmesh.v1.Receipt\"*\x90\x02\x01\x9a\xfb\x18\x06\x08\x02\"\x02\x91\x03\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/{name=receipts/*}\x12u\n\x0cListReceipts\x12 .dropmesh.v1.ListReceiptsRequest\x1a!.dropmesh.v1.ListReceiptsResponse\" \x90\x02\x01\x9a\xfb\x18\x05\x08\x02\"\x01\x13\x82\xd3\xe4\x93\x02\x0e\x12\x0c/v1/receipts\x12\x95\x01\n\rGetReceiptRaw\x12!.dropmesh.v1.GetReceiptRawRequest\x1a\x14.google.api.HttpBody\"I\x90\x02\x01\x9a\xfb\x18!\x08\x02\"\x03\x91\x03\r2\x18\x61pplication/octet-stream\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/{name=receipts/*}/raw0\x01\x12~\n\x0eGetMeasurement\x12\".dropmesh.v1.GetMeasurementRequest\x1a\x18.dropmesh.v1.Measurement\".\x90\x02\x01\x9a\xfb\x18\x06\x08\x02\"\x02\x93\x03\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/{name=measurements/*}\x12\xa1\x01\n\x10ListMeasurements\x12$.dropmesh.v1.ListMeasurementsRequest\x1a%.dropmesh.v1.ListMeasurementsResponse\"@\x90\x02\x01\x9a\xfb\x18!\x08\x02\"\x01\x13\x32\x10\x61pplication/json2\x08text/csv\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/measurements\x12\xbe\x01\n\x12\x45xportMeasurements\x12&.dropmesh.v1.ExportMeasurementsRequest\x1a\x14.google.api.HttpBody\"h\x90\x02\x01\x9a\xfb\x18\x42\x08\x02\x32\x08text/csv2\x14\x61pplication/x-ndjson2\x1e\x61pplication/vnd.apache.parquet\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/measurements:export0\x01\x12\x8b\x01\n\x0bListLineage\x12\x1f.dropmesh.v1.ListLineageRequest\x1a .dropmesh.v1.ListLineageResponse\"9\x90\x02\x01\x9a\xfb\x18\x07\x08\x02\"\x03\x93\x03\x13\x82\xd3\xe4\x93\x02%\x12#/v1/{parent=measurements/*}/lineage\x12i\n\tGetSeries\x12\x1d.dropmesh.v1.GetSeriesRequest\x1a\x13.dropmesh.v1.Series\"(\x90\x02\x01\x9a\xfb\x18\x06\x08\x02\"\x02\xd8\x04\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/{name=series/*}\x12m\n\nListSeries\x12\x1e.dropmesh.v1.ListSeriesRequest\x1a\x1f.dropmesh.v1.ListSeriesResponse\"\x1e\x90\x02\x01\x9a\xfb\x18\x05\x08\x02\"\x01\x13\x82\xd3\xe4\x93\x02\x0c\x12\n/v1/series\x12s\n\x0b\x43ountSeries\x12\x1f.dropmesh.v1.CountSeriesRequest\x1a .dropmesh.v1.CountSeriesResponse\"!\x90\x02\x01\x9a\xfb\x18\x02\x08\x02\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/series:count\x12\xf5\x01\n\x0fGetSeriesPoints\x12#.dropmesh.v1.GetSeriesPointsRequest\x1a\x14.google.api.HttpBody\"\xa4\x01\x90\x02\x01\x9a\xfb\x18{\x08\x02\"\x03\xd8\x04\r2\x10\x61pplication/json2\x08text/csv2\x11\x61pplication/x-npy2#application/vnd.apache.arrow.stream2\x1e\x61pplication/vnd.apache.parquet\x82\xd3\xe4\x93\x02\x1c\x12\x1a/v1/{name=series/*}/points0\x01\x12\x93\x01\n\x0cGetSeriesRaw\x12 .dropmesh.v1.GetSeriesRawRequest\x1a\x14.google.api.HttpBody\"I\x90\x02\x01\x9a\xfb\x18#\x08\x02\"\x05\xd8\x04\xe1\x04\r2\x18\x61pplication/octet-stream\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/{name=series/*}/raw0\x01\x12n\n\rGetStatistics\x12!.dropmesh.v1.GetStatisticsRequest\x1a\x17.dropmesh.v1.Statistics\"!\x90\x02\x01\x9a\xfb\x18\x04\x08\x02\x10\x01\x82\xd3\xe4\x93\x02\x10\x12\x0e/v1/statistics\x12v\n\x0bGetDocument\x12\x1f.dropmesh.v1.GetDocumentRequest\x1a\x14.google.api.HttpBody\"0\x90\x02\x01\x9a\xfb\x18\x14\x08\x01\x32\x10\x61pplication/json\x82\xd3\xe4\x93\x02\x0f\x12\r/openapi.json\x12o\n\x0fGetDocumentPage\x12#.dropmesh.v1.GetDocumentPageRequest\x1a\x14.google.api.HttpBody\"!\x90\x02\x01\x9a\xfb\x18\r\x08\x01\x32\ttext/html\x82\xd3\xe4\x93\x02\x07\x12\x05/docsB Z\x1e\x64ropmesh.dev/api/v1;dropmeshv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -116,6 +117,32 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTLINEAGEREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\007\032\005\030\350\007(\000'
   _globals['_LISTLINEAGEREQUEST'].fields_by_name['page_token']._loaded_options = None
   _globals['_LISTLINEAGEREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\350\007'
+  _globals['_GETSERIESREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_GETSERIESREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\272H!r\0372\035^series/[A-Za-z0-9_.-]{1,64}$'
+  _globals['_LISTSERIESREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTSERIESREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\007\032\005\030\350\007(\000'
+  _globals['_LISTSERIESREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_LISTSERIESREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\350\007'
+  _globals['_LISTSERIESREQUEST'].fields_by_name['labels']._loaded_options = None
+  _globals['_LISTSERIESREQUEST'].fields_by_name['labels']._serialized_options = b'\272H9\222\0016\020\020\"2r02.^[A-Za-z_][A-Za-z0-9_.-]{0,62}=[^\\x00]{0,200}$'
+  _globals['_LISTSERIESREQUEST'].fields_by_name['prefix']._loaded_options = None
+  _globals['_LISTSERIESREQUEST'].fields_by_name['prefix']._serialized_options = b'\272H\005r\003\030\310\001'
+  _globals['_COUNTSERIESREQUEST'].fields_by_name['labels']._loaded_options = None
+  _globals['_COUNTSERIESREQUEST'].fields_by_name['labels']._serialized_options = b'\272H9\222\0016\020\020\"2r02.^[A-Za-z_][A-Za-z0-9_.-]{0,62}=[^\\x00]{0,200}$'
+  _globals['_COUNTSERIESREQUEST'].fields_by_name['prefix']._loaded_options = None
+  _globals['_COUNTSERIESREQUEST'].fields_by_name['prefix']._serialized_options = b'\272H\005r\003\030\310\001'
+  _globals['_GETSERIESPOINTSREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_GETSERIESPOINTSREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\272H!r\0372\035^series/[A-Za-z0-9_.-]{1,64}$'
+  _globals['_GETSERIESPOINTSREQUEST'].fields_by_name['format']._loaded_options = None
+  _globals['_GETSERIESPOINTSREQUEST'].fields_by_name['format']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_GETSERIESPOINTSREQUEST'].fields_by_name['max_points']._loaded_options = None
+  _globals['_GETSERIESPOINTSREQUEST'].fields_by_name['max_points']._serialized_options = b'\272H\013\032\006\030\300\204=(\004\330\001\001'
+  _globals['_GETSERIESPOINTSREQUEST'].fields_by_name['window']._loaded_options = None
+  _globals['_GETSERIESPOINTSREQUEST'].fields_by_name['window']._serialized_options = b'\272H$r\0372\035^[1-9][0-9]{0,8}(ms|s|m|h|d)$\330\001\001'
+  _globals['_GETSERIESRAWREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_GETSERIESRAWREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\272H!r\0372\035^series/[A-Za-z0-9_.-]{1,64}$'
+  _globals['_GETSERIESRAWREQUEST'].fields_by_name['sha256']._loaded_options = None
+  _globals['_GETSERIESRAWREQUEST'].fields_by_name['sha256']._serialized_options = b'\272H\025r\0202\016^[0-9a-f]{64}$\330\001\001'
   _globals['_QUERYSERVICE'].methods_by_name['GetMedia']._loaded_options = None
   _globals['_QUERYSERVICE'].methods_by_name['GetMedia']._serialized_options = b'\220\002\001\232\373\030\005\010\002\"\001d\202\323\344\223\002\024\022\022/v1/{name=media/*}'
   _globals['_QUERYSERVICE'].methods_by_name['ListMedia']._loaded_options = None
@@ -150,66 +177,92 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_QUERYSERVICE'].methods_by_name['ExportMeasurements']._serialized_options = b'\220\002\001\232\373\030B\010\0022\010text/csv2\024application/x-ndjson2\036application/vnd.apache.parquet\202\323\344\223\002\031\022\027/v1/measurements:export'
   _globals['_QUERYSERVICE'].methods_by_name['ListLineage']._loaded_options = None
   _globals['_QUERYSERVICE'].methods_by_name['ListLineage']._serialized_options = b'\220\002\001\232\373\030\007\010\002\"\003\223\003\023\202\323\344\223\002%\022#/v1/{parent=measurements/*}/lineage'
+  _globals['_QUERYSERVICE'].methods_by_name['GetSeries']._loaded_options = None
+  _globals['_QUERYSERVICE'].methods_by_name['GetSeries']._serialized_options = b'\220\002\001\232\373\030\006\010\002\"\002\330\004\202\323\344\223\002\025\022\023/v1/{name=series/*}'
+  _globals['_QUERYSERVICE'].methods_by_name['ListSeries']._loaded_options = None
+  _globals['_QUERYSERVICE'].methods_by_name['ListSeries']._serialized_options = b'\220\002\001\232\373\030\005\010\002\"\001\023\202\323\344\223\002\014\022\n/v1/series'
+  _globals['_QUERYSERVICE'].methods_by_name['CountSeries']._loaded_options = None
+  _globals['_QUERYSERVICE'].methods_by_name['CountSeries']._serialized_options = b'\220\002\001\232\373\030\002\010\002\202\323\344\223\002\022\022\020/v1/series:count'
+  _globals['_QUERYSERVICE'].methods_by_name['GetSeriesPoints']._loaded_options = None
+  _globals['_QUERYSERVICE'].methods_by_name['GetSeriesPoints']._serialized_options = b'\220\002\001\232\373\030{\010\002\"\003\330\004\r2\020application/json2\010text/csv2\021application/x-npy2#application/vnd.apache.arrow.stream2\036application/vnd.apache.parquet\202\323\344\223\002\034\022\032/v1/{name=series/*}/points'
+  _globals['_QUERYSERVICE'].methods_by_name['GetSeriesRaw']._loaded_options = None
+  _globals['_QUERYSERVICE'].methods_by_name['GetSeriesRaw']._serialized_options = b'\220\002\001\232\373\030#\010\002\"\005\330\004\341\004\r2\030application/octet-stream\202\323\344\223\002\031\022\027/v1/{name=series/*}/raw'
   _globals['_QUERYSERVICE'].methods_by_name['GetStatistics']._loaded_options = None
   _globals['_QUERYSERVICE'].methods_by_name['GetStatistics']._serialized_options = b'\220\002\001\232\373\030\004\010\002\020\001\202\323\344\223\002\020\022\016/v1/statistics'
   _globals['_QUERYSERVICE'].methods_by_name['GetDocument']._loaded_options = None
   _globals['_QUERYSERVICE'].methods_by_name['GetDocument']._serialized_options = b'\220\002\001\232\373\030\024\010\0012\020application/json\202\323\344\223\002\017\022\r/openapi.json'
   _globals['_QUERYSERVICE'].methods_by_name['GetDocumentPage']._loaded_options = None
   _globals['_QUERYSERVICE'].methods_by_name['GetDocumentPage']._serialized_options = b'\220\002\001\232\373\030\r\010\0012\ttext/html\202\323\344\223\002\007\022\005/docs'
-  _globals['_GETMEDIAREQUEST']._serialized_start=392
-  _globals['_GETMEDIAREQUEST']._serialized_end=463
-  _globals['_LISTMEDIAREQUEST']._serialized_start=466
-  _globals['_LISTMEDIAREQUEST']._serialized_end=761
-  _globals['_LISTMEDIARESPONSE']._serialized_start=763
-  _globals['_LISTMEDIARESPONSE']._serialized_end=842
-  _globals['_WATCHMEDIAREQUEST']._serialized_start=844
-  _globals['_WATCHMEDIAREQUEST']._serialized_end=917
-  _globals['_LISTMEDIAOBJECTSREQUEST']._serialized_start=920
-  _globals['_LISTMEDIAOBJECTSREQUEST']._serialized_end=1060
-  _globals['_LISTMEDIAOBJECTSRESPONSE']._serialized_start=1062
-  _globals['_LISTMEDIAOBJECTSRESPONSE']._serialized_end=1159
-  _globals['_DOWNLOADORIGINALREQUEST']._serialized_start=1162
-  _globals['_DOWNLOADORIGINALREQUEST']._serialized_end=1291
-  _globals['_DOWNLOADANONYMIZEDREQUEST']._serialized_start=1294
-  _globals['_DOWNLOADANONYMIZEDREQUEST']._serialized_end=1425
-  _globals['_GETUPLOADREQUEST']._serialized_start=1427
-  _globals['_GETUPLOADREQUEST']._serialized_end=1501
-  _globals['_GETINVITEREQUEST']._serialized_start=1503
-  _globals['_GETINVITEREQUEST']._serialized_end=1577
-  _globals['_LISTINVITESREQUEST']._serialized_start=1579
-  _globals['_LISTINVITESREQUEST']._serialized_end=1660
-  _globals['_LISTINVITESRESPONSE']._serialized_start=1662
-  _globals['_LISTINVITESRESPONSE']._serialized_end=1746
-  _globals['_GETINVITEMEDIAREQUEST']._serialized_start=1748
-  _globals['_GETINVITEMEDIAREQUEST']._serialized_end=1855
-  _globals['_GETRECEIPTREQUEST']._serialized_start=1857
-  _globals['_GETRECEIPTREQUEST']._serialized_end=1933
-  _globals['_LISTRECEIPTSREQUEST']._serialized_start=1936
-  _globals['_LISTRECEIPTSREQUEST']._serialized_end=2071
-  _globals['_LISTRECEIPTSRESPONSE']._serialized_start=2073
-  _globals['_LISTRECEIPTSRESPONSE']._serialized_end=2160
-  _globals['_GETRECEIPTRAWREQUEST']._serialized_start=2162
-  _globals['_GETRECEIPTRAWREQUEST']._serialized_end=2241
-  _globals['_GETMEASUREMENTREQUEST']._serialized_start=2243
-  _globals['_GETMEASUREMENTREQUEST']._serialized_end=2329
-  _globals['_LISTMEASUREMENTSREQUEST']._serialized_start=2332
-  _globals['_LISTMEASUREMENTSREQUEST']._serialized_end=2546
-  _globals['_LISTMEASUREMENTSRESPONSE']._serialized_start=2548
-  _globals['_LISTMEASUREMENTSRESPONSE']._serialized_end=2647
-  _globals['_EXPORTMEASUREMENTSREQUEST']._serialized_start=2650
-  _globals['_EXPORTMEASUREMENTSREQUEST']._serialized_end=2946
-  _globals['_EXPORTMEASUREMENTSREQUEST_FORMAT']._serialized_start=2880
-  _globals['_EXPORTMEASUREMENTSREQUEST_FORMAT']._serialized_end=2946
-  _globals['_LISTLINEAGEREQUEST']._serialized_start=2949
-  _globals['_LISTLINEAGEREQUEST']._serialized_end=3095
-  _globals['_LISTLINEAGERESPONSE']._serialized_start=3097
-  _globals['_LISTLINEAGERESPONSE']._serialized_end=3187
-  _globals['_GETSTATISTICSREQUEST']._serialized_start=3189
-  _globals['_GETSTATISTICSREQUEST']._serialized_end=3211
-  _globals['_GETDOCUMENTREQUEST']._serialized_start=3213
-  _globals['_GETDOCUMENTREQUEST']._serialized_end=3233
-  _globals['_GETDOCUMENTPAGEREQUEST']._serialized_start=3235
-  _globals['_GETDOCUMENTPAGEREQUEST']._serialized_end=3259
-  _globals['_QUERYSERVICE']._serialized_start=3262
-  _globals['_QUERYSERVICE']._serialized_end=6006
+  _globals['_GETMEDIAREQUEST']._serialized_start=418
+  _globals['_GETMEDIAREQUEST']._serialized_end=489
+  _globals['_LISTMEDIAREQUEST']._serialized_start=492
+  _globals['_LISTMEDIAREQUEST']._serialized_end=787
+  _globals['_LISTMEDIARESPONSE']._serialized_start=789
+  _globals['_LISTMEDIARESPONSE']._serialized_end=868
+  _globals['_WATCHMEDIAREQUEST']._serialized_start=870
+  _globals['_WATCHMEDIAREQUEST']._serialized_end=943
+  _globals['_LISTMEDIAOBJECTSREQUEST']._serialized_start=946
+  _globals['_LISTMEDIAOBJECTSREQUEST']._serialized_end=1086
+  _globals['_LISTMEDIAOBJECTSRESPONSE']._serialized_start=1088
+  _globals['_LISTMEDIAOBJECTSRESPONSE']._serialized_end=1185
+  _globals['_DOWNLOADORIGINALREQUEST']._serialized_start=1188
+  _globals['_DOWNLOADORIGINALREQUEST']._serialized_end=1317
+  _globals['_DOWNLOADANONYMIZEDREQUEST']._serialized_start=1320
+  _globals['_DOWNLOADANONYMIZEDREQUEST']._serialized_end=1451
+  _globals['_GETUPLOADREQUEST']._serialized_start=1453
+  _globals['_GETUPLOADREQUEST']._serialized_end=1527
+  _globals['_GETINVITEREQUEST']._serialized_start=1529
+  _globals['_GETINVITEREQUEST']._serialized_end=1603
+  _globals['_LISTINVITESREQUEST']._serialized_start=1605
+  _globals['_LISTINVITESREQUEST']._serialized_end=1686
+  _globals['_LISTINVITESRESPONSE']._serialized_start=1688
+  _globals['_LISTINVITESRESPONSE']._serialized_end=1772
+  _globals['_GETINVITEMEDIAREQUEST']._serialized_start=1774
+  _globals['_GETINVITEMEDIAREQUEST']._serialized_end=1881
+  _globals['_GETRECEIPTREQUEST']._serialized_start=1883
+  _globals['_GETRECEIPTREQUEST']._serialized_end=1959
+  _globals['_LISTRECEIPTSREQUEST']._serialized_start=1962
+  _globals['_LISTRECEIPTSREQUEST']._serialized_end=2097
+  _globals['_LISTRECEIPTSRESPONSE']._serialized_start=2099
+  _globals['_LISTRECEIPTSRESPONSE']._serialized_end=2186
+  _globals['_GETRECEIPTRAWREQUEST']._serialized_start=2188
+  _globals['_GETRECEIPTRAWREQUEST']._serialized_end=2267
+  _globals['_GETMEASUREMENTREQUEST']._serialized_start=2269
+  _globals['_GETMEASUREMENTREQUEST']._serialized_end=2355
+  _globals['_LISTMEASUREMENTSREQUEST']._serialized_start=2358
+  _globals['_LISTMEASUREMENTSREQUEST']._serialized_end=2572
+  _globals['_LISTMEASUREMENTSRESPONSE']._serialized_start=2574
+  _globals['_LISTMEASUREMENTSRESPONSE']._serialized_end=2673
+  _globals['_EXPORTMEASUREMENTSREQUEST']._serialized_start=2676
+  _globals['_EXPORTMEASUREMENTSREQUEST']._serialized_end=2972
+  _globals['_EXPORTMEASUREMENTSREQUEST_FORMAT']._serialized_start=2906
+  _globals['_EXPORTMEASUREMENTSREQUEST_FORMAT']._serialized_end=2972
+  _globals['_LISTLINEAGEREQUEST']._serialized_start=2975
+  _globals['_LISTLINEAGEREQUEST']._serialized_end=3121
+  _globals['_LISTLINEAGERESPONSE']._serialized_start=3123
+  _globals['_LISTLINEAGERESPONSE']._serialized_end=3213
+  _globals['_GETSERIESREQUEST']._serialized_start=3215
+  _globals['_GETSERIESREQUEST']._serialized_end=3289
+  _globals['_LISTSERIESREQUEST']._serialized_start=3292
+  _globals['_LISTSERIESREQUEST']._serialized_end=3560
+  _globals['_LISTSERIESRESPONSE']._serialized_start=3562
+  _globals['_LISTSERIESRESPONSE']._serialized_end=3664
+  _globals['_COUNTSERIESREQUEST']._serialized_start=3667
+  _globals['_COUNTSERIESREQUEST']._serialized_end=3875
+  _globals['_COUNTSERIESRESPONSE']._serialized_start=3877
+  _globals['_COUNTSERIESRESPONSE']._serialized_end=3913
+  _globals['_GETSERIESPOINTSREQUEST']._serialized_start=3916
+  _globals['_GETSERIESPOINTSREQUEST']._serialized_end=4329
+  _globals['_GETSERIESPOINTSREQUEST_FORMAT']._serialized_start=4245
+  _globals['_GETSERIESPOINTSREQUEST_FORMAT']._serialized_end=4329
+  _globals['_GETSERIESRAWREQUEST']._serialized_start=4331
+  _globals['_GETSERIESRAWREQUEST']._serialized_end=4450
+  _globals['_GETSTATISTICSREQUEST']._serialized_start=4452
+  _globals['_GETSTATISTICSREQUEST']._serialized_end=4474
+  _globals['_GETDOCUMENTREQUEST']._serialized_start=4476
+  _globals['_GETDOCUMENTREQUEST']._serialized_end=4496
+  _globals['_GETDOCUMENTPAGEREQUEST']._serialized_start=4498
+  _globals['_GETDOCUMENTPAGEREQUEST']._serialized_end=4522
+  _globals['_QUERYSERVICE']._serialized_start=4525
+  _globals['_QUERYSERVICE']._serialized_end=8002
 # @@protoc_insertion_point(module_scope)

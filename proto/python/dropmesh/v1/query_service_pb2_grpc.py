@@ -7,6 +7,7 @@ from dropmesh.v1 import invite_pb2 as dropmesh_dot_v1_dot_invite__pb2
 from dropmesh.v1 import measurement_pb2 as dropmesh_dot_v1_dot_measurement__pb2
 from dropmesh.v1 import media_pb2 as dropmesh_dot_v1_dot_media__pb2
 from dropmesh.v1 import query_service_pb2 as dropmesh_dot_v1_dot_query__service__pb2
+from dropmesh.v1 import series_pb2 as dropmesh_dot_v1_dot_series__pb2
 from dropmesh.v1 import statistics_pb2 as dropmesh_dot_v1_dot_statistics__pb2
 from dropmesh.v1 import upload_pb2 as dropmesh_dot_v1_dot_upload__pb2
 from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
@@ -125,6 +126,31 @@ class QueryServiceStub:
                 '/dropmesh.v1.QueryService/ListLineage',
                 request_serializer=dropmesh_dot_v1_dot_query__service__pb2.ListLineageRequest.SerializeToString,
                 response_deserializer=dropmesh_dot_v1_dot_query__service__pb2.ListLineageResponse.FromString,
+                _registered_method=True)
+        self.GetSeries = channel.unary_unary(
+                '/dropmesh.v1.QueryService/GetSeries',
+                request_serializer=dropmesh_dot_v1_dot_query__service__pb2.GetSeriesRequest.SerializeToString,
+                response_deserializer=dropmesh_dot_v1_dot_series__pb2.Series.FromString,
+                _registered_method=True)
+        self.ListSeries = channel.unary_unary(
+                '/dropmesh.v1.QueryService/ListSeries',
+                request_serializer=dropmesh_dot_v1_dot_query__service__pb2.ListSeriesRequest.SerializeToString,
+                response_deserializer=dropmesh_dot_v1_dot_query__service__pb2.ListSeriesResponse.FromString,
+                _registered_method=True)
+        self.CountSeries = channel.unary_unary(
+                '/dropmesh.v1.QueryService/CountSeries',
+                request_serializer=dropmesh_dot_v1_dot_query__service__pb2.CountSeriesRequest.SerializeToString,
+                response_deserializer=dropmesh_dot_v1_dot_query__service__pb2.CountSeriesResponse.FromString,
+                _registered_method=True)
+        self.GetSeriesPoints = channel.unary_stream(
+                '/dropmesh.v1.QueryService/GetSeriesPoints',
+                request_serializer=dropmesh_dot_v1_dot_query__service__pb2.GetSeriesPointsRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
+        self.GetSeriesRaw = channel.unary_stream(
+                '/dropmesh.v1.QueryService/GetSeriesRaw',
+                request_serializer=dropmesh_dot_v1_dot_query__service__pb2.GetSeriesRawRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
                 _registered_method=True)
         self.GetStatistics = channel.unary_unary(
                 '/dropmesh.v1.QueryService/GetStatistics',
@@ -324,6 +350,63 @@ class QueryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetSeries(self, request, context):
+        """GetSeries returns a series without its points.
+
+        Errors: SERIES_NOT_FOUND.
+        Retry: safe.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSeries(self, request, context):
+        """ListSeries lists the caller's series, newest first, or by display name where a prefix of it is given.
+
+        Errors: PAGE_TOKEN_INVALID.
+        Retry: safe.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CountSeries(self, request, context):
+        """CountSeries counts the caller's series.
+
+        Retry: safe.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetSeriesPoints(self, request, context):
+        """GetSeriesPoints sends a series' points: all of them, a time range, fewer that keep the extremes, or a summary by windows of time.
+
+        The format is the one that `format` names, or the header `Accept` over REST. CSV, npy, Arrow and Parquet hold a row for each
+        point: the time, then a column for each channel; npy has no times unless it has fewer points (`max_points`, `window`), and then
+        they are its first column, in seconds since the epoch. Values come back with the bits they were stored with; a gap is NaN, in
+        JSON null. JSON has no timestamps where the points are evenly spaced at a known rate.
+
+        With `max_points`, MinMaxLTTB picks the points that look most like the whole; the extremes are always among them.
+        With `window`, each row is a window that holds points: its start (a multiple of its length since the epoch), and for each channel
+        count, mean, min, max and population standard deviation of the values in it.
+        Errors: SERIES_NOT_FOUND, CONTENT_MISSING.
+        Retry: safe.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetSeriesRaw(self, request, context):
+        """GetSeriesRaw returns a body that a series' points came in, exactly as it came.
+
+        Errors: SERIES_NOT_FOUND, SERIES_BODY_NOT_FOUND, CONTENT_MISSING.
+        Retry: safe.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetStatistics(self, request, context):
         """GetStatistics returns the statistics of the caller's media; with the scope `admin`, of all media.
 
@@ -438,6 +521,31 @@ def add_QueryServiceServicer_to_server(servicer, server):
                     servicer.ListLineage,
                     request_deserializer=dropmesh_dot_v1_dot_query__service__pb2.ListLineageRequest.FromString,
                     response_serializer=dropmesh_dot_v1_dot_query__service__pb2.ListLineageResponse.SerializeToString,
+            ),
+            'GetSeries': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSeries,
+                    request_deserializer=dropmesh_dot_v1_dot_query__service__pb2.GetSeriesRequest.FromString,
+                    response_serializer=dropmesh_dot_v1_dot_series__pb2.Series.SerializeToString,
+            ),
+            'ListSeries': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSeries,
+                    request_deserializer=dropmesh_dot_v1_dot_query__service__pb2.ListSeriesRequest.FromString,
+                    response_serializer=dropmesh_dot_v1_dot_query__service__pb2.ListSeriesResponse.SerializeToString,
+            ),
+            'CountSeries': grpc.unary_unary_rpc_method_handler(
+                    servicer.CountSeries,
+                    request_deserializer=dropmesh_dot_v1_dot_query__service__pb2.CountSeriesRequest.FromString,
+                    response_serializer=dropmesh_dot_v1_dot_query__service__pb2.CountSeriesResponse.SerializeToString,
+            ),
+            'GetSeriesPoints': grpc.unary_stream_rpc_method_handler(
+                    servicer.GetSeriesPoints,
+                    request_deserializer=dropmesh_dot_v1_dot_query__service__pb2.GetSeriesPointsRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'GetSeriesRaw': grpc.unary_stream_rpc_method_handler(
+                    servicer.GetSeriesRaw,
+                    request_deserializer=dropmesh_dot_v1_dot_query__service__pb2.GetSeriesRawRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
             ),
             'GetStatistics': grpc.unary_unary_rpc_method_handler(
                     servicer.GetStatistics,
@@ -915,6 +1023,141 @@ class QueryService:
             '/dropmesh.v1.QueryService/ListLineage',
             dropmesh_dot_v1_dot_query__service__pb2.ListLineageRequest.SerializeToString,
             dropmesh_dot_v1_dot_query__service__pb2.ListLineageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSeries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dropmesh.v1.QueryService/GetSeries',
+            dropmesh_dot_v1_dot_query__service__pb2.GetSeriesRequest.SerializeToString,
+            dropmesh_dot_v1_dot_series__pb2.Series.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSeries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dropmesh.v1.QueryService/ListSeries',
+            dropmesh_dot_v1_dot_query__service__pb2.ListSeriesRequest.SerializeToString,
+            dropmesh_dot_v1_dot_query__service__pb2.ListSeriesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CountSeries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dropmesh.v1.QueryService/CountSeries',
+            dropmesh_dot_v1_dot_query__service__pb2.CountSeriesRequest.SerializeToString,
+            dropmesh_dot_v1_dot_query__service__pb2.CountSeriesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSeriesPoints(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/dropmesh.v1.QueryService/GetSeriesPoints',
+            dropmesh_dot_v1_dot_query__service__pb2.GetSeriesPointsRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSeriesRaw(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/dropmesh.v1.QueryService/GetSeriesRaw',
+            dropmesh_dot_v1_dot_query__service__pb2.GetSeriesRawRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
             options,
             channel_credentials,
             insecure,

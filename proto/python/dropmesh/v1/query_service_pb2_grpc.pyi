@@ -8,6 +8,7 @@ from dropmesh.v1 import invite_pb2 as _invite_pb2
 from dropmesh.v1 import measurement_pb2 as _measurement_pb2
 from dropmesh.v1 import media_pb2 as _media_pb2
 from dropmesh.v1 import query_service_pb2 as _query_service_pb2
+from dropmesh.v1 import series_pb2 as _series_pb2
 from dropmesh.v1 import statistics_pb2 as _statistics_pb2
 from dropmesh.v1 import upload_pb2 as _upload_pb2
 from google.api import httpbody_pb2 as _httpbody_pb2
@@ -148,6 +149,43 @@ class QueryServiceStub:
     Errors: MEASUREMENT_NOT_FOUND, PAGE_TOKEN_INVALID.
     Retry: safe.
     """
+    GetSeries: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.GetSeriesRequest, _series_pb2.Series]
+    """GetSeries returns a series without its points.
+
+    Errors: SERIES_NOT_FOUND.
+    Retry: safe.
+    """
+    ListSeries: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.ListSeriesRequest, _query_service_pb2.ListSeriesResponse]
+    """ListSeries lists the caller's series, newest first, or by display name where a prefix of it is given.
+
+    Errors: PAGE_TOKEN_INVALID.
+    Retry: safe.
+    """
+    CountSeries: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.CountSeriesRequest, _query_service_pb2.CountSeriesResponse]
+    """CountSeries counts the caller's series.
+
+    Retry: safe.
+    """
+    GetSeriesPoints: _grpc.UnaryStreamMultiCallable[_query_service_pb2.GetSeriesPointsRequest, _httpbody_pb2.HttpBody]
+    """GetSeriesPoints sends a series' points: all of them, a time range, fewer that keep the extremes, or a summary by windows of time.
+
+    The format is the one that `format` names, or the header `Accept` over REST. CSV, npy, Arrow and Parquet hold a row for each
+    point: the time, then a column for each channel; npy has no times unless it has fewer points (`max_points`, `window`), and then
+    they are its first column, in seconds since the epoch. Values come back with the bits they were stored with; a gap is NaN, in
+    JSON null. JSON has no timestamps where the points are evenly spaced at a known rate.
+
+    With `max_points`, MinMaxLTTB picks the points that look most like the whole; the extremes are always among them.
+    With `window`, each row is a window that holds points: its start (a multiple of its length since the epoch), and for each channel
+    count, mean, min, max and population standard deviation of the values in it.
+    Errors: SERIES_NOT_FOUND, CONTENT_MISSING.
+    Retry: safe.
+    """
+    GetSeriesRaw: _grpc.UnaryStreamMultiCallable[_query_service_pb2.GetSeriesRawRequest, _httpbody_pb2.HttpBody]
+    """GetSeriesRaw returns a body that a series' points came in, exactly as it came.
+
+    Errors: SERIES_NOT_FOUND, SERIES_BODY_NOT_FOUND, CONTENT_MISSING.
+    Retry: safe.
+    """
     GetStatistics: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.GetStatisticsRequest, _statistics_pb2.Statistics]
     """GetStatistics returns the statistics of the caller's media; with the scope `admin`, of all media.
 
@@ -276,6 +314,43 @@ class QueryServiceAsyncStub(QueryServiceStub):
     """ListLineage lists every receipt whose drop wrote a measurement, newest first.
 
     Errors: MEASUREMENT_NOT_FOUND, PAGE_TOKEN_INVALID.
+    Retry: safe.
+    """
+    GetSeries: _aio.UnaryUnaryMultiCallable[_query_service_pb2.GetSeriesRequest, _series_pb2.Series]  # type: ignore[assignment]
+    """GetSeries returns a series without its points.
+
+    Errors: SERIES_NOT_FOUND.
+    Retry: safe.
+    """
+    ListSeries: _aio.UnaryUnaryMultiCallable[_query_service_pb2.ListSeriesRequest, _query_service_pb2.ListSeriesResponse]  # type: ignore[assignment]
+    """ListSeries lists the caller's series, newest first, or by display name where a prefix of it is given.
+
+    Errors: PAGE_TOKEN_INVALID.
+    Retry: safe.
+    """
+    CountSeries: _aio.UnaryUnaryMultiCallable[_query_service_pb2.CountSeriesRequest, _query_service_pb2.CountSeriesResponse]  # type: ignore[assignment]
+    """CountSeries counts the caller's series.
+
+    Retry: safe.
+    """
+    GetSeriesPoints: _aio.UnaryStreamMultiCallable[_query_service_pb2.GetSeriesPointsRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """GetSeriesPoints sends a series' points: all of them, a time range, fewer that keep the extremes, or a summary by windows of time.
+
+    The format is the one that `format` names, or the header `Accept` over REST. CSV, npy, Arrow and Parquet hold a row for each
+    point: the time, then a column for each channel; npy has no times unless it has fewer points (`max_points`, `window`), and then
+    they are its first column, in seconds since the epoch. Values come back with the bits they were stored with; a gap is NaN, in
+    JSON null. JSON has no timestamps where the points are evenly spaced at a known rate.
+
+    With `max_points`, MinMaxLTTB picks the points that look most like the whole; the extremes are always among them.
+    With `window`, each row is a window that holds points: its start (a multiple of its length since the epoch), and for each channel
+    count, mean, min, max and population standard deviation of the values in it.
+    Errors: SERIES_NOT_FOUND, CONTENT_MISSING.
+    Retry: safe.
+    """
+    GetSeriesRaw: _aio.UnaryStreamMultiCallable[_query_service_pb2.GetSeriesRawRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """GetSeriesRaw returns a body that a series' points came in, exactly as it came.
+
+    Errors: SERIES_NOT_FOUND, SERIES_BODY_NOT_FOUND, CONTENT_MISSING.
     Retry: safe.
     """
     GetStatistics: _aio.UnaryUnaryMultiCallable[_query_service_pb2.GetStatisticsRequest, _statistics_pb2.Statistics]  # type: ignore[assignment]
@@ -505,6 +580,73 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
         """ListLineage lists every receipt whose drop wrote a measurement, newest first.
 
         Errors: MEASUREMENT_NOT_FOUND, PAGE_TOKEN_INVALID.
+        Retry: safe.
+        """
+
+    @_abc_1.abstractmethod
+    def GetSeries(
+        self,
+        request: _query_service_pb2.GetSeriesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_series_pb2.Series, _abc.Awaitable[_series_pb2.Series]]:
+        """GetSeries returns a series without its points.
+
+        Errors: SERIES_NOT_FOUND.
+        Retry: safe.
+        """
+
+    @_abc_1.abstractmethod
+    def ListSeries(
+        self,
+        request: _query_service_pb2.ListSeriesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_query_service_pb2.ListSeriesResponse, _abc.Awaitable[_query_service_pb2.ListSeriesResponse]]:
+        """ListSeries lists the caller's series, newest first, or by display name where a prefix of it is given.
+
+        Errors: PAGE_TOKEN_INVALID.
+        Retry: safe.
+        """
+
+    @_abc_1.abstractmethod
+    def CountSeries(
+        self,
+        request: _query_service_pb2.CountSeriesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_query_service_pb2.CountSeriesResponse, _abc.Awaitable[_query_service_pb2.CountSeriesResponse]]:
+        """CountSeries counts the caller's series.
+
+        Retry: safe.
+        """
+
+    @_abc_1.abstractmethod
+    def GetSeriesPoints(
+        self,
+        request: _query_service_pb2.GetSeriesPointsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_httpbody_pb2.HttpBody], _abc.AsyncIterator[_httpbody_pb2.HttpBody]]:
+        """GetSeriesPoints sends a series' points: all of them, a time range, fewer that keep the extremes, or a summary by windows of time.
+
+        The format is the one that `format` names, or the header `Accept` over REST. CSV, npy, Arrow and Parquet hold a row for each
+        point: the time, then a column for each channel; npy has no times unless it has fewer points (`max_points`, `window`), and then
+        they are its first column, in seconds since the epoch. Values come back with the bits they were stored with; a gap is NaN, in
+        JSON null. JSON has no timestamps where the points are evenly spaced at a known rate.
+
+        With `max_points`, MinMaxLTTB picks the points that look most like the whole; the extremes are always among them.
+        With `window`, each row is a window that holds points: its start (a multiple of its length since the epoch), and for each channel
+        count, mean, min, max and population standard deviation of the values in it.
+        Errors: SERIES_NOT_FOUND, CONTENT_MISSING.
+        Retry: safe.
+        """
+
+    @_abc_1.abstractmethod
+    def GetSeriesRaw(
+        self,
+        request: _query_service_pb2.GetSeriesRawRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_httpbody_pb2.HttpBody], _abc.AsyncIterator[_httpbody_pb2.HttpBody]]:
+        """GetSeriesRaw returns a body that a series' points came in, exactly as it came.
+
+        Errors: SERIES_NOT_FOUND, SERIES_BODY_NOT_FOUND, CONTENT_MISSING.
         Retry: safe.
         """
 

@@ -114,6 +114,24 @@ class MongoCatalog:
                 break
         return page
 
+    async def count(
+        self, collection: Collection, index: str, equals: Sequence[Scalar] = (), within: Range | None = None
+    ) -> int:
+        """See `Catalog`."""
+        found = self._collections[collection.name]
+        declared = found.indexes[index]
+        total = 0
+        for segment in segments(declared, equals, within, False, None):
+            # The plain command: pymongo's own counting is an aggregation.
+            database = found.documents.database
+            query = found.search(declared, segment)
+            try:
+                answer = await database.command("count", collection.name, query=query, hint=index)
+            except PyMongoError as error:
+                raise translated(error) from error
+            total += int(answer["n"])
+        return total
+
     async def close(self) -> None:
         """See `Catalog`."""
         self._flush()

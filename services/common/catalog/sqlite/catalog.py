@@ -116,6 +116,20 @@ class SqliteCatalog:
                 await asyncio.sleep(0)
         return page
 
+    async def count(
+        self, collection: Collection, index: str, equals: Sequence[Scalar] = (), within: Range | None = None
+    ) -> int:
+        """See `Catalog`."""
+        table = self._tables[collection.name]
+        declared = table.indexes[index]
+        total = 0
+        for segment in segments(declared, equals, within, False, None):
+            where, values = _conditions(declared, segment)
+            sql = f"SELECT count(*) FROM {table.name} INDEXED BY {table.index_name(declared)}{where}"  # noqa: S608
+            ((counted,),) = self.database.look(partial(_all, sql, values))
+            total += counted
+        return total
+
     async def close(self) -> None:
         """See `Catalog`."""
         while self._scheduled or self._waiting:
@@ -164,6 +178,12 @@ class _Turn:
 
 
 def _search(table: Table, index: Index, segment: Segment, descending: bool) -> tuple[str, list[Scalar]]:
+    where, values = _conditions(index, segment)
+    order = ", ".join(f"{quoted(field)} {'DESC' if descending else 'ASC'}" for field in ordering(index))
+    return f"{table.select} INDEXED BY {table.index_name(index)}{where} ORDER BY {order} LIMIT ?", values
+
+
+def _conditions(index: Index, segment: Segment) -> tuple[str, list[Scalar]]:
     present = dict.fromkeys(index.fields if members_only(index) else ())
     conditions: list[str] = []
     values: list[Scalar] = []
@@ -180,9 +200,7 @@ def _search(table: Table, index: Index, segment: Segment, descending: bool) -> t
             conditions.append(f"{quoted(field)} {comparison} ?")
             values.append(value)
     conditions += [f"{quoted(field)} IS NOT NULL" for field in present]
-    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    order = ", ".join(f"{quoted(field)} {'DESC' if descending else 'ASC'}" for field in ordering(index))
-    return f"{table.select} INDEXED BY {table.index_name(index)}{where} ORDER BY {order} LIMIT ?", values
+    return f" WHERE {' AND '.join(conditions)}" if conditions else "", values
 
 
 def _all(sql: str, values: Sequence[Scalar], connection: sqlite3.Connection) -> list[Row]:

@@ -1,0 +1,63 @@
+"""Series as the contract's messages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from dropmesh.v1 import error_reason_pb2 as reasons
+from dropmesh.v1 import series_pb2 as contract
+
+from services.common.base.errors import Aborted
+from services.common.base.instants import set_timestamp
+from services.common.series.model import Series
+
+BODIES_SHOWN = 10
+
+
+def series_message(series: Series) -> contract.Series:
+    """A series without its points."""
+    message = contract.Series(
+        name=f"series/{series.id}",
+        etag=series_etag(series),
+        display_name=series.display_name,
+        labels=series.labels,
+        channels=[contract.SeriesChannel(name=channel.name, unit=channel.unit) for channel in series.channels],
+        sample_rate_hz=series.sample_rate_hz or 0.0,
+        point_count=series.point_count,
+        allow_gaps=series.allow_gaps,
+        size_bytes=series.size_bytes,
+        revision=series.revision,
+        subject=series.subject,
+    )
+    set_timestamp(message.create_time, series.create_time_ns)
+    set_timestamp(message.update_time, series.update_time_ns)
+    if series.chunks:
+        set_timestamp(message.start_time, series.chunks[0].first_ns)
+        set_timestamp(message.end_time, series.chunks[-1].last_ns)
+    for body in series.bodies[: -BODIES_SHOWN - 1 : -1]:
+        shown = message.bodies.add(
+            sha256=body.sha256, size_bytes=body.size_bytes, point_count=body.point_count, format=body.format
+        )
+        set_timestamp(shown.receive_time, body.receive_time_ns)
+    return message
+
+
+def series_etag(series: Series) -> str:
+    """Changes with every change of a series."""
+    return f'"{series.version}"'
+
+
+def check_etag(series: Series, etag: str) -> None:
+    """Refuses a change of a series that is no longer as the caller knows it."""
+    if etag and etag != series_etag(series):
+        name = f"series/{series.id}"
+        raise Aborted(
+            reasons.ETAG_MISMATCH,
+            f"etag: {name} has changed since; read it again",
+            metadata={"etag": series_etag(series)},
+        )
+
+
+def read_labels(texts: Iterable[str]) -> dict[str, str]:
+    """Labels that are written as name=value."""
+    return dict(text.split("=", 1) for text in texts)

@@ -1,0 +1,55 @@
+"""A series' points out of its chunks: only those that a range needs, in order, a chunk at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+from services.common.objects import Objects
+from services.common.series.chunks import decoded_chunk, decoded_columns
+from services.common.series.model import Chunk, Series
+from services.common.series.points import Points, grid_times
+
+READ_AHEAD = 2
+
+
+class SeriesPoints:
+    """Reads chunks, the next ones while the caller works on one."""
+
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
+
+    async def parts(
+        self,
+        series: Series,
+        start_ns: int | None = None,
+        end_ns: int | None = None,
+        channels: Sequence[str] | None = None,
+    ) -> AsyncIterator[Points]:
+        """The points at or after `start_ns` and before `end_ns`, in parts; ObjectMissing where a chunk is gone."""
+        names = [channel.name for channel in series.channels] if channels is None else list(channels)
+        chunks = list(series.overlapping(start_ns, end_ns))
+        under_way: list[asyncio.Task[Points]] = []
+        try:
+            while chunks or under_way:
+                while chunks and len(under_way) < READ_AHEAD:
+                    under_way.append(asyncio.create_task(self.chunk(series, chunks.pop(0), names)))
+                points = (await under_way.pop(0)).within(start_ns, end_ns)
+                if len(points):
+                    yield points
+        finally:
+            for task in under_way:
+                task.cancel()
+
+    async def chunk(self, series: Series, chunk: Chunk, channels: Sequence[str]) -> Points:
+        """The points of one chunk."""
+        data = b"".join([piece async for piece in self._objects.read(chunk.object_key)])
+        return await asyncio.to_thread(_decoded, series, chunk, data, channels)
+
+
+def _decoded(series: Series, chunk: Chunk, data: bytes, channels: Sequence[str]) -> Points:
+    if series.spacing_hz is None:
+        return decoded_chunk(data, channels)
+    # Computing the instants takes less than reading them.
+    times = grid_times(series.start_ns, series.spacing_hz, chunk.first_tick, chunk.point_count)
+    return Points(times, decoded_columns(data, channels))

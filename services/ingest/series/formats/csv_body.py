@@ -1,0 +1,126 @@
+"""A series as CSV: an optional header line, an optional first column of times, and a column for each channel."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv as arrow_csv
+
+from services.common.base.timestamps import TimestampRefused, parse_timestamp
+from services.common.series.points import Times, Values
+from services.ingest.series.formats.body import Block, ParsedBody, RawBody
+from services.ingest.series.formats.refusals import bad_time, bad_value, empty_series, unreadable
+from services.ingest.series.formats.times import parsed_times
+
+FORMAT = "csv"
+BLOCK_BYTES = 4 * 1024 * 1024
+MOST_COLUMNS = 65
+TIME_NAMES = frozenset({"time", "timestamp", "timestamps", "_time"})
+GAPS = ["", "NaN", "nan", "NAN", "null", "NULL"]
+_START_BYTES = 256 * 1024
+
+
+def parse_csv(raw: RawBody) -> ParsedBody:
+    """Looks at the first line, then reads block by block."""
+    cells = _first_line(raw)
+    has_header = not any(_is_number(cell) or _is_instant(cell) for cell in cells if cell)
+    has_times = cells[0].strip().lower() in TIME_NAMES if has_header else _is_instant(cells[0])
+    if len(cells) > MOST_COLUMNS:
+        raise unreadable(FORMAT, f"{len(cells)} columns, and a series has at most 64 channels")
+    if has_times and len(cells) == 1:
+        raise unreadable(FORMAT, "a column of times alone")
+    names: list[str | None] = [(cell.strip() or None) if has_header else None for cell in cells]
+    return ParsedBody(
+        tuple(names[1:] if has_times else names), has_times, _blocks(raw, len(cells), names, has_header, has_times)
+    )
+
+
+def _first_line(raw: RawBody) -> list[str]:
+    start = raw.start(_START_BYTES)
+    try:
+        text = start.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "ignore" if len(start) == _START_BYTES else "strict")
+    except UnicodeDecodeError:
+        raise unreadable(FORMAT, "it is not UTF-8") from None
+    line = text.lstrip("\r\n").splitlines()[:1]
+    try:
+        cells = next(csv.reader(line), [])
+    except csv.Error as error:
+        raise unreadable(FORMAT, str(error)) from None
+    if not cells or "\0" in line[0]:
+        raise empty_series()
+    return cells
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return "_" not in cell
+
+
+def _is_instant(cell: str) -> bool:
+    try:
+        parse_timestamp(cell.strip())
+    except TimestampRefused:
+        return False
+    return True
+
+
+def _blocks(raw: RawBody, columns: int, names: list[str | None], has_header: bool, has_times: bool) -> Iterator[Block]:
+    keys = [str(place) for place in range(columns)]
+    # As text: a value that is no number is then found with its place, and read as float64 a block at a time.
+    options = arrow_csv.ConvertOptions(column_types=dict.fromkeys(keys, pa.string()), strings_can_be_null=False)
+    reading = arrow_csv.ReadOptions(
+        use_threads=False, block_size=BLOCK_BYTES, column_names=keys, skip_rows=1 if has_header else 0
+    )
+    parsing = arrow_csv.ParseOptions(newlines_in_values=False)
+    first_index = 0
+    try:
+        with raw.opened() as file, arrow_csv.open_csv(file, reading, parsing, options) as reader:
+            for batch in reader:
+                times = _times(batch.column(0), first_index) if has_times else None
+                found = range(1 if has_times else 0, columns)
+                yield Block(times, tuple(_values(batch.column(at), names[at] or "value", first_index) for at in found))
+                first_index += batch.num_rows
+    except pa.ArrowInvalid as error:
+        # A header, and nothing after it.
+        if "Empty CSV" in str(error) or str(error).endswith("no data rows"):
+            return
+        raise unreadable(FORMAT, str(error)[:300]) from None
+
+
+def _values(texts: pa.Array, name: str, first_index: int) -> Values:
+    texts = pc.utf8_trim_whitespace(texts)
+    missing = pc.is_in(texts, value_set=pa.array(GAPS))
+    has_gaps = bool(pc.any(missing).as_py())
+    if has_gaps:
+        texts = pc.if_else(missing, pa.scalar(None, pa.string()), texts)
+    try:
+        numbers = pc.cast(texts, pa.float64())
+    except pa.ArrowInvalid:
+        for index, text in enumerate(texts.to_pylist()):
+            if text is not None and not _is_number(text):
+                raise bad_value(first_index + index, name, f"{text[:50]!r} is no number") from None
+        # What Python reads and Arrow does not, such as "1e400".
+        numbers = pa.array([None if text is None else float(text) for text in texts.to_pylist()], pa.float64())
+    values: Values = numbers.to_numpy(zero_copy_only=False)
+    return values
+
+
+def _times(texts: pa.Array, first_index: int) -> Times:
+    texts = pc.utf8_trim_whitespace(texts)
+    if len(texts) and texts[0].as_py().lstrip("-").isdecimal():
+        try:
+            times: Times = pc.cast(texts, pa.int64()).to_numpy(zero_copy_only=False)
+        except pa.ArrowInvalid:
+            bad = next((at for at, text in enumerate(texts.to_pylist()) if not text.lstrip("-").isdecimal()), 0)
+            raise bad_time(
+                first_index + bad, "takes RFC 3339 texts, or nanoseconds since the epoch, throughout"
+            ) from None
+        return times.astype(np.int64, copy=False)
+    return parsed_times(texts, first_index)

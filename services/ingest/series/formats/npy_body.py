@@ -1,0 +1,60 @@
+"""A series as NumPy's .npy: points, or points by channels."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.lib import format as npy
+
+from services.common.series.points import Values
+from services.ingest.series.formats.body import BLOCK_POINTS, EXACT_INTEGERS, Block, ParsedBody, RawBody
+from services.ingest.series.formats.refusals import bad_value, unreadable
+
+FORMAT = "npy"
+MAGIC = b"\x93NUMPY"
+MOST_CHANNELS = 64
+_HEADER_BYTES = 64 * 1024
+
+
+def parse_npy(raw: RawBody) -> ParsedBody:
+    """Reads the header; the values are taken from the bytes as they are asked for."""
+    file = io.BytesIO(raw.start(_HEADER_BYTES))
+    try:
+        version = npy.read_magic(file)
+        read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+        shape, is_fortran, dtype = read(file, max_header_size=10_000)
+    except Exception as error:  # noqa: BLE001 - NumPy lets through what its tokenizer and its evaluation raise
+        raise unreadable(FORMAT, str(error).splitlines()[0][:200] if str(error) else type(error).__name__) from None
+    if dtype.kind not in "fiu" or dtype.itemsize > 8 or dtype.hasobject:
+        raise unreadable(FORMAT, f"its numbers are {dtype}; float64, float32 and integers are taken")
+    if len(shape) not in (1, 2) or any(size < 0 for size in shape):
+        raise unreadable(FORMAT, f"it has the shape {shape}; points, or points by channels, are taken")
+    points, channels = (shape[0], 1) if len(shape) == 1 else shape
+    if not 1 <= channels <= MOST_CHANNELS:
+        raise unreadable(FORMAT, f"{channels} channels, and a series has 1 to {MOST_CHANNELS}")
+    if raw.size_bytes - file.tell() != points * channels * dtype.itemsize:
+        raise unreadable(FORMAT, f"{raw.size_bytes - file.tell()} bytes follow its header, not those of {shape}")
+    flat = np.frombuffer(raw.mapped(), dtype=dtype, offset=file.tell(), count=points * channels)
+    array = flat.reshape((points, channels), order="F" if is_fortran else "C")
+    return ParsedBody((None,) * channels, False, _blocks(array))
+
+
+def _blocks(array: np.ndarray) -> Iterator[Block]:
+    for start in range(0, len(array), BLOCK_POINTS):
+        part = array[start : start + BLOCK_POINTS]
+        yield Block(None, tuple(as_float64(part[:, at], "value", start) for at in range(array.shape[1])))
+
+
+def as_float64(values: np.ndarray, name: str, first_index: int) -> Values:
+    """The same numbers as float64; an integer that float64 cannot hold is refused."""
+    if values.dtype.kind in "iu" and values.dtype.itemsize == 8:
+        inexact = (
+            (values > EXACT_INTEGERS) | (values < -EXACT_INTEGERS)
+            if values.dtype.kind == "i"
+            else values > EXACT_INTEGERS
+        )
+        if inexact.any():
+            raise bad_value(first_index + int(inexact.argmax()), name, "an integer beyond 2^53 is not kept exactly")
+    return np.ascontiguousarray(values, dtype=np.float64)

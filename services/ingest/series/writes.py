@@ -1,0 +1,173 @@
+"""Writes of series: store, append, rename, delete."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from base64 import b32hexencode
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dropmesh.v1 import error_reason_pb2 as reasons
+from dropmesh.v1 import ingest_service_pb2, series_pb2
+from google.protobuf.empty_pb2 import Empty
+
+from services.common.base.errors import InvalidArgument
+from services.common.base.ids import new_id
+from services.common.base.instants import from_timestamp
+from services.common.base.names import resource_id
+from services.common.objects import Objects
+from services.common.rpc.call import Call
+from services.common.series.messages import check_etag, read_labels, series_message
+from services.common.series.model import Series
+from services.common.series.store import SeriesStore
+from services.ingest.media.uploads import whole_body
+from services.ingest.series.asked import Asked, NewSeries
+from services.ingest.series.deletion import SeriesDeletion
+from services.ingest.series.replaced import ReplacedObjects
+
+if TYPE_CHECKING:
+    from services.ingest.series.point_deletion import PointDeletion
+    from services.ingest.series.storing import SeriesStoring
+
+CREATED = 201
+# Imported with the first call that needs them: pyarrow takes 60 MB of the process.
+HEAVY = (
+    "services.ingest.series.storing",
+    "services.ingest.series.point_deletion",
+    "services.ingest.series.formats.typed_points",
+)
+
+
+class SeriesWrites:
+    """Takes series."""
+
+    def __init__(
+        self,
+        store: SeriesStore,
+        objects: Objects,
+        deletion: SeriesDeletion,
+        replaced: ReplacedObjects,
+        *,
+        folder: Path,
+        now_ns: Callable[[], int],
+    ) -> None:
+        self._series = store
+        self._series_objects = objects
+        self._series_deletion = deletion
+        self._replaced = replaced
+        self._series_folder = folder
+        self._series_now_ns = now_ns
+        self._loaded: tuple[SeriesStoring, PointDeletion] | None = None
+
+    async def CreateSeries(
+        self, requests: AsyncIterator[ingest_service_pb2.CreateSeriesRequest], call: Call
+    ) -> series_pb2.Series:
+        """Stores a series."""
+        messages = aiter(requests)
+        first = await anext(messages, None) or ingest_service_pb2.CreateSeriesRequest()
+        owner = call.caller.owner
+        new = NewSeries(
+            id=_request_key(owner, first.request_id) if first.request_id else new_id(self._series_now_ns()),
+            display_name=first.display_name,
+            labels=read_labels(first.labels),
+            asked=Asked(
+                channels=tuple(first.channels),
+                units=tuple(first.unit),
+                sample_rate_hz=first.sample_rate_hz or None,
+                start_ns=from_timestamp(first.start_time) if first.HasField("start_time") else None,
+                allow_gaps=first.allow_gaps,
+            ),
+            request_id=first.request_id,
+        )
+        storing, _ = await self._points_writers()
+        series, _ = await storing.create(call.caller, new, _body(first, messages, call, tuple(first.channels)))
+        call.answer_with(CREATED)
+        return series_message(series)
+
+    async def AppendSeries(
+        self, requests: AsyncIterator[ingest_service_pb2.AppendSeriesRequest], call: Call
+    ) -> series_pb2.Series:
+        """Adds points after the last one of a series."""
+        messages = aiter(requests)
+        first = await anext(messages, None) or ingest_service_pb2.AppendSeriesRequest()
+        names = tuple(one.name for one in (await self._series.get(call.caller, resource_id(first.name))).channels)
+        storing, _ = await self._points_writers()
+        series = await storing.append(
+            call.caller, resource_id(first.name), first.request_id, _body(first, messages, call, names)
+        )
+        return series_message(series)
+
+    async def UpdateSeries(self, request: ingest_service_pb2.UpdateSeriesRequest, call: Call) -> series_pb2.Series:
+        """Changes a series' display name and labels."""
+        named = set(request.update_mask.paths)
+        if not request.HasField("update_mask"):
+            named = {name for name in ("display_name", "labels") if getattr(request, name)}
+
+        def edit(series: Series) -> Series:
+            check_etag(series, request.etag)
+            return replace(
+                series,
+                display_name=request.display_name if "display_name" in named else series.display_name,
+                labels=dict(request.labels) if "labels" in named else series.labels,
+                update_time_ns=self._series_now_ns(),
+            )
+
+        return series_message(await self._series.change(call.caller, resource_id(request.name), edit))
+
+    async def DeleteSeries(self, request: ingest_service_pb2.DeleteSeriesRequest, call: Call) -> Empty:
+        """Deletes a series with its points and raw bytes."""
+        await self._series_deletion.delete(call.caller, resource_id(request.name), request.etag)
+        return Empty()
+
+    async def DeleteSeriesPoints(
+        self, request: ingest_service_pb2.DeleteSeriesPointsRequest, call: Call
+    ) -> series_pb2.Series:
+        """Deletes the points of a time range."""
+        await self._series.get(call.caller, resource_id(request.name))
+        for field in ("start", "end"):
+            if not request.HasField(field):
+                raise InvalidArgument(
+                    reasons.INVALID_FIELD,
+                    f"{field}: say which points; DELETE of the series deletes all",
+                    metadata={"field": field},
+                )
+        _, deletion = await self._points_writers()
+        start_ns, end_ns = from_timestamp(request.start), from_timestamp(request.end)
+        return series_message(await deletion.delete(call.caller, resource_id(request.name), start_ns, end_ns))
+
+    async def _points_writers(self) -> tuple[SeriesStoring, PointDeletion]:
+        if self._loaded is None:
+            # Two calls at once may both make them; the conditional write keeps their appends apart.
+            storing, deletion, _ = await asyncio.to_thread(lambda: [import_module(name) for name in HEAVY])
+            self._loaded = (
+                storing.SeriesStoring(
+                    self._series, self._series_objects, self._replaced, self._series_folder, self._series_now_ns
+                ),
+                deletion.PointDeletion(self._series, self._series_objects, self._series_now_ns),
+            )
+        return self._loaded
+
+
+def _request_key(owner: str, request_id: str) -> str:
+    """The series' key of a request id: the same for each retry, and no other owner's."""
+    digest = hashlib.sha256(f"series\0{owner}\0{request_id.lower()}".encode()).digest()
+    return b32hexencode(digest[:20]).decode().lower()
+
+
+async def _body(first: Any, rest: AsyncIterator[Any], call: Call, channels: tuple[str, ...]) -> AsyncIterator[bytes]:
+    """The bytes of a body, or what typed points are as bytes."""
+    if not first.HasField("points"):
+        async for chunk in whole_body(first, rest, call):
+            yield chunk
+        return
+    from services.ingest.series.formats.typed_points import TypedPoints
+
+    typed = TypedPoints(first.points, channels)
+    yield await asyncio.to_thread(typed.written, first.points)
+    async for message in rest:
+        yield await asyncio.to_thread(typed.written, message.points)
+    yield typed.finished()
