@@ -1,7 +1,7 @@
 """The OpenAPI 3 document, written from the contract alone: routes, bodies, limits, status codes, tokens and errors.
 
 Made here rather than by a protoc plugin because none reads this contract's behavior option, its protovalidate limits or
-the ErrorReason comments, and so none tells the truth about statuses, limits and errors.
+the ErrorReason comments, so none states the real statuses, limits and errors.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ HTTP_BODY = "google.api.HttpBody"
 JSON = "application/json"
 BYTES: Schema = {"type": "string", "format": "binary"}
 REASONS = error_reason_pb2.ErrorReason.DESCRIPTOR
-# Where the edge tells the same reason by another status.
+# Where the edge answers the same reason with another status.
 BY_THE_EDGE = {408: "TIMED_OUT", 431: "REQUEST_TOO_LARGE", 502: "SERVICE_UNAVAILABLE"}
 VARIABLE = re.compile(r"\{(?P<field>\w+)(?:=(?P<collection>\w+)/\*)?\}")
 

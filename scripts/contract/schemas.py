@@ -41,7 +41,7 @@ class Comments:
                     self._texts[_full_name(file, list(location.path))] = location.leading_comments.strip()
 
     def of(self, full_name: str) -> str:
-        """What is said of a message, field, enum, value, service or method; paragraphs kept, lines joined."""
+        """Returns the comment of a message, field, enum, value, service or method; paragraphs kept, lines joined."""
         paragraphs = self._texts.get(full_name, "").split("\n\n")
         return "\n\n".join(" ".join(line.strip() for line in paragraph.split("\n")) for paragraph in paragraphs).strip()
 

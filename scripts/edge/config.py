@@ -16,7 +16,7 @@ class EdgeConfig:
     operations: str
     origins: str = LOCAL_ORIGINS
     # The names it may be called by, without ports; where there are any, pages of other sites are refused too. For an
-    # edge that asks for no token: a page that someone visits must not reach it, whatever name leads here.
+    # edge that asks for no token: a page that a person visits must not reach it, under any host name.
     hosts: tuple[str, ...] = ()
     requests_per_second: int = 20_000
     # Of the calls that went well and fast; what failed or was slow is always logged.

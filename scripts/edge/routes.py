@@ -78,7 +78,7 @@ def _timeouts(cluster: str, method: MethodDescriptor) -> Config:
     pixels = cluster == "processor" and (produces or _takes_bytes(method))
     route["timeout"] = silent or (PIXELS_TIMEOUT if pixels else UNARY_TIMEOUT)
     repeatable = method.GetOptions().idempotency_level != MethodOptions.IDEMPOTENCY_UNKNOWN
-    # What never reached a service can be sent again, whatever it does; what may have, only if that does no harm.
+    # A request that never reached a service can always be retried; one that may have, only if that is harmless.
     retry_on = "connect-failure,refused-stream" + (",reset,unavailable" if repeatable else "")
     route["retry_policy"] = {
         "retry_on": retry_on,

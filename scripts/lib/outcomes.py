@@ -1,4 +1,4 @@
-"""What became of each test of a run, kept in a file for the command that started it. A plugin of pytest."""
+"""A plugin of pytest that writes each test's outcome to a file for the command that started the run."""
 
 from __future__ import annotations
 

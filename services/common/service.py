@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What a service's bootstrap may use."""
+    """The stores, settings and guard that a service's bootstrap may use."""
 
     descriptor: ServiceDescriptor
     settings: Settings

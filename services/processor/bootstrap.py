@@ -43,7 +43,7 @@ MAX_RESULT_BYTES = 128 * 2**20
 
 @asynccontextmanager
 async def wire(service: Service) -> AsyncIterator[Wiring]:
-    """What the processor serves and runs. One worker process is started; the others start when they have work."""
+    """Builds the processor's methods and loops. One worker process is started; the others start when they have work."""
     settings, metrics, catalog, objects = service.settings, service.metrics, service.catalog, service.objects
     receipts, measurements, media = Receipts(catalog, objects), Measurements(catalog), MediaStore(catalog)
     code_version = measurement_code_version()

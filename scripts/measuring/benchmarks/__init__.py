@@ -1,1 +1,1 @@
-"""What the measuring commands in scripts/ are made of."""
+"""The modules behind the measuring commands in scripts/."""

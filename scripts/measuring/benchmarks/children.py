@@ -1,4 +1,4 @@
-"""What a job in a child process costs its parent, beside the standard library's way: pickled jobs in its own pool."""
+"""Measures what a job in a child process costs its parent, beside the standard library's pool with pickled jobs."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """How much of what a detector finds in every single frame of an original is covered in the anonymized video.
 
-Both videos are anonymized with black, so that what is covered shows in the pixels, whoever made it. An object counts
+Both videos are anonymized with black, so that the covered pixels can be recognized in both. An object counts
 as covered where nearly all of the ellipse inside its box is black.
 """
 

@@ -33,7 +33,7 @@ class AtOnce:
 
 
 async def main() -> None:
-    """Makes a token, tells it in a file, and serves."""
+    """Makes a token, writes it to a file, and serves."""
     settings = load_settings()
     catalog = await open_catalog(settings.catalog_url, (TOKENS,))
     tokens = Tokens(catalog)

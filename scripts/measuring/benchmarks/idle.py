@@ -1,4 +1,4 @@
-"""What a mesh costs that nobody uses: its share of a core, and the memory that is its own."""
+"""Measures an idle mesh: its share of a core, and its own memory."""
 
 from __future__ import annotations
 

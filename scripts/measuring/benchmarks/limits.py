@@ -1,4 +1,4 @@
-"""What a mesh makes of content that is far too long or large, or damaged: the outcome, its time and its memory."""
+"""Measures a mesh with content that is too long, too large or damaged: the outcome, its time and its memory."""
 
 from __future__ import annotations
 

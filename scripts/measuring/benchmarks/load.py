@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """What was seen: answers a second, and how long the slowest took, in milliseconds."""
+    """Answers a second, and the latency of the slowest in milliseconds."""
 
     per_second: float
     p50_ms: float

@@ -30,7 +30,7 @@ LARGE = (1920, 1080)
 MEMORY_REPEATS = 8
 OURS = "dropmesh"
 BACKENDS = ("onnxrt", "opencv")
-"""What deface can run its model with; which is faster depends on the machine."""
+"""Deface's backends; which is faster depends on the machine."""
 
 
 def main() -> None:
@@ -94,7 +94,7 @@ class _Bench:
             _print_rates(name, measured, costs[OURS])
 
     def coverage(self, video: Path, object_class: ObjectClass) -> None:
-        """What a judge finds in every single frame of the original, and how much of it is covered."""
+        """Prints how many objects a judge finds in every frame of the original, and how many of them are covered."""
         outputs = {"dropmesh": self._folder / "ours-solid.mp4"}
         _, result = self._ours(video, outputs["dropmesh"], [object_class], "solid")
         if self._deface and object_class is ObjectClass.FACE:
@@ -129,7 +129,7 @@ class _Bench:
         self.coverage(video, object_class)
 
     def defaults(self, videos: Sequence[Path]) -> None:
-        """One run of ours on each video, and on one of them enlarged, with the classes that are found unless told."""
+        """One run of ours on each video, and on one of them enlarged, with the default classes."""
         large = self._folder / "large.mp4"
         _enlarge(videos[-1], large)
         for video in (*videos, large):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What one process took, its start included."""
+    """The cost of one process, its start included."""
 
     wall_seconds: float
     processor_seconds: float

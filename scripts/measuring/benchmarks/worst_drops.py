@@ -28,7 +28,7 @@ _DEEP = "[" * 5000
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What reading one drop took, and came to."""
+    """The cost and the outcome of reading one drop."""
 
     name: str
     size_bytes: int

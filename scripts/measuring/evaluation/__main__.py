@@ -119,7 +119,7 @@ def _detect(detector: ComposedDetector, picture: LabelledPicture) -> list[Detect
 
 
 def _after(pictures: _Set, detector: ComposedDetector, mode: Mode) -> list[list[Detection]]:
-    """What the same detector finds in each picture once its labelled classes are anonymized."""
+    """Returns what the same detector finds in each picture after its labelled classes were anonymized."""
     found = []
     for each in _counted(pictures, f"after {mode}"):
         result = anonymize_photo(each.path, AnonymizeOptions(each.classes, mode), detector)
@@ -129,7 +129,7 @@ def _after(pictures: _Set, detector: ComposedDetector, mode: Mode) -> list[list[
 
 
 def _counted(pictures: _Set, doing: str) -> Iterable[LabelledPicture]:
-    """The pictures, while a terminal is told how far it is."""
+    """Yields the pictures and shows the progress on a terminal."""
     shown = sys.stderr.isatty()
     for number, picture in enumerate(pictures.pictures, 1):
         if shown:

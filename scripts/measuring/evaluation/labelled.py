@@ -18,7 +18,7 @@ _UNMASKED = Path(__file__).with_name("unmasked_faces.txt")
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """One object that somebody drew a box around."""
+    """One object that a person drew a box around."""
 
     object_class: ObjectClass
     box: Box

@@ -29,7 +29,7 @@ def unmasked_20_pixels(label: Label) -> bool:
 
 @dataclass(slots=True)
 class Tally:
-    """What became of one class's labels, over many pictures."""
+    """The matches of one class's labels, over many pictures."""
 
     objects: int = 0
     outcomes: list[tuple[float, bool]] = field(default_factory=list)
@@ -83,7 +83,7 @@ def _match(
             if counts(best):
                 result.outcomes.append((detection.score, True))
         elif counts(Label(object_class, detection.box)) and not _lies_in(detection.box, ignored):
-            # What would not count as an object, too small or of a kind that only people tell, is no mistake either.
+            # A detection of an object that does not count, such as one that is too small, is no mistake either.
             result.outcomes.append((detection.score, False))
 
 

@@ -45,7 +45,7 @@ class DropProcesses:
         return self._running[name].pid
 
     def has_ended(self, name: str) -> bool:
-        """Whether a service that was started is gone, without having been told to."""
+        """Whether a service that was started has ended without being stopped."""
         return self._running[name].poll() is not None
 
     def address(self, name: str) -> str:

@@ -23,7 +23,7 @@ class DropSeries:
         return [_request(path, number) for number in range(self.first, self.first + self.count)]
 
     def measurements(self) -> Iterator[tuple[str, int, float]]:
-        """What each comes to: its instant, count and mean."""
+        """Returns the expected measurement of each: its instant, count and mean."""
         for number in range(self.first, self.first + self.count):
             points = _points(number)
             yield _instant(number), len(points), sum(points) / len(points)

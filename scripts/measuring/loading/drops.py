@@ -31,7 +31,7 @@ SLOW_FSYNC = (
 
 @dataclass(frozen=True, slots=True)
 class ReferenceFigures:
-    """What a reference held, and how it fared when asked for as many times that as is the goal for the mesh."""
+    """The rate that a reference held, and its latencies when asked for the mesh's goal."""
 
     held: HeldRate
     at_goal: HeldRate
@@ -39,7 +39,7 @@ class ReferenceFigures:
 
 @dataclass(frozen=True, slots=True)
 class MeshFigures:
-    """What the mesh held, and how it fared when asked for the goal."""
+    """The rate that the mesh held, and its latencies when asked for the goal."""
 
     held: HeldRate | None
     at_goal: HeldRate | None

@@ -24,7 +24,7 @@ UNANSWERED = 0
 
 @dataclass(frozen=True, slots=True)
 class LoadResult:
-    """What became of each request, in order: its HTTP status (0: none) and its latency."""
+    """The HTTP status (0: none) and the latency of each request, in order."""
 
     statuses: NDArray[np.int64]
     latencies_seconds: NDArray[np.float64]

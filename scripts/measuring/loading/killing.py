@@ -27,7 +27,7 @@ SETTLED_WITHIN_SECONDS = 180.0
 
 @dataclass
 class Verdict:
-    """What was acknowledged, and what is wrong with what is there."""
+    """The acknowledged drops, and the faults found in the stored ones."""
 
     kills: int
     acknowledged: int = 0

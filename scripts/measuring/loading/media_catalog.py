@@ -88,7 +88,7 @@ def _time_all(data: Path) -> int:
         owner = {"authorization": f"Bearer {token}"}
         slow = [
             found
-            for who, headers in ((OWNER, owner), ("everybody", mesh.authorization))
+            for who, headers in ((OWNER, owner), ("all owners", mesh.authorization))
             for found in asyncio.run(_time_reads(mesh.url, who, headers))
         ]
     print(f"{len(slow)} slower than they may be", *slow, sep="\n  ")

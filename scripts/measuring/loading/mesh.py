@@ -113,7 +113,7 @@ def _await_health(mesh: LoadedMesh, process: subprocess.Popen[bytes]) -> None:
                 if answer.status == 200:
                     return
         except (OSError, http.client.HTTPException):
-            # The latter where nobody listens yet and the system gave this end that very port: it talks to itself.
+            # The latter if no process listens yet and the system gave this end the same port: it talks to itself.
             pass
         if process.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError(f"the mesh did not start:\n{(mesh.data / 'up.log').read_text()[-3000:]}")

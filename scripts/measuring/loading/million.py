@@ -14,7 +14,7 @@ from scripts.measuring.loading.mesh import LoadedMesh, loaded_mesh
 
 POINTS = 1_000_000
 WARM = 5
-# How often the memory is told; the first few steps are what the allocator takes for good.
+# How often the memory is printed; the allocator keeps what the first few steps take.
 TOLD = 10
 TOLERANCE = 1e-12
 

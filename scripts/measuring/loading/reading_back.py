@@ -1,4 +1,4 @@
-"""What can be read back of drops that were accepted: each is looked for, and its numbers compared."""
+"""Reads accepted drops back: each is looked for, and its numbers are compared."""
 
 from __future__ import annotations
 

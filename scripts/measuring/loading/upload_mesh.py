@@ -41,7 +41,7 @@ class UploadMesh:
 
     @property
     def authorization(self) -> dict[str, str]:
-        """The header of somebody with every right."""
+        """The header of a caller with every right."""
         return {"authorization": f"Bearer {self.token}"}
 
     def memory_bytes(self) -> int:

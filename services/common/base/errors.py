@@ -1,4 +1,4 @@
-"""What can go wrong, as typed exceptions; `services.common.rpc.status` makes google.rpc.Status of them.
+"""All errors as typed exceptions; `services.common.rpc.status` makes google.rpc.Status of them.
 
 Each exception names a reason of the contract's ErrorReason. The message is for a person: it names the field and
 the limit.
@@ -54,7 +54,7 @@ class DropmeshError(Exception):
 
 
 class InvalidArgument(DropmeshError):
-    """The request is wrong whatever the state of things: do not retry."""
+    """The request itself is wrong: do not retry."""
 
     code = grpc.StatusCode.INVALID_ARGUMENT
 
@@ -93,7 +93,7 @@ class PermissionDenied(DropmeshError):
 
 
 class NotFound(DropmeshError):
-    """Not there, or somebody else's."""
+    """The resource does not exist, or belongs to another owner."""
 
     code = grpc.StatusCode.NOT_FOUND
 
@@ -111,7 +111,7 @@ class FailedPrecondition(DropmeshError):
 
 
 class Aborted(DropmeshError):
-    """Somebody else changed it first: read again, then retry."""
+    """Another client changed it first: read again, then retry."""
 
     code = grpc.StatusCode.ABORTED
 

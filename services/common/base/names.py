@@ -9,5 +9,5 @@ def resource_name(collection: str, identifier: str) -> str:
 
 
 def resource_id(name: str) -> str:
-    """What stands after the collection in a name that the contract's pattern let through."""
+    """Returns the part after the collection of a resource name; the contract's pattern has checked it."""
     return name.partition("/")[2]

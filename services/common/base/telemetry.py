@@ -1,4 +1,4 @@
-"""What an operator sees: JSON log lines with a request id, Prometheus metrics, traces where an endpoint is set."""
+"""Telemetry for operators: JSON log lines with a request id, Prometheus metrics, traces if an endpoint is set."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Metrics:
 
 
 def start_tracing(service: str, endpoint: str) -> Tracer | None:
-    """What makes spans and sends them to an OpenTelemetry collector; None without an endpoint."""
+    """Returns a tracer that sends spans to an OpenTelemetry collector; None without an endpoint."""
     if not endpoint:
         return None
     from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter

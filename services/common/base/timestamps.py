@@ -81,7 +81,7 @@ def format_timestamp(time_ns: int) -> str:
     return f"{text}.{nanos:09d}Z"
 
 
-# Calls that come by the thousand a second tell the same second again and again.
+# Thousands of calls a second format the same second.
 @lru_cache(maxsize=64)
 def _whole_seconds(seconds: int) -> str:
     return (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")

@@ -8,7 +8,7 @@ The promise:
 - One document is the unit of atomicity. A batch is not a transaction: each of its operations is applied or
   not on its own, in the order given for operations on the same key and in any order otherwise, and all share
   one durable commit where the adapter can give it.
-- Reads see every write that was acknowledged, by whichever process.
+- Reads see every acknowledged write, by any process.
 - An instant is an int64 of nanoseconds; integers of 64 bits, floats, text, bytes, lists and mappings come back
   bit for bit.
 - The values of an indexed field are of one kind (None aside), byte strings of one length. Top-level names hold no dot
@@ -63,7 +63,7 @@ class Collection:
         return next(index for index in self.indexes if index.name == name)
 
 
-# Operations and outcomes are not frozen, though nobody changes one: they are made by the thousand a second.
+# Operations and outcomes are never changed, and not frozen: thousands are made a second.
 @dataclass(slots=True)
 class Insert:
     """Adds a document; refused as EXISTS when its key or a unique index is taken."""

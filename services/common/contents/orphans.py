@@ -11,7 +11,7 @@ from services.common.contents.store import PREFIX, Contents, begun_ns, hour_pref
 from services.common.objects import Objects
 
 HOUR_NS = 3600 * SECOND_NS
-# An object's key tells when it was begun; the slowest upload is committed within a day of that.
+# An object's key holds the hour it was begun in; the slowest upload is committed within a day of that.
 LATEST_COMMIT_HOURS = 25
 SWEEPS = Collection("sweeps")
 _KEY = "orphans"

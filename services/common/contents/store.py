@@ -1,10 +1,10 @@
 """Which objects hold which bytes, and who needs them: bytes are stored once, however many media share them.
 
 A content is the object that holds the bytes of one sha256, and a set of holders: each a media and the name under which
-it holds them. The set is exact and every change of it can be repeated. Whoever claims has stored the bytes already, as
+it holds them. The set is exact and every change of it can be repeated. The claimer has stored the bytes already, as
 an object of its own, so that a claim never depends on what others do:
-- nobody holds the bytes: the claimer's object becomes the content;
-- somebody does: the claimer joins, and its own object is deleted;
+- no media holds the bytes: the claimer's object becomes the content;
+- some media does: the claimer joins, and its own object is deleted;
 - the last holder is letting go at this moment: the claimer's object takes the place of the one that goes.
 
 A claim comes before the media that refers to it, so a crash in between leaves a holder that no media knows. Therefore a
@@ -58,7 +58,7 @@ class StoredContent:
 
 
 def object_key(now_ns: int) -> str:
-    """A key that nobody else uses; those of one hour begin alike, so that a sweep can look at them hour by hour."""
+    """Returns a unique key; keys of one hour share a prefix, so that a sweep can list them hour by hour."""
     return f"{hour_prefix(now_ns)}{secrets.token_hex(16)}"
 
 
@@ -88,12 +88,12 @@ class Contents:
         self._objects = objects
 
     async def get(self, sha256: str) -> StoredContent | None:
-        """Who holds these bytes, and in which object."""
+        """Returns the holders of these bytes, and their object."""
         document = await self._catalog.get(CONTENTS, sha256)
         return None if document is None else from_document(StoredContent, document)
 
     def first_claim(self, sha256: str, own_key: str, size_bytes: int, holder: Holder) -> Insert:
-        """The write that does what `claim` does where nobody holds the bytes, to be made beside others."""
+        """Returns the write that `claim` does when no media holds the bytes, to be batched with others."""
         return Insert(CONTENTS, to_document(_first(sha256, own_key, size_bytes, holder)))
 
     async def claim(self, sha256: str, own_key: str, size_bytes: int, holder: Holder) -> str:
@@ -122,7 +122,7 @@ class Contents:
                 await self._change(sha256, partial(_settled, names=names[sha256]))
 
     async def release(self, sha256: str, name: str) -> None:
-        """A media lets go; what nobody holds is deleted. Repeating it changes nothing."""
+        """Releases a media's hold; bytes without a holder are deleted. Repeating it changes nothing."""
         content = await self._change(sha256, partial(_released, name=name))
         if content is not None and content.doomed:
             await self._bury(content)
@@ -154,7 +154,7 @@ class Contents:
         return bool(await self._catalog.find(CONTENTS, "by_object", (key,), limit=1))
 
     async def _bury(self, doomed: StoredContent) -> None:
-        # The object goes first: without the document nobody would know of it. A claim in between changes the version.
+        # The object is deleted first: without the document it would be lost. A claim in between changes the version.
         await self._objects.delete([doomed.object_key])
         await self._catalog.batch([Delete(CONTENTS, doomed.id, doomed.version)])
 

@@ -12,7 +12,7 @@ from services.common.objects.piece_writer import PieceWriter
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """An object that nobody refers to yet: its writer claims its content, or deletes it."""
+    """An object without a reference yet: its writer claims its content, or deletes it."""
 
     object_key: str
     sha256: str

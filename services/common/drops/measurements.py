@@ -23,7 +23,7 @@ _BATCH = 500
 _PAGE = 1000
 
 
-# Neither is frozen, though nobody changes one: see Receipt.
+# Neither is ever changed, and neither is frozen: see Receipt.
 @dataclass(slots=True)
 class Measurement:
     """The aggregate of the last received drop of an instant."""
@@ -55,7 +55,7 @@ class LineageEntry:
 
 
 class Measurements:
-    """The measurements of a mesh. An instant names one within its owner: nobody reads another's, not even an admin."""
+    """The measurements of a mesh. An instant names one within its owner; a caller never reads another owner's."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog

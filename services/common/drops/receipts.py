@@ -60,7 +60,7 @@ class Remark:
     message: str
 
 
-# Not frozen, though nobody changes one: a frozen one takes six times as long to make, and each drop makes several.
+# Never changed, and not frozen: a frozen one takes six times as long to make, and each drop makes several.
 @dataclass(slots=True)
 class Receipt:
     """A stored drop: the bytes are in `raw`, or in the object `object_key`."""
@@ -136,7 +136,7 @@ class Receipts:
         return from_document(Receipt, document)
 
     async def get_many(self, keys: Sequence[str]) -> dict[str, Receipt]:
-        """Those of these receipts that exist, whoever owns them."""
+        """Returns those of these receipts that exist, of any owner."""
         found = await self._catalog.get_many(RECEIPTS, keys)
         return {key: from_document(Receipt, document) for key, document in found.items()}
 

@@ -1,4 +1,4 @@
-"""An invite as the contract tells it."""
+"""Invites as messages of the contract."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from services.common.media.anonymize_messages import options_message
 
 
 def invite_message(invite: Invite, now_ns: int, uri: str = "") -> invite_pb2.Invite:
-    """All that its maker sees of an invite; the uri only where it is told."""
+    """Returns an invite for its owner; the uri only if given."""
     message = invite_pb2.Invite(
         name=resource_name("invites", invite.id),
         state=invite_pb2.Invite.State.Value(invite.state(now_ns).upper()),

@@ -186,7 +186,7 @@ def new_secret() -> tuple[str, bytes]:
 
 
 def invite_not_found() -> DropmeshError:
-    """There is no such invite, or the link's secret is wrong: which of them is not told."""
+    """Returns one error for an unknown invite and for a wrong secret, so that they cannot be told apart."""
     return NotFound(reasons.INVITE_NOT_FOUND, "there is no such invite")
 
 

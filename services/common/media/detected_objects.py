@@ -49,7 +49,7 @@ class MediaObjects:
         self._catalog = catalog
 
     async def write(self, media_id: str, run: int, objects: Sequence[DetectedObject]) -> None:
-        """Stores what a run found; nobody sees it until the run is finished."""
+        """Stores the objects that a run found; readers see them once the run is finished."""
         media_run = _media_run(media_id, run)
         for start in range(0, len(objects), WRITTEN_AT_ONCE):
             written = objects[start : start + WRITTEN_AT_ONCE]

@@ -18,7 +18,7 @@ _ATTR_CHARS: Final = "!#$&+-.^_`|~"
 
 
 def plain_name(name: str) -> str:
-    """What stands after the last slash of a path."""
+    """Returns the part of a path after its last slash."""
     return name.replace("\\", "/").rpartition("/")[2]
 
 

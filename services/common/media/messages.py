@@ -67,17 +67,17 @@ def media_message(media: Media) -> media_pb2.Media:
 
 
 def holder_message(media: Media) -> media_pb2.Media:
-    """What the holder of an invite's link sees of a media: its name and its state."""
+    """Returns a media for the holder of an invite's link: its name and its state."""
     return media_pb2.Media(name=media_name(media.id), state=state_number(media.state))
 
 
 def etag(media: Media) -> str:
-    """What changes whenever a media does."""
+    """Returns a tag that changes with each change of a media."""
     return str(media.revision)
 
 
 def is_settled(media: Media) -> bool:
-    """Whether nothing happens to a media by itself any more."""
+    """Whether a media is in a final state: PROCESSED, FAILED or DELETED."""
     return media.state not in UNFINISHED
 
 
@@ -92,7 +92,7 @@ def content_message(content: Content) -> media_pb2.Content:
 
 
 def metadata_message(metadata: Metadata) -> media_pb2.MediaMetadata:
-    """What a media says of itself."""
+    """Returns the metadata of a media."""
     values = zip(_SAME_FIELDS, _same_values(metadata), strict=True)
     message = media_pb2.MediaMetadata(**{name: value for name, value in values if value is not None})
     if metadata.rotation_degrees is not None:

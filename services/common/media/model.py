@@ -1,4 +1,4 @@
-"""What is stored of a media. Instants are nanoseconds since the epoch; words are the contract's, in lower case."""
+"""A stored media. Instants are nanoseconds since the epoch; enum values are the contract's, in lower case."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from services.common.media.vocabulary import Box, MediaKind, MediaState, Mode, O
 
 @dataclass(frozen=True, slots=True)
 class ExcludedObject:
-    """An object of an earlier processing that stays as it is, with what tells it again from others."""
+    """An object of an earlier run that stays uncovered, with its box and class to find it again."""
 
     number: int
     object_class: ObjectClass
@@ -21,7 +21,7 @@ class ExcludedObject:
 
 @dataclass(frozen=True, slots=True)
 class AnonymizeOptions:
-    """What becomes unrecognisable, and how; None means the default."""
+    """Which objects are covered, and how; None means the default."""
 
     objects: tuple[ObjectClass, ...] = (ObjectClass.FACE, ObjectClass.LICENSE_PLATE)
     mode: Mode = Mode.BLUR
@@ -49,7 +49,7 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """What a media's header says; None where it says nothing.
+    """The metadata in a media's header; None for a missing value.
 
     `width` and `height` are as stored: turn them by `orientation` (images) or `rotation_degrees` (videos) to see the
     picture upright. A field that the contract has by the same name is copied into it by name (see `messages`).
@@ -137,7 +137,7 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Contribution:
-    """What a media adds to statistics; nothing at all once its record is about to go."""
+    """The counts that a media adds to statistics; none once its record is about to be purged."""
 
     state: str | None = None
     day: str | None = None
@@ -196,7 +196,7 @@ class Media:
     unclean_since_ns: int | None = None
     uncounted_since_ns: int | None = None
     counted: Contribution = NOTHING
-    """What the statistics hold of this media."""
+    """Returns the counts that the statistics hold of this media."""
     purging: bool = False
     version: int = 0
 
@@ -211,7 +211,7 @@ class Media:
         return self.state is MediaState.DELETED
 
     def contribution(self) -> Contribution:
-        """What the statistics should hold of this media."""
+        """Returns the counts that the statistics should hold of this media."""
         if self.purging:
             return NOTHING
         if self.is_deleted:

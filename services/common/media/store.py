@@ -1,4 +1,4 @@
-"""The media of a mesh: stored, found, listed, and changed where nobody else changed them in between."""
+"""The store of media: insert, get, list, and change unless another process changed the media in between."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class MediaStore:
         return await self.change(media_id, lambda found: transitions.moved(found, object_key))
 
     async def find(self, media_id: str) -> Media | None:
-        """The media of this id, whoever owns it."""
+        """Returns the media of this id, of any owner."""
         document = await self._catalog.get(MEDIA, media_id)
         return None if document is None else from_document(Media, document)
 
@@ -143,7 +143,7 @@ class MediaStore:
         return MediaPage(page, None if len(documents) < asked else after)
 
     async def change(self, media_id: str, edit: Callable[[Media], Media | None]) -> Media | None:
-        """Changes a media by a plain function, called again when somebody else was faster; None where there is none.
+        """Changes a media by a plain function, called again if another process was faster; None where there is none.
 
         `edit` returns None to leave the media as it is. A change that alters what the statistics should hold marks the
         media as uncounted.
@@ -202,7 +202,7 @@ def media_document(media: Media) -> dict[str, Any]:
 
 
 def media_not_found(media_id: str) -> NotFound:
-    """There is no such media, or it is somebody else's."""
+    """Returns the error for a media that does not exist or belongs to another owner."""
     name = f"media/{media_id}"
     return NotFound(reasons.MEDIA_NOT_FOUND, f"there is no {name}", metadata={"name": name})
 

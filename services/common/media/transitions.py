@@ -45,7 +45,7 @@ DUPLICATE_UPLOADS_KEPT = 16
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What a worker found in a media, and how its work went."""
+    """The findings of a worker in a media, with timings and warnings."""
 
     object_counts: Mapping[str, int]
     labels: tuple[Label, ...] = ()
@@ -125,7 +125,7 @@ def fail(media: Media, run: int, failure: Failure, *, now_ns: int) -> Media | No
 
 
 def give_up(media: Media, failure: Failure, *, now_ns: int) -> Media | None:
-    """Every attempt broke off: the work ends, in whichever run it is."""
+    """Ends the work after the last attempt broke off, in any run."""
     return _failed(media, failure, now_ns) if media.state in UNFINISHED else None
 
 
@@ -226,7 +226,7 @@ def is_in_run(media: Media, run: int) -> bool:
 
 
 def failure_of(error: DropmeshError) -> Failure:
-    """What is stored of an error."""
+    """Returns an error as it is stored."""
     return Failure(error.code.value[0], reasons.ErrorReason.Name(error.reason), error.message, error.metadata)
 
 

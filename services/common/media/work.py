@@ -1,4 +1,4 @@
-"""What workers do to a media: take it, report progress, end it.
+"""The steps of a worker on a media: take it, report progress, end it.
 
 Each taking is a new run, and a worker names its run with each call. Where the media is in another run by then (the
 lease ended and another worker took it, it was cancelled, deleted or is to be processed again) nothing changes and the
@@ -62,7 +62,7 @@ class MediaWork:
         return changed is not None
 
     async def fail(self, media_id: str, run: int | None, failure: Failure, *, now_ns: int) -> bool:
-        """Ends the work for good; False when the run is stale. Without a run (a dead letter), in whichever it is."""
+        """Ends the work for good; False when the run is stale. Without a run (a dead letter), in any run."""
 
         def edit(media: Media) -> Media | None:
             if run is None:

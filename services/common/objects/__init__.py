@@ -3,10 +3,10 @@
 The promise:
 - No half object is ever visible: a key shows nothing until `commit` returned or was about to, and then all of it.
 - Committed means durable: the bytes survive kill -9 and power loss from the moment `commit` returns.
-- A key is written once and never overwritten; callers choose keys that nobody else chooses (a nonce in them).
+- A key is written once and never overwritten; callers choose unique keys (with a nonce in them).
 - Memory stays flat: nothing here holds a whole object, in either direction.
-- What was begun and never committed is invisible, and gone after a `sweep` that is told an age it has passed.
-- Deleting what is not there succeeds. A store that cannot be reached raises `StoreUnavailable`; a full one `StoreFull`.
+- An object that was begun and never committed is invisible; a `sweep` removes those older than the given age.
+- Deleting a missing key succeeds. A store that cannot be reached raises `StoreUnavailable`; a full one `StoreFull`.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Objects(Protocol):
     """See the module's promise. A key is one or more segments of [A-Za-z0-9._-] joined by '/'."""
 
     async def create(self, key: str) -> ObjectWriter:
-        """Begins an object of a key that nobody else uses."""
+        """Begins an object under a new key."""
         ...
 
     async def put(self, key: str, data: bytes) -> ObjectInfo:

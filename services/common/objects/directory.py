@@ -210,7 +210,7 @@ class DirectoryWriter:
             self._temporary.rename(self._target)
         _fsync_folder(folder)
         if folder not in self._durable:
-            # Somebody else may have made it a moment ago, without having come as far as this.
+            # Another process may have made it a moment ago, and not have synced it yet.
             for parent in folder.parents[: len(folder.relative_to(self._kept).parts)]:
                 _fsync_folder(parent)
             self._durable.add(folder)
@@ -222,7 +222,7 @@ class DirectoryWriter:
 
 
 async def _in_thread(function: Callable[..., Result], *arguments: object) -> Result:
-    """Runs blocking file work off the event loop, its failures told as the store's."""
+    """Runs blocking file work off the event loop and translates its errors."""
     try:
         return await asyncio.to_thread(function, *arguments)
     except (FileNotFoundError, DropmeshError):

@@ -185,7 +185,7 @@ class S3Objects:
             self._client.create_bucket(Bucket=self._bucket)
 
     async def _call(self, function: Callable[..., Result], *arguments: Any, **named: Any) -> Result:
-        """Runs one of boto3's calls in a thread, its failures told as the store's."""
+        """Runs one of boto3's calls in a thread and translates its errors."""
         loop = asyncio.get_running_loop()
         try:
             return await loop.run_in_executor(self._threads, partial(function, *arguments, **named))

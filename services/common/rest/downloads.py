@@ -1,4 +1,4 @@
-"""What HTTP says beside bytes that are downloaded, and which of them it asks for."""
+"""Headers of downloads, and the range that a request asks for."""
 
 from __future__ import annotations
 

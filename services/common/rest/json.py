@@ -20,7 +20,7 @@ _TEXTS = frozenset({"google.protobuf.Timestamp", "google.protobuf.Duration"})
 
 
 def message_values(message: Message) -> Any:
-    """A message by the contract's names, with what is unset where its absence would not be told."""
+    """Returns a message as a dictionary by the contract's names; fields without presence are always included."""
     return _converter(message.DESCRIPTOR)(message)
 
 
@@ -35,7 +35,7 @@ def _converter(descriptor: Descriptor) -> Convert:
 
 
 class _Fields:
-    """How the fields of one type are told."""
+    """Converts the fields of one message type."""
 
     def __init__(self, descriptor: Descriptor) -> None:
         self._descriptor = descriptor
@@ -77,12 +77,12 @@ def _of_map(entry: Descriptor) -> Convert:
     of_key: Convert = str
     if entry.fields_by_name["key"].cpp_type == FieldDescriptor.CPPTYPE_BOOL:
         of_key = {True: "true", False: "false"}.__getitem__
-    # Looking a value up is how a map of messages tells it.
+    # A map of messages yields its values only by key.
     return lambda held: {of_key(key): held[key] if convert is None else convert(held[key]) for key in held}
 
 
 def _of_value(field: FieldDescriptor) -> Convert | None:
-    """How one value is told; None where JSON knows it as it is."""
+    """Returns the converter of a field's values; None if JSON takes them as they are."""
     if field.message_type is not None:
         return _converter(field.message_type)
     if field.enum_type is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-# No content has more bytes than 18 digits tell; Python reads none of thousands.
+# No content has more than 10^18 bytes, and Python refuses numbers of thousands of digits.
 _RANGE = re.compile(r"bytes\s*=\s*(\d{0,18})\s*-\s*(\d{0,18})\s*", re.ASCII | re.IGNORECASE)
 
 
@@ -22,7 +22,7 @@ class ByteRange:
         return self.end - self.start
 
     def header(self, size_bytes: int) -> str:
-        """The Content-Range that tells of it."""
+        """Returns its Content-Range header."""
         return f"bytes {self.start}-{self.end - 1}/{size_bytes}"
 
 

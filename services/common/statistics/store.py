@@ -1,4 +1,4 @@
-"""Statistics of media, kept as media change: exact, whatever is repeated, crashes or runs twice.
+"""Statistics of media, kept as media change: exact under retries, crashes and concurrent folds.
 
 A media says what it should count for (`contribution`), what was last counted of it (`counted`), and whether the two
 may differ (`uncounted_since_ns`). Folding takes some uncounted media, and for the statistics of each of their owners
@@ -6,8 +6,8 @@ and of the whole mesh:
 1. reads the document of the statistics, then the media, in this order;
 2. adds for each media the difference of its contribution and what the document holds of it: its entry in the
    document's `pending` where there is one, else its `counted`;
-3. replaces the document, where nobody else did since 1, with these contributions as its new `pending`. Entries of the
-   old one stay until their media says the same;
+3. replaces the document, unless another process did since 1, with these contributions as its new `pending`. Entries
+   of the old one stay until their media says the same;
 and at the end says in each media what was counted of it, where the media did not change since.
 
 So a crash or another folder at any point loses nothing and counts nothing twice: until a media says itself that it was
@@ -39,7 +39,7 @@ FOLDED_AT_ONCE = 50
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What is counted. No count is 0 or less: such entries are left out."""
+    """The counts. Entries of 0 or less are left out."""
 
     states: Mapping[str, int] = field(default_factory=dict)
     formats: Mapping[str, int] = field(default_factory=dict)

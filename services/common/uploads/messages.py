@@ -1,4 +1,4 @@
-"""A resumable upload as the contract tells it."""
+"""Resumable uploads as messages of the contract."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class Piece:
 class Upload:
     """A resumable upload. `media_id` is chosen at its start, so that finishing it twice makes one media.
 
-    Its bytes go when its time is over. Its record stays until `forget_time_ns`, so that a late caller is told why, and
+    Its bytes go when its time is over. Its record stays until `forget_time_ns`, so that a late caller learns why, and
     what a slow append stored after the end is found.
     """
 
@@ -49,7 +49,7 @@ class Upload:
     committed_bytes: int = 0
     pieces: tuple[Piece, ...] = ()
     media: str | None = None
-    """What it became: `media_id`, or a media with the same bytes that the owner had already."""
+    """Its result: `media_id`, or a media with the same bytes that the owner had already."""
     deleted: bool = False
     version: int = 0
 
@@ -151,7 +151,7 @@ def check_append(upload: Upload, offset: int) -> None:
 
 
 def upload_not_found(upload_id: str) -> NotFound:
-    """There is no such upload, or it is somebody else's."""
+    """Returns the error for an upload that does not exist or belongs to another owner."""
     name = f"uploads/{upload_id}"
     return NotFound(reasons.UPLOAD_NOT_FOUND, f"there is no {name}", metadata={"name": name})
 

@@ -1,4 +1,4 @@
-"""What a child may use, and what it gets of its parent's environment: no setting, and with that no secret."""
+"""The limits of a child, and its environment: no setting of its parent, and so no secret."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _THREAD_COUNTS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENCV_FOR_
 
 @dataclass(frozen=True, slots=True)
 class ChildLimits:
-    """What one child may use, and what it may answer."""
+    """The limits of one child and of its answers."""
 
     memory_bytes: int
     result_bytes: int

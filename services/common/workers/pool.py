@@ -73,7 +73,7 @@ class ProcessPool(Generic[Context]):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Kill all children, whatever they do."""
+        """Kills all children at once."""
         for start in self._starts:
             start.cancel()
         await asyncio.gather(*self._starts, return_exceptions=True)

@@ -112,7 +112,7 @@ class ChildProcess:
                 await self.kill()
 
     async def kill(self) -> None:
-        """End the child whatever it does."""
+        """Kills the child at once."""
         self.is_at_job = False
         self._channel.close()
         self._process.kill()

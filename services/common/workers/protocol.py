@@ -13,14 +13,14 @@ from enum import IntEnum
 from typing import Final
 
 MAX_RANGE_BYTES: Final = 4 * 2**20
-"""What a child may ask for at once of the content that its parent holds."""
+"""The most bytes of its parent's content that a child may ask for at once."""
 
 _HEADER: Final = struct.Struct("!BIIQ")
 HEADER_BYTES: Final = _HEADER.size
 
 
 class Kind(IntEnum):
-    """What a frame says."""
+    """The kinds of frames."""
 
     START = 1
     RUN = 2

@@ -1,4 +1,4 @@
-"""What a job is handed in the child: what was set up there, and a line to the caller."""
+"""The job's side in a child: the result of the pool's setup, and a line to the caller."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Worker(Generic[Context]):
     """The first argument of every job."""
 
     context: Context
-    """What the pool's setup returned, once for the life of the child."""
+    """The result of the pool's setup, made once in the life of the child."""
     threads: int
     """How many threads the job may keep busy."""
     burst_threads: int

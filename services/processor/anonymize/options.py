@@ -1,4 +1,4 @@
-"""What becomes unrecognisable, and how: the options of one processing, and their fingerprint."""
+"""Which objects are covered, and how: the options of one run, and their fingerprint."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class ExcludedObject:
     """An object of an earlier processing that stays uncovered.
 
     It is known again by its class and place, not by its number: a newer model may number its objects otherwise,
-    and a wrong number would uncover somebody else. `time` is when a video's object was at `box`.
+    and a wrong number would uncover another person. `time` is when a video's object was at `box`.
     """
 
     object_class: ObjectClass
@@ -29,7 +29,7 @@ class ExcludedObject:
 
 @dataclass(frozen=True, slots=True)
 class AnonymizeOptions:
-    """What to cover and how; boxes are in pixels of the upright picture."""
+    """Which objects to cover, and how; boxes are in pixels of the upright picture."""
 
     object_classes: frozenset[ObjectClass] = frozenset({ObjectClass.FACE, ObjectClass.LICENSE_PLATE})
     mode: Mode = Mode.BLUR
@@ -40,7 +40,7 @@ class AnonymizeOptions:
     feather: float = 0.0
     """How wide the soft edge is, as a share of the object's size; it lies outside what is covered."""
     regions: tuple[Box, ...] = ()
-    """Always covered, whatever the detectors say; they win over `exempt`."""
+    """Covered whether or not a detector finds anything there; they win over `exempt`."""
     exempt: tuple[Box, ...] = ()
     """Objects whose centre lies in one of these are not covered."""
     excluded: tuple[ExcludedObject, ...] = ()
@@ -55,7 +55,7 @@ class AnonymizeOptions:
         return Shape.ELLIPSE if object_class is ObjectClass.FACE else Shape.BOX
 
     def fingerprint(self) -> str:
-        """A short text that is the same for options that give the same output, whatever their order."""
+        """Returns a short text that is equal for options with equal output, in any order."""
         canonical = {
             "version": COVER_VERSION,
             "objects": sorted(self.object_classes),

@@ -1,6 +1,6 @@
 """Covering pixels, in place: blurred, averaged in blocks or in one colour.
 
-What is left of an object is a handful of averages: at most `CELLS` along its shorter side, whatever its size.
+A cover keeps a handful of averages of an object: at most `CELLS` along its shorter side, at any size.
 Only the areas covered are read or written, so the cost scales with them and not with the picture.
 """
 
@@ -22,7 +22,7 @@ Pixels: TypeAlias = NDArray[Any]
 
 CELLS = {Mode.BLUR: 2, Mode.MOSAIC: 2}
 BLUR_CONTRAST = 0.25
-"""What a blur keeps of the differences between its cells: with all of them detectors still find some faces."""
+"""The part of the differences between its cells that a blur keeps: with all of it detectors still find some faces."""
 SMALLEST_CELL_PIXELS = 3.0
 
 

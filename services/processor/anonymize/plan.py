@@ -45,7 +45,7 @@ def is_exempt(box: Box, options: AnonymizeOptions) -> bool:
 
 
 def choose_covered(detections: Sequence[Detection], options: AnonymizeOptions) -> list[bool]:
-    """Tell for each detection of a picture whether it is to be covered."""
+    """Returns, for each detection of a picture, whether to cover it."""
     excluded = _find_excluded(detections, options)
     return [
         found.object_class in options.object_classes and index not in excluded and not is_exempt(found.box, options)

@@ -29,7 +29,7 @@ class DropResult:
 
 @dataclass(frozen=True, slots=True)
 class DropRules:
-    """What a drop is held to, by which code, and when."""
+    """The limits of a drop, and the version of the code that computes it."""
 
     limits: DropLimits
     code_version: str

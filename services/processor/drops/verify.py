@@ -63,6 +63,6 @@ class MeasurementChecks:
 
 
 def _numbers(one: Measurement) -> tuple[int, bool, bytes]:
-    """What is compared: equal bits, so that 0.0 is not -0.0."""
+    """Returns the bits to compare, so that 0.0 differs from -0.0."""
     values = (one.mean, one.population_stddev, one.sample_stddev or 0.0, one.min, one.max)
     return one.count, one.sample_stddev is None, struct.pack("<5d", *values)

@@ -87,7 +87,7 @@ class DropWorker:
         for start in range(0, len(ids), step):
             try:
                 await self._process_receipts(ids[start : start + step])
-            except Exception as error:  # whatever it is, it stops no other drop
+            except Exception as error:  # one drop's fault must not stop the others
                 log.warning(
                     "drops are left for later", exc_info=True, extra={"receipts": ids[start : start + step][:10]}
                 )

@@ -15,7 +15,7 @@ from services.processor.images.raster import Raster
 
 
 class Disposal(IntEnum):
-    """What becomes of a frame when its time is over; the numbers are GIF's."""
+    """How a frame is removed when its time is over; the numbers are GIF's."""
 
     UNSAID = 0
     KEEP = 1
@@ -25,7 +25,7 @@ class Disposal(IntEnum):
 
 @dataclass(slots=True)
 class Frame:
-    """What one moment shows, over the whole canvas."""
+    """The picture of one moment, over the whole canvas."""
 
     raster: Raster
     duration_ms: int = 0

@@ -1,4 +1,4 @@
-"""EXIF orientation: read from a block that may be broken, written as a block that says nothing else."""
+"""EXIF orientation: read from a block that may be broken, written as a block with nothing else in it."""
 
 from __future__ import annotations
 

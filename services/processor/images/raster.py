@@ -1,4 +1,4 @@
-"""Pixels in memory, whatever their depth and channels, and what a detector sees of them."""
+"""Pixels in memory at any depth and with any channels, and their picture for a detector."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from services.processor.vision.detections import Picture
 
 
 class Channels(StrEnum):
-    """What the numbers of a pixel mean; the values are Pillow's names for them."""
+    """The channels of a pixel; the values are Pillow's names for them."""
 
     GREY = "L"
     GREY_ALPHA = "LA"

@@ -21,7 +21,7 @@ class AnonymizedMedia:
 
 @dataclass(frozen=True, slots=True)
 class DetectionResult:
-    """What was found in a picture that is not kept."""
+    """The detections in a picture that is not stored."""
 
     width: int
     height: int
@@ -31,7 +31,7 @@ class DetectionResult:
 
 @dataclass(frozen=True, slots=True)
 class ClassificationResult:
-    """What a classifier said, and which one it was."""
+    """A classifier's labels, and its name."""
 
     labels: tuple[Label, ...]
     model: ModelVersion

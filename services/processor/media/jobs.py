@@ -34,7 +34,7 @@ THUMBNAIL_TYPE = "image/jpeg"
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What a worker process holds ready: the models that are there."""
+    """The loaded models of a worker process."""
 
     detector: ComposedDetector
     classifier: Classifier | None
@@ -95,7 +95,7 @@ def detect_objects(
 
 @job
 def classify_image(worker: Worker[Tools], content: bytes, limit: int, limits: Limits) -> ClassificationResult:
-    """What a picture shows."""
+    """Classifies a picture."""
     from services.processor.classify.classifier import ClassifierMissing
     from services.processor.photo.photo import read_picture
 

@@ -14,7 +14,7 @@ from services.processor.vision.detections import Detection
 
 
 def to_plan(options: stored.AnonymizeOptions) -> AnonymizeOptions:
-    """What the processor is to do; None in the stored options means its default."""
+    """Returns the stored options as the processor's; None means the default."""
     defaults = AnonymizeOptions()
     return AnonymizeOptions(
         object_classes=frozenset(options.objects),

@@ -67,7 +67,7 @@ class Pace:
     """How often a worker does what it does beside the work."""
 
     look_seconds: float = 0.5
-    """It notices that its media was cancelled or deleted, and tells how far it is."""
+    """It checks for a cancellation or deletion of its media, and reports its progress."""
     heartbeat_seconds: float = 3.0
     """It extends its lease."""
     depth_seconds: float = 5.0
@@ -100,7 +100,7 @@ class MediaWorker:
         self._pace = pace
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Works on photos until told to stop; what is in hand then goes back to the queue."""
+        """Works on photos until stopped; unfinished work then goes back to the queue."""
         await self._run(PHOTO_WORK, stopping)
 
     async def run_videos(self, stopping: asyncio.Event) -> None:
@@ -157,7 +157,7 @@ class MediaWorker:
             await queue.release(claim, reason=error.message, delay=self._pace.retry_after)
             return "released"
         except Exception as fault:
-            log.exception("the work on a media failed in a way nobody thought of", extra={"media": media.id})
+            log.exception("unexpected exception in the work on a media", extra={"media": media.id})
             await queue.release(claim, reason=repr(fault), delay=self._pace.retry_after)
             return "released"
         await queue.acknowledge([claim])
@@ -206,7 +206,7 @@ class MediaWorker:
     async def _watched(
         self, media: Media, claim: Claim, job: asyncio.Task[AnonymizedMedia], reports: list[tuple[int, int]]
     ) -> AsyncIterator[None]:
-        """Keeps the lease while a job runs, tells how far it is, and ends it when nobody wants it any more."""
+        """Keeps the lease while a job runs, reports progress, and ends it when the media was cancelled or deleted."""
         watching = asyncio.create_task(self._watch(media, claim, job, reports))
         try:
             yield

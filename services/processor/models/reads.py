@@ -37,7 +37,7 @@ class ModelReads:
         return processor_service_pb2.ListModelsResponse(models=models[first:end], next_page_token=token)
 
     async def GetModel(self, request: processor_service_pb2.GetModelRequest, _call: Call) -> model_pb2.Model:
-        """Tells of one model."""
+        """Returns one model."""
         for model in self._messages():
             if model.name == request.name:
                 return model

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from services.processor.models.errors import ProviderMissing
 
 Observe: TypeAlias = Callable[[str, float], None]
-"""Told the model's name and the seconds that each run took."""
+"""Called with the model's name and the seconds of each run."""
 
 
 class Provider(StrEnum):

@@ -28,7 +28,7 @@ from services.processor.vision.stopwatch import Stopwatch
 Look = Callable[[Picture], None]
 """Shown the upright picture once it is decoded and before anything is covered, to say what it shows."""
 Advance = Callable[[int], None]
-"""Told after each frame how many are done; what it raises ends the work."""
+"""Called after each frame with the number done; an exception from it ends the work."""
 
 
 def anonymize_photo(

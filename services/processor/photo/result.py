@@ -1,4 +1,4 @@
-"""What the processing of one picture says; apart from the pixels' code, so that a caller need not load that."""
+"""The result of processing one picture; apart from the pixels' code, so that a caller need not load that."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class PhotoResult:
 
 @dataclass(frozen=True, slots=True)
 class PhotoDetections:
-    """What was found in a picture, or in the first frame of an animation."""
+    """The detections in a picture, or in the first frame of an animation."""
 
     width: int
     height: int

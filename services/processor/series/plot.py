@@ -62,7 +62,7 @@ class Band:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """What is drawn. Without `is_time`, the horizontal axis counts points."""
+    """A chart to draw. Without `is_time`, the horizontal axis counts points."""
 
     title: str
     unit: str

@@ -1,4 +1,4 @@
-"""What a channel holds by frequency, for a signal that was sampled evenly and has no gaps."""
+"""The spectrum of a channel that was sampled evenly and has no gaps."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class BandPower:
 
 @dataclass(frozen=True, slots=True)
 class SpectralMetrics:
-    """What the spectrum says in a few numbers."""
+    """The spectrum in a few numbers."""
 
     dominant: tuple[DominantFrequency, ...]
     centroid_hz: float | None

@@ -28,7 +28,7 @@ from services.processor.video.tracking.tracking_pass import track_objects
 from services.processor.video.tracking.tracks import Track, describe_paths
 
 Progress: TypeAlias = Callable[[int, int | None], None]
-"""Told after each frame how many are done, and how many there are where it is known; each pass counts half a frame."""
+"""Called after each frame with the number done and, if known, the total; each pass counts half a frame."""
 
 
 @dataclass(frozen=True, slots=True)

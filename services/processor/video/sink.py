@@ -21,7 +21,7 @@ from services.processor.video.source import SoundPacket
 CONTENT_TYPE: Final = "video/mp4"
 FORMAT: Final = "mp4"
 
-# At this quality a compressed frame is hard to tell from its original; slower presets save bytes, not quality.
+# At this quality a compressed frame looks like its original; slower presets save bytes, not quality.
 _ENCODER_OPTIONS: Final = {"preset": "veryfast", "crf": "20"}
 _COPIED_SOUNDS: Final = frozenset({"aac", "mp3", "opus", "ac3", "eac3", "alac", "flac"})
 _SOUND_ENCODER: Final = "aac"

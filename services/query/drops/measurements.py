@@ -20,7 +20,7 @@ DESCENDING = "time desc"
 
 
 class MeasurementReads:
-    """Tells of measurements."""
+    """Reads of measurements."""
 
     def __init__(self, measurements: Measurements, receipts: Receipts) -> None:
         self._measurements = measurements
@@ -29,7 +29,7 @@ class MeasurementReads:
     async def GetMeasurement(
         self, request: query_service_pb2.GetMeasurementRequest, call: Call
     ) -> measurement_pb2.Measurement:
-        """Tells the measurement of an instant, however its offset is written."""
+        """Returns the measurement of an instant, in any notation of its offset."""
         return measurement_message(await self._measurements.get(call.caller.owner, named_instant(request.name, "name")))
 
     async def ListMeasurements(

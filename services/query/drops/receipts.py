@@ -17,13 +17,13 @@ RAW_TYPE = "application/octet-stream"
 
 
 class ReceiptReads:
-    """Tells of receipts."""
+    """Reads of receipts."""
 
     def __init__(self, receipts: Receipts) -> None:
         self._receipts = receipts
 
     async def GetReceipt(self, request: query_service_pb2.GetReceiptRequest, call: Call) -> measurement_pb2.Receipt:
-        """Tells the state of a drop, and what was found in it."""
+        """Returns the state of a drop, and its findings."""
         return receipt_message(await self._receipts.get(call.caller, resource_id(request.name)))
 
     async def ListReceipts(

@@ -18,7 +18,7 @@ from services.query.media.reads import whose_list
 
 
 class InviteReads:
-    """Tells of invites."""
+    """Reads of invites."""
 
     def __init__(self, invites: Invites, media: MediaStore, now_ns: Callable[[], int] = time.time_ns) -> None:
         self._invites = invites
@@ -26,7 +26,7 @@ class InviteReads:
         self._invite_now_ns = now_ns
 
     async def GetInvite(self, request: query_service_pb2.GetInviteRequest, call: Call) -> invite_pb2.Invite:
-        """Tells of one invite."""
+        """Returns one invite."""
         invite = await self._invites.get(call.caller, resource_id(request.name))
         return invite_message(invite, self._invite_now_ns())
 
@@ -45,7 +45,7 @@ class InviteReads:
         )
 
     async def GetInviteMedia(self, request: query_service_pb2.GetInviteMediaRequest, call: Call) -> media_pb2.Media:
-        """Tells the holder of an invite's link the state of what came through it, and nothing else."""
+        """Returns, to the holder of an invite's link, the state of a media that came through it, and nothing else."""
         invite = await self._invites.find_by_link(request.link)
         media_id = resource_id(request.name)
         media = await self._invite_media.find(media_id)

@@ -26,7 +26,7 @@ LINES_OF_JSON = {"x-content-type": "application/x-ndjson"}
 
 
 class MediaReads:
-    """Tells of media."""
+    """Reads of media."""
 
     def __init__(self, media: MediaStore, objects: MediaObjects, *, reminder_seconds: float = REMINDER_SECONDS) -> None:
         self._media = media
@@ -34,7 +34,7 @@ class MediaReads:
         self._reminder_seconds = reminder_seconds
 
     async def GetMedia(self, request: query_service_pb2.GetMediaRequest, call: Call) -> media_pb2.Media:
-        """Tells of one media."""
+        """Returns one media."""
         return media_message(await self._media.get(call.caller, resource_id(request.name)))
 
     async def ListMedia(

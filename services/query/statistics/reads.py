@@ -20,7 +20,7 @@ DAYS_TOLD = 30
 
 
 class StatisticsReads:
-    """Tells of statistics."""
+    """Reads of statistics."""
 
     def __init__(self, statistics: StatisticsStore, now_ns: Callable[[], int] = time.time_ns) -> None:
         self._statistics = statistics
@@ -29,7 +29,7 @@ class StatisticsReads:
     async def GetStatistics(
         self, request: query_service_pb2.GetStatisticsRequest, call: Call
     ) -> statistics_pb2.Statistics:
-        """Tells of the caller's media; of everybody's to the scope `admin`."""
+        """Returns the statistics of the caller's media; of all media for the scope `admin`."""
         now_ns = self._statistics_now_ns()
         owner = None if call.caller.is_admin else call.caller.owner
         totals, update_time_ns = await self._statistics.read(owner, now_ns=now_ns)

@@ -14,13 +14,13 @@ from services.common.uploads.store import Uploads
 
 
 class UploadReads:
-    """Tells of uploads."""
+    """Reads of uploads."""
 
     def __init__(self, uploads: Uploads, now_ns: Callable[[], int] = time.time_ns) -> None:
         self._uploads = uploads
         self._upload_now_ns = now_ns
 
     async def GetUpload(self, request: query_service_pb2.GetUploadRequest, call: Call) -> upload_pb2.Upload:
-        """Tells how far a resumable upload is."""
+        """Returns the progress of a resumable upload."""
         upload = await self._uploads.get(call.caller, resource_id(request.name), now_ns=self._upload_now_ns())
         return upload_message(upload)

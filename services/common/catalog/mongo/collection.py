@@ -1,4 +1,4 @@
-"""What a collection looks like in MongoDB: its documents as they are, its indexes, and how both are searched."""
+"""A collection in MongoDB: its documents, its indexes, and its searches."""
 
 from __future__ import annotations
 

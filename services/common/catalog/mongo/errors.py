@@ -1,4 +1,4 @@
-"""What the driver raises, as the catalog's callers know it."""
+"""Translates the driver's errors to those of the catalog port."""
 
 from __future__ import annotations
 

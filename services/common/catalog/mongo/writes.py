@@ -1,4 +1,4 @@
-"""What each operation does on a MongoDB server; each waits for a majority's journal."""
+"""Runs operations on a MongoDB server; each waits for the journal of a majority."""
 
 from __future__ import annotations
 

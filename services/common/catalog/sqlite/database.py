@@ -30,7 +30,7 @@ class SqliteDatabase:
     """A database file in WAL mode, with one writing thread; it belongs to the event loop that opened it.
 
     Acknowledged means durable: `write` returns after the fsync of the transaction that holds what its function did.
-    Reads see every write that was acknowledged, by whichever process.
+    Reads see every acknowledged write, by any process.
     """
 
     def __init__(self, path: Path, connections: _Connections) -> None:

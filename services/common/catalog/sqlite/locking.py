@@ -11,7 +11,7 @@ from types import TracebackType
 class ProcessLock:
     """Held by one process at a time and freed by the kernel when its holder dies.
 
-    A waiter holds the turn while it waits, and whoever lets go of the lock needs the turn to take it again: a busy
+    A waiter holds the turn while it waits, and a process that releases the lock needs the turn to take it again: a busy
     process cannot keep the lock from the others. One thread at a time may use an instance.
     """
 

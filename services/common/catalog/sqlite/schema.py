@@ -1,4 +1,4 @@
-"""What a collection looks like in SQLite: its table, the real columns of its indexed fields, its indexes."""
+"""A collection in SQLite: its table, real columns for its indexed fields, its indexes."""
 
 # Names come quoted from the code's own declarations, values are always bound:
 # ruff: noqa: S608
@@ -65,7 +65,7 @@ class Table:
         return [document["_id"], version, encoded, *map(document.get, self.columns)]
 
     def document(self, row: Sequence[Any]) -> Document:
-        """What a row of `select` holds."""
+        """Returns the document of a row of `select`."""
         document: Document = bson.decode(row[1])
         document["_version"] = row[0]
         if self.sequence is not None and row[2] is not None:

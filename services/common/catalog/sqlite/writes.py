@@ -1,4 +1,4 @@
-"""What each operation does to SQLite's tables, inside a transaction that others share."""
+"""Runs operations on SQLite's tables, inside a transaction that others share."""
 
 from __future__ import annotations
 

@@ -190,7 +190,7 @@ class _Examination:
     def _keys(self, value: dict[str, Any], path: str) -> None:
         if isinstance(value, DuplicateKeys):
             for key, times in value.times.items():
-                message = f"the key {quoted(key)} stands {times} times in one object; which one holds cannot be told"
+                message = f"the key {quoted(key)} occurs {times} times in one object; which one is meant is unknown"
                 self._failures.add(QualityReason.DUPLICATE_KEY, key_path(path, key), message)
         for key in value:
             if holds_lone_surrogate(key):

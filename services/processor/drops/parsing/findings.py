@@ -1,4 +1,4 @@
-"""What a quality check can find in a drop: the reasons, where, and a bounded list of them."""
+"""The findings of quality checks in a drop: the reason, the place, and a bounded list."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class QualityReason(StrEnum):
 
 
 class WarningReason(StrEnum):
-    """What is worth telling the sender of a drop that is accepted all the same."""
+    """Reasons to warn the sender of an accepted drop."""
 
     UNKNOWN_KEY = "UNKNOWN_KEY"
     SAME_INSTANT_IN_DROP = "SAME_INSTANT_IN_DROP"
@@ -73,7 +73,7 @@ class Findings(Generic[Reason]):
 
     @property
     def kept(self) -> tuple[Finding[Reason], ...]:
-        """The findings that are told one by one."""
+        """Returns the findings that are listed one by one."""
         return tuple(self._kept)
 
     def add(self, reason: Reason, path: str, message: str) -> None:

@@ -1,4 +1,4 @@
-"""What parsing a drop can come to, and the limits it is held to."""
+"""The possible outcomes of parsing a drop, and its limits."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class DropLimits:
             raise ValueError(f"max_depth must be 3 to 100, not {self.max_depth}")
 
 
-# Neither this nor ParsedDrop is frozen, though nobody changes one: each drop makes both, and a frozen one takes longer.
+# Neither this nor ParsedDrop is ever changed or frozen: each drop makes both, and a frozen one takes longer.
 @dataclass(slots=True)
 class Measured:
     """One measurement of a drop: where it stands in it, its instant and its finite points."""

@@ -1,4 +1,4 @@
-"""JSON paths (RFC 9535) that are valid, bounded Unicode, whatever the keys hold."""
+"""JSON paths (RFC 9535) that are valid, bounded Unicode for any key."""
 
 from __future__ import annotations
 

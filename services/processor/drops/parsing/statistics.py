@@ -30,7 +30,7 @@ _BLOCK_POINTS = _CHUNK_POINTS << 9
 _SMALLEST_UNIT_BITS = 1074
 
 
-# Neither this nor _Moments is frozen, though nobody changes one: each measurement makes both, and a frozen one takes
+# Neither this nor _Moments is ever changed or frozen: each measurement makes both, and a frozen one takes
 # longer.
 @dataclass(slots=True)
 class Statistics:

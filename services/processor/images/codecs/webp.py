@@ -106,7 +106,7 @@ class WebpSource:
             yield Frame(Raster(pixels, Channels.RGBA, header.orientation), duration_ms, disposal)
 
     def write(self, frames: Iterable[Frame]) -> bytes:
-        """Encode losslessly where the input was, otherwise at a quality that is hard to tell from it."""
+        """Encode losslessly where the input was, otherwise at a quality without a visible difference."""
         if self.is_animated:
             return _riff(self._animation_chunks(frames))
         (frame,) = frames

@@ -1,4 +1,4 @@
-"""Telling which detections of successive frames are one object."""
+"""Assigns the detections of successive frames to objects."""
 
 from __future__ import annotations
 

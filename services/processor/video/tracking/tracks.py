@@ -44,7 +44,7 @@ class Track:
 
 
 def describe_paths(tracked: TrackedVideo, covered: Sequence[ObjectPath], width: int, height: int) -> tuple[Track, ...]:
-    """Tell of each object found, in coordinates of the upright picture; `width` and `height` are the frames'."""
+    """Returns the track of each object, in coordinates of the upright picture; `width` and `height` are the frames'."""
     upright_size = tracked.orientation.upright_size(width, height)
     shown = {id(path) for path in covered}
 
