@@ -17,7 +17,7 @@ from scripts.lib.words import dialect_in
 from tests.servers.tools import Missing, find_tool
 
 ROOT = Path(__file__).resolve().parents[2]
-PYTHON_FOLDERS = ("services", "scripts")
+PYTHON_FOLDERS = ("services", "scripts", "client")
 CONTRACT = ("--path", "dropmesh/v1", "--config", "buf.yaml")
 
 

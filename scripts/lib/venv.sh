@@ -22,7 +22,7 @@ find_python() {
 ensure_venv() {
     local lock=$root/requirements/$1.txt stamp=$venv/.dropmesh-$1 python wanted paths
     python=$(find_python) || return
-    wanted="$(cksum <"$lock") $root"
+    wanted="$(cksum <"$lock") $root client"
     if [ -x "$venv/bin/python" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then
         return
     fi
@@ -39,10 +39,10 @@ ensure_venv() {
     "$venv/bin/python" -m pip install --no-compile --disable-pip-version-check --no-input --only-binary :all: --require-hashes -r "$lock" |
         sed -u -n -e 's/^Collecting \([^ ]*\).*/  \1/p' -e 's/^Installing collected.*/  unpacking…/p' || return
     paths=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
-    printf '%s\n' "$root" "$root/proto/python" >"$paths/dropmesh.pth"
+    printf '%s\n' "$root" "$root/proto/python" "$root/client" >"$paths/dropmesh.pth"
     echo "$wanted" >"$stamp"
     if [ "$1" = dev ]; then
-        echo "$(cksum <"$root/requirements/runtime.txt") $root" >"$venv/.dropmesh-runtime" # dev holds it too
+        echo "$(cksum <"$root/requirements/runtime.txt") $root client" >"$venv/.dropmesh-runtime" # dev holds it too
     fi
 }
 

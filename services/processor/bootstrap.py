@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
+from services.common.base.errors import FailedPrecondition
 from services.common.contents.store import Contents
 from services.common.drops.measurements import Measurements
 from services.common.drops.receipts import Receipts
@@ -18,20 +19,24 @@ from services.common.media.detected_objects import MediaObjects
 from services.common.media.store import MediaStore
 from services.common.media.work import MediaWork
 from services.common.rpc.server import MAX_MESSAGE_BYTES
-from services.common.service import Service, Wiring
+from services.common.service import Loop, Service, Wiring
+from services.common.settings import PREFIX
 from services.common.statistics.store import StatisticsStore
 from services.common.workers.confinement import ChildLimits
 from services.common.workers.pool import ProcessPool
+from services.processor.classify_queue.profile import load_profile
+from services.processor.classify_queue.worker import Classify, ClassifyWorker
 from services.processor.drops.code_version import measurement_code_version
 from services.processor.drops.parsing.outcomes import DropLimits
 from services.processor.drops.results import DropRules
 from services.processor.drops.verify import MeasurementChecks
 from services.processor.drops.worker import DropWorker
 from services.processor.media.image_calls import ImageCalls
-from services.processor.media.job_results import Limits
-from services.processor.media.jobs import Tools, open_tools
+from services.processor.media.job_results import ClassificationResult, Limits
+from services.processor.media.jobs import Tools, classify_image, open_tools
 from services.processor.media.thumbnails import Thumbnails
 from services.processor.media.worker import MediaStores, MediaWorker, TimeLimits
+from services.processor.models.errors import ModelError
 from services.processor.models.reads import ModelReads
 from services.processor.models.registry import load_registry
 from services.processor.models.store import ModelStore
@@ -39,6 +44,10 @@ from services.processor.statistics.folding import StatisticsFolding
 
 MAX_RESULT_BYTES = 128 * 2**20
 """Of the objects found in one media, as JSON: some hundred hours of tracks."""
+ONE_PIXEL = bytes.fromhex(
+    "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de"
+    "0000000c49444154789c63606060000000040001f61738550000000049454e44ae426082"
+)
 
 
 @asynccontextmanager
@@ -91,10 +100,34 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
     # Of two worker processes or more, one is always left for photos.
     video_loops = (worker.run_videos,) * max(1, children - 1)
     async with pool:
+        queue_loops: tuple[Loop, ...] = ()
+        if settings.classify_amqp:
+
+            async def classify(image: bytes, labels: int) -> ClassificationResult:
+                return await pool.run(classify_image, image, labels, limits, time_limit=image_time)
+
+            await _require_classifier(classify)
+            answers = ClassifyWorker(
+                settings.classify_amqp,
+                load_profile(settings.classify_profile),
+                classify,
+                at_once=children,
+                max_bytes=settings.max_image_bytes,
+                metrics=metrics,
+            )
+            queue_loops = (answers.run,)
         yield Wiring(
             service.methods(*servicers),
-            (drops.run, drops.run_large, folding.run, *photo_loops, *video_loops, worker.report_depths),
+            (drops.run, drops.run_large, folding.run, *photo_loops, *video_loops, worker.report_depths, *queue_loops),
         )
+
+
+async def _require_classifier(classify: Classify) -> None:
+    """Fails where no request could ever be answered."""
+    try:
+        await classify(ONE_PIXEL, 1)
+    except FailedPrecondition as error:
+        raise ModelError(f"{PREFIX}CLASSIFY_AMQP is set, and {error.message}") from None
 
 
 def _fresh_folder(folder: Path) -> Path:

@@ -75,7 +75,7 @@ def running(
     log: Path,
     env: Mapping[str, str] | None = None,
     within_seconds: float = 90.0,
-) -> Iterator[None]:
+) -> Iterator[subprocess.Popen[bytes]]:
     """Runs the command until the block ends, entering the block once `ready` says so.
 
     The command gets a session of its own, so that Ctrl-C reaches the tests first, and dies with this process.
@@ -91,7 +91,7 @@ def running(
         )
     try:
         _await(process, ready, within_seconds, log)
-        yield
+        yield process
     finally:
         process.terminate()
         try:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 from tests.servers.process import accepts, free_port, private_folder, running
@@ -12,20 +13,54 @@ from tests.servers.tools import find_tool
 _AMQP_GREETING = b"AMQP\x00\x00\x09\x01"
 
 
+class RabbitNode:
+    """A node that can be killed; it keeps its address and its data."""
+
+    def __init__(self, url: str, start: Callable[[], AbstractContextManager[subprocess.Popen[bytes]]]) -> None:
+        self.url = url
+        self._start = start
+        self._life = ExitStack()
+        self._process = self._life.enter_context(start())
+
+    def kill(self) -> None:
+        """Ends it like a power cut."""
+        self._process.kill()
+        self._process.wait()
+
+    def start_again(self) -> None:
+        """Starts it on the data that it left; returns once it takes connections."""
+        self.stop()
+        self._process = self._life.enter_context(self._start())
+
+    def stop(self) -> None:
+        self._life.close()
+
+
 @contextmanager
 def rabbitmq() -> Iterator[str]:
-    """Runs the node and yields its `amqp://` address."""
+    """Runs a node and yields its `amqp://` address."""
+    with rabbitmq_node() as node:
+        yield node.url
+
+
+@contextmanager
+def rabbitmq_node() -> Iterator[RabbitNode]:
+    """Runs a node that can be killed."""
     program = find_tool("rabbitmq")
     port, mapper_port = free_port(), free_port()
     with private_folder("rabbitmq") as folder:
         env = _environment(folder, port, mapper_port)
         # The node would start a mapper that outlives it; this one ends with us.
         mapper = ["epmd", "-address", "127.0.0.1", "-port", str(mapper_port)]
-        with (
-            running(mapper, lambda: accepts(mapper_port), folder / "epmd.log", env),
-            running([program], lambda: accepts(port, _AMQP_GREETING), folder / "log", env),
-        ):
-            yield f"amqp://guest:guest@127.0.0.1:{port}/"
+        with running(mapper, lambda: accepts(mapper_port), folder / "epmd.log", env):
+            node = RabbitNode(
+                f"amqp://guest:guest@127.0.0.1:{port}/",
+                lambda: running([program], lambda: accepts(port, _AMQP_GREETING), folder / "log", env),
+            )
+            try:
+                yield node
+            finally:
+                node.stop()
 
 
 def _environment(folder: Path, port: int, mapper_port: int) -> dict[str, str]:

@@ -63,6 +63,11 @@ def save_logits(path: Path, logits: Sequence[float]) -> None:
     _save(path, nodes, constants, "logits", ["columns"])
 
 
+def save_colours(path: Path) -> None:
+    """A classifier whose logits are the means of a picture's red, green and blue."""
+    _save(path, [helper.make_node("ReduceMean", ["images"], ["logits"], axes=[2, 3], keepdims=0)], [], "logits", ["3"])
+
+
 def entry_for(path: Path, name: str, **changes: object) -> ModelEntry:
     """A registry entry for a model of `save_saying`: four numbers of a box, then one score for each class."""
     values: dict[str, object] = {

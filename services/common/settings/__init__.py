@@ -24,7 +24,7 @@ GIB = 1024 * MIB
 PREFIX = "DROPMESH_"
 CHECKOUT = Path(__file__).resolve().parents[3]
 # Their values may hold a password: an error never repeats them.
-SECRET = frozenset({"catalog", "objects", "queue", "s3_secret_key"})
+SECRET = frozenset({"catalog", "objects", "queue", "s3_secret_key", "classify_amqp"})
 
 
 class Mode(StrEnum):
@@ -113,6 +113,12 @@ class Settings(BaseModel):
     )
     video_seconds: float = Field(4 * 3600.0, gt=0, description="time limit for the work on one video")
     worker_memory_bytes: int = Field(2 * GIB, ge=256 * MIB, description="memory that one such process may use")
+    classify_amqp: str = Field(
+        "", description="amqp://host where the processor answers requests for labels; empty: nowhere"
+    )
+    classify_profile: str = Field(
+        "dropmesh", description="how such requests look: dropmesh, modelcls, or the path of a .toml file"
+    )
 
     @field_validator("data", "models", "tls_certificate", "tls_private_key", mode="after")
     @classmethod
@@ -145,7 +151,7 @@ class Settings(BaseModel):
                 raise ValueError(f"{origin} is no site, such as https://app.example.com, without a path")
         return value
 
-    @field_validator("catalog", "objects", "queue", mode="after")
+    @field_validator("catalog", "objects", "queue", "classify_amqp", mode="after")
     @classmethod
     def _known_store(cls, value: str, info: ValidationInfo) -> str:
         if value and (fault := address_fault(info.field_name or "", value)):

@@ -8,6 +8,7 @@ SCHEMES = {
     "catalog": ("sqlite", "mongodb", "mongodb+srv"),
     "objects": ("file", "s3"),
     "queue": ("amqp", "amqps", "embedded"),
+    "classify_amqp": ("amqp", "amqps"),
 }
 
 

@@ -1,0 +1,1 @@
+"""`dropmesh classify-dir`: images of a folder go to a classifier over RabbitMQ, its labels to SQLite."""

@@ -1,0 +1,149 @@
+"""The connection to RabbitMQ: queues as the profile says, confirmed publishing, replies; kept up through outages."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import aio_pika
+from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
+from aio_pika.exceptions import (
+    AMQPError,
+    AuthenticationError,
+    ChannelInvalidStateError,
+    ChannelPreconditionFailed,
+    DeliveryError,
+    ProbableAuthenticationError,
+)
+from aiormq.exceptions import ChannelAccessRefused, ChannelLockedResource
+from dropmesh.v1.classification_pb2 import ClassificationProfile as Profile
+from google.protobuf import json_format
+
+BROKEN = (AMQPError, ChannelInvalidStateError, DeliveryError, ConnectionError, TimeoutError, OSError, RuntimeError)
+REFUSALS = (ChannelPreconditionFailed, ChannelAccessRefused, ChannelLockedResource)
+WRONG_USER = (AuthenticationError, ProbableAuthenticationError)
+REPLY_SECONDS = 10.0
+PAUSE_SECONDS = 0.5
+
+
+class BrokerRefused(Exception):
+    """RabbitMQ answers and does not do what the profile asks; trying again would not help."""
+
+
+class BrokerGone(Exception):
+    """RabbitMQ was away for longer than it may be."""
+
+
+class Broker:
+    """Sends requests and hands on replies. `keep` must run; it connects, and again after each loss."""
+
+    def __init__(
+        self,
+        url: str,
+        profile: Profile,
+        platform: str,
+        *,
+        prefetch: int,
+        gone_after_seconds: float,
+        note: Callable[[str, str], None],
+    ) -> None:
+        self._url = url
+        self._profile = profile
+        self._platform = platform
+        self._prefetch = prefetch
+        self._gone_after = gone_after_seconds
+        self._note = note
+        self._channel: AbstractChannel | None = None
+        self._connected = asyncio.Event()
+        self._lost = asyncio.Event()
+        self.replies: asyncio.Queue[AbstractIncomingMessage] = asyncio.Queue()
+
+    async def keep(self) -> None:
+        """Stays connected until cancelled; raises BrokerRefused or BrokerGone."""
+        loop = asyncio.get_running_loop()
+        away_since = loop.time()
+        while True:
+            try:
+                await self._session()
+                away_since = loop.time()
+                self._note("lost", "the connection to RabbitMQ")
+            except REFUSALS as error:
+                raise BrokerRefused(f"RabbitMQ refuses the queues of this profile: {error}") from None
+            except WRONG_USER as error:
+                raise BrokerRefused(f"RabbitMQ refuses the user or the password: {error}") from None
+            except BROKEN as error:
+                if loop.time() - away_since > self._gone_after:
+                    cause = f"{type(error).__name__}: {error}"
+                    raise BrokerGone(f"RabbitMQ was not reached for {self._gone_after:g} s ({cause})") from None
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    async def send(self, image_id: str, body: bytes, content_type: str, expire_after_seconds: float) -> None:
+        """Returns once RabbitMQ has confirmed the request; waits and sends again when the connection is lost."""
+        requests, replies = self._profile.requests, self._profile.replies
+        message = aio_pika.Message(
+            body,
+            content_type=content_type if requests.body == Profile.BINARY else "application/json",
+            correlation_id=image_id,
+            message_id=image_id,
+            reply_to=self._name(replies.queue) if replies.reply_to else None,
+            delivery_mode=2 if requests.persistent else 1,
+            expiration=expire_after_seconds if requests.expire else None,
+        )
+        while True:
+            await self._connected.wait()
+            channel = self._channel
+            if channel is None:
+                continue
+            try:
+                await asyncio.wait_for(
+                    channel.default_exchange.publish(message, self._name(requests.queue)), REPLY_SECONDS
+                )
+            except BROKEN:
+                # An unroutable request or a missing confirmation: the queues are declared again.
+                self._lost.set()
+                await asyncio.sleep(PAUSE_SECONDS)
+            else:
+                return
+
+    async def _session(self) -> None:
+        """One connection from start to loss; raises what kept it from being made."""
+        self._lost.clear()
+        connection = await aio_pika.connect(self._url, timeout=REPLY_SECONDS)
+        try:
+            connection.close_callbacks.add(self._on_close)
+            channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
+            channel.close_callbacks.add(self._on_close)
+            await channel.set_qos(prefetch_count=self._prefetch)
+            await self._declare(channel, self._profile.requests.queue)
+            replies = await self._declare(channel, self._profile.replies.queue)
+            await replies.consume(self.replies.put)
+            self._channel = channel
+            self._connected.set()
+            self._note("connected", f"to RabbitMQ; sends to {self._name(self._profile.requests.queue)}")
+            await self._lost.wait()
+        finally:
+            self._connected.clear()
+            self._channel = None
+            with suppress(*BROKEN):
+                await asyncio.wait_for(connection.close(), 1.0)
+
+    async def _declare(self, channel: AbstractChannel, queue: Profile.Queue) -> AbstractQueue:
+        return await channel.declare_queue(
+            self._name(queue), durable=queue.durable, passive=queue.passive, arguments=_arguments(queue) or None
+        )
+
+    def _name(self, queue: Profile.Queue) -> str:
+        return queue.name.replace("{platform}", self._platform)
+
+    def _on_close(self, *_: object) -> None:
+        self._lost.set()
+
+
+def _arguments(queue: Profile.Queue) -> dict[str, Any]:
+    values: dict[str, Any] = json_format.MessageToDict(queue.arguments)
+    # JSON has one kind of number, RabbitMQ wants whole ones.
+    return {
+        name: int(value) if isinstance(value, float) and value.is_integer() else value for name, value in values.items()
+    }

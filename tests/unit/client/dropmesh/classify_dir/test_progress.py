@@ -1,0 +1,18 @@
+from __future__ import annotations
+
+import io
+
+from dropmesh.classify_dir.progress import Progress, Terminal
+
+
+def test_the_bar_shows_how_much_is_done_how_fast_and_what_failed():
+    progress = Progress(found=10, before=2, done=2, failed=1, waiting=3)
+    assert progress.bar(2.0) == "[###############...............] 5/10  1.5/s  waiting 3  failed 1"
+
+
+def test_without_a_terminal_each_tenth_is_a_line():
+    stream = io.StringIO()
+    terminal = Terminal(stream)
+    for done in (0, 1, 1, 2, 10):
+        terminal.draw(Progress(found=10, done=done), 1.0)
+    assert [line.partition("] ")[2].split()[0] for line in stream.getvalue().splitlines()] == ["1/10", "2/10", "10/10"]
