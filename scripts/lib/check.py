@@ -9,8 +9,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
+from scripts.lib.compose import FILES, ComposeInvalid, read_compose
 from scripts.lib.contract_image import contract_image
 from scripts.lib.rooms import broken_rules
 from scripts.lib.words import dialect_in
@@ -126,6 +128,19 @@ def check_kubernetes() -> None:
                 raise Failed(f"{overlay.parent.relative_to(ROOT)}:\n{failure}") from None
 
 
+def check_compose() -> None:
+    """Both compose files keep the compose specification, and the mesh's has no password of its own."""
+    passwords = dict.fromkeys(("MONGO_PASSWORD", "S3_PASSWORD", "RABBITMQ_PASSWORD"), "set")
+    try:
+        for file in FILES:
+            read_compose(file, passwords)
+    except ComposeInvalid as invalid:
+        raise Failed(str(invalid)) from None
+    with suppress(ComposeInvalid):
+        read_compose(FILES[0], {})
+        raise Failed(f"{FILES[0]} starts without a password in .env")
+
+
 CHECKS: dict[str, Callable[[], None]] = {
     "format": check_format,
     "lint": check_lint,
@@ -138,6 +153,7 @@ CHECKS: dict[str, Callable[[], None]] = {
     "edge": check_edge,
     "kubernetes": check_kubernetes,
     "workflows": check_workflows,
+    "compose": check_compose,
 }
 # Run only when they are named.
 ON_REQUEST = {"words"}

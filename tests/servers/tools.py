@@ -87,6 +87,7 @@ TOOLS = (
     Tool("mongodb", Source.MAVEN, "mongo-java-server", _MONGO_VERSION, "classes/Start.class"),
     Tool("s3", Source.GO, "github.com/versity/versitygw/cmd/versitygw", "v1.8.0", "versitygw"),
     Tool("toxiproxy", Source.GO, "github.com/Shopify/toxiproxy/v2/cmd/server", "v2.5.0", "server"),
+    Tool("compose", Source.GO, "github.com/compose-spec/compose-go/v2/cmd", "v2.16.2", "cmd"),
     Tool("grpcurl", Source.GO, "github.com/fullstorydev/grpcurl/cmd/grpcurl", "v1.9.4", "grpcurl"),
     Tool("actionlint", Source.GO, "github.com/rhysd/actionlint/cmd/actionlint", "v1.7.12", "actionlint"),
     Tool("buf", Source.NPM, "@bufbuild/buf", "1.75.0", "node_modules/.bin/buf"),

@@ -1,0 +1,39 @@
+# One image for the services, the edge and the command line. The weights of the bundled detector are inside.
+#   docker build -t dropmesh . && docker run -p 8080:8080 -v dropmesh:/data dropmesh
+# Any base with Python 3.11 or newer and its venv module will do; name one by its digest to pin it to the byte.
+ARG BASE=docker.io/library/python:3.13-slim-bookworm
+
+FROM ${BASE} AS packages
+WORKDIR /opt/dropmesh
+RUN python3 -m venv .venv
+COPY requirements/runtime.txt requirements/
+RUN .venv/bin/pip install --no-cache-dir --no-compile --only-binary :all: --require-hashes -r requirements/runtime.txt && \
+    # What no program imports: tests, headers, and the other 400 services of AWS.
+    cd .venv/lib/python3*/site-packages && \
+    find . -type d \( -name tests -o -name test \) -prune -exec rm -rf {} + && \
+    rm -rf pyarrow/include pyarrow/*.pyx pyarrow/src && \
+    find botocore/data -mindepth 1 -maxdepth 1 -type d ! -name s3 ! -name sts ! -name 'sso*' -exec rm -rf {} + && \
+    printf '%s\n' /opt/dropmesh /opt/dropmesh/proto/python /opt/dropmesh/client >dropmesh.pth && \
+    printf '%s\n' '#!/bin/sh' 'exec /opt/dropmesh/.venv/bin/python -m dropmesh.cli "$@"' >/opt/dropmesh/.venv/bin/dropmesh && \
+    chmod 755 /opt/dropmesh/.venv/bin/dropmesh
+COPY . .
+# Nothing can be written beside the sources later; what starts is compiled now.
+RUN .venv/bin/python -m compileall -q -j 0 -x '/(pyarrow|scipy|botocore|onnx|av)/' .venv/lib services client proto scripts
+
+FROM ${BASE}
+COPY --from=packages /opt/dropmesh /opt/dropmesh
+RUN mkdir /data /models && chown 10001:10001 /data /models
+ENV PATH=/opt/dropmesh/.venv/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    DROPMESH_DATA=/data \
+    DROPMESH_MODE=tokens \
+    DROPMESH_EDGE_HOST=0.0.0.0 \
+    DROPMESH_PULL_MODELS=false
+WORKDIR /data
+VOLUME /data
+EXPOSE 8080
+USER 10001:10001
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s \
+    CMD ["python", "-m", "scripts.mesh.healthy"]
+CMD ["python", "-m", "scripts.mesh.container"]

@@ -1,0 +1,234 @@
+"""The compose files, their commands and environments run as processes: a wrong variable, path or name is found here.
+
+What the containers would give is played: names of hosts, paths of volumes, and the image's own environment.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from scripts.lib.compose import read_compose
+from services.common.settings import Settings
+from services.processor.models.registry import load_registry
+from tests.e2e.mesh import bearer, eventually, free_port_pair
+from tests.servers.process import free_port, leashed
+from tests.servers.rabbitmq import rabbitmq
+from tests.servers.tools import Missing
+from tests.support.classify_dir import ROOT, draw_images, install_colours, rows
+
+OURS = "dropmesh:local"
+PASSWORDS = dict.fromkeys(("MONGO_PASSWORD", "S3_PASSWORD", "RABBITMQ_PASSWORD"), "secret")
+START_SECONDS = 120
+
+
+def image_environment() -> dict[str, str]:
+    """What the Dockerfile's last stage sets."""
+    text = (ROOT / "Dockerfile").read_text().split("FROM ${BASE}\n")[-1]
+    [block] = re.findall(r"^ENV ((?:.*\\\n)*.*)$", text, re.MULTILINE)
+    return dict(word.split("=", 1) for word in shlex.split(block.replace("\\\n", " ")))
+
+
+@dataclass
+class Containers:
+    """Plays docker compose for one file."""
+
+    model: dict[str, Any]
+    folder: Path
+    hosts: dict[str, str]
+    """What stands for an address or a path, in the order of looking."""
+    running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    def start(self, name: str, *more: str, listen: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+        """Starts a service of ours; `more` goes to the end of its command."""
+        service = self.model["services"][name]
+        assert service["image"] == OURS
+        command = [*(service.get("entrypoint") or []), *service["command"], *more]
+        given = {key: "" if value is None else str(value) for key, value in (service.get("environment") or {}).items()}
+        environment = {**image_environment(), **given}
+        self._require_places(name, service, given)
+        played = {**self._places(name, service), **self.hosts, **(listen or {})}
+        environment = {key: self._played(value, played) for key, value in environment.items()}
+        # The image is compiled when it is built; here bytecode is kept as usual.
+        environment.pop("PYTHONDONTWRITEBYTECODE")
+        environment |= {"PATH": f"{self._programs()}:/usr/bin:/bin", "COVERAGE_FILE": str(self.folder / "coverage")}
+        with self._log(name).open("ab") as log:
+            self.running[name] = subprocess.Popen(
+                leashed([self._played(word, played) for word in command]),
+                cwd=ROOT,
+                env=environment,
+                stdout=log,
+                stderr=log,
+            )
+        return self.running[name]
+
+    def log(self, name: str) -> str:
+        return self._log(name).read_text()
+
+    def _log(self, name: str) -> Path:
+        return self.folder / f"{name}.log"
+
+    def _programs(self) -> Path:
+        """The image's commands: its Python, and the command line."""
+        folder = self.folder / "bin"
+        if not folder.exists():
+            folder.mkdir()
+            for name, command in (("python", sys.executable), ("dropmesh", f"{sys.executable} -m dropmesh.cli")):
+                (folder / name).write_text(f'#!/bin/sh\nexec {command} "$@"\n')
+                (folder / name).chmod(0o755)
+        return folder
+
+    def _places(self, name: str, service: dict[str, Any]) -> dict[str, str]:
+        """A folder for each volume, shared by name, and for each tmpfs, its own."""
+        places = {}
+        for target in (entry.split(":")[0] for entry in service.get("tmpfs", [])):
+            places[target] = self.folder / f"{name}{target.replace('/', '-')}"
+        for volume in service.get("volumes", []):
+            places[volume["target"]] = self.folder / Path(volume["source"]).name
+        for place in places.values():
+            place.mkdir(exist_ok=True)
+        return {target: str(place) for target, place in places.items()}
+
+    def _require_places(self, name: str, service: dict[str, Any], environment: Mapping[str, str]) -> None:
+        """Every path that a variable names lies in a volume or tmpfs of the service, and every variable is known."""
+        targets = tuple(self._places(name, service))
+        for variable, value in environment.items():
+            if variable.startswith("DROPMESH_") and not variable.startswith("DROPMESH_CLASSIFY_"):
+                assert variable.removeprefix("DROPMESH_").lower() in Settings.model_fields, f"{name}: {variable}"
+            if variable.startswith("DROPMESH_") and value.startswith("/"):
+                assert value.startswith(targets), f"{name}: {variable} is {value}, which is no volume"
+
+    def _played(self, text: str, played: Mapping[str, str]) -> str:
+        for what, stands in played.items():
+            before = r"(?<![\w./-])" if what.startswith("/") else ""
+            text = re.sub(rf"{before}{re.escape(what)}(?![\w-])", stands, text)
+        return text
+
+
+@contextmanager
+def containers(file: str, folder: Path, hosts: dict[str, str], **settings: str) -> Iterator[Containers]:
+    try:
+        model = read_compose(file, {**PASSWORDS, **settings})
+    except Missing as missing:
+        pytest.skip(str(missing))
+    played = Containers(model, folder, hosts)
+    try:
+        yield played
+    finally:
+        for process in played.running.values():
+            process.terminate()
+        for process in played.running.values():
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+@pytest.fixture
+def broker() -> Iterator[str]:
+    try:
+        with rabbitmq() as url:
+            yield url
+    except Missing as missing:
+        pytest.skip(str(missing))
+
+
+def place_of(url: str) -> str:
+    """user:password@host:port of a server."""
+    return urlsplit(url).netloc
+
+
+@pytest.mark.timeout(600)
+def test_compose_classify_labels_the_folder_leaves_the_results_there_and_every_program_ends(broker, tmp_path):
+    images = tmp_path / "pictures"
+    draw_images(images, 20)
+    hosts = {"classify:only-inside@rabbitmq:5672": place_of(broker)}
+    with containers("compose.classify.yaml", tmp_path, hosts, IMAGES="./pictures") as compose:
+        services = compose.model["services"]
+        assert not any("ports" in service for service in services.values())
+        names = services["weights"]["command"][services["weights"]["command"].index("pull") + 1 :]
+        assert all(load_registry(tmp_path)[name] for name in names)
+        install_colours(tmp_path / "models")
+
+        classifier = compose.start("classifier")
+        # RabbitMQ's own program is played by a sleep; what ends it is not.
+        services["rabbitmq"] |= {"image": OURS, "command": ["sleep", "600"]}
+        server = compose.start("rabbitmq")
+        platform = compose.start("platform")
+
+        assert platform.wait(START_SECONDS) == 0, compose.log("platform") + compose.log("classifier")
+        assert classifier.wait(30) == 0
+        assert server.wait(30) == 0
+    assert rows(images / "results.db", "SELECT count(*), count(DISTINCT image) FROM results WHERE rank = 1") == [
+        (20, 20)
+    ]
+    assert (images / "run.log").read_text().count("  stored  ") == 20
+
+
+@pytest.mark.timeout(600)
+def test_compose_runs_the_mesh_on_real_stores_behind_the_edge_with_tokens(mongo_url, s3, broker, tmp_path):
+    peers = {name: f"127.0.0.1:{free_port()}" for name in ("ingest", "processor", "query")}
+    port = free_port_pair()
+    hosts = {
+        "dropmesh:secret@mongo:27017/dropmesh?authSource=admin": f"{place_of(mongo_url)}/compose{port}",
+        "s3:7070": urlsplit(s3.endpoint).netloc,
+        "dropmesh:secret@rabbitmq:5672": place_of(broker),
+        "secret": s3.secret_key,
+    }
+    with containers("compose.yaml", tmp_path, hosts) as compose:
+        services = compose.model["services"]
+        published = {name: service["ports"] for name, service in services.items() if "ports" in service}
+        assert {name: [entry["host_ip"] for entry in ports] for name, ports in published.items()} == {
+            "edge": ["127.0.0.1"]
+        }
+        for name, service in services.items():
+            assert service["deploy"]["resources"]["limits"].keys() >= {"cpus", "memory"}, name
+            assert service["healthcheck"]["test"], name
+            assert set(service.get("depends_on", {})) <= set(services), name
+        assert {name: services[name]["deploy"]["replicas"] for name in peers} == dict.fromkeys(peers, 2)
+
+        (tmp_path / "models").mkdir()
+        for name, address in peers.items():
+            compose.start(name, listen={"0.0.0.0:9000": address, "0.0.0.0:9100": f"127.0.0.1:{free_port()}"})
+        with ExitStack() as stack:
+            compose.start(
+                "edge",
+                *(f"--at={name}={address}" for name, address in peers.items()),
+                listen={"8080": str(port)},
+            )
+            http = stack.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30))
+            eventually(lambda: answers(f"http://127.0.0.1:{port + 1}/healthz"), START_SECONDS)
+            assert http.get("/v1/media").status_code == 401
+
+            create = ["-m", "scripts.mesh.token", "create", "me", "--scope", "admin"]
+            environment = {"DROPMESH_CATALOG": f"mongodb://{place_of(mongo_url)}/compose{port}"}
+            token = subprocess.run(
+                [sys.executable, *create], cwd=ROOT, env={**os.environ, **environment}, check=True, capture_output=True
+            ).stdout
+            http.headers.update(bearer(token.decode().strip()))
+            drop = {"time_stamp": "2019-05-01T06:00:00-04:00", "data": [1, 2, 3]}
+            answer = http.post("/v1/measurements", json=drop, params={"wait": "10s"})
+            assert answer.status_code == 200, answer.text
+            assert http.get("/v1/measurements/2019-05-01T10:00:00Z").json()["mean"] == 2
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=5).status_code == 200
+    except httpx.HTTPError:
+        time.sleep(0.2)
+        return False
