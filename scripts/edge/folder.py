@@ -21,9 +21,9 @@ DESCRIPTORS = ROOT / "proto" / "dropmesh.binpb"
 TLS = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext"
 
 
-def write_edge_folder(folder: Path, config: EdgeConfig) -> None:
-    """Makes the folder for an edge on this machine; it stands beside the sockets of the services."""
-    copy_edge_files(folder, "local")
+def write_edge_folder(folder: Path, config: EdgeConfig, world: str = "local") -> None:
+    """Makes the folder for an edge; in the world `local` it stands beside the sockets of the services."""
+    copy_edge_files(folder, world)
     edge = yaml.safe_load((ENVOY / "envoy.yaml").read_text())
     _set(edge, config)
     (folder / "envoy.yaml").write_text(as_yaml(edge))

@@ -3,38 +3,44 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
+import re
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import NoReturn
 
-from scripts.edge.__main__ import DESCRIPTORS, cluster
-from scripts.edge.binary import envoy_binary
-from scripts.edge.render import render
+from scripts.edge.folder import envoy_command, write_edge_folder
+from scripts.mesh.edge_config import edge_config
 from services.common.settings import SettingsError, load_settings
 
 
 def main() -> NoReturn:
     """Becomes Envoy."""
     parser = argparse.ArgumentParser(prog="python -m scripts.mesh.edge", description=__doc__)
-    parser.add_argument("--at", action="append", default=[], metavar="SERVICE=HOST:PORT", help="one that has no name")
-    named = dict(place.split("=", 1) for place in parser.parse_args().at)
+    parser.add_argument(
+        "--at", action="append", default=[], metavar="NAME:PORT=HOST:PORT", help="where one is that has no such name"
+    )
+    places = [place.split("=", 1) for place in parser.parse_args().at]
     try:
         settings = load_settings()
     except SettingsError as reason:
         sys.exit(f"dropmesh: {reason}")
-    world = replace(
-        cluster(),
-        listen=f"{settings.edge_host}:{settings.edge_port}",
-        operations=f"127.0.0.1:{settings.operations_port}",
-        upstreams={**cluster().upstreams, **named},
-        descriptors=str(DESCRIPTORS),
-    )
-    config = settings.data / "edge.json"
-    config.write_text(json.dumps(render(world)))
-    envoy = str(envoy_binary())
-    os.execv(envoy, [envoy, "-c", str(config), "--log-level", "warning", "--concurrency", "2"])  # noqa: S606 - ours
+    folder = settings.data / "edge"
+    write_edge_folder(folder, replace(edge_config(settings), logged_percent=100), "cluster")
+    for named, place in places:
+        _move(folder / "clusters.yaml", named, place)
+    os.chdir(folder)
+    command = envoy_command("--log-level", "warning")
+    os.execv(command[0], command)  # noqa: S606 - ours
+
+
+def _move(clusters: Path, named: str, place: str) -> None:
+    """Puts an address in the place of a name and a port."""
+    name, port = named.split(":")
+    host, _, its_port = place.rpartition(":")
+    found = rf"address: {re.escape(name)}, port_value: {port}\b"
+    clusters.write_text(re.sub(found, f"address: {host}, port_value: {its_port}", clusters.read_text()))
 
 
 if __name__ == "__main__":

@@ -23,12 +23,11 @@ import pytest
 
 from scripts.lib.compose import read_compose
 from services.common.settings import Settings
-from services.processor.models.registry import load_registry
 from tests.e2e.mesh import bearer, eventually, free_port_pair
 from tests.servers.process import free_port, leashed
 from tests.servers.rabbitmq import rabbitmq
 from tests.servers.tools import Missing
-from tests.support.classify_dir import ROOT, draw_images, install_colours, rows
+from tests.support.classify_dir import ROOT, draw_images, rows
 
 OURS = "dropmesh:local"
 PASSWORDS = dict.fromkeys(("MONGO_PASSWORD", "S3_PASSWORD", "RABBITMQ_PASSWORD"), "secret")
@@ -160,10 +159,6 @@ def test_compose_classify_labels_the_folder_leaves_the_results_there_and_every_p
     with containers("compose.classify.yaml", tmp_path, hosts, IMAGES="./pictures") as compose:
         services = compose.model["services"]
         assert not any("ports" in service for service in services.values())
-        names = services["weights"]["command"][services["weights"]["command"].index("pull") + 1 :]
-        assert all(load_registry(tmp_path)[name] for name in names)
-        install_colours(tmp_path / "models")
-
         classifier = compose.start("classifier")
         # RabbitMQ's own program is played by a sleep; what ends it is not.
         services["rabbitmq"] |= {"image": OURS, "command": ["sleep", "600"]}
@@ -181,7 +176,7 @@ def test_compose_classify_labels_the_folder_leaves_the_results_there_and_every_p
 
 @pytest.mark.timeout(600)
 def test_compose_runs_the_mesh_on_real_stores_behind_the_edge_with_tokens(mongo_url, s3, broker, tmp_path):
-    peers = {name: f"127.0.0.1:{free_port()}" for name in ("ingest", "processor", "query")}
+    peers = ("ingest", "processor", "query")
     port = free_port_pair()
     hosts = {
         "dropmesh:secret@mongo:27017/dropmesh?authSource=admin": f"{place_of(mongo_url)}/compose{port}",
@@ -202,14 +197,13 @@ def test_compose_runs_the_mesh_on_real_stores_behind_the_edge_with_tokens(mongo_
         assert {name: services[name]["deploy"]["replicas"] for name in peers} == dict.fromkeys(peers, 2)
 
         (tmp_path / "models").mkdir()
-        for name, address in peers.items():
-            compose.start(name, listen={"0.0.0.0:9000": address, "0.0.0.0:9100": f"127.0.0.1:{free_port()}"})
+        at = []
+        for name in peers:
+            places = {number: f"127.0.0.1:{free_port()}" for number in (9000, 9001, 9100)}
+            at += [f"--at={name}:{number}={place}" for number, place in places.items()]
+            compose.start(name, listen={f"0.0.0.0:{number}": place for number, place in places.items()})
         with ExitStack() as stack:
-            compose.start(
-                "edge",
-                *(f"--at={name}={address}" for name, address in peers.items()),
-                listen={"8080": str(port)},
-            )
+            compose.start("edge", *at, listen={"8080": str(port)})
             http = stack.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30))
             eventually(lambda: answers(f"http://127.0.0.1:{port + 1}/healthz"), START_SECONDS)
             assert http.get("/v1/media").status_code == 401

@@ -66,6 +66,10 @@ class Processor:
                 stderr=log,
             )
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def is_ready(self) -> bool:
         return "answers requests for labels" in self.log.read_text()
 
