@@ -38,7 +38,11 @@ class Echo:
         self, request: ingest_service_pb2.DropMeasurementsRequest, call: Call
     ) -> ingest_service_pb2.DropMeasurementsResponse:
         self.arrived.set()
-        await self.go_on.wait()
+        try:
+            await self.go_on.wait()
+        except asyncio.CancelledError:
+            self.cancelled.set()
+            raise
         call.answer_with(202)
         response = ingest_service_pb2.DropMeasurementsResponse()
         response.receipt.state = 1  # type: ignore[assignment]
@@ -178,6 +182,15 @@ async def test_a_stream_may_come_in_chunks_and_tells_its_content_type(door: Door
 async def test_who_hangs_up_before_the_end_is_seen_as_gone(door: Door, begun: bytes) -> None:
     _, writer = await door.connect()
     writer.write(b"POST /v1/media HTTP/1.1\r\nhost: x\r\n" + begun)
+    await door.echo.arrived.wait()
+    writer.close()
+    await door.echo.cancelled.wait()
+
+
+async def test_a_drop_that_waits_is_given_up_when_its_sender_hangs_up(door: Door) -> None:
+    _, writer = await door.connect()
+    door.echo.go_on.clear()
+    writer.write(post(b"abc"))
     await door.echo.arrived.wait()
     writer.close()
     await door.echo.cancelled.wait()
