@@ -77,7 +77,7 @@ class FrameDelta:
         numbers = _numbers(frame)
         return np.zeros(numbers.shape, np.bool_) if self._shown is None else self._shown == numbers
 
-    def rectangle(self, frame: Frame, unchanged: NDArray[np.bool_], even: bool = False) -> tuple[int, int, int, int]:
+    def rectangle(self, frame: Frame, unchanged: NDArray[np.bool_]) -> tuple[int, int, int, int]:
         """The part to write, as left, top, right and bottom; never empty."""
         if self._shown is None or frame.disposal is Disposal.CLEAR:
             return self._whole
@@ -86,8 +86,6 @@ class FrameDelta:
         if not len(columns):
             return 0, 0, 1, 1
         left, top = int(columns[0]), int(rows[0])
-        if even:
-            left, top = left & ~1, top & ~1
         return left, top, int(columns[-1]) + 1, int(rows[-1]) + 1
 
     def advance(self, frame: Frame) -> None:

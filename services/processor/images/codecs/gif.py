@@ -1,4 +1,7 @@
-"""GIF: decoded frame by frame, and written so that every frame is kept as it was timed."""
+"""GIF: decoded frame by frame, and written so that every frame is kept as it was timed.
+
+Why Pillow does not write it: docs/decisions/animations.md.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""WebP: its chunks, so that frames can be written as they were timed and pixels stay coded where none is covered."""
+"""WebP: written by Pillow; its chunks are read for what Pillow does not say, and copied where nothing is covered.
+
+Figures: docs/decisions/animations.md.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from PIL import Image
 
 from services.common.media.refusals import DamagedMedia
 from services.common.media.types import WEBP
@@ -20,15 +24,14 @@ from services.processor.images.codecs.pillow import (
     to_raster,
     unreadable,
 )
-from services.processor.images.frames import Disposal, Frame, FrameDelta
+from services.processor.images.frames import Frame
 from services.processor.images.limits import ImageLimits
-from services.processor.images.orientation import UPRIGHT, orientation_exif, read_orientation
+from services.processor.images.orientation import orientation_exif, read_orientation
 from services.processor.images.raster import Channels, Raster
 
 LOSSY_QUALITY = 90
 _LOSSLESS_EFFORT, _METHOD = 30, 2
-_FLAG_ANIMATION, _FLAG_XMP, _FLAG_EXIF, _FLAG_ALPHA, _FLAG_ICC = 0x02, 0x04, 0x08, 0x10, 0x20
-_DISPOSE_TO_BACKGROUND, _DO_NOT_BLEND = 0x01, 0x02
+_FLAG_XMP, _FLAG_EXIF = 0x04, 0x08
 _PIXEL_CHUNKS = frozenset({b"VP8 ", b"VP8L", b"ALPH"})
 
 
@@ -44,7 +47,6 @@ class WebpHeader:
     loops: int
     durations_ms: tuple[int, ...]
     """Of each frame; none for a still picture."""
-    disposals: tuple[Disposal, ...]
     complete: bool
 
 
@@ -52,13 +54,12 @@ def read_webp_header(data: bytes) -> WebpHeader:
     """Walk the chunks; no pixel is decoded."""
     size: tuple[int, int] | None = None
     lossless, exif, icc, loops = False, b"", None, 0
-    durations, disposals = [], []
+    durations = []
     for kind, body in _chunks(data[12:]):
         if kind == b"VP8X" and len(body) >= 10:
             size = _number(body, 4, 3) + 1, _number(body, 7, 3) + 1
         elif kind == b"ANMF" and len(body) >= 16:
             durations.append(_number(body, 12, 3))
-            disposals.append(Disposal.CLEAR if body[15] & _DISPOSE_TO_BACKGROUND else Disposal.KEEP)
             lossless = lossless or body[16:20] == b"VP8L"
         elif kind == b"ANIM" and len(body) >= 6:
             loops = _number(body, 4, 2)
@@ -72,7 +73,7 @@ def read_webp_header(data: bytes) -> WebpHeader:
     if size is None or not all(size):
         raise DamagedMedia(WEBP.format, "it has no pixels")
     complete = 8 + _number(data, 4, 4) <= len(data)
-    return WebpHeader(*size, lossless, read_orientation(exif), icc, loops, tuple(durations), tuple(disposals), complete)
+    return WebpHeader(*size, lossless, read_orientation(exif), icc, loops, tuple(durations), complete)
 
 
 class WebpSource:
@@ -97,61 +98,57 @@ class WebpSource:
             yield Frame(to_raster(image, header.orientation))
             return
         image = open_image(self._data, self.media_type)
-        for index, (duration_ms, disposal) in enumerate(zip(header.durations_ms, header.disposals, strict=True)):
+        for index, duration_ms in enumerate(header.durations_ms):
             try:
                 seek_frame(image, index)
                 pixels = np.array(image.convert("RGBA"))
             except BROKEN as error:
                 raise unreadable(self.media_type, error) from error
-            yield Frame(Raster(pixels, Channels.RGBA, header.orientation), duration_ms, disposal)
+            yield Frame(Raster(pixels, Channels.RGBA, header.orientation), duration_ms)
 
     def write(self, frames: Iterable[Frame]) -> bytes:
         """Encode losslessly where the input was, otherwise at a quality without a visible difference."""
-        if self.is_animated:
-            return _riff(self._animation_chunks(frames))
-        (frame,) = frames
-        return self._encode(frame.raster, self._header.icc_profile, self._header.orientation)
+        header = self._header
+        images = (to_image(frame.raster) for frame in frames)
+        output = io.BytesIO()
+        first = next(images)
+        first.save(
+            output,
+            "WEBP",
+            lossless=header.lossless,
+            quality=_LOSSLESS_EFFORT if header.lossless else LOSSY_QUALITY,
+            method=_METHOD,
+            exact=True,
+            icc_profile=header.icc_profile or b"",
+            exif=orientation_exif(header.orientation),
+            save_all=self.is_animated,
+            append_images=[_LaterFrames(images, self.frame_count - 1)],
+            duration=header.durations_ms,
+            loop=header.loops,
+        )
+        return output.getvalue()
 
     def strip(self) -> bytes | None:
         """The same coded frames."""
         return strip_webp(self._data, self._header.orientation) if self._header.complete else None
 
-    def _encode(self, raster: Raster, icc_profile: bytes | None, orientation: int) -> bytes:
-        output = io.BytesIO()
-        lossless = self._header.lossless
-        to_image(raster).save(
-            output,
-            "WEBP",
-            lossless=lossless,
-            quality=_LOSSLESS_EFFORT if lossless else LOSSY_QUALITY,
-            method=_METHOD,
-            exact=True,
-            icc_profile=icc_profile or b"",
-            exif=orientation_exif(orientation),
-        )
-        return output.getvalue()
 
-    def _animation_chunks(self, frames: Iterable[Frame]) -> Iterator[bytes]:
-        """Each frame overwrites what changed since the one before."""
-        header = self._header
-        exif = orientation_exif(header.orientation)
-        flags = _FLAG_ANIMATION | _FLAG_ALPHA | (_FLAG_EXIF if exif else 0) | (_FLAG_ICC if header.icc_profile else 0)
-        yield _chunk(b"VP8X", bytes((flags, 0, 0, 0)) + _bytes(header.width - 1, 3) + _bytes(header.height - 1, 3))
-        if header.icc_profile:
-            yield _chunk(b"ICCP", header.icc_profile)
-        yield _chunk(b"ANIM", bytes(4) + _bytes(header.loops, 2))
-        delta = FrameDelta(header.width, header.height)
-        for frame in frames:
-            left, top, right, bottom = delta.rectangle(frame, delta.unchanged(frame), even=True)
-            delta.advance(frame)
-            part = Raster(frame.raster.pixels[top:bottom, left:right], Channels.RGBA)
-            coded = _chunks(self._encode(part, None, UPRIGHT)[12:])
-            pixels = b"".join(_chunk(kind, body) for kind, body in coded if kind in _PIXEL_CHUNKS)
-            place = (left // 2, top // 2, right - left - 1, bottom - top - 1, frame.duration_ms)
-            flag = _DO_NOT_BLEND | (_DISPOSE_TO_BACKGROUND if frame.disposal is Disposal.CLEAR else 0)
-            yield _chunk(b"ANMF", b"".join(_bytes(number, 3) for number in place) + bytes((flag,)) + pixels)
-        if exif:
-            yield _chunk(b"EXIF", exif)
+class _LaterFrames:
+    """The frames after the first as Pillow's encoder reads them, which would hold all of a list at once."""
+
+    mode = "RGBA"
+
+    def __init__(self, images: Iterator[Image.Image], count: int) -> None:
+        self.n_frames = count
+        self._images = images
+
+    def seek(self, _: int) -> None:
+        """Go to the next frame, the only one that an encoder asks for."""
+        self._image = next(self._images)
+
+    def getim(self) -> object:
+        """The pixels, as Pillow's encoders take them."""
+        return self._image.getim()
 
 
 def strip_webp(data: bytes, orientation: int) -> bytes:

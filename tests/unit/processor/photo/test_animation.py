@@ -89,14 +89,37 @@ def test_transparent_parts_come_and_go_as_they_did(format: str) -> None:
         assert np.array_equal(before[before[..., 3] > 0], after[before[..., 3] > 0])
 
 
-@pytest.mark.parametrize("format", ["GIF", "WEBP"])
-def test_frames_that_become_alike_are_all_kept(format: str) -> None:
-    content = animate(format)
+def test_frames_of_a_gif_that_become_alike_are_all_kept() -> None:
+    content = animate("GIF")
     everything = AnonymizeOptions(mode=Mode.SOLID, regions=(Box(0, 0, 160, 120),))
     result = anonymize_photo(content, everything, FakeDetector())
     assert durations(result.content) == durations(content)
     for frame in range(6):
         assert decode(result.content, frame).max() < 4
+
+
+def test_frames_of_a_webp_that_become_alike_are_shown_for_as_long() -> None:
+    frames = [FRAMES[0], FRAMES[0].copy(), FRAMES[0].copy(), FRAMES[3]]
+    for number, frame in enumerate(frames[:3]):
+        frame.paste((200, 60 * number, 30), (40, 40, 80, 80))
+    content = encode(
+        frames[0], "WEBP", save_all=True, append_images=frames[1:], duration=[50, 60, 70, 80], lossless=True, loop=2
+    )
+    options = AnonymizeOptions(mode=Mode.SOLID, regions=(Box(30, 30, 90, 90),))
+    result = anonymize_photo(content, options, FakeDetector())
+    assert durations(content) == [50, 60, 70, 80]
+    assert durations(result.content) == [180, 80]
+    assert Image.open(io.BytesIO(result.content)).info["loop"] == 2
+    for before, after in ((0, 0), (3, 1)):
+        assert worst_outside(decode(content, before), decode(result.content, after), Box(28, 28, 92, 92)) == 0
+        assert decode(result.content, after)[40:80, 40:80].max() == 0
+
+
+def test_a_webp_that_shows_one_picture_throughout_becomes_that_picture() -> None:
+    everything = AnonymizeOptions(mode=Mode.SOLID, regions=(Box(0, 0, 160, 120),))
+    result = anonymize_photo(animate("WEBP"), everything, FakeDetector())
+    assert result.frames == 6
+    assert decode(result.content).max() < 4
 
 
 def test_an_object_of_an_animation_is_one_object_with_a_track() -> None:
