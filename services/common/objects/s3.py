@@ -182,7 +182,11 @@ class S3Objects:
         except ClientError as error:
             if error.response["Error"]["Code"] not in {*MISSING, "NoSuchBucket"}:
                 raise
-            self._client.create_bucket(Bucket=self._bucket)
+            try:
+                self._client.create_bucket(Bucket=self._bucket)
+            except self._client.exceptions.BucketAlreadyOwnedByYou:
+                # Another service that starts at the same time made it.
+                return
 
     async def _call(self, function: Callable[..., Result], *arguments: Any, **named: Any) -> Result:
         """Runs one of boto3's calls in a thread and translates its errors."""
