@@ -15,7 +15,7 @@ from scripts.edge.config import EdgeConfig
 from scripts.edge.folder import ENVOY, as_yaml, copy_edge_files, envoy_command, write_edge_folder
 from scripts.edge.virtual_hosts import route_configuration
 
-HEAD = "# Generated from the contract by python -m scripts.edge; do not edit.\n"
+HEAD = "# Generated from the contract by scripts/generate; do not edit.\n"
 ROUTES = ENVOY / "routes.yaml"
 
 
@@ -28,7 +28,7 @@ def main() -> int:
         ROUTES.write_text(text)
         return 0
     if not ROUTES.exists() or ROUTES.read_text() != text:
-        print("envoy/routes.yaml is not what the contract says: run python -m scripts.edge", file=sys.stderr)
+        print("envoy/routes.yaml is not what the contract says: run scripts/generate", file=sys.stderr)
         return 1
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

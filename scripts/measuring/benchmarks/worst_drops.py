@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from services.processor.drops.parsing.drops import parse_drop
+from services.processor.drops.parsing.fast_reading import parse_drop
 from services.processor.drops.parsing.memory import memory_needed
 from services.processor.drops.parsing.outcomes import DropLimits, ParsedDrop
 from services.processor.drops.parsing.statistics import compute_statistics

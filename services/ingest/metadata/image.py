@@ -17,7 +17,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from services.common.media.images.gif_blocks import IMAGE, gif_blocks
-from services.common.media.images.opening import parse_header
+from services.common.media.images.parsers import parse_header
 from services.common.media.model import Metadata
 from services.common.media.refusals import DamagedMedia, MediaRefused, TooManyPixels
 from services.common.media.types import GIF, HEIC, TIFF, MediaType

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from services.common.drops.measurements import Measurement, measurement_key
 from services.common.drops.receipts import Receipt, ReceiptState, Remark
-from services.processor.drops.parsing.drops import parse_drop
+from services.processor.drops.parsing.fast_reading import parse_drop
 from services.processor.drops.parsing.findings import Finding, QualityReason, WarningReason
 from services.processor.drops.parsing.outcomes import DropLimits, Measured, ParsedDrop
 from services.processor.drops.parsing.statistics import compute_statistics

@@ -14,7 +14,7 @@ import numpy as np
 import pillow_heif
 from PIL import Image, ImageFile
 
-from services.common.media.images.opening import parse_header
+from services.common.media.images.parsers import parse_header
 from services.common.media.refusals import DamagedMedia
 from services.common.media.types import MediaType
 from services.processor.images.orientation import UPRIGHT

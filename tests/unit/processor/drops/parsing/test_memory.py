@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from services.processor.drops.parsing.drops import parse_drop
+from services.processor.drops.parsing.fast_reading import parse_drop
 from services.processor.drops.parsing.memory import memory_needed
 from services.processor.drops.parsing.outcomes import DropLimits, RefusedDrop
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from services.processor.drops.parsing.drops import parse_drop, parse_plain_drop
-from services.processor.drops.parsing.examination import examine_drop
+from services.processor.drops.parsing.exact_reading import examine_drop
+from services.processor.drops.parsing.fast_reading import parse_drop, parse_plain_drop
 from services.processor.drops.parsing.outcomes import DropLimits, ParsedDrop, RefusedDrop
 from services.processor.drops.parsing.statistics import compute_statistics
 from tests.support.drop_strategies import BROKEN, GeneratedDrop, generate_drops, good_drops, oversized_drops

@@ -13,7 +13,7 @@ import numpy as np
 import orjson
 
 from services.common.base.timestamps import TimestampRefused, parse_timestamp
-from services.processor.drops.parsing.examination import examine_drop
+from services.processor.drops.parsing.exact_reading import examine_drop
 from services.processor.drops.parsing.findings import Findings, WarningReason
 from services.processor.drops.parsing.memory import memory_needed
 from services.processor.drops.parsing.outcomes import (
