@@ -1,4 +1,4 @@
-"""Which mesh a command is about: the one of the folder that --data names, or of the settings."""
+"""Selects the mesh of a command: by --data, or by the settings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from services.common.settings import Settings, load_settings
 
 
 class NoCatalog(Exception):
-    """A command was to read or change a catalog that nothing has made."""
+    """The catalog that a command should read or change does not exist."""
 
 
 def data_option() -> argparse.ArgumentParser:
@@ -23,7 +23,7 @@ def data_option() -> argparse.ArgumentParser:
         "--data",
         metavar="DIR",
         default=argparse.SUPPRESS,
-        help="the folder that scripts/up was given (.dropmesh in the checkout)",
+        help="the data folder of the mesh (default: .dropmesh in the checkout)",
     )
     return parent
 
@@ -43,4 +43,4 @@ def _require_file(url: str) -> None:
     scheme, _, path, *_ = urlsplit(url)
     file = Path("/", unquote(path).lstrip("/"))
     if scheme == "sqlite" and not file.is_file():
-        raise NoCatalog(f"no mesh has a catalog at {file}: is --data right? scripts/up makes one when it first starts")
+        raise NoCatalog(f"{file} does not exist; check --data, or run scripts/up once to make a catalog")

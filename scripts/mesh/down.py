@@ -26,25 +26,25 @@ def main() -> int:
         return 1
     path = data / "lock"
     if not path.exists():
-        print(f"no mesh ever ran on {data}")
+        print(f"no mesh has run on {data}")
         return 0
     with path.open() as lock:
         deadline = time.monotonic() + STOPPED_WITHIN_SECONDS
-        told = False
+        signalled = False
         while time.monotonic() < deadline:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                # One that takes the folder just now has not said yet who it is; one that ends is gone by now.
+                # A mesh that just took the lock may not have written its process id; one that ended has no process.
                 with suppress(ValueError, ProcessLookupError):
-                    if not told:
+                    if not signalled:
                         os.kill(int(path.read_text()), signal.SIGTERM)
-                        told = True
+                        signalled = True
                 time.sleep(0.1)
             else:
-                print(f"the mesh on {data} is stopped" if told else f"no mesh runs on {data}")
+                print(f"the mesh on {data} is stopped" if signalled else f"no mesh runs on {data}")
                 return 0
-    print(f"the mesh on {data} does not stop within {STOPPED_WITHIN_SECONDS:g} s", file=sys.stderr)
+    print(f"the mesh on {data} did not stop within {STOPPED_WITHIN_SECONDS:g} s; logs: {data}/logs", file=sys.stderr)
     return 1
 
 

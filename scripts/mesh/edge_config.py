@@ -1,4 +1,4 @@
-"""The edge of one machine, as the settings say it."""
+"""The configuration of the edge on one machine, from the settings."""
 
 from __future__ import annotations
 

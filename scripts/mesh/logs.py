@@ -20,7 +20,7 @@ async def keep_logs_small(folder: Path, say: Callable[[str], None]) -> None:
         try:
             await asyncio.to_thread(put_large_ones_aside, folder)
         except OSError as error:
-            say(f"a log in {folder} grows on, since it cannot be put aside ({error.strerror})")
+            say(f"cannot rotate a log in {folder} ({error.strerror}); it keeps growing")
 
 
 def put_large_ones_aside(folder: Path, largest_bytes: int = LARGEST_BYTES) -> None:
@@ -31,7 +31,7 @@ def put_large_ones_aside(folder: Path, largest_bytes: int = LARGEST_BYTES) -> No
 
 
 def _put_aside(log: Path) -> None:
-    # Whoever writes it holds it open for appending, and goes on in what is left of it.
+    # The writer keeps the file open for appending, and continues after the truncation.
     aside = log.with_name(f"{log.name}.0")
     try:
         with log.open("r+b") as source, aside.open("wb") as target:

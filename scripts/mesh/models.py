@@ -1,4 +1,4 @@
-"""The command behind scripts/models: what models there are, fetching them, and whether they are whole."""
+"""Lists the models, pulls those that are missing, and checks their files."""
 
 from __future__ import annotations
 
@@ -39,24 +39,28 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="scripts/models", description=__doc__)
     parser.add_argument(
-        "--data", metavar="DIR", help="the folder that scripts/up was given (.dropmesh in the checkout)"
+        "--data", metavar="DIR", help="the data folder of the mesh (default: .dropmesh in the checkout)"
     )
     parser.add_argument("--dir", type=Path, help="the models folder (DROPMESH_MODELS, or models in that folder)")
     commands = parser.add_subparsers(required=True)
-    listing = commands.add_parser("list", help="say what models there are, which are in use, and what each finds")
+    listing = commands.add_parser("list", help="list the models, those in use, and what each finds")
     listing.set_defaults(run=_list)
-    pulling = commands.add_parser("pull", help="fetch models that are not there yet")
-    pulling.add_argument("names", nargs="*", metavar="NAME", help="only these, though they may be there")
-    pulling.add_argument("--mirror", help="an http(s) address or a folder, asked first (DROPMESH_MODELS_MIRROR)")
-    pulling.add_argument("--timeout", type=float, default=20.0, metavar="SECONDS", help="to wait for any answer (20)")
-    pulling.add_argument("--within", type=float, metavar="SECONDS", help="to wait in all; later pulls go on from there")
+    pulling = commands.add_parser("pull", help="fetch missing models")
+    pulling.add_argument("names", nargs="*", metavar="NAME", help="only these, even if they are installed")
+    pulling.add_argument("--mirror", help="an http(s) URL or a folder, tried first (DROPMESH_MODELS_MIRROR)")
+    pulling.add_argument(
+        "--timeout", type=float, default=20.0, metavar="SECONDS", help="time limit for each answer (default: 20)"
+    )
+    pulling.add_argument(
+        "--within", type=float, metavar="SECONDS", help="time limit for the whole pull; a later pull resumes"
+    )
     pulling.add_argument(
         "--quick",
         action="store_true",
-        help=f"--timeout {_MOMENT_SECONDS:g} --within {_QUICK_SECONDS:g}, and what cannot be had is no failure",
+        help=f"--timeout {_MOMENT_SECONDS:g} --within {_QUICK_SECONDS:g}; exits 0 if a model cannot be pulled",
     )
     pulling.set_defaults(run=_pull)
-    checking = commands.add_parser("check", help="compare each file with its sha256, and run it once")
+    checking = commands.add_parser("check", help="compare each file with its sha256, and run each model once")
     checking.add_argument("names", nargs="*", metavar="NAME")
     checking.set_defaults(run=_check)
     return parser
@@ -106,7 +110,7 @@ def _check(options: argparse.Namespace, _: Settings, registry: Registry, store: 
     for entry in _named(options.names, registry) if options.names else registry:
         try:
             path = store.verified(entry)
-            said = "not there" if path is None else self_test(entry, path)
+            said = "not installed" if path is None else self_test(entry, path)
         except ModelError as error:
             failed += 1
             said = f"FAILED: {error}"
@@ -118,7 +122,7 @@ def _named(names: Iterable[str], registry: Registry) -> Iterator[ModelEntry]:
     for name in names:
         if name not in registry:
             known = ", ".join(entry.name for entry in registry)
-            raise ModelError(f"no model is called {name!r}; there are {known}")
+            raise ModelError(f"no model is named {name!r}; the models are {known}")
         yield registry[name]
 
 

@@ -1,4 +1,4 @@
-"""Says of the models, for a person: what is there, what is in use, and what each finds."""
+"""Reports the models for a person: installed, in use, and what each finds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PRESENT = (Presence.PULLED, Presence.BUNDLED)
 
 
 def inventory(registry: Registry, store: ModelStore) -> Iterator[str]:
-    """One line a model: its name, what it is for, its size and licence, and whether it is there."""
+    """Yields a line for each model: name, purpose, size, licence, and whether it is installed."""
     rows = [("MODEL", "FOR", "SIZE", "LICENCE", "IS")]
     rows += [
         (entry.name, _purpose(entry), f"{entry.size_bytes / 1e6:.1f} MB", entry.licence, store.look(entry).value)

@@ -1,4 +1,4 @@
-"""What must hold before the mesh starts; each failure names the thing and the way out."""
+"""Checks before the mesh starts; each failure names the problem and the way out."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def own_folder(data: Path) -> IO[str]:
         lock = (data / "lock").open("a+")
     except OSError as error:
         raise CannotStart(
-            f"the data folder {data} cannot be written ({error.strerror}); choose another with --data DIR"
+            f"cannot write to the data folder {data} ({error.strerror}); choose another one with --data DIR"
         ) from None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -57,7 +57,7 @@ def address_each(settings: Settings) -> None:
     for name, address in given.items():
         if address:
             raise CannotStart(
-                f"DROPMESH_{name} is {address!r}: that is for one service that runs by itself, and here run three"
+                f"DROPMESH_{name} is {address!r}: it is only for a single service; scripts/up runs three, so unset it"
             )
 
 
@@ -84,5 +84,5 @@ def free_port(host: str, port: int, option: str) -> None:
             probe.bind((host.strip("[]"), port))
         except OSError as error:
             raise CannotStart(
-                f"port {port} of {host} cannot be had ({error.strerror}); choose another with {option} PORT"
+                f"cannot listen on port {port} of {host} ({error.strerror}); choose another one with {option} PORT"
             ) from None

@@ -1,4 +1,4 @@
-"""Counts the statistics of media anew from the catalog: compares them with the kept ones, or replaces those."""
+"""Recounts the statistics of media from the catalog, and compares the stored ones with them or replaces them."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/statistics", description=__doc__, parents=[folder])
     commands = parser.add_subparsers(dest="command", required=True)
     for command, help_ in (
-        ("check", "say where the kept statistics are not what counting gives"),
-        ("recompute", "put what counting gives in place of the kept statistics"),
+        ("check", "list the differences between the stored statistics and the recount"),
+        ("recompute", "replace the stored statistics by the recount"),
     ):
         commands.add_parser(command, parents=[folder], help=help_)
     arguments = parser.parse_args()
@@ -39,12 +39,12 @@ async def _run(command: str, settings: Settings) -> int:
     now_ns = time.time_ns()
     try:
         if command == "recompute":
-            print(f"{await recounting.recompute(now_ns=now_ns)} statistics were counted anew")
+            print(f"{await recounting.recompute(now_ns=now_ns)} statistics were recounted")
             return 0
         found = await recounting.check(now_ns=now_ns)
         for difference in found:
-            print(f"{difference.scope}: {difference.what} is {difference.kept}, counted {difference.counted}")
-        print("the kept statistics agree" if not found else f"{len(found)} differences")
+            print(f"{difference.scope}: {difference.what}: stored {difference.kept}, counted {difference.counted}")
+        print("the stored statistics agree" if not found else f"{len(found)} differences")
         return 1 if found else 0
     finally:
         await catalog.close()

@@ -1,4 +1,4 @@
-"""Whether the stores that the settings name can be used, told by address before anything starts."""
+"""Checks that the stores of the settings can be reached, before anything starts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from services.common.settings import Settings
 from services.common.stores.open import open_objects
 
 PATIENCE_SECONDS = 6.0
-# Where MongoDB's driver begins to tell how it is set up.
+# Where a message of MongoDB's driver begins to list its configuration.
 ASIDES = re.compile(r" \(configured timeouts|, Timeout:|\n")
 
 
@@ -35,10 +35,10 @@ class _Place:
 
 
 async def present_stores(settings: Settings) -> None:
-    """Fails, with every address that is of no use, when a store of the settings cannot be reached."""
+    """Raises CannotStart, which lists every store that cannot be reached and its address."""
     faults = await asyncio.gather(*map(_fault, _places(settings)))
-    if told := [fault for fault in faults if fault]:
-        raise CannotStart("\n".join([*told, "nothing was started; start what is missing, or correct the setting"]))
+    if found := [fault for fault in faults if fault]:
+        raise CannotStart("\n".join([*found, "nothing was started; start the missing store, or correct the setting"]))
 
 
 def _places(settings: Settings) -> Iterator[_Place]:
@@ -53,7 +53,7 @@ def _places(settings: Settings) -> Iterator[_Place]:
     if settings.queue_url != "embedded":
         from services.common.queue.rabbitmq import RabbitQueue
 
-        # It tells its failures twice.
+        # Its failures would be logged twice.
         logging.getLogger("aiormq").addHandler(logging.NullHandler())
         address = f"{_without_secrets(settings.queue)} (DROPMESH_QUEUE)"
         yield _Place("queue", address, RabbitQueue.open(settings.queue))
@@ -75,9 +75,9 @@ async def _fault(place: _Place) -> str | None:
     except TimeoutError:
         cause = f"no answer within {PATIENCE_SECONDS:g} s"
     except FileNotFoundError as error:
-        cause = f"it is not there ({error})"
+        cause = f"it does not exist ({error})"
     except ValueError as error:
-        # An address that the store's own client makes nothing of.
+        # The store's own client cannot parse the address.
         cause = str(error)
     else:
         await opened.close()

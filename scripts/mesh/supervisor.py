@@ -33,7 +33,7 @@ class Program:
 
 
 class Supervisor:
-    """Runs programs until told to stop."""
+    """Runs programs until `stop`."""
 
     def __init__(self, programs: Sequence[Program], say: Callable[[str], None]) -> None:
         self._programs = programs
@@ -57,7 +57,7 @@ class Supervisor:
             try:
                 await asyncio.wait_for(process.wait(), KILL_AFTER_SECONDS)
             except TimeoutError:
-                self._say(f"{program.name} does not stop; killed")
+                self._say(f"{program.name} did not stop within {KILL_AFTER_SECONDS:g} s and was killed")
                 process.kill()
         await asyncio.gather(*self._keepers)
 
@@ -86,7 +86,7 @@ class Supervisor:
             if time.monotonic() - started > STEADY_SECONDS:
                 pause = FIRST_PAUSE_SECONDS
             how = f"signal {-code}" if code < 0 else f"exit status {code}"
-            self._say(f"{program.name} ended ({how}) and starts again in {pause:g} s; its log: {program.log}")
+            self._say(f"{program.name} ended ({how}); restarting in {pause:g} s; log: {program.log}")
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause)
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)

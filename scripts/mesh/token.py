@@ -25,14 +25,16 @@ def main() -> int:
     folder = data_option()
     parser = argparse.ArgumentParser(prog="scripts/token", description=__doc__, parents=[folder])
     commands = parser.add_subparsers(dest="command", required=True)
-    create = commands.add_parser("create", parents=[folder], help="make a token; its text is shown this once")
-    create.add_argument("subject", type=_subject, help="whose it is: what is made with it belongs to this name")
+    create = commands.add_parser(
+        "create", parents=[folder], help="create a token and print it; it cannot be printed again"
+    )
+    create.add_argument("subject", type=_subject, help="the owner of everything that is created with the token")
     create.add_argument(
         "--scope", action="append", choices=[scope.value for scope in Scope], help="default: read and write"
     )
-    create.add_argument("--days", type=_days, help="how long it lasts; left out, until it is revoked")
+    create.add_argument("--days", type=_days, help="days until it expires; by default it never does")
     commands.add_parser("list", parents=[folder], help="every token: id, subject, scopes, state")
-    revoke = commands.add_parser("revoke", parents=[folder], help="end a token")
+    revoke = commands.add_parser("revoke", parents=[folder], help="revoke a token")
     revoke.add_argument("id")
     arguments = parser.parse_args()
     os.umask(OWNER_ALONE)
@@ -45,14 +47,14 @@ def main() -> int:
 
 def _subject(text: str) -> str:
     if not text.strip() or not text.isprintable():
-        raise argparse.ArgumentTypeError(f"{text!r} is no name")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a printable name")
     return text
 
 
 def _days(text: str) -> float:
     days = float(text)
     if not abs(days) <= MOST_DAYS:
-        raise argparse.ArgumentTypeError(f"a token lasts {MOST_DAYS:g} days at most, not {text}")
+        raise argparse.ArgumentTypeError(f"{text} days is more than the limit of {MOST_DAYS:g} days")
     return days
 
 

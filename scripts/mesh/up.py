@@ -29,7 +29,7 @@ from services.common.base.errors import DropmeshError
 from services.common.settings import Mode, Settings, SettingsError, load_settings
 
 HEALTHY_WITHIN_SECONDS = 60.0
-# What others drop is nobody else's business on a machine with several users.
+# On a machine with several users only the owner may read the drops and media of others.
 OWNER_ALONE = 0o077
 
 
@@ -59,11 +59,11 @@ def _arguments() -> argparse.Namespace:
         epilog="Every other setting is an environment variable: see docs/operations.md.",
     )
     parser.add_argument(
-        "--data", metavar="DIR", help="folder of the stores, sockets, logs and models (.dropmesh in the checkout)"
+        "--data", metavar="DIR", help="data folder: stores, sockets, logs, models (default: .dropmesh in the checkout)"
     )
-    parser.add_argument("--port", metavar="PORT", help="where the edge listens (8080)")
-    parser.add_argument("--operations-port", metavar="PORT", help="where metrics and health are told (port + 1)")
-    parser.add_argument("--detach", action="store_true", help="leave it running; scripts/down stops it")
+    parser.add_argument("--port", metavar="PORT", help="port of the edge (default: 8080)")
+    parser.add_argument("--operations-port", metavar="PORT", help="port of metrics and health (default: port + 1)")
+    parser.add_argument("--detach", action="store_true", help="run in the background; scripts/down stops it")
     return parser.parse_args()
 
 
@@ -99,7 +99,7 @@ async def _run(settings: Settings) -> int:
         if not await _healthy(settings, stopping):
             if not stopping.is_set():
                 print(
-                    f"the mesh is not healthy after {HEALTHY_WITHIN_SECONDS:g} s; logs: {settings.data}/logs",
+                    f"the mesh did not become healthy within {HEALTHY_WITHIN_SECONDS:g} s; logs: {settings.data}/logs",
                     file=sys.stderr,
                 )
             return 1

@@ -47,7 +47,7 @@ READERS_MOST = 4
 
 @asynccontextmanager
 async def wire(service: Service) -> AsyncIterator[Wiring]:
-    """What the ingest service serves and runs."""
+    """Builds the methods and loops of the ingest service."""
     settings, catalog, objects, queue = service.settings, service.catalog, service.objects, service.queue
     receipts, invites, uploads = Receipts(catalog, objects), Invites(catalog), Uploads(catalog, objects)
     media, found, contents = MediaStore(catalog), MediaObjects(catalog), Contents(catalog, objects)

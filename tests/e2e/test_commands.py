@@ -50,7 +50,7 @@ def test_a_folder_that_no_mesh_has_is_told_and_stays_as_it_is(folder, command, i
         check=False,
     )
     assert ran.returncode == 1
-    assert f"scripts/{name}: no mesh has a catalog at {folder}/catalog.sqlite" in ran.stderr
+    assert f"scripts/{name}: {folder}/catalog.sqlite does not exist" in ran.stderr
     assert list(folder.iterdir()) == []
 
 
@@ -69,7 +69,7 @@ def test_a_relative_folder_counts_from_where_a_command_is_typed(folder):
             text=True,
             check=True,
         )
-        assert ran.stdout == f"no mesh ever ran on {folder}/mesh\n"
+        assert ran.stdout == f"no mesh has run on {folder}/mesh\n"
 
 
 def test_a_mesh_that_never_ran_can_be_stopped(folder):
@@ -80,4 +80,4 @@ def test_a_mesh_that_never_ran_can_be_stopped(folder):
         text=True,
         check=True,
     )
-    assert ran.stdout == f"no mesh ever ran on {folder}\n"
+    assert ran.stdout == f"no mesh has run on {folder}\n"

@@ -262,7 +262,7 @@ def test_a_service_that_is_down_answers_503_until_it_is_started_again(tight_mesh
         for method, path, more in calls[service]:
             eventually(partial(_succeeds, http, method, path, more))
     said = (mesh.data / "up.log").read_text()
-    assert f"{service} ended (signal 9) and starts again in 0.5 s" in said
+    assert f"{service} ended (signal 9); restarting in 0.5 s" in said
     assert mesh.service(service) != died
 
 

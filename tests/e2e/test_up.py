@@ -131,7 +131,7 @@ def test_a_service_that_keeps_dying_is_started_again_ever_later(tight_mesh):
     for pause in ("0.5", "1", "2"):
         pid = tight_mesh.service("processor")
         os.kill(pid, signal.SIGKILL)
-        told = f"processor ended (signal 9) and starts again in {pause} s"
+        told = f"processor ended (signal 9); restarting in {pause} s"
         eventually(partial(_has_said, tight_mesh, told))
         eventually(partial(_has_another, tight_mesh, "processor", pid))
     eventually(lambda: httpx.get(f"{tight_mesh.operations_url}/healthz").status_code == 200, 60)

@@ -46,9 +46,9 @@ def test_a_port_that_is_taken_is_named(folder):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        assert f"port {port} of 127.0.0.1 cannot be had" in refused({}, "--data", str(folder), "--port", port)
+        assert f"cannot listen on port {port} of 127.0.0.1" in refused({}, "--data", str(folder), "--port", port)
         said = refused({}, "--data", str(folder), "--port", str(free_port_pair()), "--operations-port", port)
-        assert f"port {port} of 127.0.0.1 cannot be had" in said
+        assert f"cannot listen on port {port} of 127.0.0.1" in said
         assert "--operations-port" in said
 
 
@@ -58,7 +58,7 @@ def test_a_folder_that_cannot_be_written_is_named(folder, below, detach):
     path = folder / "file"
     path.write_text("not a folder")
     said = refused({}, "--data", f"{path}{below}", "--port", str(free_port_pair()), *detach)
-    assert f"the data folder {path}{below} cannot be written" in said
+    assert f"cannot write to the data folder {path}{below}" in said
     assert "--data DIR" in said
 
 
@@ -74,17 +74,17 @@ def test_a_folder_too_deep_for_a_socket_is_named(folder):
     [
         ("DROPMESH_EDGE_PORT", "eighty", "DROPMESH_EDGE_PORT is 'eighty'"),
         ("DROPMESH_EDGE_PORT", "70000", "DROPMESH_EDGE_PORT is '70000'"),
-        ("DROPMESH_LISTEN", "127.0.0.1:9000", "DROPMESH_LISTEN is '127.0.0.1:9000': that is for one service"),
-        ("DROPMESH_METRICS", "unix:/socket", "DROPMESH_METRICS is 'unix:/socket': that is for one service"),
+        ("DROPMESH_LISTEN", "127.0.0.1:9000", "DROPMESH_LISTEN is '127.0.0.1:9000': it is only for a single service"),
+        ("DROPMESH_METRICS", "unix:/socket", "DROPMESH_METRICS is 'unix:/socket': it is only for a single service"),
         ("DROPMESH_MODE", "closed", "DROPMESH_MODE is 'closed': Input should be 'open' or 'tokens'"),
         ("DROPMESH_EDGE_HOST", "0.0.0.0", "DROPMESH_EDGE_HOST is '0.0.0.0'"),
         ("DROPMESH_SETTINGS", "/nowhere/settings", "DROPMESH_SETTINGS is '/nowhere/settings'"),
         ("DROPMESH_CATALOG", "redis://user:hunter2@host/", "DROPMESH_CATALOG is (not shown): redis"),
-        ("DROPMESH_CATALOG", "hunter2", "DROPMESH_CATALOG is (not shown): this is none of sqlite"),
+        ("DROPMESH_CATALOG", "hunter2", "DROPMESH_CATALOG is (not shown): the value is not one of sqlite"),
         (
             "DROPMESH_CATALOG",
             "mongodb://user:hunter2@host/",
-            "DROPMESH_CATALOG is (not shown): this is no such address",
+            "DROPMESH_CATALOG is (not shown): the address is malformed",
         ),
         ("DROPMESH_OBJECTS", "ftp://user:hunter2@host/", "DROPMESH_OBJECTS is (not shown): ftp"),
         ("DROPMESH_QUEUE", "kafka://user:hunter2@host/", "DROPMESH_QUEUE is (not shown): kafka"),

@@ -1,7 +1,7 @@
 """All errors as typed exceptions; `services.common.rpc.status` makes google.rpc.Status of them.
 
-Each exception names a reason of the contract's ErrorReason. The message is for a person: it names the field and
-the limit.
+Each exception has a reason of the contract's ErrorReason. The message is for a person: it says what is wrong, names the
+field and the limit, and says what to do.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from dropmesh.v1.error_reason_pb2 import ErrorReason
 
 @dataclass(frozen=True, slots=True)
 class FieldViolation:
-    """One field of a request that is wrong, its path as in the contract, and what is wrong with it."""
+    """One wrong field of a request: its path as in the contract, and the problem."""
 
     field: str
     description: str
 
 
 class DropmeshError(Exception):
-    """The base of every error a caller may see.
+    """The base of every error that a caller may get.
 
-    `http_status` is set where REST has a finer word than gRPC's code (410, 413, 415), `headers` what else HTTP says.
+    `http_status` is set if REST has a more exact status than gRPC's code (410, 413, 415); `headers` are HTTP headers.
     """
 
     code: ClassVar[grpc.StatusCode]
@@ -60,12 +60,12 @@ class InvalidArgument(DropmeshError):
 
 
 class PageTokenInvalid(InvalidArgument):
-    """A place that the list asked for never named: forged, of another list, or older than the list's order."""
+    """The page token does not belong to this list: invalid, or from another list or other filters."""
 
     def __init__(self) -> None:
         super().__init__(
             error_reason_pb2.PAGE_TOKEN_INVALID,
-            "page_token: not one that this list gave; start again without it",
+            "page_token: does not belong to this list and these filters; start again without it",
         )
 
 
@@ -76,7 +76,7 @@ class OutOfRange(DropmeshError):
 
 
 class Unauthenticated(DropmeshError):
-    """No token, or one that is not valid."""
+    """The token is missing or not valid."""
 
     code = grpc.StatusCode.UNAUTHENTICATED
 
@@ -87,7 +87,7 @@ class Unauthenticated(DropmeshError):
 
 
 class PermissionDenied(DropmeshError):
-    """A valid token without the scope."""
+    """The token is valid but lacks the scope."""
 
     code = grpc.StatusCode.PERMISSION_DENIED
 
@@ -99,13 +99,13 @@ class NotFound(DropmeshError):
 
 
 class AlreadyExists(DropmeshError):
-    """The name, or the request id, is taken by something else."""
+    """The name or the request id is already in use."""
 
     code = grpc.StatusCode.ALREADY_EXISTS
 
 
 class FailedPrecondition(DropmeshError):
-    """The state of things does not allow it: retry once that has changed."""
+    """The resource's state does not allow the call: retry once the state has changed."""
 
     code = grpc.StatusCode.FAILED_PRECONDITION
 
@@ -117,30 +117,30 @@ class Aborted(DropmeshError):
 
 
 class ResourceExhausted(DropmeshError):
-    """Too much at once: retry later."""
+    """A limit on load or space is reached: retry later."""
 
     code = grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
 class DataLoss(DropmeshError):
-    """Stored bytes are not what was stored."""
+    """Stored bytes are missing or damaged."""
 
     code = grpc.StatusCode.DATA_LOSS
 
 
 class Unavailable(DropmeshError):
-    """Something behind this service does not answer: retry."""
+    """A store or service does not answer: retry."""
 
     code = grpc.StatusCode.UNAVAILABLE
 
 
 class StoreUnavailable(Unavailable):
-    """A store does not answer; what was asked of it may or may not have happened."""
+    """A store does not answer; the operation may or may not have been applied."""
 
     def __init__(self, store: str, cause: str) -> None:
         super().__init__(
             error_reason_pb2.STORE_UNAVAILABLE,
-            f"the {store} cannot be reached; try again",
+            f"the {store} store does not answer; retry after 1 s",
             metadata={"store": store},
             retry_after=timedelta(seconds=1),
         )
@@ -148,12 +148,12 @@ class StoreUnavailable(Unavailable):
 
 
 class StoreFull(ResourceExhausted):
-    """A store has no room left."""
+    """A store is full."""
 
     def __init__(self, store: str) -> None:
         super().__init__(
             error_reason_pb2.STORE_FULL,
-            f"the {store} has no room left",
+            f"the {store} store is full; free space on it, then retry",
             metadata={"store": store},
             retry_after=timedelta(seconds=60),
             http_status=507,
@@ -161,7 +161,9 @@ class StoreFull(ResourceExhausted):
 
 
 class ObjectMissing(DataLoss):
-    """The catalog names an object that is not in the store."""
+    """The catalog names an object that the objects store does not have."""
 
     def __init__(self, key: str) -> None:
-        super().__init__(error_reason_pb2.CONTENT_MISSING, "the stored bytes are missing", metadata={"key": key})
+        super().__init__(
+            error_reason_pb2.CONTENT_MISSING, "the stored bytes are missing in the objects store", metadata={"key": key}
+        )

@@ -96,15 +96,15 @@ def _refusals(text: str) -> list[tuple[TimestampFault, str]]:
     shown = text[:_SHOWN_LENGTH]
     refusals = []
     if not _is_date(year, month, day) or hour > 23 or minute > 59 or second > 60:
-        refusals.append((TimestampFault.TIMESTAMP_IMPOSSIBLE, f"{shown}: no calendar or clock ever shows this time"))
+        refusals.append((TimestampFault.TIMESTAMP_IMPOSSIBLE, f"{shown}: this date or time does not exist"))
     if second == 60:
         message = f"{shown}: a leap second has no nanosecond of its own in UTC; send second 59 or the next minute's 00"
         refusals.append((TimestampFault.LEAP_SECOND, message))
     if fraction is not None and len(fraction) > 9:
-        message = f"{shown}: {len(fraction)} digits of fraction; at most 9 (nanoseconds) can be kept"
+        message = f"{shown}: {len(fraction)} digits of fraction; the limit is 9 (nanoseconds)"
         refusals.append((TimestampFault.TIMESTAMP_TOO_PRECISE, message))
     if offset is None:
-        message = f"{shown}: no offset, so it names no instant; append Z for UTC or an offset such as -04:00"
+        message = f"{shown}: no offset from UTC; append Z for UTC, or an offset such as -04:00"
         refusals.append((TimestampFault.TIMESTAMP_WITHOUT_OFFSET, message))
     elif len(offset) == 6 and (int(offset[1:3]) > 23 or int(offset[4:]) > 59):
         message = f"{shown}: the offset {offset} is not within -23:59 to +23:59"

@@ -65,9 +65,7 @@ class Measurements:
         document = await self._catalog.get(MEASUREMENTS, measurement_key(owner, time_ns))
         if document is None:
             name = f"measurements/{format_timestamp(time_ns)}"
-            raise NotFound(
-                reasons.MEASUREMENT_NOT_FOUND, f"{name}: there is no such measurement", metadata={"name": name}
-            )
+            raise NotFound(reasons.MEASUREMENT_NOT_FOUND, f"{name} does not exist", metadata={"name": name})
         return from_document(Measurement, document)
 
     async def get_many(self, owner: str, times_ns: Sequence[int]) -> list[Measurement]:

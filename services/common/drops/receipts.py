@@ -123,7 +123,7 @@ class Receipts:
         if first.sha256 != sha256:
             raise AlreadyExists(
                 reasons.REQUEST_ID_REUSED,
-                f"request_id: {request_id} came before, with other bytes",
+                f"request_id: {request_id} was already used for another drop; use a new one",
                 metadata={"request_id": request_id},
             )
         return first, first.state is ReceiptState.NEW
@@ -162,7 +162,7 @@ class Receipts:
             receipt = from_document(Receipt, document)
             if receipt.state is not ReceiptState.QUARANTINED:
                 state = receipt.state.name
-                message = f"the receipt is {state}; only a quarantined one can be replayed"
+                message = f"the receipt is {state}; only a QUARANTINED receipt can be replayed"
                 raise FailedPrecondition(reasons.RECEIPT_NOT_QUARANTINED, message, metadata={"state": state})
             return to_document(
                 replace(

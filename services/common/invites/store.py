@@ -87,7 +87,7 @@ class Invite:
         if self.max_uploads and self.upload_count + len(self.reservations) >= self.max_uploads:
             raise FailedPrecondition(
                 reasons.INVITE_USED_UP,
-                f"the invite takes {self.max_uploads} uploads and has had them",
+                f"the invite has reached its limit of {self.max_uploads} uploads (max_uploads)",
                 metadata={"max_uploads": str(self.max_uploads)},
                 http_status=409,
             )
@@ -187,7 +187,7 @@ def new_secret() -> tuple[str, bytes]:
 
 def invite_not_found() -> DropmeshError:
     """Returns one error for an unknown invite and for a wrong secret, so that they cannot be told apart."""
-    return NotFound(reasons.INVITE_NOT_FOUND, "there is no such invite")
+    return NotFound(reasons.INVITE_NOT_FOUND, "no such invite")
 
 
 def _with_reservations(invite: Invite, reservations: tuple[Reservation, ...]) -> Invite:

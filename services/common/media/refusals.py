@@ -1,4 +1,4 @@
-"""Why bytes are not taken or not processed as media, and why a stored media cannot be changed or read."""
+"""The errors of media: bytes that are refused, and changes or reads that a media's state does not allow."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class UnsupportedMedia(MediaRefused):
     def __init__(self, found: str, accepted: str) -> None:
         super().__init__(
             error_reason_pb2.MEDIA_TYPE_UNSUPPORTED,
-            f"unsupported media: found {found}; accepted are {accepted}",
+            f"unsupported type: found {found}; accepted are {accepted}",
             metadata={"found": found},
             http_status=415,
         )
@@ -28,10 +28,10 @@ class UnsupportedMedia(MediaRefused):
 
 
 class EmptyMedia(MediaRefused):
-    """There are no bytes."""
+    """The file has no bytes."""
 
     def __init__(self) -> None:
-        super().__init__(error_reason_pb2.MEDIA_EMPTY, "the media is empty")
+        super().__init__(error_reason_pb2.MEDIA_EMPTY, "the file is empty")
 
 
 class DamagedMedia(MediaRefused):
@@ -52,7 +52,7 @@ class MediaTooLarge(MediaRefused):
     def __init__(self, kind: str, limit_bytes: int) -> None:
         super().__init__(
             error_reason_pb2.MEDIA_TOO_LARGE,
-            f"the {kind} has more than the {limit_bytes} bytes that it may have (max_{kind}_bytes)",
+            f"the {kind} is larger than the limit of {limit_bytes} bytes (max_{kind}_bytes)",
             metadata={"limit_bytes": str(limit_bytes), "kind": kind},
             http_status=413,
         )
@@ -67,7 +67,7 @@ class TooManyPixels(MediaRefused):
         limit = f"{limit_pixels / 1e6:g} megapixels"
         super().__init__(
             error_reason_pb2.MEDIA_TOO_LONG_OR_WIDE,
-            f"the picture has {found}, and the limit is {limit} (max_megapixels)",
+            f"the picture has {found}; the limit is {limit} (max_megapixels)",
             metadata={"limit": limit, "found": found},
         )
         self.limit_pixels = limit_pixels
@@ -89,7 +89,9 @@ class BodyInterrupted(MediaRefused):
     """The body ended before its end was seen."""
 
     def __init__(self) -> None:
-        super().__init__(error_reason_pb2.BODY_INTERRUPTED, "the body ended early; nothing of its last part was kept")
+        super().__init__(
+            error_reason_pb2.BODY_INTERRUPTED, "the body ended early; its last file was not stored; send it again"
+        )
 
 
 class MediaTooLong(MediaRefused):
@@ -98,7 +100,7 @@ class MediaTooLong(MediaRefused):
     def __init__(self, limit: str, found: str, setting: str | None = None) -> None:
         super().__init__(
             error_reason_pb2.MEDIA_TOO_LONG_OR_WIDE,
-            f"the media has {found}, and the limit is {limit}" + (f" ({setting})" if setting else ""),
+            f"the media has {found}; the limit is {limit}" + (f" ({setting})" if setting else ""),
             metadata={"limit": limit, "found": found},
         )
 
@@ -109,7 +111,7 @@ class HashMismatch(MediaRefused):
     def __init__(self, expected: str, actual: str) -> None:
         super().__init__(
             error_reason_pb2.SHA256_MISMATCH,
-            f"sha256: {expected} was expected, and the bytes that came have {actual}; nothing was kept",
+            f"sha256: expected {expected}, but the received bytes have {actual}; nothing was stored; send them again",
             metadata={"expected": expected, "actual": actual},
         )
 
@@ -131,6 +133,6 @@ class MediaNotProcessing(FailedPrecondition):
         name, state = resource_name("media", media_id), state.upper()
         super().__init__(
             error_reason_pb2.MEDIA_NOT_PROCESSING,
-            f"there is no work on {name} to be cancelled: it is {state}",
+            f"{name} is {state}, so there is no processing to cancel",
             metadata={"name": name, "state": state},
         )

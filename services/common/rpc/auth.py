@@ -36,12 +36,14 @@ class Authenticator:
         scope = SCOPES[behavior.scope]
         if authorization is None:
             if self._mode is Mode.TOKENS or behavior.token_always:
-                raise Unauthenticated(reasons.TOKEN_MISSING, "send a token: Authorization: Bearer dm_…")
+                raise Unauthenticated(
+                    reasons.TOKEN_MISSING, "this method needs a token; send the header Authorization: Bearer dm_…"
+                )
             return LOCAL_CALLER
         caller = self._caller(await self._token(authorization))
         if not caller.may(scope):
             raise PermissionDenied(
-                reasons.SCOPE_MISSING, f"this token lacks the scope {scope.value!r}", metadata={"scope": scope.value}
+                reasons.SCOPE_MISSING, f"the token lacks the scope {scope.value!r}", metadata={"scope": scope.value}
             )
         return caller
 
@@ -58,7 +60,7 @@ class Authenticator:
             token = await self._tokens.find(text.strip()) if scheme.lower() == "bearer" else None
             if token is None or token.revoke_time_ns is not None:
                 self._remembered.pop(authorization, None)
-                raise Unauthenticated(reasons.TOKEN_INVALID, "the token is not one of this mesh, or was revoked")
+                raise Unauthenticated(reasons.TOKEN_INVALID, "this mesh did not issue the token, or it was revoked")
             if len(self._remembered) >= REMEMBERED_MOST:
                 self._remembered.clear()
             self._remembered[authorization] = (now_ns, token)

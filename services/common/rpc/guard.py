@@ -130,7 +130,7 @@ class Guard:
 
 
 class _Watch:
-    """Counts and times one call, logs its failure, and makes a DropmeshError of whatever it raises."""
+    """Counts and times one call, logs its failure, and makes a DropmeshError of each exception."""
 
     __slots__ = ("_call", "_guard", "_name", "_started", "_stream")
 

@@ -1,4 +1,4 @@
-"""Who calls, and what they own. Every store asks here before it shows or changes a document."""
+"""Callers and their rights. Every store checks them before it returns or changes a document."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LOCAL = "local"
 
 
 class Scope(StrEnum):
-    """What a token allows."""
+    """The rights that a token grants."""
 
     READ = "read"
     WRITE = "write"
@@ -20,7 +20,7 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who a call comes from: the subject for the record, the owner of what it makes, and what it may do."""
+    """The caller of a method: the subject that is recorded, the owner of what it creates, and its scopes."""
 
     subject: str
     owner: str
@@ -28,15 +28,15 @@ class Caller:
 
     @property
     def is_admin(self) -> bool:
-        """Sees and changes what belongs to anyone."""
+        """Whether the caller may read and change the resources of every owner."""
         return Scope.ADMIN in self.scopes
 
     def may(self, scope: Scope) -> bool:
-        """Whether the scope is given; admin includes the others."""
+        """Whether the caller has the scope; admin includes the others."""
         return scope in self.scopes or self.is_admin
 
     def owns(self, document: Mapping[str, Any]) -> bool:
-        """Whether a stored document is this caller's to see and change."""
+        """Whether the caller may read and change a stored document."""
         return self.is_admin or document["owner"] == self.owner
 
 

@@ -43,7 +43,7 @@ def page_start(request: Message, owner: str) -> Position | None:
 
 
 def _listed(request: Message, owner: str) -> bytes:
-    """What is listed: the request without its place and size, and for whom."""
+    """Hashes the request without its page size and token, and the owner."""
     same = type(request)()
     same.CopyFrom(request)
     same.ClearField("page_token")

@@ -1,4 +1,4 @@
-"""Start-up and shut-down, the same for every service: listen, tell of health, drain, go."""
+"""Start-up and shut-down, the same for every service: listen, report health, drain, end."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class Tokens:
     async def create(
         self, subject: str, scopes: tuple[Scope, ...], *, now_ns: int, expire_time_ns: int | None = None
     ) -> tuple[Token, str]:
-        """Makes a token and returns it with its text, which is told this once."""
+        """Makes a token and returns it with its text, which is not stored."""
         secret = secrets.token_urlsafe(32)
         token = Token(secrets.token_hex(8), subject, scopes, _hash(secret), now_ns, expire_time_ns)
         await self._catalog.batch([Insert(TOKENS, to_document(token))])

@@ -28,91 +28,97 @@ SECRET = frozenset({"catalog", "objects", "queue", "s3_secret_key", "classify_am
 
 
 class Mode(StrEnum):
-    """Who may call: anyone on this machine, or the holders of tokens."""
+    """The callers that are accepted: anyone on this machine, or only the holders of tokens."""
 
     OPEN = "open"
     TOKENS = "tokens"
 
 
 class SettingsError(Exception):
-    """A setting that cannot be used; the message names the variable, what it held and what it takes."""
+    """An invalid setting; the message names the variable, its value and the accepted values."""
 
 
 class Settings(BaseModel):
-    """What a service of the mesh can be told."""
+    """Every setting of the mesh."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
     data: Path = Field(
         CHECKOUT / ".dropmesh",
-        description="folder of the embedded stores, the sockets and the models; left out, in the checkout",
+        description="data folder (stores, sockets, models); default `.dropmesh` in the checkout",
     )
     catalog: str = Field("", description="sqlite:///path or mongodb://host/database; empty: a file in the data folder")
     objects: str = Field("", description="file:///path or s3://bucket; empty: a folder in the data folder")
     queue: str = Field("", description="amqp://host or embedded; empty: embedded, in the catalog's database")
-    mode: Mode = Field(Mode.OPEN, description="who may call: open or tokens, see below")
-    edge_host: str = Field("127.0.0.1", description="address that the edge listens on")
+    mode: Mode = Field(Mode.OPEN, description="callers that are accepted: open or tokens, see below")
+    edge_host: str = Field("127.0.0.1", description="IP address that the edge listens on")
     edge_port: int = Field(8080, ge=1, le=65535, description="port that the edge listens on")
-    operations: int = Field(0, ge=0, le=65535, description="port of metrics and health; 0: the edge's plus one")
-    public_url: str = Field("", description="how clients reach the edge, in invite links; empty: its address")
-    tls_certificate: Path | None = Field(
-        None, description="PEM file of the edge's certificate chain; with its key, the edge speaks HTTPS"
+    operations: int = Field(
+        0, ge=0, le=65535, description="port of metrics and health, on 127.0.0.1; 0: DROPMESH_EDGE_PORT + 1"
     )
-    tls_private_key: Path | None = Field(None, description="PEM file of the key that belongs to it")
+    public_url: str = Field(
+        "", description="URL at which clients reach the edge, for invite links; empty: the edge's address"
+    )
+    tls_certificate: Path | None = Field(
+        None, description="PEM file of the edge's certificate chain; with the key, the edge serves HTTPS"
+    )
+    tls_private_key: Path | None = Field(None, description="PEM file of the certificate's private key")
     origins: str = Field(
-        "", description="sites whose pages may call, such as https://app.example.com, with commas between them"
+        "", description="sites whose pages may call, such as https://app.example.com, separated by commas"
     )
 
     listen: str = Field(
-        "", description="host:port or unix:/path of a service that runs by itself; empty: a socket in the data folder"
+        "", description="host:port or unix:/path of a single service; empty: a socket in the data folder"
     )
     metrics: str = Field(
-        "", description="host:port or unix:/path of such a service's metrics; empty: a socket in the data folder"
+        "", description="host:port or unix:/path of a single service's metrics; empty: a socket in the data folder"
     )
     http: str = Field(
         "", description="host:port or unix:/path of ingest's HTTP door; empty: a socket in the data folder"
     )
-    max_in_flight: int = Field(512, ge=1, description="calls that one service works on at once")
-    drain_seconds: float = Field(10.0, ge=0, description="how long a stopping service lets calls finish")
+    max_in_flight: int = Field(512, ge=1, description="limit of concurrent calls in one service")
+    drain_seconds: float = Field(10.0, ge=0, description="time that a stopping service gives its running calls")
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="DEBUG, INFO, WARNING or ERROR")
-    otlp_endpoint: str = Field("", description="where OpenTelemetry traces go; empty: nowhere")
+    otlp_endpoint: str = Field("", description="OTLP endpoint for OpenTelemetry traces; empty: no traces")
 
     s3_endpoint: str = Field("", description="address of an S3 server other than AWS")
-    s3_access_key: str = Field("", description="empty: what AWS' own tools would find")
-    s3_secret_key: str = Field("", description="belongs to the access key")
+    s3_access_key: str = Field("", description="access key; empty: the credentials that AWS' own tools find")
+    s3_secret_key: str = Field("", description="secret key of the access key")
     s3_region: str = Field("us-east-1", description="region of the bucket")
-    presigned_downloads: bool = Field(False, description="answer downloads with a redirect to S3")
-    presigned_seconds: int = Field(300, ge=1, le=604800, description="how long such a redirect works")
+    presigned_downloads: bool = Field(False, description="answer REST downloads with a redirect to S3")
+    presigned_seconds: int = Field(300, ge=1, le=604800, description="lifetime of such a redirect")
 
-    max_drop_bytes: int = Field(16 * MIB, ge=1, le=64 * MIB, description="one drop; the edge takes 64 MiB at most")
-    max_drop_points: int = Field(1_000_000, ge=1, description="points of one measurement")
-    max_image_bytes: int = Field(64 * MIB, ge=1, description="one image")
-    max_video_bytes: int = Field(4 * GIB, ge=1, description="one video")
-    max_megapixels: float = Field(100.0, gt=0, description="width times height, of an image or a video")
-    max_video_seconds: float = Field(4 * 3600.0, gt=0, description="length of a video")
-    max_frames: int = Field(500_000, ge=1, description="frames of a video")
-    max_animation_frames: int = Field(2_000, ge=1, description="frames of an animated image")
-    upload_hours: float = Field(24.0, gt=0, description="how long a resumable upload lasts")
-    purge_days: float = Field(30.0, ge=0, description="how long the record of a deleted media stays")
-    sweep_seconds: float = Field(60.0, gt=0, description="how often leftovers are looked for")
+    max_drop_bytes: int = Field(16 * MIB, ge=1, le=64 * MIB, description="limit of one drop; at most 64 MiB")
+    max_drop_points: int = Field(1_000_000, ge=1, description="limit of numbers in one measurement")
+    max_image_bytes: int = Field(64 * MIB, ge=1, description="limit of one image")
+    max_video_bytes: int = Field(4 * GIB, ge=1, description="limit of one video")
+    max_megapixels: float = Field(100.0, gt=0, description="limit of width times height, of an image or a video")
+    max_video_seconds: float = Field(4 * 3600.0, gt=0, description="limit of a video's length")
+    max_frames: int = Field(500_000, ge=1, description="limit of a video's frames")
+    max_animation_frames: int = Field(2_000, ge=1, description="limit of an animated image's frames")
+    upload_hours: float = Field(24.0, gt=0, description="lifetime of a resumable upload")
+    purge_days: float = Field(30.0, ge=0, description="time until the record of a deleted media is deleted")
+    sweep_seconds: float = Field(60.0, gt=0, description="time between two sweeps")
     orphan_seconds: float = Field(
-        3600.0, gt=0, description="how old bytes must be that nothing refers to, to be removed"
+        3600.0, gt=0, description="age at which an orphan (a stored object that no content names) is deleted"
     )
 
-    models: Path | None = Field(None, description="folder of pulled models; empty: models in the data folder")
-    models_mirror: str = Field("", description="http(s) address or folder that models are pulled from first")
+    models: Path | None = Field(None, description="folder of pulled models; empty: `models` in the data folder")
+    models_mirror: str = Field("", description="http(s) URL or folder from which models are pulled first")
     pull_models: bool = Field(
         True, description="let scripts/up fetch better models than the bundled one, for 20 seconds at most"
     )
-    provider: str = Field("cpu", pattern="^(cpu|cuda)$", description="where models run: cpu or cuda")
-    workers: int = Field(0, ge=0, le=64, description="processes that decode and infer; 0: by the machine's cores")
+    provider: str = Field("cpu", pattern="^(cpu|cuda)$", description="device that runs the models: cpu or cuda")
+    workers: int = Field(
+        0, ge=0, le=64, description="child processes that decode and infer; 0: chosen from the number of cores"
+    )
     photo_seconds: float = Field(
         60.0,
         gt=0,
-        description="time limit for the work on one image; half a second more for each frame of an animation",
+        description="time limit for processing one image; plus 0.5 s for each further frame of an animation",
     )
-    video_seconds: float = Field(4 * 3600.0, gt=0, description="time limit for the work on one video")
-    worker_memory_bytes: int = Field(2 * GIB, ge=256 * MIB, description="memory that one such process may use")
+    video_seconds: float = Field(4 * 3600.0, gt=0, description="time limit for processing one video")
+    worker_memory_bytes: int = Field(2 * GIB, ge=256 * MIB, description="memory limit of one such child process")
     classify_amqp: str = Field(
         "", description="amqp://host where the processor answers requests for labels; empty: nowhere"
     )
@@ -133,14 +139,14 @@ class Settings(BaseModel):
         try:
             ipaddress.ip_address(host)
         except ValueError:
-            raise ValueError("this is no IP address, such as 127.0.0.1 or 0.0.0.0") from None
+            raise ValueError("not an IP address such as 127.0.0.1 or 0.0.0.0") from None
         return host
 
     @field_validator("tls_certificate", "tls_private_key", mode="after")
     @classmethod
     def _readable(cls, value: Path | None) -> Path | None:
         if value is not None and not os.access(value, os.R_OK):
-            raise ValueError("there is no such file, or it cannot be read")
+            raise ValueError("the file does not exist or cannot be read")
         return value
 
     @field_validator("origins", mode="after")
@@ -148,7 +154,7 @@ class Settings(BaseModel):
     def _sites(cls, value: str) -> str:
         for origin in _listed(value):
             if not re.fullmatch(r"https?://[^/?#\s]+", origin):
-                raise ValueError(f"{origin} is no site, such as https://app.example.com, without a path")
+                raise ValueError(f"{origin} is not a site such as https://app.example.com, without a path")
         return value
 
     @field_validator("catalog", "objects", "queue", "classify_amqp", mode="after")
@@ -162,15 +168,17 @@ class Settings(BaseModel):
     def _open_on_loopback_only(self) -> Settings:
         if self.mode is Mode.OPEN and not is_loopback(self.edge_host):
             raise ValueError(
-                f"{PREFIX}MODE is 'open' while {PREFIX}EDGE_HOST is {self.edge_host!r}: mode open is for a loopback "
-                f"address (127.0.0.1); set {PREFIX}MODE=tokens to listen elsewhere"
+                f"{PREFIX}MODE is 'open' while {PREFIX}EDGE_HOST is {self.edge_host!r}: mode open accepts only a "
+                f"loopback address (127.0.0.1); set {PREFIX}MODE=tokens to listen on another one"
             )
         return self
 
     @model_validator(mode="after")
     def _certificate_with_key(self) -> Settings:
         if (self.tls_certificate is None) != (self.tls_private_key is None):
-            raise ValueError(f"{PREFIX}TLS_CERTIFICATE and {PREFIX}TLS_PRIVATE_KEY go together: set both, or none")
+            raise ValueError(
+                f"{PREFIX}TLS_CERTIFICATE and {PREFIX}TLS_PRIVATE_KEY belong together: set both or neither"
+            )
         return self
 
     @model_validator(mode="after")
@@ -178,7 +186,7 @@ class Settings(BaseModel):
         if self.operations_port in {self.edge_port, 65536}:
             raise ValueError(
                 f"{PREFIX}OPERATIONS is {self.operations} while {PREFIX}EDGE_PORT is {self.edge_port}: metrics and "
-                f"health need a port of their own; set {PREFIX}OPERATIONS to another one"
+                f"health need a port of their own; set {PREFIX}OPERATIONS to another port"
             )
         return self
 
@@ -199,7 +207,7 @@ class Settings(BaseModel):
 
     @property
     def operations_port(self) -> int:
-        """Where metrics and health are told, on loopback."""
+        """The port of metrics and health, on loopback."""
         return self.operations or self.edge_port + 1
 
     @property
@@ -229,7 +237,7 @@ class Settings(BaseModel):
         return self.listen or f"unix:{self.data}/run/{service}.sock"
 
     def metrics_socket(self, service: str) -> str:
-        """Where a service of this data folder tells its metrics."""
+        """Where a service of this data folder serves its metrics."""
         return self.metrics or f"unix:{self.data}/run/{service}.metrics.sock"
 
     @property
@@ -239,9 +247,9 @@ class Settings(BaseModel):
 
 
 def load_settings(environment: dict[str, str] | None = None, *, data: str | None = None) -> Settings:
-    """The settings of this process, or a SettingsError that says which variable is wrong and how.
+    """Returns the settings of this process. Raises SettingsError, which names the wrong variable and the problem.
 
-    The folder that a command was given counts for more than the variable.
+    A folder given to a command overrides the variable.
     """
     variables = dict(os.environ if environment is None else environment)
     if data is not None:
@@ -282,7 +290,9 @@ def _file_variables(path: str) -> dict[str, str]:
             continue
         name, equals, value = line.partition("=")
         if not equals or name.strip().removeprefix(PREFIX).lower() not in Settings.model_fields:
-            raise SettingsError(f"{path}, line {number}: {name.strip()!r} is no setting; lines are {PREFIX}NAME=value")
+            raise SettingsError(
+                f"{path}, line {number}: {name.strip()!r} is not a setting; write lines as {PREFIX}NAME=value"
+            )
         variables[name.strip()] = value.strip()
     return variables
 

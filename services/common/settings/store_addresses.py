@@ -1,4 +1,4 @@
-"""What the addresses of stores look like, so that a wrong one is told before anything is opened."""
+"""The form of store addresses, so that a wrong one is reported before a store is opened."""
 
 from __future__ import annotations
 
@@ -13,15 +13,19 @@ SCHEMES = {
 
 
 def address_fault(store: str, address: str) -> str | None:
-    """What is wrong with a store's address, in words that tell only its scheme of it; None where it is good."""
+    """Returns the fault of a store's address, without repeating more of it than its scheme; None if it has none."""
     scheme, colon, _ = address.partition(":")
     if scheme not in SCHEMES[store]:
-        return f"{scheme if colon else 'this'} is none of {', '.join(SCHEMES[store])}"
+        return f"{scheme if colon else 'the value'} is not one of {', '.join(SCHEMES[store])}"
     try:
         is_good = _is_good(scheme, address, urlsplit(address))
     except ValueError:
         is_good = False
-    return None if is_good else "this is no such address; what a user's name and password hold is escaped as in any URL"
+    return (
+        None
+        if is_good
+        else "the address is malformed; percent-encode special characters in the user name and the password"
+    )
 
 
 def _is_good(scheme: str, address: str, parts: SplitResult) -> bool:

@@ -132,20 +132,20 @@ def check_append(upload: Upload, offset: int) -> None:
         media = f"media/{upload.media}"
         raise FailedPrecondition(
             reasons.UPLOAD_FINISHED,
-            f"uploads/{upload.id} is finished: it is {media}",
+            f"uploads/{upload.id} is finished and accepts no more bytes; it became {media}",
             metadata={"media": media},
             http_status=409,
         )
     if offset != upload.committed_bytes:
         raise Aborted(
             reasons.UPLOAD_OFFSET_WRONG,
-            f"offset: {offset} is not where uploads/{upload.id} goes on, which is {upload.committed_bytes}",
+            f"offset: {offset} is wrong; continue uploads/{upload.id} at {upload.committed_bytes} (committed_bytes)",
             metadata={"committed_bytes": str(upload.committed_bytes)},
         )
     if len(upload.pieces) >= PIECES_MOST:
         raise InvalidArgument(
             reasons.INVALID_FIELD,
-            f"body: an upload has at most {PIECES_MOST} pieces; send larger ones",
+            f"body: too many appends (limit {PIECES_MOST} for one upload); send more bytes in each",
             metadata={"field": "body"},
         )
 
@@ -153,7 +153,7 @@ def check_append(upload: Upload, offset: int) -> None:
 def upload_not_found(upload_id: str) -> NotFound:
     """Returns the error for an upload that does not exist or belongs to another owner."""
     name = f"uploads/{upload_id}"
-    return NotFound(reasons.UPLOAD_NOT_FOUND, f"there is no {name}", metadata={"name": name})
+    return NotFound(reasons.UPLOAD_NOT_FOUND, f"{name} does not exist", metadata={"name": name})
 
 
 def _usable(upload: Upload, now_ns: int) -> Upload:
@@ -161,7 +161,7 @@ def _usable(upload: Upload, now_ns: int) -> Upload:
         name = f"uploads/{upload.id}"
         raise FailedPrecondition(
             reasons.UPLOAD_EXPIRED,
-            f"the time of {name} is over; its bytes are gone",
+            f"{name} has expired and its bytes are deleted; begin another upload",
             metadata={"name": name},
             http_status=410,
         )

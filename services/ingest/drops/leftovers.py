@@ -22,7 +22,7 @@ class DropLeftovers:
         self._orphan_seconds = orphan_seconds
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Sweeps until told to stop."""
+        """Sweeps at intervals, until `stopping` is set."""
         after: str | None = None
         while not stopping.is_set():
             before_ns = self._now_ns() - round(self._orphan_seconds * SECOND_NS)

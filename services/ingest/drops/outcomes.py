@@ -1,4 +1,4 @@
-"""What became of drops, for the calls that wait for it: one reader asks for all of them together."""
+"""The outcomes of drops, for the calls that wait for them: one reader polls for all of them together."""
 
 from __future__ import annotations
 

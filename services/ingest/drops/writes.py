@@ -53,7 +53,7 @@ class DropWrites:
         if len(raw) > self._max_drop_bytes:
             raise InvalidArgument(
                 reasons.REQUEST_TOO_LARGE,
-                f"body: a drop has at most {self._max_drop_bytes} bytes",
+                f"body: the drop is larger than the limit of {self._max_drop_bytes} bytes (max_drop_bytes)",
                 metadata={"limit_bytes": str(self._max_drop_bytes)},
                 http_status=413,
             )
@@ -103,10 +103,10 @@ def _quarantined(receipt: Receipt) -> InvalidArgument:
     more = receipt.failure_count - len(violations)
     found = "; ".join(f"{one.field}: {one.description}"[:200] for one in violations[:1])
     others = f" and {receipt.failure_count - 1} more" if receipt.failure_count > 1 else ""
-    rest = f"; {name} lists those that are not told here" if more else ""
+    rest = f"; GET /v1/{name} lists the first 100" if more else ""
     return InvalidArgument(
         reasons.DROP_QUARANTINED,
-        f"the drop was kept as {name} and not used: {found}{others}{rest}",
+        f"the drop failed quality checks and is kept as {name}: {found}{others}{rest}",
         metadata={"receipt": name},
         violations=violations,
     )

@@ -85,7 +85,7 @@ def _put(values: dict[str, Any], name: str, path: Path, text: str) -> None:
 
 
 def _value(field: FieldDescriptor, text: str) -> Any:
-    """What protobuf's JSON parser takes for the text; raises LookupError where the type has no such value."""
+    """Returns the value of the text for protobuf's JSON parser; raises LookupError if the type has no such value."""
     if field.enum_type is not None:
         named = field.enum_type.values_by_name.get(text.upper().replace("-", "_"))
         # A number is refused here where the contract has no name for it; the parser would take any.

@@ -33,7 +33,9 @@ class InviteWrites:
         """Makes an expirable upload link."""
         wanted = request.invite
         if wanted.anonymize.exclude_objects:
-            raise invalid_field("invite.anonymize.exclude_objects", "nothing here: there is no earlier processing")
+            raise invalid_field(
+                "invite.anonymize.exclude_objects", "must be empty: a new media has no detected objects"
+            )
         now_ns = self._invite_now_ns()
         secret, secret_sha256 = new_secret()
         invite = Invite(
@@ -64,7 +66,7 @@ def expire_time(wanted: invite_pb2.Invite, now_ns: int) -> int:
         case "expire_time":
             expire_ns = from_timestamp(wanted.expire_time)
             if not now_ns < expire_ns <= now_ns + LONGEST_DAYS * DAY_NS:
-                raise invalid_field("invite.expire_time", f"an instant within the next {LONGEST_DAYS} days")
+                raise invalid_field("invite.expire_time", f"must be an instant within the next {LONGEST_DAYS} days")
             return expire_ns
         case _:
             return now_ns + DAY_NS

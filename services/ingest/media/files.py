@@ -33,7 +33,7 @@ _SEPARATORS = re.compile(r"[\s,]+")
 
 @dataclass(frozen=True, slots=True)
 class FileOptions:
-    """What an uploader says of a file; `sha256` and `filename` hold for the next one alone."""
+    """The options of a file; `sha256` and `filename` apply only to the next file."""
 
     anonymize: AnonymizeOptions = field(default_factory=AnonymizeOptions)
     filename: str = ""
@@ -80,7 +80,7 @@ async def _events(stream: MultipartStream, body: AsyncIterator[bytes]) -> AsyncI
 
 
 class _Part:
-    """The data of the part that began last; whoever goes on with it begins where the one before stopped."""
+    """The data of the last part; each reader continues where the previous one stopped."""
 
     def __init__(self, events: AsyncIterator[MultipartEvent]) -> None:
         self._events = events
@@ -89,7 +89,7 @@ class _Part:
     async def chunks(self) -> AsyncIterator[bytes]:
         while not self._ended:
             event = await anext(self._events, None)
-            # Nothing follows where the body broke off: whoever read this part was told.
+            # No event follows an interrupted body; the reader of this part has had the error.
             if event is None or isinstance(event, PartEnd):
                 self._ended = True
             elif isinstance(event, PartData):
@@ -124,13 +124,13 @@ def checked_sha256(value: str) -> str:
     """A hash that an uploader gave, in lower case; none is none."""
     lowered = value.lower()
     if lowered and not _SHA256.fullmatch(lowered):
-        raise invalid_field("sha256", "64 hexadecimal digits")
+        raise invalid_field("sha256", "must be 64 hexadecimal digits")
     return lowered
 
 
-def invalid_field(name: str, takes: str) -> InvalidArgument:
-    """A form field that the contract would not take."""
-    return InvalidArgument(reasons.INVALID_FIELD, f"{name}: takes {takes}", metadata={"field": name})
+def invalid_field(name: str, problem: str) -> InvalidArgument:
+    """Returns the error for a field that breaks a rule of the contract."""
+    return InvalidArgument(reasons.INVALID_FIELD, f"{name}: {problem}", metadata={"field": name})
 
 
 def _with_mode(options: FileOptions, value: str) -> FileOptions:
@@ -141,7 +141,7 @@ def _word(words: type[Word], name: str, value: str) -> Word:
     try:
         return words(value.lower())
     except ValueError:
-        raise invalid_field(name, _listed([word.value for word in words])) from None
+        raise invalid_field(name, f"must be {_listed([word.value for word in words])}") from None
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""What an upload is and says of itself, and whether it is taken."""
+"""Detects the type of an upload, reads its metadata and checks it against the limits."""
 
 from __future__ import annotations
 

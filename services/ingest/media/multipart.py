@@ -73,7 +73,7 @@ def boundary_of(content_type: str) -> str:
     """The boundary that a multipart/form-data content type names; raises MultipartMalformed without a usable one."""
     media_type, options = parse_options_header(content_type)
     if media_type != "multipart/form-data":
-        raise MultipartMalformed("the content type is not multipart/form-data")
+        raise MultipartMalformed("the content type must be multipart/form-data")
     boundary: str = options.get("boundary", "")
     if not 0 < len(boundary) <= _MAX_BOUNDARY or not boundary.isascii() or not boundary.isprintable():
         raise MultipartMalformed(f"the content type needs a boundary of 1 to {_MAX_BOUNDARY} printable characters")
@@ -137,7 +137,7 @@ class MultipartStream:
     def _extend_value(self, value: bytearray, data: bytes | bytearray) -> None:
         if len(value) + len(data) > self._limits.max_field_bytes:
             raise MultipartMalformed(
-                f"the field {self._name!r} is over max_field_bytes = {self._limits.max_field_bytes}"
+                f"the field {self._name!r} is larger than the limit (max_field_bytes = {self._limits.max_field_bytes})"
             )
         value += data
 

@@ -113,7 +113,7 @@ class MediaStoring:
                 await self._invites.reserve(invite.id, media_id, now_ns=self._now_ns())
                 reserved = True
             is_held = await self._contents.get(sha256) is not None
-            # Bytes that nobody holds are no media's; one that is stored at this moment is met when ours is inserted.
+            # Without a holder no media has these bytes; one that is stored right now is found at the insertion.
             known = await self._known(sha256, media_id, destination) if is_held else None
             if known is not None:
                 return known
@@ -186,16 +186,16 @@ class MediaStoring:
         if inserted is not None:
             self._outbox.add(inserted)
             return Stored(inserted, duplicate=False)
-        # Somebody stored the same content for the same owner at the same time, or finished the same upload.
+        # Another call stored the same content for the same owner at the same time, or finished the same upload.
         known = await self._known(written.sha256, media_id, destination)
         if known is None or known.media.id != media_id:
             await self._contents.release(written.sha256, holder.name)
         if known is None:
-            raise StoreUnavailable("catalog", "the media with the same content was deleted at the same time")
+            raise StoreUnavailable("catalog", "a media with the same content was deleted at the same time")
         return known
 
     async def _insert_claimed(self, media: Media, holder: Holder, is_held: bool) -> Media | None:
-        """Makes a media a holder of its bytes and stores it: in one write, where nobody held the same bytes before."""
+        """Makes a media a holder of its bytes and stores it: in one write if the bytes had no holder before."""
         content = media.original
         claim = (content.sha256, content.object_key, content.size_bytes, holder)
         if not is_held:
@@ -210,7 +210,7 @@ class MediaStoring:
     async def _move_over(self, media: Media, holder: Holder) -> Media | None:
         """Has a stored media hold the bytes that another owner claimed a moment before.
 
-        It is not taken back: it may have been found already, and counted, or told as the media of a duplicate.
+        It is not taken back: it may have been found already, and counted, or returned as the media of a duplicate.
         """
         content = media.original
         key = await self._contents.claim(content.sha256, content.object_key, content.size_bytes, holder)
@@ -242,5 +242,5 @@ class MediaStoring:
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._ending.discard(task)
         if not task.cancelled():
-            # Seen here, also when the caller is gone and nobody else will.
+            # Retrieve the exception here: the caller may be gone.
             task.exception()

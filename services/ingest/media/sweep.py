@@ -20,7 +20,7 @@ from services.common.settings import Settings
 from services.common.uploads.store import Uploads
 from services.ingest.media.cleaning import MediaCleaning
 
-# Whoever made leftovers, or took a use of an invite, is done with it much sooner, or dead.
+# A call that made leftovers, or reserved a use of an invite, ends much sooner, or its process is dead.
 AT_WORK_SECONDS = 60.0
 LOOKED_AT_MOST = 1000
 log = logging.getLogger(__name__)
@@ -84,7 +84,7 @@ class MediaSweep:
         older_than_ns = self._now_ns() - self._orphaned_before_ns()
         unclaimed = await self._orphans.sweep(now_ns=self._now_ns(), older_than_ns=older_than_ns)
         if unfinished or unclaimed:
-            log.info("bytes without a media are gone", extra={"unfinished": unfinished, "unclaimed": unclaimed})
+            log.info("deleted objects that no media holds", extra={"unfinished": unfinished, "unclaimed": unclaimed})
         return unfinished + unclaimed
 
     def _orphaned_before_ns(self) -> int:

@@ -47,7 +47,7 @@ class MediaUploads:
         if first.mode:
             anonymize.mode = first.mode
         if anonymize.exclude_objects:
-            raise invalid_field("anonymize.exclude_objects", "nothing here: a new media has no earlier processing")
+            raise invalid_field("anonymize.exclude_objects", "must be empty: a new media has no detected objects")
         options = FileOptions(to_options(anonymize), first.filename, checked_sha256(first.sha256))
         files = files_of(whole_body(first, messages, call), first.body.content_type, options)
         answer = await self._store(files, Destination(call.caller.owner))
@@ -95,14 +95,14 @@ class MediaUploads:
 
 
 def result_message(stored: Stored) -> ingest_service_pb2.UploadResult:
-    """What became of a file that was taken."""
+    """Returns the result for an accepted file."""
     return ingest_service_pb2.UploadResult(
         filename=stored.media.filename, media=media_message(stored.media), duplicate=stored.duplicate
     )
 
 
 def holder_result(stored: Stored, filename: str) -> ingest_service_pb2.UploadResult:
-    """What a link's holder is told of it: not the name under which the owner may have had it before."""
+    """Returns the result for the holder of a link, without the owner's own name for a duplicate."""
     return ingest_service_pb2.UploadResult(
         filename=plain_name(filename) if stored.duplicate else stored.media.filename,
         media=holder_message(stored.media),

@@ -34,10 +34,10 @@ MAX_BLOCKS: Final = 500_000
 def read_image(file: BinaryIO, media_type: MediaType, limits: MediaLimits) -> MetadataReading:
     """Read the header of an image; nothing is decoded.
 
-    One call at a time per process: Pillow tells of damage through Python's warnings, which are the process's.
+    One call at a time per process: Pillow reports damage through Python's warnings, which are global to the process.
     """
     file.seek(0)
-    with python_warnings.catch_warnings(record=True) as told, _pillow_limit(limits.max_pixels):
+    with python_warnings.catch_warnings(record=True) as caught, _pillow_limit(limits.max_pixels):
         python_warnings.simplefilter("always")
         image = _open(file, media_type, limits)
         check_dimensions(media_type.format, *image.size, limits)
@@ -45,7 +45,7 @@ def read_image(file: BinaryIO, media_type: MediaType, limits: MediaLimits) -> Me
         metadata = _read(image, media_type, found)
         if media_type is GIF:
             metadata = replace(metadata, frames=_gif_frames(file))
-    found += [f"EXIF: {' '.join(str(warning.message).split())}" for warning in told]
+    found += [f"EXIF: {' '.join(str(warning.message).split())}" for warning in caught]
     return MetadataReading(metadata, tuple(dict.fromkeys(found))[:_MAX_WARNINGS])
 
 
@@ -66,7 +66,7 @@ def _open(file: BinaryIO, media_type: MediaType, limits: MediaLimits) -> ImageFi
         raise
     except DecompressionBombError as error:
         raise TooManyPixels(limits.max_pixels, None) from error
-    except Exception as error:  # A library on a sender's bytes: whatever it raises, the header is unreadable.
+    except Exception as error:  # A library may raise any exception on a sender's bytes: the header is unreadable.
         raise DamagedMedia(media_type.format, str(error) or type(error).__name__) from error
 
 

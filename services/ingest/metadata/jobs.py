@@ -23,7 +23,7 @@ _BUFFER_BYTES: Final = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was read, or why the media is refused."""
+    """The metadata, or the reason why the media is refused."""
 
     reading: MetadataReading | None = None
     damage: str | None = None

@@ -30,6 +30,6 @@ def check_size(kind: MediaKind, size_bytes: int, limits: MediaLimits) -> None:
 def check_dimensions(format: str, width: int, height: int, limits: MediaLimits) -> None:
     """Refuse a picture without pixels, or with too many."""
     if width <= 0 or height <= 0:
-        raise DamagedMedia(format, f"it claims to be {width} x {height} pixels")
+        raise DamagedMedia(format, f"its header gives {width} x {height} pixels")
     if width * height > limits.max_pixels:
         raise TooManyPixels(limits.max_pixels, width * height)

@@ -1,4 +1,4 @@
-"""What was read of one media's header."""
+"""The metadata that was read from one media's header."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def parse_offset(text: str | None) -> timedelta | None:
         raise ValueError(f"{text!r} is not an offset from UTC")
     shift = timedelta(hours=int(match[2]), minutes=int(match[3]))
     if int(match[3]) > 59 or shift > timedelta(hours=15):
-        raise ValueError(f"{text!r} is no clock's offset from UTC")
+        raise ValueError(f"{text!r} is not within -23:59 to +23:59")
     return -shift if match[1] == "-" else shift
 
 

@@ -52,7 +52,7 @@ def read_video(file: BinaryIO, media_type: MediaType, limits: MediaLimits) -> Me
             return _read(cast(InputContainer, container), media_type, limits)
     except MediaRefused:
         raise
-    except Exception as error:  # A library on a sender's bytes: whatever it raises, the header is unreadable.
+    except Exception as error:  # A library may raise any exception on a sender's bytes: the header is unreadable.
         raise DamagedMedia(media_type.format, str(error) or type(error).__name__) from error
 
 
@@ -106,7 +106,7 @@ def _video_stream(container: InputContainer, media_type: MediaType) -> VideoStre
 
 
 def _codec(stream: VideoStream | AudioStream) -> str:
-    context: CodecContext | None = stream.codec_context  # None, whatever its type says, without a decoder.
+    context: CodecContext | None = stream.codec_context  # None without a decoder, although its type excludes it.
     return "unknown" if context is None else context.codec.canonical_name
 
 

@@ -56,7 +56,9 @@ class UploadWrites:
         """Begins a resumable upload."""
         wanted = request.upload
         if wanted.anonymize.exclude_objects:
-            raise invalid_field("upload.anonymize.exclude_objects", "nothing here: there is no earlier processing")
+            raise invalid_field(
+                "upload.anonymize.exclude_objects", "must be empty: a new media has no detected objects"
+            )
         if wanted.size_bytes > self._most_bytes:
             raise MediaTooLarge(MediaKind.VIDEO, self._most_bytes)
         now_ns = self._upload_now_ns()
@@ -82,7 +84,7 @@ class UploadWrites:
         messages = aiter(requests)
         first = await anext(messages, None)
         if first is None:
-            raise invalid_field("name", "an upload")
+            raise invalid_field("name", "is missing; the first message must name the upload")
         upload_id = resource_id(first.name)
         upload = await self._uploads.get(call.caller, upload_id, now_ns=self._upload_now_ns())
         check_append(upload, first.offset)
@@ -93,7 +95,7 @@ class UploadWrites:
                 self._check_size(upload, piece.size_bytes + len(chunk))
                 await piece.write(chunk)
         except asyncio.CancelledError:
-            # The caller hung up: what came is worth keeping, and nobody waits for the answer.
+            # The caller hung up: keep the received bytes; no answer is needed.
             await asyncio.shield(self._keep(upload, piece))
             raise
         except BaseException:
@@ -113,7 +115,7 @@ class UploadWrites:
             if upload.size_bytes is not None and upload.committed_bytes != upload.size_bytes:
                 raise InvalidArgument(
                     reasons.BODY_INTERRUPTED,
-                    f"{request.name} has {upload.committed_bytes} of {upload.size_bytes} bytes",
+                    f"{request.name} has {upload.committed_bytes} of {upload.size_bytes} bytes; append the rest",
                 )
             options = FileOptions(upload.anonymize, upload.filename, checked_sha256(request.sha256))
             file = IncomingFile(options, self._bytes_of(upload))
@@ -162,4 +164,4 @@ class UploadWrites:
         if size_bytes > self._most_bytes:
             raise MediaTooLarge(MediaKind.VIDEO, self._most_bytes)
         if upload.size_bytes is not None and size_bytes > upload.size_bytes:
-            raise invalid_field("body", f"no more than the {upload.size_bytes} bytes that the upload was begun with")
+            raise invalid_field("body", f"more bytes than the upload's size_bytes, which is {upload.size_bytes}")

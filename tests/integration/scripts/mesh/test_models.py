@@ -51,7 +51,7 @@ def test_check_runs_each_model_that_is_there(folder: Path, capsys: pytest.Captur
     assert main(["--dir", str(folder), "check"]) == 0
     said = capsys.readouterr().out
     assert "mine: ok, vehicle" in said
-    assert "yunet: not there" in said
+    assert "yunet: not installed" in said
 
 
 def test_check_fails_on_a_damaged_file(folder: Path, capsys: pytest.CaptureFixture[str]):
@@ -90,7 +90,7 @@ def test_a_bundled_model_needs_no_pull(folder: Path, capsys: pytest.CaptureFixtu
 
 def test_a_name_that_is_no_model_is_told_with_those_that_are(folder: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["--dir", str(folder), "pull", "yolo"]) == 1
-    assert "no model is called 'yolo'; there are yunet" in capsys.readouterr().err
+    assert "no model is named 'yolo'; the models are yunet" in capsys.readouterr().err
 
 
 def test_the_real_weights_pass(folder: Path, shared_data: Path, capsys: pytest.CaptureFixture[str]):

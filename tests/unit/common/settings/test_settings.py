@@ -24,10 +24,10 @@ def test_nothing_given_means_everything_embedded():
     [
         ("EDGE_PORT", "70000", "less than or equal to 65535"),
         ("EDGE_PORT", "eighty", "valid integer"),
-        ("EDGE_HOST", "example.com", "no IP address"),
+        ("EDGE_HOST", "example.com", "not an IP address"),
         ("MODE", "closed", "'open' or 'tokens'"),
         ("LOG_LEVEL", "LOUD", "DEBUG|INFO|WARNING|ERROR"),
-        ("TLS_CERTIFICATE", "/never/was.pem", "no such file"),
+        ("TLS_CERTIFICATE", "/never/was.pem", "the file does not exist"),
         ("ORIGINS", "https://app.example.com/page", "without a path"),
         ("MAX_DROP_BYTES", "0", "greater than or equal to 1"),
     ],
@@ -48,13 +48,13 @@ def test_an_empty_variable_is_none_and_nothing_else_is_looked_at(monkeypatch):
 
 
 def test_a_certificate_needs_its_key():
-    with pytest.raises(SettingsError, match="go together"):
+    with pytest.raises(SettingsError, match="set both or neither"):
         load_settings({"DROPMESH_TLS_CERTIFICATE": __file__})
 
 
 @pytest.mark.parametrize("ports", [{"EDGE_PORT": "65535"}, {"EDGE_PORT": "8080", "OPERATIONS": "8080"}])
 def test_the_edge_and_the_operations_need_a_port_each(ports):
-    with pytest.raises(SettingsError, match="set DROPMESH_OPERATIONS to another one"):
+    with pytest.raises(SettingsError, match="set DROPMESH_OPERATIONS to another port"):
         load_settings({f"DROPMESH_{name}": value for name, value in ports.items()})
 
 
@@ -84,7 +84,7 @@ def test_the_environment_wins_over_the_file(tmp_path):
 def test_a_line_that_is_no_setting_is_named(tmp_path):
     file = tmp_path / "settings"
     file.write_text("DROPMESH_EDGE_PROT=9000\n")
-    with pytest.raises(SettingsError, match="line 1: 'DROPMESH_EDGE_PROT' is no setting"):
+    with pytest.raises(SettingsError, match="line 1: 'DROPMESH_EDGE_PROT' is not a setting"):
         load_settings({"DROPMESH_SETTINGS": str(file)})
 
 
@@ -94,7 +94,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
 
 
 def test_mode_open_is_for_loopback_alone():
-    with pytest.raises(SettingsError, match="mode open is for a loopback address"):
+    with pytest.raises(SettingsError, match="mode open accepts only a loopback address"):
         load_settings({"DROPMESH_EDGE_HOST": "0.0.0.0"})
     assert load_settings({"DROPMESH_EDGE_HOST": "0.0.0.0", "DROPMESH_MODE": "tokens"}).edge_host == "0.0.0.0"
 

@@ -138,7 +138,7 @@ def test_each_kind_has_its_own_limit_of_bytes() -> None:
     limits = MediaLimits(max_image_bytes=10, max_video_bytes=100)
     check_size(MediaKind.IMAGE, 10, limits)
     check_size(MediaKind.VIDEO, 100, limits)
-    with pytest.raises(MediaTooLarge, match="the image has more than the 10 bytes"):
+    with pytest.raises(MediaTooLarge, match="the image is larger than the limit of 10 bytes"):
         check_size(MediaKind.IMAGE, 11, limits)
     with pytest.raises(MediaTooLarge, match="max_video_bytes"):
         check_size(MediaKind.VIDEO, 101, limits)
