@@ -25,8 +25,8 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class ClassificationRequest(_message.Message):
-    """ClassificationRequest asks for the labels of one image over a queue. It travels as JSON, the image in base64; the
-    message's correlation_id is the image_id, and its reply_to names the queue that takes the ClassificationReply.
+    """ClassificationRequest asks for the labels of one image over a queue. It is sent as JSON, with the image in base64. The
+    message's correlation_id is the image_id; its reply_to names the queue for the ClassificationReply.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -41,20 +41,23 @@ class ClassificationRequest(_message.Message):
     HEIGHT_FIELD_NUMBER: _builtins.int
     LABELS_FIELD_NUMBER: _builtins.int
     image_id: _builtins.str
-    """Names the image to the one that asks; the reply repeats it."""
+    """The requester's id of the image; the reply repeats it."""
     image: _builtins.bytes
-    """The file as it is: JPEG, PNG, WebP, GIF, TIFF, BMP, AVIF or HEIC."""
+    """The file's bytes: JPEG, PNG, WebP, GIF, TIFF, BMP, AVIF or HEIC."""
     file_name: _builtins.str
-    """The path below the folder that is classified."""
+    """The path relative to the classified folder."""
     content_type: _builtins.str
-    """For example image/jpeg."""
+    """The media type, for example image/jpeg."""
     size_bytes: _builtins.int
+    """The number of bytes of the file."""
     sha256: _builtins.str
-    """Of the file, in hexadecimal."""
+    """The sha256 of the file, in hexadecimal."""
     width: _builtins.int
+    """The width in pixels."""
     height: _builtins.int
+    """The height in pixels."""
     labels: _builtins.int
-    """How many labels are wanted; 5 when left out."""
+    """The most labels to return, up to 100; 0 means 5."""
     def __init__(
         self,
         *,
@@ -88,19 +91,22 @@ class ClassificationReply(_message.Message):
     ELAPSED_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
     image_id: _builtins.str
+    """The image_id of the request."""
     @_builtins.property
     def labels(self) -> _containers.RepeatedCompositeFieldContainer[_object_pb2.Label]:
-        """The most certain one first."""
+        """The labels, highest score first."""
 
     @_builtins.property
-    def model(self) -> _model_pb2.ModelVersion: ...
+    def model(self) -> _model_pb2.ModelVersion:
+        """The model that was used."""
+
     @_builtins.property
     def elapsed(self) -> _duration_pb2.Duration:
-        """How long the classifier worked on the image."""
+        """The time that the classifier took."""
 
     @_builtins.property
     def error(self) -> Global___ClassificationError:
-        """Why there are no labels; the request is then in the dead-letter queue with the same reason."""
+        """Why there are no labels. The request is then in the dead-letter queue, with the same reason."""
 
     def __init__(
         self,
@@ -121,7 +127,7 @@ Global___ClassificationReply: _TypeAlias = ClassificationReply  # noqa: Y015
 
 @_typing.final
 class ClassificationError(_message.Message):
-    """ClassificationError says why an image has no labels."""
+    """ClassificationError is the reason why an image has no labels."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -130,6 +136,7 @@ class ClassificationError(_message.Message):
     reason: _builtins.str
     """A name of ErrorReason, for example MEDIA_UNREADABLE."""
     message: _builtins.str
+    """The cause, for a person."""
     def __init__(
         self,
         *,
@@ -146,8 +153,8 @@ Global___ClassificationError: _TypeAlias = ClassificationError  # noqa: Y015
 
 @_typing.final
 class ClassificationProfile(_message.Message):
-    """ClassificationProfile says how one that asks for labels and one that gives them meet in RabbitMQ: which queues,
-    how they are declared, and what a message looks like. A profile is a TOML file with these fields.
+    """ClassificationProfile sets how a requester and a classifier exchange messages over RabbitMQ: the queues, their declarations
+    and the form of a message. A profile is a TOML file with these fields.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -159,23 +166,25 @@ class ClassificationProfile(_message.Message):
     class _BodyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[ClassificationProfile._Body.ValueType], _builtins.type):
         DESCRIPTOR: _descriptor.EnumDescriptor
         BODY_UNSPECIFIED: ClassificationProfile._Body.ValueType  # 0
+        """Not allowed."""
         MESSAGE: ClassificationProfile._Body.ValueType  # 1
         """A ClassificationRequest or ClassificationReply as JSON."""
         FIELDS: ClassificationProfile._Body.ValueType  # 2
-        """A JSON object with the fields that are named below; the image in base64."""
+        """A JSON object with the fields named in `fields`; the image in base64."""
         BINARY: ClassificationProfile._Body.ValueType  # 3
-        """The image's own bytes, in a request only; the image's id is the correlation_id."""
+        """The image's bytes, only in a request; the image's id is the correlation_id."""
 
     class Body(_Body, metaclass=_BodyEnumTypeWrapper):
-        """What a message's body is."""
+        """Body is the form of a message's body."""
 
     BODY_UNSPECIFIED: ClassificationProfile.Body.ValueType  # 0
+    """Not allowed."""
     MESSAGE: ClassificationProfile.Body.ValueType  # 1
     """A ClassificationRequest or ClassificationReply as JSON."""
     FIELDS: ClassificationProfile.Body.ValueType  # 2
-    """A JSON object with the fields that are named below; the image in base64."""
+    """A JSON object with the fields named in `fields`; the image in base64."""
     BINARY: ClassificationProfile.Body.ValueType  # 3
-    """The image's own bytes, in a request only; the image's id is the correlation_id."""
+    """The image's bytes, only in a request; the image's id is the correlation_id."""
 
     class _Match:
         ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -184,24 +193,26 @@ class ClassificationProfile(_message.Message):
     class _MatchEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[ClassificationProfile._Match.ValueType], _builtins.type):
         DESCRIPTOR: _descriptor.EnumDescriptor
         MATCH_UNSPECIFIED: ClassificationProfile._Match.ValueType  # 0
+        """Not allowed."""
         CORRELATION_ID: ClassificationProfile._Match.ValueType  # 1
-        """In the property correlation_id."""
+        """The property correlation_id."""
         ID_FIELD: ClassificationProfile._Match.ValueType  # 2
-        """In the field `id` of the body."""
+        """The field `id` of the body."""
 
     class Match(_Match, metaclass=_MatchEnumTypeWrapper):
-        """Where a reply names its image."""
+        """Match is the place of the image's id in a reply."""
 
     MATCH_UNSPECIFIED: ClassificationProfile.Match.ValueType  # 0
+    """Not allowed."""
     CORRELATION_ID: ClassificationProfile.Match.ValueType  # 1
-    """In the property correlation_id."""
+    """The property correlation_id."""
     ID_FIELD: ClassificationProfile.Match.ValueType  # 2
-    """In the field `id` of the body."""
+    """The field `id` of the body."""
 
     @_typing.final
     class Queue(_message.Message):
-        """Queue is a queue and the arguments it is declared with. RabbitMQ refuses a declaration (406) that differs from the
-        one that made the queue.
+        """Queue is a queue with the arguments of its declaration. RabbitMQ refuses (406) a declaration that differs from the first
+        one.
         """
 
         DESCRIPTOR: _descriptor.Descriptor
@@ -211,13 +222,14 @@ class ClassificationProfile(_message.Message):
         ARGUMENTS_FIELD_NUMBER: _builtins.int
         PASSIVE_FIELD_NUMBER: _builtins.int
         name: _builtins.str
-        """Empty: there is no such queue. {platform} stands for the id of the results file."""
+        """The name; empty means no queue. {platform} is replaced by the id of the results file."""
         durable: _builtins.bool
+        """The queue survives a restart of RabbitMQ."""
         passive: _builtins.bool
-        """Only look whether it is there; another program declares it."""
+        """Only checks that the queue exists; another program declares it."""
         @_builtins.property
         def arguments(self) -> _struct_pb2.Struct:
-            """For example "x-queue-type"."""
+            """The arguments of the declaration, for example "x-queue-type"."""
 
         def __init__(
             self,
@@ -235,7 +247,7 @@ class ClassificationProfile(_message.Message):
 
     @_typing.final
     class Requests(_message.Message):
-        """Requests is the way to the classifier."""
+        """Requests is the queue to the classifier and the form of its messages."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
@@ -265,17 +277,18 @@ class ClassificationProfile(_message.Message):
         PERSISTENT_FIELD_NUMBER: _builtins.int
         EXPIRE_FIELD_NUMBER: _builtins.int
         body: Global___ClassificationProfile.Body.ValueType
+        """The form of a request's body."""
         persistent: _builtins.bool
-        """A message is written to disk."""
+        """Messages are written to disk."""
         expire: _builtins.bool
-        """A request that was not taken in time for its reply to count is dropped by RabbitMQ."""
+        """RabbitMQ drops a request that no classifier takes before the requester stops waiting for its reply."""
         @_builtins.property
-        def queue(self) -> Global___ClassificationProfile.Queue: ...
+        def queue(self) -> Global___ClassificationProfile.Queue:
+            """The queue for requests."""
+
         @_builtins.property
         def fields(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-            """The names of the fields, where the body is FIELDS. By: image, id, file_name, content_type, size_bytes, sha256,
-            width, height.
-            """
+            """The names of the fields if the body is FIELDS, by: image, id, file_name, content_type, size_bytes, sha256, width, height."""
 
         def __init__(
             self,
@@ -294,7 +307,7 @@ class ClassificationProfile(_message.Message):
 
     @_typing.final
     class Replies(_message.Message):
-        """Replies is the way back."""
+        """Replies is the queue to the requester and the form of its messages."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
@@ -325,15 +338,20 @@ class ClassificationProfile(_message.Message):
         REPLY_TO_FIELD_NUMBER: _builtins.int
         PERSISTENT_FIELD_NUMBER: _builtins.int
         body: Global___ClassificationProfile.Body.ValueType
+        """The form of a reply's body."""
         match: Global___ClassificationProfile.Match.ValueType
+        """The place of the image's id."""
         reply_to: _builtins.bool
-        """A request names this queue in its property reply_to."""
+        """Requests name this queue in their property reply_to."""
         persistent: _builtins.bool
+        """Messages are written to disk."""
         @_builtins.property
-        def queue(self) -> Global___ClassificationProfile.Queue: ...
+        def queue(self) -> Global___ClassificationProfile.Queue:
+            """The queue for replies."""
+
         @_builtins.property
         def fields(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-            """The names of the fields, where the body is FIELDS. By: id, label, score, model, error."""
+            """The names of the fields if the body is FIELDS, by: id, label, score, model, error."""
 
         def __init__(
             self,
@@ -356,13 +374,18 @@ class ClassificationProfile(_message.Message):
     REPLIES_FIELD_NUMBER: _builtins.int
     DEAD_FIELD_NUMBER: _builtins.int
     description: _builtins.str
+    """The purpose of the profile, for a person."""
     @_builtins.property
-    def requests(self) -> Global___ClassificationProfile.Requests: ...
+    def requests(self) -> Global___ClassificationProfile.Requests:
+        """The queue to the classifier."""
+
     @_builtins.property
-    def replies(self) -> Global___ClassificationProfile.Replies: ...
+    def replies(self) -> Global___ClassificationProfile.Replies:
+        """The queue to the requester."""
+
     @_builtins.property
     def dead(self) -> Global___ClassificationProfile.Queue:
-        """Where the classifier puts a request that can never be answered, with the reason in the header x-reason."""
+        """The queue for requests that can never be answered, with the reason in the header x-reason."""
 
     def __init__(
         self,

@@ -249,43 +249,43 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     {"reason": "PROCESSING_OUT_OF_MEMORY", "metadata": {"limit_bytes": "…"}}
     """
     SERIES_NOT_FOUND: _ErrorReason.ValueType  # 600
-    """NOT_FOUND, 404.
+    """No such series, or it belongs to another owner. NOT_FOUND, 404.
     {"reason": "SERIES_NOT_FOUND", "metadata": {"name": "series/…"}}
     """
     SERIES_FORMAT_UNSUPPORTED: _ErrorReason.ValueType  # 601
-    """The body is in no format that is taken. INVALID_ARGUMENT, 415.
+    """The body is not in a supported format. INVALID_ARGUMENT, 415.
     {"reason": "SERIES_FORMAT_UNSUPPORTED", "metadata": {"found": "a ZIP archive"}}
     """
     SERIES_UNREADABLE: _ErrorReason.ValueType  # 602
-    """The format is known and the body cannot be read. INVALID_ARGUMENT, 400: do not retry.
+    """The format is supported, but the body cannot be parsed. INVALID_ARGUMENT, 400: do not retry.
     {"reason": "SERIES_UNREADABLE", "metadata": {"format": "csv"}}
     """
     SERIES_VALUE_INVALID: _ErrorReason.ValueType  # 603
-    """A value is not a finite number: infinite, or missing where gaps are not allowed. INVALID_ARGUMENT, 400.
+    """A value is infinite, or missing although gaps are not allowed. INVALID_ARGUMENT, 400.
     {"reason": "SERIES_VALUE_INVALID", "metadata": {"index": "17", "channel": "x"}}
     """
     SERIES_TIME_INVALID: _ErrorReason.ValueType  # 604
-    """A timestamp is not after the one before it, or no instant of the years 1970 to 2261. INVALID_ARGUMENT, 400.
+    """A timestamp is not after the one before it, or not within 1970 to 2261. INVALID_ARGUMENT, 400.
     {"reason": "SERIES_TIME_INVALID", "metadata": {"index": "17"}}
     """
     SERIES_TOO_MANY_POINTS: _ErrorReason.ValueType  # 605
-    """More points than a body, or a series, may have. INVALID_ARGUMENT, 413.
+    """The body or the series has more points than the limit. INVALID_ARGUMENT, 413.
     {"reason": "SERIES_TOO_MANY_POINTS", "metadata": {"limit": "10000000"}}
     """
     SERIES_EMPTY: _ErrorReason.ValueType  # 606
-    """There is no point. INVALID_ARGUMENT, 400.
+    """The body has no points. INVALID_ARGUMENT, 400.
     {"reason": "SERIES_EMPTY"}
     """
     SERIES_CHANNELS_INVALID: _ErrorReason.ValueType  # 607
-    """The channels of a body differ in length, or are not those of the series. INVALID_ARGUMENT, 400.
+    """The channels of the body differ in length, or are not those of the series. INVALID_ARGUMENT, 400.
     {"reason": "SERIES_CHANNELS_INVALID", "metadata": {"expected": "x, y, z", "found": "x, y"}}
     """
     SERIES_CONTENDED: _ErrorReason.ValueType  # 608
-    """Other calls changed the series again and again while this one tried to. ABORTED, 409: retry.
+    """Other calls kept changing the series at the same time. ABORTED, 409: retry.
     {"reason": "SERIES_CONTENDED", "metadata": {"name": "series/…"}}
     """
     SERIES_BODY_NOT_FOUND: _ErrorReason.ValueType  # 609
-    """The series keeps no such body: there never was one, or points of it were deleted. NOT_FOUND, 404.
+    """The series has no such body: it never existed, or points of it were deleted. NOT_FOUND, 404.
     {"reason": "SERIES_BODY_NOT_FOUND", "metadata": {"name": "series/…", "sha256": "…"}}
     """
 
@@ -521,43 +521,43 @@ PROCESSING_OUT_OF_MEMORY: ErrorReason.ValueType  # 506
 {"reason": "PROCESSING_OUT_OF_MEMORY", "metadata": {"limit_bytes": "…"}}
 """
 SERIES_NOT_FOUND: ErrorReason.ValueType  # 600
-"""NOT_FOUND, 404.
+"""No such series, or it belongs to another owner. NOT_FOUND, 404.
 {"reason": "SERIES_NOT_FOUND", "metadata": {"name": "series/…"}}
 """
 SERIES_FORMAT_UNSUPPORTED: ErrorReason.ValueType  # 601
-"""The body is in no format that is taken. INVALID_ARGUMENT, 415.
+"""The body is not in a supported format. INVALID_ARGUMENT, 415.
 {"reason": "SERIES_FORMAT_UNSUPPORTED", "metadata": {"found": "a ZIP archive"}}
 """
 SERIES_UNREADABLE: ErrorReason.ValueType  # 602
-"""The format is known and the body cannot be read. INVALID_ARGUMENT, 400: do not retry.
+"""The format is supported, but the body cannot be parsed. INVALID_ARGUMENT, 400: do not retry.
 {"reason": "SERIES_UNREADABLE", "metadata": {"format": "csv"}}
 """
 SERIES_VALUE_INVALID: ErrorReason.ValueType  # 603
-"""A value is not a finite number: infinite, or missing where gaps are not allowed. INVALID_ARGUMENT, 400.
+"""A value is infinite, or missing although gaps are not allowed. INVALID_ARGUMENT, 400.
 {"reason": "SERIES_VALUE_INVALID", "metadata": {"index": "17", "channel": "x"}}
 """
 SERIES_TIME_INVALID: ErrorReason.ValueType  # 604
-"""A timestamp is not after the one before it, or no instant of the years 1970 to 2261. INVALID_ARGUMENT, 400.
+"""A timestamp is not after the one before it, or not within 1970 to 2261. INVALID_ARGUMENT, 400.
 {"reason": "SERIES_TIME_INVALID", "metadata": {"index": "17"}}
 """
 SERIES_TOO_MANY_POINTS: ErrorReason.ValueType  # 605
-"""More points than a body, or a series, may have. INVALID_ARGUMENT, 413.
+"""The body or the series has more points than the limit. INVALID_ARGUMENT, 413.
 {"reason": "SERIES_TOO_MANY_POINTS", "metadata": {"limit": "10000000"}}
 """
 SERIES_EMPTY: ErrorReason.ValueType  # 606
-"""There is no point. INVALID_ARGUMENT, 400.
+"""The body has no points. INVALID_ARGUMENT, 400.
 {"reason": "SERIES_EMPTY"}
 """
 SERIES_CHANNELS_INVALID: ErrorReason.ValueType  # 607
-"""The channels of a body differ in length, or are not those of the series. INVALID_ARGUMENT, 400.
+"""The channels of the body differ in length, or are not those of the series. INVALID_ARGUMENT, 400.
 {"reason": "SERIES_CHANNELS_INVALID", "metadata": {"expected": "x, y, z", "found": "x, y"}}
 """
 SERIES_CONTENDED: ErrorReason.ValueType  # 608
-"""Other calls changed the series again and again while this one tried to. ABORTED, 409: retry.
+"""Other calls kept changing the series at the same time. ABORTED, 409: retry.
 {"reason": "SERIES_CONTENDED", "metadata": {"name": "series/…"}}
 """
 SERIES_BODY_NOT_FOUND: ErrorReason.ValueType  # 609
-"""The series keeps no such body: there never was one, or points of it were deleted. NOT_FOUND, 404.
+"""The series has no such body: it never existed, or points of it were deleted. NOT_FOUND, 404.
 {"reason": "SERIES_BODY_NOT_FOUND", "metadata": {"name": "series/…", "sha256": "…"}}
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -480,35 +480,36 @@ class CreateSeriesRequest(_message.Message):
     ALLOW_GAPS_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     display_name: _builtins.str
+    """A name for people; at most 200 characters."""
     sample_rate_hz: _builtins.float
-    """Points a second."""
+    """The number of points per second, if they are evenly spaced."""
     allow_gaps: _builtins.bool
-    """Values may be missing: null, an empty field, NaN."""
+    """Allows missing values: null, an empty field, NaN."""
     request_id: _builtins.str
-    """A UUID of the caller's choice, so that a retry stores nothing twice."""
+    """A UUID that the caller chooses, so that a retry does not store the series twice."""
     @_builtins.property
     def body(self) -> _httpbody_pb2.HttpBody:
-        """The points, in one of the formats named at the method; at most 10 million points (JSON: 1 million) and 512 MiB."""
+        """The points, in one of the formats of CreateSeries; at most 10 million points (JSON: 1 million) and 512 MiB."""
 
     @_builtins.property
     def points(self) -> _series_pb2.SeriesPoints:
-        """Points as typed messages carry them, in place of a body."""
+        """The points as typed messages, in place of a body."""
 
     @_builtins.property
     def labels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Each as name=value, for example labels=site=berlin."""
+        """The labels, each as name=value, for example labels=site=berlin; at most 64."""
 
     @_builtins.property
     def channels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The names of the channels, in order, where the body has none."""
+        """The names of the channels, in order, if the body has none."""
 
     @_builtins.property
     def unit(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The unit of each channel, in their order; one alone is that of all."""
+        """The unit of each channel, in the order of the channels; a single unit applies to all."""
 
     @_builtins.property
     def start_time(self) -> _timestamp_pb2.Timestamp:
-        """Of the first point, where there are no timestamps."""
+        """The instant of the first point, if there are no timestamps."""
 
     def __init__(
         self,
@@ -543,14 +544,14 @@ class AppendSeriesRequest(_message.Message):
     name: _builtins.str
     """series/{series}"""
     request_id: _builtins.str
-    """A UUID of the caller's choice, so that a retry adds nothing twice."""
+    """A UUID that the caller chooses, so that a retry does not append the points twice."""
     @_builtins.property
     def body(self) -> _httpbody_pb2.HttpBody:
         """The points, as for CreateSeries."""
 
     @_builtins.property
     def points(self) -> _series_pb2.SeriesPoints:
-        """Points as typed messages carry them, in place of a body."""
+        """The points as typed messages, in place of a body."""
 
     def __init__(
         self,
@@ -600,13 +601,16 @@ class UpdateSeriesRequest(_message.Message):
     name: _builtins.str
     """series/{series}"""
     display_name: _builtins.str
+    """The new name for people; at most 200 characters."""
     etag: _builtins.str
-    """Refuses the change where the series has another."""
+    """If set, the call fails unless the series still has this etag."""
     @_builtins.property
-    def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
+    def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """The new labels, which replace all earlier ones; at most 64."""
+
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """display_name, labels."""
+        """The fields to change: display_name, labels."""
 
     def __init__(
         self,
@@ -634,7 +638,7 @@ class DeleteSeriesRequest(_message.Message):
     name: _builtins.str
     """series/{series}"""
     etag: _builtins.str
-    """Refuses the deletion where the series has another."""
+    """If set, the call fails unless the series still has this etag."""
     def __init__(
         self,
         *,
@@ -660,11 +664,11 @@ class DeleteSeriesPointsRequest(_message.Message):
     """series/{series}"""
     @_builtins.property
     def start(self) -> _timestamp_pb2.Timestamp:
-        """Those at or after this instant."""
+        """The first instant of the range."""
 
     @_builtins.property
     def end(self) -> _timestamp_pb2.Timestamp:
-        """Those before this instant."""
+        """The instant after the range."""
 
     def __init__(
         self,

@@ -294,34 +294,35 @@ class IngestServiceServicer:
     def CreateSeries(self, request_iterator, context):
         """CreateSeries stores a series.
 
-        Over REST the body is JSON, CSV, NumPy's .npy, an Arrow IPC stream or file, or Parquet; which one, the bytes say. The other fields
-        are query parameters, and those that a JSON body has too go before them. Over gRPC the first message carries the other
-        fields, and each message a chunk of such a body in body.data, or typed points. The points are stored bit for bit, and the raw
-        bytes kept beside them with their sha256.
+        Over REST the body is JSON, CSV, NumPy's .npy, an Arrow IPC stream or file, or Parquet; the format is detected from the
+        bytes. The other fields are query parameters; the fields of a JSON body override them. Over gRPC the first message carries
+        the other fields, and each message carries a chunk of such a body in body.data, or typed points. The points are stored bit
+        for bit; the raw bytes are kept with their sha256.
 
-        JSON: {"values": [1.5, 2.5]} or {"channels": [{"name": "x", "unit": "m/s2", "values": [1.5, 2.5]}]}, with "timestamps" (RFC 3339
-        or nanoseconds since the epoch) or "sample_rate_hz", and "start_time", "unit", "display_name", "labels", "allow_gaps"; null is a gap.
-        CSV: a header line, one column for each channel, and a first column named "time" where there are timestamps; a column without
-        a header is one channel. npy: one dimension, or two of points by channels. Arrow and Parquet: columns of numbers, and one named
-        "time" or of a timestamp type. Numbers are float64, float32 or integers up to 2^53 in magnitude.
+        JSON: {"values": [1.5, 2.5]} or {"channels": [{"name": "x", "unit": "m/s2", "values": [1.5, 2.5]}]}, with "timestamps" (RFC
+        3339 or nanoseconds since the epoch) or "sample_rate_hz", and "start_time", "unit", "display_name", "labels", "allow_gaps";
+        null is a gap. CSV: a header line, one column for each channel, and a first column named "time" if there are timestamps;
+        one column without a header is one channel. npy: one dimension, or two of points by channels. Arrow and Parquet: columns of
+        numbers, and one named "time" or of a timestamp type. Numbers are float64, float32 or integers up to 2^53 in magnitude.
 
-        With neither timestamps nor a sample rate, points are one second apart. Without start_time, the first is at the time of receipt.
-        Errors: SERIES_FORMAT_UNSUPPORTED, SERIES_UNREADABLE, SERIES_VALUE_INVALID, SERIES_TIME_INVALID, SERIES_TOO_MANY_POINTS, SERIES_EMPTY,
-        SERIES_CHANNELS_INVALID, REQUEST_TOO_LARGE, BODY_INTERRUPTED, REQUEST_ID_REUSED, STORE_FULL.
-        Retry: with the same request_id, nothing is stored twice and the first answer's series is given again.
+        With neither timestamps nor a sample rate, points are one second apart. Without start_time, the first point is at the time
+        of receipt.
+        Errors: SERIES_FORMAT_UNSUPPORTED, SERIES_UNREADABLE, SERIES_VALUE_INVALID, SERIES_TIME_INVALID, SERIES_TOO_MANY_POINTS,
+        SERIES_EMPTY, SERIES_CHANNELS_INVALID, REQUEST_TOO_LARGE, BODY_INTERRUPTED, REQUEST_ID_REUSED, STORE_FULL.
+        Retry: with the same request_id; the series is stored once and the first series is returned again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def AppendSeries(self, request_iterator, context):
-        """AppendSeries adds points after the last one of a series.
+        """AppendSeries appends points after the last point of a series.
 
-        The body is as for CreateSeries, with the same channels. Where the series has a sample rate, the points follow at that rate and
-        have no timestamps; otherwise they need timestamps, the first after the series' last.
-        Of a body that is refused, nothing is added. Appends are applied one after the other.
+        The body is as for CreateSeries, with the same channels. If the series has a sample rate, the points follow at that rate
+        and have no timestamps; otherwise they need timestamps, the first after the last point of the series. A refused body
+        appends nothing. Concurrent appends are applied one after the other.
         Errors: SERIES_NOT_FOUND, SERIES_CONTENDED, and those of CreateSeries.
-        Retry: with the same request_id among the last 32 appends, nothing is added twice.
+        Retry: with the same request_id; it is recognised among the last 32 appends, and nothing is appended twice.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -330,7 +331,7 @@ class IngestServiceServicer:
     def UpdateSeries(self, request, context):
         """UpdateSeries changes a series' display name and labels.
 
-        Changes the fields that update_mask names; without it, those that the request sets. Labels are replaced as a whole.
+        Changes the fields in update_mask; without a mask, the fields that are set in the request. Labels are replaced as a whole.
         Errors: SERIES_NOT_FOUND, ETAG_MISMATCH.
         Retry: safe.
         """
@@ -339,11 +340,11 @@ class IngestServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DeleteSeries(self, request, context):
-        """DeleteSeries deletes a series with its points and raw bytes.
+        """DeleteSeries deletes a series with its points and raw bodies.
 
-        The bytes are gone when the call returns.
+        The bytes are deleted when the call returns.
         Errors: ETAG_MISMATCH, SERIES_CONTENDED.
-        Retry: safe; what is not there is deleted.
+        Retry: safe; deleting a series that does not exist succeeds.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -352,7 +353,7 @@ class IngestServiceServicer:
     def DeleteSeriesPoints(self, request, context):
         """DeleteSeriesPoints deletes the points of a time range.
 
-        The stored points of the range are gone when the call returns, and so are all raw bodies of the series, since they hold them too.
+        The points are deleted when the call returns, and so are all raw bodies of the series, because they contain the points too.
         Errors: SERIES_NOT_FOUND, SERIES_CONTENDED.
         Retry: safe.
         """

@@ -144,49 +144,50 @@ class IngestServiceStub:
     CreateSeries: _grpc.StreamUnaryMultiCallable[_ingest_service_pb2.CreateSeriesRequest, _series_pb2.Series]
     """CreateSeries stores a series.
 
-    Over REST the body is JSON, CSV, NumPy's .npy, an Arrow IPC stream or file, or Parquet; which one, the bytes say. The other fields
-    are query parameters, and those that a JSON body has too go before them. Over gRPC the first message carries the other
-    fields, and each message a chunk of such a body in body.data, or typed points. The points are stored bit for bit, and the raw
-    bytes kept beside them with their sha256.
+    Over REST the body is JSON, CSV, NumPy's .npy, an Arrow IPC stream or file, or Parquet; the format is detected from the
+    bytes. The other fields are query parameters; the fields of a JSON body override them. Over gRPC the first message carries
+    the other fields, and each message carries a chunk of such a body in body.data, or typed points. The points are stored bit
+    for bit; the raw bytes are kept with their sha256.
 
-    JSON: {"values": [1.5, 2.5]} or {"channels": [{"name": "x", "unit": "m/s2", "values": [1.5, 2.5]}]}, with "timestamps" (RFC 3339
-    or nanoseconds since the epoch) or "sample_rate_hz", and "start_time", "unit", "display_name", "labels", "allow_gaps"; null is a gap.
-    CSV: a header line, one column for each channel, and a first column named "time" where there are timestamps; a column without
-    a header is one channel. npy: one dimension, or two of points by channels. Arrow and Parquet: columns of numbers, and one named
-    "time" or of a timestamp type. Numbers are float64, float32 or integers up to 2^53 in magnitude.
+    JSON: {"values": [1.5, 2.5]} or {"channels": [{"name": "x", "unit": "m/s2", "values": [1.5, 2.5]}]}, with "timestamps" (RFC
+    3339 or nanoseconds since the epoch) or "sample_rate_hz", and "start_time", "unit", "display_name", "labels", "allow_gaps";
+    null is a gap. CSV: a header line, one column for each channel, and a first column named "time" if there are timestamps;
+    one column without a header is one channel. npy: one dimension, or two of points by channels. Arrow and Parquet: columns of
+    numbers, and one named "time" or of a timestamp type. Numbers are float64, float32 or integers up to 2^53 in magnitude.
 
-    With neither timestamps nor a sample rate, points are one second apart. Without start_time, the first is at the time of receipt.
-    Errors: SERIES_FORMAT_UNSUPPORTED, SERIES_UNREADABLE, SERIES_VALUE_INVALID, SERIES_TIME_INVALID, SERIES_TOO_MANY_POINTS, SERIES_EMPTY,
-    SERIES_CHANNELS_INVALID, REQUEST_TOO_LARGE, BODY_INTERRUPTED, REQUEST_ID_REUSED, STORE_FULL.
-    Retry: with the same request_id, nothing is stored twice and the first answer's series is given again.
+    With neither timestamps nor a sample rate, points are one second apart. Without start_time, the first point is at the time
+    of receipt.
+    Errors: SERIES_FORMAT_UNSUPPORTED, SERIES_UNREADABLE, SERIES_VALUE_INVALID, SERIES_TIME_INVALID, SERIES_TOO_MANY_POINTS,
+    SERIES_EMPTY, SERIES_CHANNELS_INVALID, REQUEST_TOO_LARGE, BODY_INTERRUPTED, REQUEST_ID_REUSED, STORE_FULL.
+    Retry: with the same request_id; the series is stored once and the first series is returned again.
     """
     AppendSeries: _grpc.StreamUnaryMultiCallable[_ingest_service_pb2.AppendSeriesRequest, _series_pb2.Series]
-    """AppendSeries adds points after the last one of a series.
+    """AppendSeries appends points after the last point of a series.
 
-    The body is as for CreateSeries, with the same channels. Where the series has a sample rate, the points follow at that rate and
-    have no timestamps; otherwise they need timestamps, the first after the series' last.
-    Of a body that is refused, nothing is added. Appends are applied one after the other.
+    The body is as for CreateSeries, with the same channels. If the series has a sample rate, the points follow at that rate
+    and have no timestamps; otherwise they need timestamps, the first after the last point of the series. A refused body
+    appends nothing. Concurrent appends are applied one after the other.
     Errors: SERIES_NOT_FOUND, SERIES_CONTENDED, and those of CreateSeries.
-    Retry: with the same request_id among the last 32 appends, nothing is added twice.
+    Retry: with the same request_id; it is recognised among the last 32 appends, and nothing is appended twice.
     """
     UpdateSeries: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.UpdateSeriesRequest, _series_pb2.Series]
     """UpdateSeries changes a series' display name and labels.
 
-    Changes the fields that update_mask names; without it, those that the request sets. Labels are replaced as a whole.
+    Changes the fields in update_mask; without a mask, the fields that are set in the request. Labels are replaced as a whole.
     Errors: SERIES_NOT_FOUND, ETAG_MISMATCH.
     Retry: safe.
     """
     DeleteSeries: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.DeleteSeriesRequest, _empty_pb2.Empty]
-    """DeleteSeries deletes a series with its points and raw bytes.
+    """DeleteSeries deletes a series with its points and raw bodies.
 
-    The bytes are gone when the call returns.
+    The bytes are deleted when the call returns.
     Errors: ETAG_MISMATCH, SERIES_CONTENDED.
-    Retry: safe; what is not there is deleted.
+    Retry: safe; deleting a series that does not exist succeeds.
     """
     DeleteSeriesPoints: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.DeleteSeriesPointsRequest, _series_pb2.Series]
     """DeleteSeriesPoints deletes the points of a time range.
 
-    The stored points of the range are gone when the call returns, and so are all raw bodies of the series, since they hold them too.
+    The points are deleted when the call returns, and so are all raw bodies of the series, because they contain the points too.
     Errors: SERIES_NOT_FOUND, SERIES_CONTENDED.
     Retry: safe.
     """
@@ -301,49 +302,50 @@ class IngestServiceAsyncStub(IngestServiceStub):
     CreateSeries: _aio.StreamUnaryMultiCallable[_ingest_service_pb2.CreateSeriesRequest, _series_pb2.Series]  # type: ignore[assignment]
     """CreateSeries stores a series.
 
-    Over REST the body is JSON, CSV, NumPy's .npy, an Arrow IPC stream or file, or Parquet; which one, the bytes say. The other fields
-    are query parameters, and those that a JSON body has too go before them. Over gRPC the first message carries the other
-    fields, and each message a chunk of such a body in body.data, or typed points. The points are stored bit for bit, and the raw
-    bytes kept beside them with their sha256.
+    Over REST the body is JSON, CSV, NumPy's .npy, an Arrow IPC stream or file, or Parquet; the format is detected from the
+    bytes. The other fields are query parameters; the fields of a JSON body override them. Over gRPC the first message carries
+    the other fields, and each message carries a chunk of such a body in body.data, or typed points. The points are stored bit
+    for bit; the raw bytes are kept with their sha256.
 
-    JSON: {"values": [1.5, 2.5]} or {"channels": [{"name": "x", "unit": "m/s2", "values": [1.5, 2.5]}]}, with "timestamps" (RFC 3339
-    or nanoseconds since the epoch) or "sample_rate_hz", and "start_time", "unit", "display_name", "labels", "allow_gaps"; null is a gap.
-    CSV: a header line, one column for each channel, and a first column named "time" where there are timestamps; a column without
-    a header is one channel. npy: one dimension, or two of points by channels. Arrow and Parquet: columns of numbers, and one named
-    "time" or of a timestamp type. Numbers are float64, float32 or integers up to 2^53 in magnitude.
+    JSON: {"values": [1.5, 2.5]} or {"channels": [{"name": "x", "unit": "m/s2", "values": [1.5, 2.5]}]}, with "timestamps" (RFC
+    3339 or nanoseconds since the epoch) or "sample_rate_hz", and "start_time", "unit", "display_name", "labels", "allow_gaps";
+    null is a gap. CSV: a header line, one column for each channel, and a first column named "time" if there are timestamps;
+    one column without a header is one channel. npy: one dimension, or two of points by channels. Arrow and Parquet: columns of
+    numbers, and one named "time" or of a timestamp type. Numbers are float64, float32 or integers up to 2^53 in magnitude.
 
-    With neither timestamps nor a sample rate, points are one second apart. Without start_time, the first is at the time of receipt.
-    Errors: SERIES_FORMAT_UNSUPPORTED, SERIES_UNREADABLE, SERIES_VALUE_INVALID, SERIES_TIME_INVALID, SERIES_TOO_MANY_POINTS, SERIES_EMPTY,
-    SERIES_CHANNELS_INVALID, REQUEST_TOO_LARGE, BODY_INTERRUPTED, REQUEST_ID_REUSED, STORE_FULL.
-    Retry: with the same request_id, nothing is stored twice and the first answer's series is given again.
+    With neither timestamps nor a sample rate, points are one second apart. Without start_time, the first point is at the time
+    of receipt.
+    Errors: SERIES_FORMAT_UNSUPPORTED, SERIES_UNREADABLE, SERIES_VALUE_INVALID, SERIES_TIME_INVALID, SERIES_TOO_MANY_POINTS,
+    SERIES_EMPTY, SERIES_CHANNELS_INVALID, REQUEST_TOO_LARGE, BODY_INTERRUPTED, REQUEST_ID_REUSED, STORE_FULL.
+    Retry: with the same request_id; the series is stored once and the first series is returned again.
     """
     AppendSeries: _aio.StreamUnaryMultiCallable[_ingest_service_pb2.AppendSeriesRequest, _series_pb2.Series]  # type: ignore[assignment]
-    """AppendSeries adds points after the last one of a series.
+    """AppendSeries appends points after the last point of a series.
 
-    The body is as for CreateSeries, with the same channels. Where the series has a sample rate, the points follow at that rate and
-    have no timestamps; otherwise they need timestamps, the first after the series' last.
-    Of a body that is refused, nothing is added. Appends are applied one after the other.
+    The body is as for CreateSeries, with the same channels. If the series has a sample rate, the points follow at that rate
+    and have no timestamps; otherwise they need timestamps, the first after the last point of the series. A refused body
+    appends nothing. Concurrent appends are applied one after the other.
     Errors: SERIES_NOT_FOUND, SERIES_CONTENDED, and those of CreateSeries.
-    Retry: with the same request_id among the last 32 appends, nothing is added twice.
+    Retry: with the same request_id; it is recognised among the last 32 appends, and nothing is appended twice.
     """
     UpdateSeries: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.UpdateSeriesRequest, _series_pb2.Series]  # type: ignore[assignment]
     """UpdateSeries changes a series' display name and labels.
 
-    Changes the fields that update_mask names; without it, those that the request sets. Labels are replaced as a whole.
+    Changes the fields in update_mask; without a mask, the fields that are set in the request. Labels are replaced as a whole.
     Errors: SERIES_NOT_FOUND, ETAG_MISMATCH.
     Retry: safe.
     """
     DeleteSeries: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.DeleteSeriesRequest, _empty_pb2.Empty]  # type: ignore[assignment]
-    """DeleteSeries deletes a series with its points and raw bytes.
+    """DeleteSeries deletes a series with its points and raw bodies.
 
-    The bytes are gone when the call returns.
+    The bytes are deleted when the call returns.
     Errors: ETAG_MISMATCH, SERIES_CONTENDED.
-    Retry: safe; what is not there is deleted.
+    Retry: safe; deleting a series that does not exist succeeds.
     """
     DeleteSeriesPoints: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.DeleteSeriesPointsRequest, _series_pb2.Series]  # type: ignore[assignment]
     """DeleteSeriesPoints deletes the points of a time range.
 
-    The stored points of the range are gone when the call returns, and so are all raw bodies of the series, since they hold them too.
+    The points are deleted when the call returns, and so are all raw bodies of the series, because they contain the points too.
     Errors: SERIES_NOT_FOUND, SERIES_CONTENDED.
     Retry: safe.
     """
@@ -539,21 +541,22 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_series_pb2.Series, _abc.Awaitable[_series_pb2.Series]]:
         """CreateSeries stores a series.
 
-        Over REST the body is JSON, CSV, NumPy's .npy, an Arrow IPC stream or file, or Parquet; which one, the bytes say. The other fields
-        are query parameters, and those that a JSON body has too go before them. Over gRPC the first message carries the other
-        fields, and each message a chunk of such a body in body.data, or typed points. The points are stored bit for bit, and the raw
-        bytes kept beside them with their sha256.
+        Over REST the body is JSON, CSV, NumPy's .npy, an Arrow IPC stream or file, or Parquet; the format is detected from the
+        bytes. The other fields are query parameters; the fields of a JSON body override them. Over gRPC the first message carries
+        the other fields, and each message carries a chunk of such a body in body.data, or typed points. The points are stored bit
+        for bit; the raw bytes are kept with their sha256.
 
-        JSON: {"values": [1.5, 2.5]} or {"channels": [{"name": "x", "unit": "m/s2", "values": [1.5, 2.5]}]}, with "timestamps" (RFC 3339
-        or nanoseconds since the epoch) or "sample_rate_hz", and "start_time", "unit", "display_name", "labels", "allow_gaps"; null is a gap.
-        CSV: a header line, one column for each channel, and a first column named "time" where there are timestamps; a column without
-        a header is one channel. npy: one dimension, or two of points by channels. Arrow and Parquet: columns of numbers, and one named
-        "time" or of a timestamp type. Numbers are float64, float32 or integers up to 2^53 in magnitude.
+        JSON: {"values": [1.5, 2.5]} or {"channels": [{"name": "x", "unit": "m/s2", "values": [1.5, 2.5]}]}, with "timestamps" (RFC
+        3339 or nanoseconds since the epoch) or "sample_rate_hz", and "start_time", "unit", "display_name", "labels", "allow_gaps";
+        null is a gap. CSV: a header line, one column for each channel, and a first column named "time" if there are timestamps;
+        one column without a header is one channel. npy: one dimension, or two of points by channels. Arrow and Parquet: columns of
+        numbers, and one named "time" or of a timestamp type. Numbers are float64, float32 or integers up to 2^53 in magnitude.
 
-        With neither timestamps nor a sample rate, points are one second apart. Without start_time, the first is at the time of receipt.
-        Errors: SERIES_FORMAT_UNSUPPORTED, SERIES_UNREADABLE, SERIES_VALUE_INVALID, SERIES_TIME_INVALID, SERIES_TOO_MANY_POINTS, SERIES_EMPTY,
-        SERIES_CHANNELS_INVALID, REQUEST_TOO_LARGE, BODY_INTERRUPTED, REQUEST_ID_REUSED, STORE_FULL.
-        Retry: with the same request_id, nothing is stored twice and the first answer's series is given again.
+        With neither timestamps nor a sample rate, points are one second apart. Without start_time, the first point is at the time
+        of receipt.
+        Errors: SERIES_FORMAT_UNSUPPORTED, SERIES_UNREADABLE, SERIES_VALUE_INVALID, SERIES_TIME_INVALID, SERIES_TOO_MANY_POINTS,
+        SERIES_EMPTY, SERIES_CHANNELS_INVALID, REQUEST_TOO_LARGE, BODY_INTERRUPTED, REQUEST_ID_REUSED, STORE_FULL.
+        Retry: with the same request_id; the series is stored once and the first series is returned again.
         """
 
     @_abc_1.abstractmethod
@@ -562,13 +565,13 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_ingest_service_pb2.AppendSeriesRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_series_pb2.Series, _abc.Awaitable[_series_pb2.Series]]:
-        """AppendSeries adds points after the last one of a series.
+        """AppendSeries appends points after the last point of a series.
 
-        The body is as for CreateSeries, with the same channels. Where the series has a sample rate, the points follow at that rate and
-        have no timestamps; otherwise they need timestamps, the first after the series' last.
-        Of a body that is refused, nothing is added. Appends are applied one after the other.
+        The body is as for CreateSeries, with the same channels. If the series has a sample rate, the points follow at that rate
+        and have no timestamps; otherwise they need timestamps, the first after the last point of the series. A refused body
+        appends nothing. Concurrent appends are applied one after the other.
         Errors: SERIES_NOT_FOUND, SERIES_CONTENDED, and those of CreateSeries.
-        Retry: with the same request_id among the last 32 appends, nothing is added twice.
+        Retry: with the same request_id; it is recognised among the last 32 appends, and nothing is appended twice.
         """
 
     @_abc_1.abstractmethod
@@ -579,7 +582,7 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_series_pb2.Series, _abc.Awaitable[_series_pb2.Series]]:
         """UpdateSeries changes a series' display name and labels.
 
-        Changes the fields that update_mask names; without it, those that the request sets. Labels are replaced as a whole.
+        Changes the fields in update_mask; without a mask, the fields that are set in the request. Labels are replaced as a whole.
         Errors: SERIES_NOT_FOUND, ETAG_MISMATCH.
         Retry: safe.
         """
@@ -590,11 +593,11 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ingest_service_pb2.DeleteSeriesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
-        """DeleteSeries deletes a series with its points and raw bytes.
+        """DeleteSeries deletes a series with its points and raw bodies.
 
-        The bytes are gone when the call returns.
+        The bytes are deleted when the call returns.
         Errors: ETAG_MISMATCH, SERIES_CONTENDED.
-        Retry: safe; what is not there is deleted.
+        Retry: safe; deleting a series that does not exist succeeds.
         """
 
     @_abc_1.abstractmethod
@@ -605,7 +608,7 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_series_pb2.Series, _abc.Awaitable[_series_pb2.Series]]:
         """DeleteSeriesPoints deletes the points of a time range.
 
-        The stored points of the range are gone when the call returns, and so are all raw bodies of the series, since they hold them too.
+        The points are deleted when the call returns, and so are all raw bodies of the series, because they contain the points too.
         Errors: SERIES_NOT_FOUND, SERIES_CONTENDED.
         Retry: safe.
         """

@@ -691,21 +691,22 @@ class ListSeriesRequest(_message.Message):
     START_FIELD_NUMBER: _builtins.int
     END_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """At most 1000; 50 when left out."""
+    """The most entries to return, up to 1000; 0 means 50."""
     page_token: _builtins.str
+    """The next_page_token of an earlier page of the same list with the same filters; empty for the first page."""
     prefix: _builtins.str
-    """Only those whose display name begins with this."""
+    """Only series whose display name begins with this text."""
     @_builtins.property
     def labels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Only those with all of these labels, each as name=value."""
+        """Only series with all of these labels, each as name=value."""
 
     @_builtins.property
     def start(self) -> _timestamp_pb2.Timestamp:
-        """Only those created at or after this instant."""
+        """Only series created at or after this instant."""
 
     @_builtins.property
     def end(self) -> _timestamp_pb2.Timestamp:
-        """Only those created before this instant."""
+        """Only series created before this instant."""
 
     def __init__(
         self,
@@ -733,11 +734,13 @@ class ListSeriesResponse(_message.Message):
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     TOTAL_SIZE_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
-    """Empty on the last page."""
+    """Give it as page_token to get the next page; empty on the last page. A page may be short and still not be the last."""
     total_size: _builtins.int
-    """How many series the whole list has."""
+    """The number of series in the whole list."""
     @_builtins.property
-    def series(self) -> _containers.RepeatedCompositeFieldContainer[_series_pb2.Series]: ...
+    def series(self) -> _containers.RepeatedCompositeFieldContainer[_series_pb2.Series]:
+        """The series, without their points."""
+
     def __init__(
         self,
         *,
@@ -762,18 +765,18 @@ class CountSeriesRequest(_message.Message):
     START_FIELD_NUMBER: _builtins.int
     END_FIELD_NUMBER: _builtins.int
     prefix: _builtins.str
-    """Only those whose display name begins with this."""
+    """Only series whose display name begins with this text."""
     @_builtins.property
     def labels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Only those with all of these labels, each as name=value."""
+        """Only series with all of these labels, each as name=value."""
 
     @_builtins.property
     def start(self) -> _timestamp_pb2.Timestamp:
-        """Only those created at or after this instant."""
+        """Only series created at or after this instant."""
 
     @_builtins.property
     def end(self) -> _timestamp_pb2.Timestamp:
-        """Only those created before this instant."""
+        """Only series created before this instant."""
 
     def __init__(
         self,
@@ -797,6 +800,7 @@ class CountSeriesResponse(_message.Message):
 
     COUNT_FIELD_NUMBER: _builtins.int
     count: _builtins.int
+    """The number of series."""
     def __init__(
         self,
         *,
@@ -821,25 +825,33 @@ class GetSeriesPointsRequest(_message.Message):
     class _FormatEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[GetSeriesPointsRequest._Format.ValueType], _builtins.type):
         DESCRIPTOR: _descriptor.EnumDescriptor
         FORMAT_UNSPECIFIED: GetSeriesPointsRequest._Format.ValueType  # 0
-        """What the header Accept asks for, or JSON."""
+        """The format of the header Accept, or JSON."""
         JSON: GetSeriesPointsRequest._Format.ValueType  # 1
+        """JSON."""
         CSV: GetSeriesPointsRequest._Format.ValueType  # 2
+        """Comma-separated values with a header line."""
         NPY: GetSeriesPointsRequest._Format.ValueType  # 3
         """NumPy's format: float64, points by channels, or one dimension for one channel."""
         ARROW: GetSeriesPointsRequest._Format.ValueType  # 4
         """An Arrow IPC stream."""
         PARQUET: GetSeriesPointsRequest._Format.ValueType  # 5
+        """Apache Parquet."""
 
-    class Format(_Format, metaclass=_FormatEnumTypeWrapper): ...
+    class Format(_Format, metaclass=_FormatEnumTypeWrapper):
+        """Format is the format of the returned points."""
+
     FORMAT_UNSPECIFIED: GetSeriesPointsRequest.Format.ValueType  # 0
-    """What the header Accept asks for, or JSON."""
+    """The format of the header Accept, or JSON."""
     JSON: GetSeriesPointsRequest.Format.ValueType  # 1
+    """JSON."""
     CSV: GetSeriesPointsRequest.Format.ValueType  # 2
+    """Comma-separated values with a header line."""
     NPY: GetSeriesPointsRequest.Format.ValueType  # 3
     """NumPy's format: float64, points by channels, or one dimension for one channel."""
     ARROW: GetSeriesPointsRequest.Format.ValueType  # 4
     """An Arrow IPC stream."""
     PARQUET: GetSeriesPointsRequest.Format.ValueType  # 5
+    """Apache Parquet."""
 
     NAME_FIELD_NUMBER: _builtins.int
     FORMAT_FIELD_NUMBER: _builtins.int
@@ -850,10 +862,11 @@ class GetSeriesPointsRequest(_message.Message):
     name: _builtins.str
     """series/{series}"""
     format: Global___GetSeriesPointsRequest.Format.ValueType
+    """The format of the response."""
     max_points: _builtins.int
-    """At most so many points; 0 means all."""
+    """The most points to return, 4 to 1,000,000; 0 means all."""
     window: _builtins.str
-    """The length of a window, for example "500ms", "10s", "15m", "1h" or "1d"; at most 100,000 windows are sent."""
+    """The length of a window, for example "500ms", "10s", "15m", "1h" or "1d"; at most 100,000 windows are returned."""
     @_builtins.property
     def start(self) -> _timestamp_pb2.Timestamp:
         """Only points at or after this instant."""
@@ -889,7 +902,7 @@ class GetSeriesRawRequest(_message.Message):
     name: _builtins.str
     """series/{series}"""
     sha256: _builtins.str
-    """Of the body; left out, the newest."""
+    """The sha256 of the body; if unset, the newest body."""
     def __init__(
         self,
         *,

@@ -361,7 +361,7 @@ class QueryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListSeries(self, request, context):
-        """ListSeries lists the caller's series, newest first, or by display name where a prefix of it is given.
+        """ListSeries lists the caller's series, newest first; with `prefix`, by display name.
 
         Errors: PAGE_TOKEN_INVALID.
         Retry: safe.
@@ -380,16 +380,17 @@ class QueryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetSeriesPoints(self, request, context):
-        """GetSeriesPoints sends a series' points: all of them, a time range, fewer that keep the extremes, or a summary by windows of time.
+        """GetSeriesPoints returns the points of a series: all of them, a time range, fewer points that keep the extremes, or a
+        summary by time windows.
 
-        The format is the one that `format` names, or the header `Accept` over REST. CSV, npy, Arrow and Parquet hold a row for each
-        point: the time, then a column for each channel; npy has no times unless it has fewer points (`max_points`, `window`), and then
-        they are its first column, in seconds since the epoch. Values come back with the bits they were stored with; a gap is NaN, in
-        JSON null. JSON has no timestamps where the points are evenly spaced at a known rate.
+        The format is that of `format`, or over REST that of the header `Accept`. CSV, npy, Arrow and Parquet have a row for each
+        point: the time, then a column for each channel. npy has no times, except with `max_points` or `window`: then they are the
+        first column, in seconds since the epoch. Values are returned bit for bit; a gap is NaN, in JSON null. JSON has no
+        timestamps if the points are evenly spaced at a known rate.
 
-        With `max_points`, MinMaxLTTB picks the points that look most like the whole; the extremes are always among them.
-        With `window`, each row is a window that holds points: its start (a multiple of its length since the epoch), and for each channel
-        count, mean, min, max and population standard deviation of the values in it.
+        With `max_points`, MinMaxLTTB selects the points that preserve the shape; the extremes are always among them. With
+        `window`, each row is a window that contains points: its start (a multiple of its length since the epoch), and for each
+        channel the count, mean, minimum, maximum and population standard deviation of its values.
         Errors: SERIES_NOT_FOUND, CONTENT_MISSING.
         Retry: safe.
         """
@@ -398,7 +399,7 @@ class QueryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetSeriesRaw(self, request, context):
-        """GetSeriesRaw returns a body that a series' points came in, exactly as it came.
+        """GetSeriesRaw returns one raw body of a series exactly as it was received.
 
         Errors: SERIES_NOT_FOUND, SERIES_BODY_NOT_FOUND, CONTENT_MISSING.
         Retry: safe.

@@ -64,38 +64,48 @@ class Series(_message.Message):
     name: _builtins.str
     """series/{series}"""
     etag: _builtins.str
+    """Changes with every change of the series."""
     display_name: _builtins.str
+    """A name for people."""
     sample_rate_hz: _builtins.float
-    """Points a second, where they are evenly spaced and the rate was given; 0 otherwise."""
+    """The number of points per second, if they are evenly spaced and the rate was given; otherwise 0."""
     point_count: _builtins.int
-    """Each point has a value for every channel."""
+    """The number of points; each has a value for every channel."""
     allow_gaps: _builtins.bool
-    """Whether a value may be missing (NaN)."""
+    """Whether values may be missing (NaN)."""
     size_bytes: _builtins.int
-    """Of the points as they are stored, compressed."""
+    """The bytes of the stored, compressed points."""
     revision: _builtins.int
     """Grows by one with every change of the points."""
     subject: _builtins.str
-    """Who stored it."""
+    """The subject of the token that it was stored with; "local" without a token in mode `open`."""
     @_builtins.property
-    def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
+    def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """The labels, by name."""
+
     @_builtins.property
-    def channels(self) -> _containers.RepeatedCompositeFieldContainer[Global___SeriesChannel]: ...
+    def channels(self) -> _containers.RepeatedCompositeFieldContainer[Global___SeriesChannel]:
+        """The channels, in order."""
+
     @_builtins.property
     def start_time(self) -> _timestamp_pb2.Timestamp:
-        """Of the first point."""
+        """The instant of the first point."""
 
     @_builtins.property
     def end_time(self) -> _timestamp_pb2.Timestamp:
-        """Of the last point."""
+        """The instant of the last point."""
 
     @_builtins.property
-    def create_time(self) -> _timestamp_pb2.Timestamp: ...
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was stored."""
+
     @_builtins.property
-    def update_time(self) -> _timestamp_pb2.Timestamp: ...
+    def update_time(self) -> _timestamp_pb2.Timestamp:
+        """When it changed last."""
+
     @_builtins.property
     def bodies(self) -> _containers.RepeatedCompositeFieldContainer[Global___SeriesBody]:
-        """The bodies that its points came in, newest first; the last 10."""
+        """The last 10 raw bodies that its points were sent in, newest first."""
 
     def __init__(
         self,
@@ -127,16 +137,16 @@ Global___Series: _TypeAlias = Series  # noqa: Y015
 
 @_typing.final
 class SeriesChannel(_message.Message):
-    """SeriesChannel is one of the quantities measured at each instant, for example an axis of a vibration sensor."""
+    """SeriesChannel is one quantity that is measured at each instant, for example an axis of a vibration sensor."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     NAME_FIELD_NUMBER: _builtins.int
     UNIT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """"value" where the series has one channel without a name."""
+    """The name; "value" if the series has one channel without a name."""
     unit: _builtins.str
-    """For example "m/s2"."""
+    """The unit, for example "m/s2"."""
     def __init__(
         self,
         *,
@@ -153,7 +163,7 @@ Global___SeriesChannel: _TypeAlias = SeriesChannel  # noqa: Y015
 
 @_typing.final
 class SeriesBody(_message.Message):
-    """SeriesBody is what one call stored or appended, kept as it came."""
+    """SeriesBody is the raw body of one call that created or extended a series."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -163,13 +173,17 @@ class SeriesBody(_message.Message):
     RECEIVE_TIME_FIELD_NUMBER: _builtins.int
     FORMAT_FIELD_NUMBER: _builtins.int
     sha256: _builtins.str
-    """Of the raw bytes, in hexadecimal."""
+    """The sha256 of the raw bytes, in hexadecimal."""
     size_bytes: _builtins.int
+    """The number of raw bytes."""
     point_count: _builtins.int
+    """The number of points in the body."""
     format: _builtins.str
     """json, csv, npy, arrow, parquet, or points for typed gRPC messages."""
     @_builtins.property
-    def receive_time(self) -> _timestamp_pb2.Timestamp: ...
+    def receive_time(self) -> _timestamp_pb2.Timestamp:
+        """When the body was received."""
+
     def __init__(
         self,
         *,
@@ -189,7 +203,7 @@ Global___SeriesBody: _TypeAlias = SeriesBody  # noqa: Y015
 
 @_typing.final
 class SeriesPoints(_message.Message):
-    """SeriesPoints are points as typed messages carry them."""
+    """SeriesPoints holds points as typed messages."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -197,11 +211,11 @@ class SeriesPoints(_message.Message):
     CHANNELS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def times_ns(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """Nanoseconds since the epoch in UTC, one for each point; left out where the series has a sample rate."""
+        """Nanoseconds since the epoch in UTC, one for each point; empty if the series has a sample rate."""
 
     @_builtins.property
     def channels(self) -> _containers.RepeatedCompositeFieldContainer[Global___SeriesValues]:
-        """The values of each channel, in the order of the series' channels; all of one length."""
+        """The values of each channel, in the order of the series' channels; all of the same length."""
 
     def __init__(
         self,
@@ -219,13 +233,15 @@ Global___SeriesPoints: _TypeAlias = SeriesPoints  # noqa: Y015
 
 @_typing.final
 class SeriesValues(_message.Message):
-    """SeriesValues are consecutive values of one channel."""
+    """SeriesValues holds consecutive values of one channel."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     VALUES_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
+    def values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """The values."""
+
     def __init__(
         self,
         *,
