@@ -1,6 +1,6 @@
 """WebP: written by Pillow; its chunks are read for what Pillow does not say, and copied where nothing is covered.
 
-Figures: docs/decisions/animations.md.
+Figures: docs/decisions/animations.md, metadata-strip.md.
 """
 
 from __future__ import annotations

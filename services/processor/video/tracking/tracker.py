@@ -1,4 +1,7 @@
-"""Assigns the detections of successive frames to objects."""
+"""Assigns the detections of successive frames to objects.
+
+Beside libraries: docs/decisions/tracker.md.
+"""
 
 from __future__ import annotations
 
