@@ -1,4 +1,4 @@
-"""What differs between one edge and another, beside the addresses in envoy/clusters."""
+"""The settings that differ between edges, apart from the addresses in envoy/clusters."""
 
 from __future__ import annotations
 

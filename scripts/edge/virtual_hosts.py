@@ -14,7 +14,7 @@ CORS = "envoy.filters.http.cors"
 
 
 def route_configuration(origins: str = LOCAL_ORIGINS, hosts: tuple[str, ...] = ()) -> Config:
-    """What envoy.yaml reads from routes.yaml; EdgeConfig explains origins and hosts."""
+    """Returns the routes that envoy.yaml reads from routes.yaml; EdgeConfig explains origins and hosts."""
     known = {
         "name": "known",
         "domains": list(hosts) or ["*"],

@@ -1,4 +1,4 @@
-"""What a caller says of a series that is to be stored, beside its body."""
+"""The fields of a request to store a series, besides its body."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the caller's other fields say of a new series."""
+    """The fields of the request that describe the points of a new series."""
 
     channels: tuple[str, ...] = ()
     units: tuple[str, ...] = ()
@@ -18,7 +18,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class NewSeries:
-    """What the caller says of a series that is to be stored."""
+    """A series to be stored, as the request describes it."""
 
     id: str
     display_name: str

@@ -38,7 +38,7 @@ class SeriesDeletion:
         raise series_contended(series_id)
 
     async def finish(self, series: Series) -> None:
-        """Deletes the objects of a series whose deletion has begun, then the last that tells of it."""
+        """Deletes the objects of a series whose deletion has begun, then its document."""
         await self._delete_objects(series)
         await self._store.remove(series)
 

@@ -34,7 +34,7 @@ def new_layout(body: ParsedBody, asked: Asked, now_ns: int) -> Layout:
     start_ns = declared.start_ns if declared.start_ns is not None else asked.start_ns
     if body.has_times and (rate is not None or start_ns is not None):
         field = "sample_rate_hz" if rate is not None else "start_time"
-        raise invalid_field(field, "does not go with timestamps: they say it")
+        raise invalid_field(field, "must be left out: the timestamps give it")
     return Layout(
         channels=_channels(body.names, asked.channels, declared.units or asked.units),
         allow_gaps=declared.allow_gaps or asked.allow_gaps,
@@ -51,11 +51,11 @@ def checked_append(body: ParsedBody, series: Series) -> None:
     if len(body.names) != len(expected) or (named and expected not in ([LONE_CHANNEL], named)):
         raise channels_differ(", ".join(expected), ", ".join(named) or f"{len(body.names)} without names")
     if body.has_times and series.spacing_hz is not None:
-        raise bad_time(0, "this series has evenly spaced points: append them without timestamps")
+        raise bad_time(0, "must be left out: the points of this series are evenly spaced")
     if not body.has_times and series.spacing_hz is None:
         raise bad_time(0, "is missing: the points of this series have timestamps")
     if body.declared != Declared(units=body.declared.units):
-        raise invalid_field("body", "an append holds points alone")
+        raise invalid_field("body", "must hold only points: this is an append")
 
 
 def _channels(names: Sequence[str | None], asked: Sequence[str], units: Sequence[str]) -> tuple[Channel, ...]:
@@ -68,9 +68,11 @@ def _channels(names: Sequence[str | None], asked: Sequence[str], units: Sequence
     chosen = list(asked) or [name or _unnamed(place, len(names)) for place, name in enumerate(names)]
     for place, name in enumerate(chosen):
         if CHANNEL_NAME.fullmatch(name) is None:
-            raise invalid_field("channels", f"{name[:70]!r} is no name: letters, digits, '_', '.', '-', at most 63")
+            raise invalid_field(
+                "channels", f"{name[:70]!r} is not a name: use letters, digits, '_', '.', '-', at most 63"
+            )
         if name == TIME_COLUMN or name in chosen[:place]:
-            raise invalid_field("channels", f"{name!r} is the name of the times, or of another channel")
+            raise invalid_field("channels", f"{name!r} is already the name of the times or of another channel")
     each = list(units) * (len(names) if len(units) == 1 else 1) or [""] * len(names)
     return tuple(Channel(name, unit) for name, unit in zip(chosen, each, strict=True))
 

@@ -182,7 +182,7 @@ def request_id_reused(request_id: str) -> AlreadyExists:
     """The id came before, with something else."""
     return AlreadyExists(
         reasons.REQUEST_ID_REUSED,
-        f"request_id: {request_id} came before, with other bytes",
+        f"request_id: {request_id} was already used for other bytes; use a new one",
         metadata={"request_id": request_id},
     )
 

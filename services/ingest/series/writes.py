@@ -132,7 +132,7 @@ class SeriesWrites:
             if not request.HasField(field):
                 raise InvalidArgument(
                     reasons.INVALID_FIELD,
-                    f"{field}: say which points; DELETE of the series deletes all",
+                    f"{field}: is missing; to delete all points, delete the series",
                     metadata={"field": field},
                 )
         _, deletion = await self._points_writers()

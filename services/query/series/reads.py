@@ -95,7 +95,7 @@ class SeriesReads:
         if found is None:
             raise NotFound(
                 reasons.SERIES_BODY_NOT_FOUND,
-                f"{request.name}: no such body is kept; deleting points deletes the bodies that they came in",
+                f"{request.name}: has no body with this sha256; deleting points deletes the bodies that contain them",
                 metadata={"name": request.name, "sha256": request.sha256},
             )
         content_type = RAW_TYPE

@@ -26,7 +26,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """What a body says of its series beside the points; None and empty where it says nothing."""
+    """The description of a series in a body, besides the points; None or empty if it is not given."""
 
     sample_rate_hz: float | None = None
     start_ns: int | None = None

@@ -52,7 +52,7 @@ def parse_parquet(raw: RawBody, most_points: int) -> ParsedBody:
             raise too_many_points("a body", most_points)
         grown = sum(metadata.row_group(at).total_byte_size for at in range(metadata.num_row_groups))
         if grown > MOST_UNCOMPRESSED_BYTES:
-            raise unreadable(PARQUET, f"{grown} bytes once decompressed; at most {MOST_UNCOMPRESSED_BYTES} are taken")
+            raise unreadable(PARQUET, f"{grown} bytes once decompressed (limit {MOST_UNCOMPRESSED_BYTES})")
         schema = parquet.schema_arrow
         batches = parquet.iter_batches(batch_size=BLOCK_POINTS, use_threads=False)
     except SeriesRefused:
@@ -86,11 +86,11 @@ def _columns(form: str, schema: pa.Schema) -> tuple[int | None, list[int]]:
     for at in channels:
         kind = schema.field(at).type
         if not (pa.types.is_floating(kind) or pa.types.is_integer(kind)):
-            raise unreadable(form, f"column {schema.field(at).name[:100]!r} is {kind}; numbers are taken")
+            raise unreadable(form, f"column {schema.field(at).name[:100]!r} is {kind}; it must be numbers")
     if times:
         kind = schema.field(times[0]).type
         if not (pa.types.is_timestamp(kind) or kind in (pa.int64(), pa.string(), pa.large_string())):
-            raise unreadable(form, f"column {schema.field(times[0]).name[:100]!r} is {kind}; times are timestamps")
+            raise unreadable(form, f"column {schema.field(times[0]).name[:100]!r} is {kind}; it must be timestamps")
     if not channels:
         raise unreadable(form, "it has no column of numbers")
     return (times[0] if times else None), channels

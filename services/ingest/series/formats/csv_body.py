@@ -30,9 +30,9 @@ def parse_csv(raw: RawBody) -> ParsedBody:
     has_header = not any(_is_number(cell) or _is_instant(cell) for cell in cells if cell)
     has_times = cells[0].strip().lower() in TIME_NAMES if has_header else _is_instant(cells[0])
     if len(cells) > MOST_COLUMNS:
-        raise unreadable(FORMAT, f"{len(cells)} columns, and a series has at most 64 channels")
+        raise unreadable(FORMAT, f"{len(cells)} columns; a series has at most 64 channels")
     if has_times and len(cells) == 1:
-        raise unreadable(FORMAT, "a column of times alone")
+        raise unreadable(FORMAT, "it has only a column of times")
     names: list[str | None] = [(cell.strip() or None) if has_header else None for cell in cells]
     return ParsedBody(
         tuple(names[1:] if has_times else names), has_times, _blocks(raw, len(cells), names, has_header, has_times)
@@ -73,7 +73,7 @@ def _is_instant(cell: str) -> bool:
 
 def _blocks(raw: RawBody, columns: int, names: list[str | None], has_header: bool, has_times: bool) -> Iterator[Block]:
     keys = [str(place) for place in range(columns)]
-    # As text: a value that is no number is then found with its place, and read as float64 a block at a time.
+    # As text: a value that is not a number is then found with its place, and read as float64 a block at a time.
     options = arrow_csv.ConvertOptions(column_types=dict.fromkeys(keys, pa.string()), strings_can_be_null=False)
     reading = arrow_csv.ReadOptions(
         use_threads=False, block_size=BLOCK_BYTES, column_names=keys, skip_rows=1 if has_header else 0
@@ -105,7 +105,7 @@ def _values(texts: pa.Array, name: str, first_index: int) -> Values:
     except pa.ArrowInvalid:
         for index, text in enumerate(texts.to_pylist()):
             if text is not None and not _is_number(text):
-                raise bad_value(first_index + index, name, f"{text[:50]!r} is no number") from None
+                raise bad_value(first_index + index, name, f"{text[:50]!r} is not a number") from None
         # What Python reads and Arrow does not, such as "1e400".
         numbers = pa.array([None if text is None else float(text) for text in texts.to_pylist()], pa.float64())
     values: Values = numbers.to_numpy(zero_copy_only=False)

@@ -54,9 +54,9 @@ def parse_json(raw: RawBody) -> ParsedBody:
     except orjson.JSONDecodeError as error:
         raise unreadable(FORMAT, str(error)) from None
     if not isinstance(found, dict):
-        raise unreadable(FORMAT, 'it is no object such as {"values": [1.5, 2.5]}')
+        raise unreadable(FORMAT, 'it is not an object such as {"values": [1.5, 2.5]}')
     if unknown := found.keys() - KEYS:
-        raise invalid_field(min(unknown)[:100], f"is no key of a series; those are {', '.join(sorted(KEYS))}")
+        raise invalid_field(min(unknown)[:100], f"is not a key of a series; the keys are {', '.join(sorted(KEYS))}")
     names, units, columns = _channels(found)
     times = _times(found.get("timestamps"))
     lengths = {len(column) for column in columns} | (set() if times is None else {len(times)})
@@ -73,11 +73,11 @@ def _channels(found: dict[str, Any]) -> tuple[tuple[str | None, ...], tuple[str,
         return (None,), (unit,) if unit else (), (_values(found["values"], "values"),)
     channels = found["channels"]
     if not isinstance(channels, list) or not channels or not all(isinstance(one, dict) for one in channels):
-        raise invalid_field("channels", "takes a list of objects with name, unit and values")
+        raise invalid_field("channels", "must be a list of objects with name, unit and values")
     names, units, columns = [], [], []
     for place, channel in enumerate(channels):
         if unknown := channel.keys() - {"name", "unit", "values"}:
-            raise invalid_field(f"channels[{place}].{min(unknown)[:100]}", "is no key of a channel")
+            raise invalid_field(f"channels[{place}].{min(unknown)[:100]}", "is not a key of a channel")
         names.append(_text(channel, "name", MOST_TEXT) or None)
         units.append(_text(channel, "unit", MOST_UNIT) or unit)
         columns.append(_values(channel.get("values"), names[-1] or f"channels[{place}].values"))
@@ -86,11 +86,11 @@ def _channels(found: dict[str, Any]) -> tuple[tuple[str | None, ...], tuple[str,
 
 def _values(found: Any, channel: str) -> Values:
     if not isinstance(found, list):
-        raise invalid_field(channel, "takes a list of numbers")
+        raise invalid_field(channel, "must be a list of numbers")
     kinds = set(map(type, found))
     if not kinds <= _GAPS:
         index = next(place for place, value in enumerate(found) if type(value) not in _GAPS)
-        raise bad_value(index, channel, f"{str(found[index])[:50]!r} is no number")
+        raise bad_value(index, channel, f"{str(found[index])[:50]!r} is not a number")
     # A missing value becomes NaN here, and is refused later where gaps are not allowed.
     return np.array(found, dtype=np.float64) if found else np.empty(0)
 
@@ -99,7 +99,7 @@ def _times(found: Any) -> Times | None:
     if found is None:
         return None
     if not isinstance(found, list):
-        raise invalid_field("timestamps", "takes a list of RFC 3339 texts or of nanoseconds since the epoch")
+        raise invalid_field("timestamps", "must be a list of RFC 3339 texts, or of nanoseconds since the epoch")
     kinds = set(map(type, found))
     if kinds <= {int}:
         try:
@@ -112,16 +112,16 @@ def _times(found: Any) -> Times | None:
     index = next(
         place for place, value in enumerate(found) if type(value) is not type(found[0]) or type(value) not in (int, str)
     )
-    raise bad_time(index, "takes RFC 3339 texts, or nanoseconds since the epoch, throughout")
+    raise bad_time(index, "must be RFC 3339 text, or nanoseconds since the epoch, as all others")
 
 
 def _declared(found: dict[str, Any], units: tuple[str, ...]) -> Declared:
     rate = found.get("sample_rate_hz")
     if rate is not None and (type(rate) not in _NUMBERS or not 0 < rate <= 1e8):
-        raise invalid_field("sample_rate_hz", "takes a number above 0 and at most 100000000")
+        raise invalid_field("sample_rate_hz", "must be a number above 0 and at most 100000000")
     gaps = found.get("allow_gaps", False)
     if not isinstance(gaps, bool):
-        raise invalid_field("allow_gaps", "takes true or false")
+        raise invalid_field("allow_gaps", "must be true or false")
     return Declared(
         sample_rate_hz=None if rate is None else float(rate),
         start_ns=_start(_text(found, "start_time", MOST_TEXT)),
@@ -143,19 +143,21 @@ def _labels(found: Any) -> dict[str, str]:
     if found is None:
         return {}
     if not isinstance(found, dict) or len(found) > MOST_LABELS:
-        raise invalid_field("labels", f"takes an object of at most {MOST_LABELS} names and texts")
+        raise invalid_field("labels", f"must be an object of at most {MOST_LABELS} names and texts")
     for name, value in found.items():
         if LABEL.fullmatch(name) is None:
-            raise invalid_field("labels", f"{name[:70]!r} is no name: letters, digits, '_', '.', '-', at most 63")
+            raise invalid_field(
+                "labels", f"{name[:70]!r} is not a name: use letters, digits, '_', '.', '-', at most 63"
+            )
         if not isinstance(value, str) or len(value) > MOST_TEXT or "\0" in value:
-            raise invalid_field(f"labels.{name}", f"takes a text of at most {MOST_TEXT} characters")
+            raise invalid_field(f"labels.{name}", f"must be a text of at most {MOST_TEXT} characters")
     return found
 
 
 def _text(found: dict[str, Any], key: str, most: int) -> str:
     text = found.get(key, "")
     if not isinstance(text, str) or len(text) > most or "\0" in text:
-        raise invalid_field(key, f"takes a text of at most {most} characters")
+        raise invalid_field(key, f"must be a text of at most {most} characters")
     return text
 
 

@@ -28,14 +28,16 @@ def parse_npy(raw: RawBody) -> ParsedBody:
     except Exception as error:  # noqa: BLE001 - NumPy lets through what its tokenizer and its evaluation raise
         raise unreadable(FORMAT, str(error).splitlines()[0][:200] if str(error) else type(error).__name__) from None
     if dtype.kind not in "fiu" or dtype.itemsize > 8 or dtype.hasobject:
-        raise unreadable(FORMAT, f"its numbers are {dtype}; float64, float32 and integers are taken")
+        raise unreadable(FORMAT, f"its numbers are {dtype}; they must be float64, float32 or integers")
     if len(shape) not in (1, 2) or any(size < 0 for size in shape):
-        raise unreadable(FORMAT, f"it has the shape {shape}; points, or points by channels, are taken")
+        raise unreadable(FORMAT, f"its shape is {shape}; it must be points, or points by channels")
     points, channels = (shape[0], 1) if len(shape) == 1 else shape
     if not 1 <= channels <= MOST_CHANNELS:
-        raise unreadable(FORMAT, f"{channels} channels, and a series has 1 to {MOST_CHANNELS}")
+        raise unreadable(FORMAT, f"{channels} channels; a series has 1 to {MOST_CHANNELS}")
     if raw.size_bytes - file.tell() != points * channels * dtype.itemsize:
-        raise unreadable(FORMAT, f"{raw.size_bytes - file.tell()} bytes follow its header, not those of {shape}")
+        raise unreadable(
+            FORMAT, f"{raw.size_bytes - file.tell()} bytes follow the header, which does not match the shape {shape}"
+        )
     flat = np.frombuffer(raw.mapped(), dtype=dtype, offset=file.tell(), count=points * channels)
     array = flat.reshape((points, channels), order="F" if is_fortran else "C")
     return ParsedBody((None,) * channels, False, _blocks(array))

@@ -1,4 +1,4 @@
-"""What can be wrong with a body that a client calls a series."""
+"""The errors of a body that a client sends as a series."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def unreadable(form: str, problem: str) -> SeriesRefused:
 
 
 def unsupported(found: str) -> SeriesRefused:
-    """The bytes are in no format that is taken."""
+    """The bytes are not in a supported format."""
     return SeriesRefused(
         reasons.SERIES_FORMAT_UNSUPPORTED,
         f"body: found {found}; accepted are JSON, CSV, npy, Arrow IPC and Parquet",
@@ -49,10 +49,10 @@ def bad_time(index: int, problem: str) -> SeriesRefused:
 
 
 def too_many_points(what: str, limit: int) -> SeriesRefused:
-    """More points than there may be."""
+    """More points than the limit."""
     return SeriesRefused(
         reasons.SERIES_TOO_MANY_POINTS,
-        f"body: {what} has at most {limit} points",
+        f"body: too many points (limit {limit} for {what})",
         metadata={"limit": str(limit)},
         http_status=413,
     )
@@ -62,7 +62,7 @@ def too_large(what: str, limit_bytes: int) -> SeriesRefused:
     """More bytes than there may be."""
     return SeriesRefused(
         reasons.REQUEST_TOO_LARGE,
-        f"body: {what} has at most {limit_bytes} bytes",
+        f"body: too many bytes (limit {limit_bytes} for {what})",
         metadata={"limit_bytes": str(limit_bytes)},
         http_status=413,
     )

@@ -1,4 +1,4 @@
-"""Which format a body is in: its bytes say so, whatever its content type says."""
+"""Detects the format of a body from its bytes; the content type is ignored."""
 
 from __future__ import annotations
 
