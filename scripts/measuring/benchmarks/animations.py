@@ -44,8 +44,8 @@ def main() -> int:
         animations["video"] = _video(options.video)
     for kind in ("GIF", "WEBP"):
         for name, images in animations.items():
-            lossless = {"lossless": name != "video"} if kind == "WEBP" else {}
-            source = open_picture(_by_pillow(images, kind, [50] * len(images), **lossless), ImageLimits())
+            how = {"lossless": name != "video"} if kind == "WEBP" else {"disposal": 2 if name == "sprite" else 1}
+            source = open_picture(_by_pillow(images, kind, [50] * len(images), **how), ImageLimits())
             frames = [_covered(frame) for frame in source.frames()]
             for frame, image in zip(frames, images, strict=True):
                 # Pillow wrote the input: what it got wrong there is set right.
