@@ -33,7 +33,7 @@ number of each sequence), and in SQLite `queue_messages` and `queue_dead_letters
 GROUPS = {
     "Media": ("media", "media_objects", "contents", "uploads", "invites", "statistics"),
     "Readings": ("receipts", "measurements", "lineage"),
-    "Signals": ("series", "series_bodies"),
+    "Signals": ("series", "series_bodies", "series_metrics", "series_forecasts"),
     "The mesh itself": ("tokens", "sweeps"),
 }
 # (collection, field) → what it names; the rest of a relation is how many of them there are.
@@ -47,6 +47,8 @@ REFERENCES = (
     ("lineage", "receipts", "receipt names"),
     ("lineage", "measurements", "measurement names"),
     ("series_bodies", "series", "series names"),
+    ("series_metrics", "series", "_id is that of"),
+    ("series_forecasts", "series", "series names"),
 )
 
 

@@ -18,6 +18,7 @@ from services.common.drops.receipts import Receipts
 from services.common.invites.store import Invites
 from services.common.media.detected_objects import MediaObjects
 from services.common.media.store import MediaStore
+from services.common.series.computed import ComputedStore
 from services.common.series.store import SeriesStore
 from services.common.service import Service, Wiring
 from services.common.uploads.store import Uploads
@@ -37,6 +38,7 @@ from services.ingest.media.sweep import MediaSweep
 from services.ingest.media.uploads import MediaUploads
 from services.ingest.metadata.reader import open_readers
 from services.ingest.series.deletion import SeriesDeletion
+from services.ingest.series.outbox import SeriesOutbox
 from services.ingest.series.replaced import ReplacedObjects
 from services.ingest.series.sweep import SeriesSweep
 from services.ingest.series.writes import SeriesWrites
@@ -57,7 +59,8 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
     drop_queue, media_outbox = DropQueue(queue, receipts, time.time_ns), MediaOutbox(media, contents, queue)
     storing = MediaStoring(objects, contents, media, invites, inspection, media_outbox, limits)
     series, replaced = SeriesStore(catalog), ReplacedObjects(objects)
-    series_deletion = SeriesDeletion(series, objects, time.time_ns)
+    computed, series_outbox = ComputedStore(catalog), SeriesOutbox(queue)
+    series_deletion = SeriesDeletion(series, computed, objects, time.time_ns)
     methods = service.methods(
         DropWrites(
             receipts,
@@ -83,6 +86,8 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
             objects,
             series_deletion,
             replaced,
+            computed,
+            series_outbox,
             folder=await asyncio.to_thread(fresh_folder, settings.data / "series"),
             now_ns=time.time_ns,
         ),
@@ -105,11 +110,10 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
         orphan_seconds=settings.orphan_seconds,
     )
     sweep = MediaSweep(settings, objects, contents, media, cleaning, uploads, invites, orphans)
+    media_loops = (media_outbox.run, sweep.run)
+    series_loops = (series_outbox.run, series_sweep.run, replaced.run)
     async with readers:
-        yield Wiring(
-            methods,
-            (door.run, drop_queue.run, leftovers.run, media_outbox.run, sweep.run, series_sweep.run, replaced.run),
-        )
+        yield Wiring(methods, (door.run, drop_queue.run, leftovers.run, *media_loops, *series_loops))
 
 
 def fresh_folder(folder: Path) -> Path:

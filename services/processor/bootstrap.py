@@ -19,6 +19,8 @@ from services.common.media.detected_objects import MediaObjects
 from services.common.media.store import MediaStore
 from services.common.media.work import MediaWork
 from services.common.rpc.server import MAX_MESSAGE_BYTES
+from services.common.series.computed import ComputedStore
+from services.common.series.store import SeriesStore
 from services.common.service import Loop, Service, Wiring
 from services.common.settings import PREFIX
 from services.common.statistics.store import StatisticsStore
@@ -40,6 +42,8 @@ from services.processor.models.errors import ModelError
 from services.processor.models.reads import ModelReads
 from services.processor.models.registry import load_registry
 from services.processor.models.store import ModelStore
+from services.processor.series.measuring import SeriesMeasuring
+from services.processor.series.predictions import SeriesPredictions
 from services.processor.statistics.folding import StatisticsFolding
 
 MAX_RESULT_BYTES = 128 * 2**20
@@ -90,11 +94,16 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
         metrics,
         time.time_ns,
     )
+    series, computed = SeriesStore(catalog), ComputedStore(catalog)
+    measuring = SeriesMeasuring(series, computed, objects, service.queue)
+    predictions = SeriesPredictions(series, computed, objects)
     servicers = (
         MeasurementChecks(receipts, measurements, code_version),
         ImageCalls(pool, limits, max_bytes=settings.max_image_bytes, time_limit=image_time),
         Thumbnails(media, objects, pool, limits, folder=folder, time_limit=image_time),
         ModelReads(load_registry(settings.models_folder), ModelStore(settings.models_folder)),
+        measuring,
+        predictions,
     )
     photo_loops = (worker.run,) * children
     # Of two worker processes or more, one is always left for photos.
@@ -118,7 +127,17 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
             queue_loops = (answers.run,)
         yield Wiring(
             service.methods(*servicers),
-            (drops.run, drops.run_large, folding.run, *photo_loops, *video_loops, worker.report_depths, *queue_loops),
+            (
+                drops.run,
+                drops.run_large,
+                folding.run,
+                *photo_loops,
+                *video_loops,
+                worker.report_depths,
+                *queue_loops,
+                measuring.run,
+                predictions.run,
+            ),
         )
 
 

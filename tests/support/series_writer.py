@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from services.common.rpc.identity import Caller
+from services.common.series.computed import ComputedStore
 from services.common.series.model import Series
 from services.common.series.points import Points, joined
 from services.common.series.reading import SeriesPoints
@@ -30,10 +31,11 @@ class SeriesWriter:
     def __init__(self, catalog: Any, objects: Any, folder: Path) -> None:
         self.store = SeriesStore(catalog)
         self.objects = objects
+        computed = ComputedStore(catalog)
         self._now_ns = START_NS
         self._points = SeriesPoints(objects)
-        self.deletion = SeriesDeletion(self.store, objects, self.now_ns)
-        self.point_deletion = PointDeletion(self.store, objects, self.now_ns)
+        self.deletion = SeriesDeletion(self.store, computed, objects, self.now_ns)
+        self.point_deletion = PointDeletion(self.store, computed, objects, self.now_ns)
         self._storing = SeriesStoring(self.store, objects, ReplacedObjects(objects), folder, self.now_ns)
         # What was written before this line is old enough.
         self.sweep = SeriesSweep(self.store, objects, self.deletion, lambda: 2**62, sweep_seconds=60, orphan_seconds=0)

@@ -12,6 +12,7 @@ from services.common.media.detected_objects import MEDIA_OBJECTS, StoredObject
 from services.common.media.model import Media
 from services.common.media.store import MEDIA
 from services.common.rpc.tokens import TOKENS, Token
+from services.common.series.computed import SERIES_FORECASTS, SERIES_METRICS, StoredForecast, StoredMetrics
 from services.common.series.model import BodyPage, Series
 from services.common.series.store import SERIES, SERIES_BODIES
 from services.common.statistics.store import STATISTICS, StoredStatistics
@@ -29,6 +30,8 @@ MODELS: tuple[tuple[Collection, type], ...] = (
     (LINEAGE, LineageEntry),
     (SERIES, Series),
     (SERIES_BODIES, BodyPage),
+    (SERIES_METRICS, StoredMetrics),
+    (SERIES_FORECASTS, StoredForecast),
     (TOKENS, Token),
     (SWEEPS, OrphanSweep),
 )

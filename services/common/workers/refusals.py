@@ -22,6 +22,7 @@ _REASONS: Final = frozenset(
         "MEDIA_UNREADABLE",
         "CLASSIFIER_NOT_INSTALLED",
         "PROCESSING_CANCELLED",
+        "SERIES_TOO_SHORT",
     }
 )
 _HTTP_STATUSES: Final = frozenset({None, 413, 415})

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from services.common.objects import Objects
 from services.common.rpc.identity import Caller
+from services.common.series.computed import ComputedStore
 from services.common.series.messages import check_etag
 from services.common.series.model import Series, object_prefix
 from services.common.series.store import SeriesStore, series_contended
@@ -16,8 +17,11 @@ TRIES = 10
 class SeriesDeletion:
     """Hides a series, deletes its objects, then the last that the catalog holds of it; each step can be repeated."""
 
-    def __init__(self, store: SeriesStore, objects: Objects, now_ns: Callable[[], int]) -> None:
+    def __init__(
+        self, store: SeriesStore, computed: ComputedStore, objects: Objects, now_ns: Callable[[], int]
+    ) -> None:
         self._store = store
+        self._computed = computed
         self._objects = objects
         self._now_ns = now_ns
 
@@ -40,6 +44,7 @@ class SeriesDeletion:
     async def finish(self, series: Series) -> None:
         """Deletes the objects of a series whose deletion has begun, then its document."""
         await self._delete_objects(series)
+        await self._computed.forget(series.id)
         await self._store.remove(series)
 
     async def _delete_objects(self, series: Series) -> None:

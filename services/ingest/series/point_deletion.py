@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from services.common.objects import Objects
 from services.common.rpc.identity import Caller
+from services.common.series.computed import ComputedStore
 from services.common.series.model import Chunk, Series
 from services.common.series.points import Points
 from services.common.series.reading import SeriesPoints
@@ -19,8 +20,11 @@ TRIES = 10
 class PointDeletion:
     """Writes the chunks at both ends of the range anew; those between just go."""
 
-    def __init__(self, store: SeriesStore, objects: Objects, now_ns: Callable[[], int]) -> None:
+    def __init__(
+        self, store: SeriesStore, computed: ComputedStore, objects: Objects, now_ns: Callable[[], int]
+    ) -> None:
         self._store = store
+        self._computed = computed
         self._objects = objects
         self._points = SeriesPoints(objects)
         self._now_ns = now_ns
@@ -74,6 +78,7 @@ class PointDeletion:
         gone += [body.object_key async for body in self._store.older_bodies(before)]
         await self._objects.delete(gone)
         await self._store.drop_pages(before)
+        await self._computed.forget(before.id)
 
 
 def _with_chunks(series: Series, chunks: tuple[Chunk, ...], now_ns: int) -> Series:

@@ -21,12 +21,14 @@ from services.common.base.instants import from_timestamp
 from services.common.base.names import resource_id
 from services.common.objects import Objects
 from services.common.rpc.call import Call
+from services.common.series.computed import ComputedStore
 from services.common.series.messages import check_etag, read_labels, series_message
 from services.common.series.model import Series
 from services.common.series.store import SeriesStore
 from services.ingest.media.uploads import whole_body
 from services.ingest.series.asked import Asked, NewSeries
 from services.ingest.series.deletion import SeriesDeletion
+from services.ingest.series.outbox import SeriesOutbox
 from services.ingest.series.replaced import ReplacedObjects
 
 if TYPE_CHECKING:
@@ -51,6 +53,8 @@ class SeriesWrites:
         objects: Objects,
         deletion: SeriesDeletion,
         replaced: ReplacedObjects,
+        computed: ComputedStore,
+        outbox: SeriesOutbox,
         *,
         folder: Path,
         now_ns: Callable[[], int],
@@ -59,6 +63,8 @@ class SeriesWrites:
         self._series_objects = objects
         self._series_deletion = deletion
         self._replaced = replaced
+        self._computed = computed
+        self._series_outbox = outbox
         self._series_folder = folder
         self._series_now_ns = now_ns
         self._loaded: tuple[SeriesStoring, PointDeletion] | None = None
@@ -85,6 +91,7 @@ class SeriesWrites:
         )
         storing, _ = await self._points_writers()
         series, _ = await storing.create(call.caller, new, _body(first, messages, call, tuple(first.channels)))
+        self._series_outbox.add(series.id)
         call.answer_with(CREATED)
         return series_message(series)
 
@@ -99,6 +106,7 @@ class SeriesWrites:
         series = await storing.append(
             call.caller, resource_id(first.name), first.request_id, _body(first, messages, call, names)
         )
+        self._series_outbox.add(series.id)
         return series_message(series)
 
     async def UpdateSeries(self, request: ingest_service_pb2.UpdateSeriesRequest, call: Call) -> series_pb2.Series:
@@ -137,7 +145,9 @@ class SeriesWrites:
                 )
         _, deletion = await self._points_writers()
         start_ns, end_ns = from_timestamp(request.start), from_timestamp(request.end)
-        return series_message(await deletion.delete(call.caller, resource_id(request.name), start_ns, end_ns))
+        series = await deletion.delete(call.caller, resource_id(request.name), start_ns, end_ns)
+        self._series_outbox.add(series.id)
+        return series_message(series)
 
     async def _points_writers(self) -> tuple[SeriesStoring, PointDeletion]:
         if self._loaded is None:
@@ -147,7 +157,7 @@ class SeriesWrites:
                 storing.SeriesStoring(
                     self._series, self._series_objects, self._replaced, self._series_folder, self._series_now_ns
                 ),
-                deletion.PointDeletion(self._series, self._series_objects, self._series_now_ns),
+                deletion.PointDeletion(self._series, self._computed, self._series_objects, self._series_now_ns),
             )
         return self._loaded
 

@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 from services.common.objects import Objects
+from services.common.series.downsampling import Downsampler
 from services.common.series.model import Series
 from services.common.series.points import Points
 from services.common.series.reading import SeriesPoints
 from services.query.series.asked import AskedPoints
-from services.query.series.downsampling import Downsampler
 from services.query.series.tables import Table, table_writer
 from services.query.series.windows import WindowRollup
 

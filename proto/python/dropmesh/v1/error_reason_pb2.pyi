@@ -288,6 +288,22 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The series has no such body: it never existed, or points of it were deleted. NOT_FOUND, 404.
     {"reason": "SERIES_BODY_NOT_FOUND", "metadata": {"name": "series/…", "sha256": "…"}}
     """
+    SERIES_TOO_SHORT: _ErrorReason.ValueType  # 610
+    """Fewer points than this needs. FAILED_PRECONDITION, 400: retry once there are more.
+    {"reason": "SERIES_TOO_SHORT", "metadata": {"points": "5", "needed": "12"}}
+    """
+    SERIES_TOO_LONG: _ErrorReason.ValueType  # 611
+    """More points than this looks at. FAILED_PRECONDITION, 400: ask for a range.
+    {"reason": "SERIES_TOO_LONG", "metadata": {"points": "20000000", "limit": "10000000"}}
+    """
+    SERIES_NOT_EVENLY_SAMPLED: _ErrorReason.ValueType  # 612
+    """The series has no known sample rate, or misses points, which a spectrum needs. FAILED_PRECONDITION, 400.
+    {"reason": "SERIES_NOT_EVENLY_SAMPLED", "metadata": {"name": "series/…"}}
+    """
+    SERIES_CHANNEL_NOT_FOUND: _ErrorReason.ValueType  # 613
+    """The series has no such channel. NOT_FOUND, 404.
+    {"reason": "SERIES_CHANNEL_NOT_FOUND", "metadata": {"channel": "x"}}
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason is the `reason` of the google.rpc.ErrorInfo that the details of every error hold; its `domain` is "dropmesh.dev".
@@ -559,5 +575,21 @@ SERIES_CONTENDED: ErrorReason.ValueType  # 608
 SERIES_BODY_NOT_FOUND: ErrorReason.ValueType  # 609
 """The series has no such body: it never existed, or points of it were deleted. NOT_FOUND, 404.
 {"reason": "SERIES_BODY_NOT_FOUND", "metadata": {"name": "series/…", "sha256": "…"}}
+"""
+SERIES_TOO_SHORT: ErrorReason.ValueType  # 610
+"""Fewer points than this needs. FAILED_PRECONDITION, 400: retry once there are more.
+{"reason": "SERIES_TOO_SHORT", "metadata": {"points": "5", "needed": "12"}}
+"""
+SERIES_TOO_LONG: ErrorReason.ValueType  # 611
+"""More points than this looks at. FAILED_PRECONDITION, 400: ask for a range.
+{"reason": "SERIES_TOO_LONG", "metadata": {"points": "20000000", "limit": "10000000"}}
+"""
+SERIES_NOT_EVENLY_SAMPLED: ErrorReason.ValueType  # 612
+"""The series has no known sample rate, or misses points, which a spectrum needs. FAILED_PRECONDITION, 400.
+{"reason": "SERIES_NOT_EVENLY_SAMPLED", "metadata": {"name": "series/…"}}
+"""
+SERIES_CHANNEL_NOT_FOUND: ErrorReason.ValueType  # 613
+"""The series has no such channel. NOT_FOUND, 404.
+{"reason": "SERIES_CHANNEL_NOT_FOUND", "metadata": {"channel": "x"}}
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

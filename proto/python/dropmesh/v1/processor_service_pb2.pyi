@@ -7,10 +7,13 @@ from collections import abc as _abc
 from dropmesh.v1 import measurement_pb2 as _measurement_pb2
 from dropmesh.v1 import model_pb2 as _model_pb2
 from dropmesh.v1 import object_pb2 as _object_pb2
+from dropmesh.v1 import series_pb2 as _series_pb2
 from google.api import httpbody_pb2 as _httpbody_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -337,3 +340,256 @@ class GetModelRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetModelRequest: _TypeAlias = GetModelRequest  # noqa: Y015
+
+@_typing.final
+class GetSeriesMetricsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    START_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """series/{series}"""
+    @_builtins.property
+    def start(self) -> _timestamp_pb2.Timestamp:
+        """Only points at or after this instant."""
+
+    @_builtins.property
+    def end(self) -> _timestamp_pb2.Timestamp:
+        """Only points before this instant."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        start: _timestamp_pb2.Timestamp | None = ...,
+        end: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "start", b"start"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "name", b"name", "start", b"start"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSeriesMetricsRequest: _TypeAlias = GetSeriesMetricsRequest  # noqa: Y015
+
+@_typing.final
+class GetSeriesSpectrumRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Kind:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _KindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[GetSeriesSpectrumRequest._Kind.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        KIND_UNSPECIFIED: GetSeriesSpectrumRequest._Kind.ValueType  # 0
+        """The channel's own."""
+        SIGNAL: GetSeriesSpectrumRequest._Kind.ValueType  # 1
+        ENVELOPE: GetSeriesSpectrumRequest._Kind.ValueType  # 2
+        """Of the envelope of a band."""
+
+    class Kind(_Kind, metaclass=_KindEnumTypeWrapper): ...
+    KIND_UNSPECIFIED: GetSeriesSpectrumRequest.Kind.ValueType  # 0
+    """The channel's own."""
+    SIGNAL: GetSeriesSpectrumRequest.Kind.ValueType  # 1
+    ENVELOPE: GetSeriesSpectrumRequest.Kind.ValueType  # 2
+    """Of the envelope of a band."""
+
+    NAME_FIELD_NUMBER: _builtins.int
+    START_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    SEGMENT_POINTS_FIELD_NUMBER: _builtins.int
+    LOW_HZ_FIELD_NUMBER: _builtins.int
+    HIGH_HZ_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """series/{series}"""
+    channel: _builtins.str
+    """Of the channels, this one; left out, the first."""
+    kind: Global___GetSeriesSpectrumRequest.Kind.ValueType
+    segment_points: _builtins.int
+    """The longest segment, in points; 65,536 when left out. Longer ones tell frequencies apart better."""
+    low_hz: _builtins.float
+    """The band of the envelope; both or none."""
+    high_hz: _builtins.float
+    @_builtins.property
+    def start(self) -> _timestamp_pb2.Timestamp:
+        """Only points at or after this instant."""
+
+    @_builtins.property
+    def end(self) -> _timestamp_pb2.Timestamp:
+        """Only points before this instant."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        start: _timestamp_pb2.Timestamp | None = ...,
+        end: _timestamp_pb2.Timestamp | None = ...,
+        channel: _builtins.str = ...,
+        kind: Global___GetSeriesSpectrumRequest.Kind.ValueType = ...,
+        segment_points: _builtins.int = ...,
+        low_hz: _builtins.float = ...,
+        high_hz: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "start", b"start"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "end", b"end", "high_hz", b"high_hz", "kind", b"kind", "low_hz", b"low_hz", "name", b"name", "segment_points", b"segment_points", "start", b"start"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSeriesSpectrumRequest: _TypeAlias = GetSeriesSpectrumRequest  # noqa: Y015
+
+@_typing.final
+class ForecastSeriesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    HORIZON_FIELD_NUMBER: _builtins.int
+    LEVEL_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    SEASON_LENGTH_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """series/{series}"""
+    horizon: _builtins.int
+    """How many points; 12 when left out."""
+    level: _builtins.float
+    """The probability of the interval; 0.95 when left out."""
+    channel: _builtins.str
+    """Of the channels, this one; left out, the first."""
+    season_length: _builtins.int
+    """How many points a season has; detected when left out."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        horizon: _builtins.int = ...,
+        level: _builtins.float = ...,
+        channel: _builtins.str = ...,
+        season_length: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "horizon", b"horizon", "level", b"level", "name", b"name", "season_length", b"season_length"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ForecastSeriesRequest: _TypeAlias = ForecastSeriesRequest  # noqa: Y015
+
+@_typing.final
+class ListSeriesAnomaliesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    START_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    LEVEL_FIELD_NUMBER: _builtins.int
+    SEASON_LENGTH_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """series/{series}"""
+    channel: _builtins.str
+    """Of the channels, this one; left out, the first."""
+    level: _builtins.float
+    """The probability of the interval that points are held against; 0.999 when left out."""
+    season_length: _builtins.int
+    """How many points a season has; detected when left out."""
+    @_builtins.property
+    def start(self) -> _timestamp_pb2.Timestamp:
+        """Only points at or after this instant."""
+
+    @_builtins.property
+    def end(self) -> _timestamp_pb2.Timestamp:
+        """Only points before this instant."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        start: _timestamp_pb2.Timestamp | None = ...,
+        end: _timestamp_pb2.Timestamp | None = ...,
+        channel: _builtins.str = ...,
+        level: _builtins.float = ...,
+        season_length: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "start", b"start"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "end", b"end", "level", b"level", "name", b"name", "season_length", b"season_length", "start", b"start"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSeriesAnomaliesRequest: _TypeAlias = ListSeriesAnomaliesRequest  # noqa: Y015
+
+@_typing.final
+class ListSeriesAnomaliesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ANOMALIES_FIELD_NUMBER: _builtins.int
+    TOTAL_SIZE_FIELD_NUMBER: _builtins.int
+    total_size: _builtins.int
+    """How many there are."""
+    @_builtins.property
+    def anomalies(self) -> _containers.RepeatedCompositeFieldContainer[_series_pb2.SeriesAnomaly]: ...
+    def __init__(
+        self,
+        *,
+        anomalies: _abc.Iterable[_series_pb2.SeriesAnomaly] | None = ...,
+        total_size: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["anomalies", b"anomalies", "total_size", b"total_size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSeriesAnomaliesResponse: _TypeAlias = ListSeriesAnomaliesResponse  # noqa: Y015
+
+@_typing.final
+class PlotSeriesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    START_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    WIDTH_FIELD_NUMBER: _builtins.int
+    HEIGHT_FIELD_NUMBER: _builtins.int
+    HORIZON_FIELD_NUMBER: _builtins.int
+    ANOMALIES_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """series/{series}"""
+    width: _builtins.int
+    """In pixels; 960 when left out."""
+    height: _builtins.int
+    """In pixels; 360 when left out."""
+    horizon: _builtins.int
+    """Draws so many forecast points too, with their 95 percent interval."""
+    anomalies: _builtins.bool
+    """Marks anomalies too."""
+    @_builtins.property
+    def start(self) -> _timestamp_pb2.Timestamp:
+        """Only points at or after this instant."""
+
+    @_builtins.property
+    def end(self) -> _timestamp_pb2.Timestamp:
+        """Only points before this instant."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        start: _timestamp_pb2.Timestamp | None = ...,
+        end: _timestamp_pb2.Timestamp | None = ...,
+        width: _builtins.int = ...,
+        height: _builtins.int = ...,
+        horizon: _builtins.int = ...,
+        anomalies: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "start", b"start"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["anomalies", b"anomalies", "end", b"end", "height", b"height", "horizon", b"horizon", "name", b"name", "start", b"start", "width", b"width"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlotSeriesRequest: _TypeAlias = PlotSeriesRequest  # noqa: Y015

@@ -5,6 +5,7 @@ import warnings
 
 from dropmesh.v1 import model_pb2 as dropmesh_dot_v1_dot_model__pb2
 from dropmesh.v1 import processor_service_pb2 as dropmesh_dot_v1_dot_processor__service__pb2
+from dropmesh.v1 import series_pb2 as dropmesh_dot_v1_dot_series__pb2
 from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
@@ -72,6 +73,31 @@ class ProcessorServiceStub:
                 '/dropmesh.v1.ProcessorService/GetModel',
                 request_serializer=dropmesh_dot_v1_dot_processor__service__pb2.GetModelRequest.SerializeToString,
                 response_deserializer=dropmesh_dot_v1_dot_model__pb2.Model.FromString,
+                _registered_method=True)
+        self.GetSeriesMetrics = channel.unary_unary(
+                '/dropmesh.v1.ProcessorService/GetSeriesMetrics',
+                request_serializer=dropmesh_dot_v1_dot_processor__service__pb2.GetSeriesMetricsRequest.SerializeToString,
+                response_deserializer=dropmesh_dot_v1_dot_series__pb2.SeriesMetrics.FromString,
+                _registered_method=True)
+        self.GetSeriesSpectrum = channel.unary_unary(
+                '/dropmesh.v1.ProcessorService/GetSeriesSpectrum',
+                request_serializer=dropmesh_dot_v1_dot_processor__service__pb2.GetSeriesSpectrumRequest.SerializeToString,
+                response_deserializer=dropmesh_dot_v1_dot_series__pb2.SeriesSpectrum.FromString,
+                _registered_method=True)
+        self.ForecastSeries = channel.unary_unary(
+                '/dropmesh.v1.ProcessorService/ForecastSeries',
+                request_serializer=dropmesh_dot_v1_dot_processor__service__pb2.ForecastSeriesRequest.SerializeToString,
+                response_deserializer=dropmesh_dot_v1_dot_series__pb2.SeriesForecast.FromString,
+                _registered_method=True)
+        self.ListSeriesAnomalies = channel.unary_unary(
+                '/dropmesh.v1.ProcessorService/ListSeriesAnomalies',
+                request_serializer=dropmesh_dot_v1_dot_processor__service__pb2.ListSeriesAnomaliesRequest.SerializeToString,
+                response_deserializer=dropmesh_dot_v1_dot_processor__service__pb2.ListSeriesAnomaliesResponse.FromString,
+                _registered_method=True)
+        self.PlotSeries = channel.unary_unary(
+                '/dropmesh.v1.ProcessorService/PlotSeries',
+                request_serializer=dropmesh_dot_v1_dot_processor__service__pb2.PlotSeriesRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
                 _registered_method=True)
 
 
@@ -157,6 +183,66 @@ class ProcessorServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetSeriesMetrics(self, request, context):
+        """GetSeriesMetrics returns numbers that describe a series; each one's definition stands at its field.
+
+        Those of the whole series are computed once for each revision, when it is stored, and then looked up. Those of a range are computed
+        by the call. At most 10 million points are looked at.
+        Errors: SERIES_NOT_FOUND, SERIES_EMPTY, SERIES_TOO_LONG, CONTENT_MISSING.
+        Retry: safe.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetSeriesSpectrum(self, request, context):
+        """GetSeriesSpectrum returns the spectrum of a channel, or of its envelope.
+
+        The envelope spectrum shows how often a damaged bearing is hit: it is taken of the band from low_hz to high_hz, or of the one whose
+        envelope is the most impulsive.
+        Errors: SERIES_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_NOT_EVENLY_SAMPLED, SERIES_TOO_SHORT, SERIES_TOO_LONG, SERIES_VALUE_INVALID, CONTENT_MISSING.
+        Retry: safe.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ForecastSeries(self, request, context):
+        """ForecastSeries forecasts the next points of a channel.
+
+        The method is chosen by a backtest on the last points, which are held back: seasonal naive, exponential smoothing or theta. The answer
+        has the errors of each, and says whether the chosen one beats the naive one. A season is detected, or given. What was computed
+        is kept for the series' revision; the work is done in a process of its own, for 10 s at most.
+        Errors: SERIES_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_TOO_SHORT, CONTENT_MISSING, PROCESSING_TIMED_OUT, PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
+        Retry: safe.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSeriesAnomalies(self, request, context):
+        """ListSeriesAnomalies lists the points of a channel outside the interval that was predicted one step ahead, by time.
+
+        At most 1 million points are looked at, in a process of its own, for 10 s at most; at most 1000 anomalies are sent, those with
+        the highest scores.
+        Errors: SERIES_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_TOO_SHORT, SERIES_TOO_LONG, CONTENT_MISSING, PROCESSING_TIMED_OUT, PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
+        Retry: safe.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PlotSeries(self, request, context):
+        """PlotSeries draws a series as SVG: axes, unit, time in UTC, and on demand the forecast and the anomalies of the first channel.
+
+        Of more than 2000 points, it draws those that look like the whole.
+        Errors: SERIES_NOT_FOUND, SERIES_TOO_SHORT, SERIES_TOO_LONG, CONTENT_MISSING, PROCESSING_TIMED_OUT, PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
+        Retry: safe.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ProcessorServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -194,6 +280,31 @@ def add_ProcessorServiceServicer_to_server(servicer, server):
                     servicer.GetModel,
                     request_deserializer=dropmesh_dot_v1_dot_processor__service__pb2.GetModelRequest.FromString,
                     response_serializer=dropmesh_dot_v1_dot_model__pb2.Model.SerializeToString,
+            ),
+            'GetSeriesMetrics': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSeriesMetrics,
+                    request_deserializer=dropmesh_dot_v1_dot_processor__service__pb2.GetSeriesMetricsRequest.FromString,
+                    response_serializer=dropmesh_dot_v1_dot_series__pb2.SeriesMetrics.SerializeToString,
+            ),
+            'GetSeriesSpectrum': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSeriesSpectrum,
+                    request_deserializer=dropmesh_dot_v1_dot_processor__service__pb2.GetSeriesSpectrumRequest.FromString,
+                    response_serializer=dropmesh_dot_v1_dot_series__pb2.SeriesSpectrum.SerializeToString,
+            ),
+            'ForecastSeries': grpc.unary_unary_rpc_method_handler(
+                    servicer.ForecastSeries,
+                    request_deserializer=dropmesh_dot_v1_dot_processor__service__pb2.ForecastSeriesRequest.FromString,
+                    response_serializer=dropmesh_dot_v1_dot_series__pb2.SeriesForecast.SerializeToString,
+            ),
+            'ListSeriesAnomalies': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSeriesAnomalies,
+                    request_deserializer=dropmesh_dot_v1_dot_processor__service__pb2.ListSeriesAnomaliesRequest.FromString,
+                    response_serializer=dropmesh_dot_v1_dot_processor__service__pb2.ListSeriesAnomaliesResponse.SerializeToString,
+            ),
+            'PlotSeries': grpc.unary_unary_rpc_method_handler(
+                    servicer.PlotSeries,
+                    request_deserializer=dropmesh_dot_v1_dot_processor__service__pb2.PlotSeriesRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -387,6 +498,141 @@ class ProcessorService:
             '/dropmesh.v1.ProcessorService/GetModel',
             dropmesh_dot_v1_dot_processor__service__pb2.GetModelRequest.SerializeToString,
             dropmesh_dot_v1_dot_model__pb2.Model.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSeriesMetrics(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dropmesh.v1.ProcessorService/GetSeriesMetrics',
+            dropmesh_dot_v1_dot_processor__service__pb2.GetSeriesMetricsRequest.SerializeToString,
+            dropmesh_dot_v1_dot_series__pb2.SeriesMetrics.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSeriesSpectrum(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dropmesh.v1.ProcessorService/GetSeriesSpectrum',
+            dropmesh_dot_v1_dot_processor__service__pb2.GetSeriesSpectrumRequest.SerializeToString,
+            dropmesh_dot_v1_dot_series__pb2.SeriesSpectrum.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ForecastSeries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dropmesh.v1.ProcessorService/ForecastSeries',
+            dropmesh_dot_v1_dot_processor__service__pb2.ForecastSeriesRequest.SerializeToString,
+            dropmesh_dot_v1_dot_series__pb2.SeriesForecast.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSeriesAnomalies(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dropmesh.v1.ProcessorService/ListSeriesAnomalies',
+            dropmesh_dot_v1_dot_processor__service__pb2.ListSeriesAnomaliesRequest.SerializeToString,
+            dropmesh_dot_v1_dot_processor__service__pb2.ListSeriesAnomaliesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PlotSeries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dropmesh.v1.ProcessorService/PlotSeries',
+            dropmesh_dot_v1_dot_processor__service__pb2.PlotSeriesRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
             options,
             channel_credentials,
             insecure,

@@ -6,6 +6,7 @@ isort:skip_file
 from collections import abc as _abc
 from dropmesh.v1 import model_pb2 as _model_pb2
 from dropmesh.v1 import processor_service_pb2 as _processor_service_pb2
+from dropmesh.v1 import series_pb2 as _series_pb2
 from google.api import httpbody_pb2 as _httpbody_pb2
 from grpc import aio as _aio
 import abc as _abc_1
@@ -86,6 +87,46 @@ class ProcessorServiceStub:
     Errors: MODEL_NOT_FOUND.
     Retry: safe.
     """
+    GetSeriesMetrics: _grpc.UnaryUnaryMultiCallable[_processor_service_pb2.GetSeriesMetricsRequest, _series_pb2.SeriesMetrics]
+    """GetSeriesMetrics returns numbers that describe a series; each one's definition stands at its field.
+
+    Those of the whole series are computed once for each revision, when it is stored, and then looked up. Those of a range are computed
+    by the call. At most 10 million points are looked at.
+    Errors: SERIES_NOT_FOUND, SERIES_EMPTY, SERIES_TOO_LONG, CONTENT_MISSING.
+    Retry: safe.
+    """
+    GetSeriesSpectrum: _grpc.UnaryUnaryMultiCallable[_processor_service_pb2.GetSeriesSpectrumRequest, _series_pb2.SeriesSpectrum]
+    """GetSeriesSpectrum returns the spectrum of a channel, or of its envelope.
+
+    The envelope spectrum shows how often a damaged bearing is hit: it is taken of the band from low_hz to high_hz, or of the one whose
+    envelope is the most impulsive.
+    Errors: SERIES_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_NOT_EVENLY_SAMPLED, SERIES_TOO_SHORT, SERIES_TOO_LONG, SERIES_VALUE_INVALID, CONTENT_MISSING.
+    Retry: safe.
+    """
+    ForecastSeries: _grpc.UnaryUnaryMultiCallable[_processor_service_pb2.ForecastSeriesRequest, _series_pb2.SeriesForecast]
+    """ForecastSeries forecasts the next points of a channel.
+
+    The method is chosen by a backtest on the last points, which are held back: seasonal naive, exponential smoothing or theta. The answer
+    has the errors of each, and says whether the chosen one beats the naive one. A season is detected, or given. What was computed
+    is kept for the series' revision; the work is done in a process of its own, for 10 s at most.
+    Errors: SERIES_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_TOO_SHORT, CONTENT_MISSING, PROCESSING_TIMED_OUT, PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
+    Retry: safe.
+    """
+    ListSeriesAnomalies: _grpc.UnaryUnaryMultiCallable[_processor_service_pb2.ListSeriesAnomaliesRequest, _processor_service_pb2.ListSeriesAnomaliesResponse]
+    """ListSeriesAnomalies lists the points of a channel outside the interval that was predicted one step ahead, by time.
+
+    At most 1 million points are looked at, in a process of its own, for 10 s at most; at most 1000 anomalies are sent, those with
+    the highest scores.
+    Errors: SERIES_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_TOO_SHORT, SERIES_TOO_LONG, CONTENT_MISSING, PROCESSING_TIMED_OUT, PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
+    Retry: safe.
+    """
+    PlotSeries: _grpc.UnaryUnaryMultiCallable[_processor_service_pb2.PlotSeriesRequest, _httpbody_pb2.HttpBody]
+    """PlotSeries draws a series as SVG: axes, unit, time in UTC, and on demand the forecast and the anomalies of the first channel.
+
+    Of more than 2000 points, it draws those that look like the whole.
+    Errors: SERIES_NOT_FOUND, SERIES_TOO_SHORT, SERIES_TOO_LONG, CONTENT_MISSING, PROCESSING_TIMED_OUT, PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
+    Retry: safe.
+    """
 
 @_typing.type_check_only
 class ProcessorServiceAsyncStub(ProcessorServiceStub):
@@ -141,6 +182,46 @@ class ProcessorServiceAsyncStub(ProcessorServiceStub):
     """GetModel returns one model.
 
     Errors: MODEL_NOT_FOUND.
+    Retry: safe.
+    """
+    GetSeriesMetrics: _aio.UnaryUnaryMultiCallable[_processor_service_pb2.GetSeriesMetricsRequest, _series_pb2.SeriesMetrics]  # type: ignore[assignment]
+    """GetSeriesMetrics returns numbers that describe a series; each one's definition stands at its field.
+
+    Those of the whole series are computed once for each revision, when it is stored, and then looked up. Those of a range are computed
+    by the call. At most 10 million points are looked at.
+    Errors: SERIES_NOT_FOUND, SERIES_EMPTY, SERIES_TOO_LONG, CONTENT_MISSING.
+    Retry: safe.
+    """
+    GetSeriesSpectrum: _aio.UnaryUnaryMultiCallable[_processor_service_pb2.GetSeriesSpectrumRequest, _series_pb2.SeriesSpectrum]  # type: ignore[assignment]
+    """GetSeriesSpectrum returns the spectrum of a channel, or of its envelope.
+
+    The envelope spectrum shows how often a damaged bearing is hit: it is taken of the band from low_hz to high_hz, or of the one whose
+    envelope is the most impulsive.
+    Errors: SERIES_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_NOT_EVENLY_SAMPLED, SERIES_TOO_SHORT, SERIES_TOO_LONG, SERIES_VALUE_INVALID, CONTENT_MISSING.
+    Retry: safe.
+    """
+    ForecastSeries: _aio.UnaryUnaryMultiCallable[_processor_service_pb2.ForecastSeriesRequest, _series_pb2.SeriesForecast]  # type: ignore[assignment]
+    """ForecastSeries forecasts the next points of a channel.
+
+    The method is chosen by a backtest on the last points, which are held back: seasonal naive, exponential smoothing or theta. The answer
+    has the errors of each, and says whether the chosen one beats the naive one. A season is detected, or given. What was computed
+    is kept for the series' revision; the work is done in a process of its own, for 10 s at most.
+    Errors: SERIES_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_TOO_SHORT, CONTENT_MISSING, PROCESSING_TIMED_OUT, PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
+    Retry: safe.
+    """
+    ListSeriesAnomalies: _aio.UnaryUnaryMultiCallable[_processor_service_pb2.ListSeriesAnomaliesRequest, _processor_service_pb2.ListSeriesAnomaliesResponse]  # type: ignore[assignment]
+    """ListSeriesAnomalies lists the points of a channel outside the interval that was predicted one step ahead, by time.
+
+    At most 1 million points are looked at, in a process of its own, for 10 s at most; at most 1000 anomalies are sent, those with
+    the highest scores.
+    Errors: SERIES_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_TOO_SHORT, SERIES_TOO_LONG, CONTENT_MISSING, PROCESSING_TIMED_OUT, PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
+    Retry: safe.
+    """
+    PlotSeries: _aio.UnaryUnaryMultiCallable[_processor_service_pb2.PlotSeriesRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """PlotSeries draws a series as SVG: axes, unit, time in UTC, and on demand the forecast and the anomalies of the first channel.
+
+    Of more than 2000 points, it draws those that look like the whole.
+    Errors: SERIES_NOT_FOUND, SERIES_TOO_SHORT, SERIES_TOO_LONG, CONTENT_MISSING, PROCESSING_TIMED_OUT, PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
     Retry: safe.
     """
 
@@ -237,6 +318,76 @@ class ProcessorServiceServicer(metaclass=_abc_1.ABCMeta):
         """GetModel returns one model.
 
         Errors: MODEL_NOT_FOUND.
+        Retry: safe.
+        """
+
+    @_abc_1.abstractmethod
+    def GetSeriesMetrics(
+        self,
+        request: _processor_service_pb2.GetSeriesMetricsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_series_pb2.SeriesMetrics, _abc.Awaitable[_series_pb2.SeriesMetrics]]:
+        """GetSeriesMetrics returns numbers that describe a series; each one's definition stands at its field.
+
+        Those of the whole series are computed once for each revision, when it is stored, and then looked up. Those of a range are computed
+        by the call. At most 10 million points are looked at.
+        Errors: SERIES_NOT_FOUND, SERIES_EMPTY, SERIES_TOO_LONG, CONTENT_MISSING.
+        Retry: safe.
+        """
+
+    @_abc_1.abstractmethod
+    def GetSeriesSpectrum(
+        self,
+        request: _processor_service_pb2.GetSeriesSpectrumRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_series_pb2.SeriesSpectrum, _abc.Awaitable[_series_pb2.SeriesSpectrum]]:
+        """GetSeriesSpectrum returns the spectrum of a channel, or of its envelope.
+
+        The envelope spectrum shows how often a damaged bearing is hit: it is taken of the band from low_hz to high_hz, or of the one whose
+        envelope is the most impulsive.
+        Errors: SERIES_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_NOT_EVENLY_SAMPLED, SERIES_TOO_SHORT, SERIES_TOO_LONG, SERIES_VALUE_INVALID, CONTENT_MISSING.
+        Retry: safe.
+        """
+
+    @_abc_1.abstractmethod
+    def ForecastSeries(
+        self,
+        request: _processor_service_pb2.ForecastSeriesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_series_pb2.SeriesForecast, _abc.Awaitable[_series_pb2.SeriesForecast]]:
+        """ForecastSeries forecasts the next points of a channel.
+
+        The method is chosen by a backtest on the last points, which are held back: seasonal naive, exponential smoothing or theta. The answer
+        has the errors of each, and says whether the chosen one beats the naive one. A season is detected, or given. What was computed
+        is kept for the series' revision; the work is done in a process of its own, for 10 s at most.
+        Errors: SERIES_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_TOO_SHORT, CONTENT_MISSING, PROCESSING_TIMED_OUT, PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
+        Retry: safe.
+        """
+
+    @_abc_1.abstractmethod
+    def ListSeriesAnomalies(
+        self,
+        request: _processor_service_pb2.ListSeriesAnomaliesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_processor_service_pb2.ListSeriesAnomaliesResponse, _abc.Awaitable[_processor_service_pb2.ListSeriesAnomaliesResponse]]:
+        """ListSeriesAnomalies lists the points of a channel outside the interval that was predicted one step ahead, by time.
+
+        At most 1 million points are looked at, in a process of its own, for 10 s at most; at most 1000 anomalies are sent, those with
+        the highest scores.
+        Errors: SERIES_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_TOO_SHORT, SERIES_TOO_LONG, CONTENT_MISSING, PROCESSING_TIMED_OUT, PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
+        Retry: safe.
+        """
+
+    @_abc_1.abstractmethod
+    def PlotSeries(
+        self,
+        request: _processor_service_pb2.PlotSeriesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
+        """PlotSeries draws a series as SVG: axes, unit, time in UTC, and on demand the forecast and the anomalies of the first channel.
+
+        Of more than 2000 points, it draws those that look like the whole.
+        Errors: SERIES_NOT_FOUND, SERIES_TOO_SHORT, SERIES_TOO_LONG, CONTENT_MISSING, PROCESSING_TIMED_OUT, PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
         Retry: safe.
         """
 

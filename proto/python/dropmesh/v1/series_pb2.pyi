@@ -254,3 +254,500 @@ class SeriesValues(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SeriesValues: _TypeAlias = SeriesValues  # noqa: Y015
+
+@_typing.final
+class SeriesMetrics(_message.Message):
+    """SeriesMetrics are numbers that describe a series, or a range of it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    CHANNELS_FIELD_NUMBER: _builtins.int
+    COMPUTE_TIME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """series/{series}"""
+    revision: _builtins.int
+    """The series' revision that they describe."""
+    @_builtins.property
+    def channels(self) -> _containers.RepeatedCompositeFieldContainer[Global___ChannelMetrics]: ...
+    @_builtins.property
+    def compute_time(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        revision: _builtins.int = ...,
+        channels: _abc.Iterable[Global___ChannelMetrics] | None = ...,
+        compute_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["compute_time", b"compute_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channels", b"channels", "compute_time", b"compute_time", "name", b"name", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SeriesMetrics: _TypeAlias = SeriesMetrics  # noqa: Y015
+
+@_typing.final
+class ChannelMetrics(_message.Message):
+    """ChannelMetrics describe the n values x of one channel; a gap has no part in them. A number is absent where it is not
+    defined (the skewness of a constant) or leaves float64's range.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class Percentile(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        PERCENT_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        percent: _builtins.float
+        value: _builtins.float
+        """Between two values, linearly interpolated."""
+        def __init__(
+            self,
+            *,
+            percent: _builtins.float = ...,
+            value: _builtins.float = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["percent", b"percent", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class DominantFrequency(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        FREQUENCY_HZ_FIELD_NUMBER: _builtins.int
+        AMPLITUDE_FIELD_NUMBER: _builtins.int
+        frequency_hz: _builtins.float
+        amplitude: _builtins.float
+        """Of a sine wave at this frequency."""
+        def __init__(
+            self,
+            *,
+            frequency_hz: _builtins.float = ...,
+            amplitude: _builtins.float = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["amplitude", b"amplitude", "frequency_hz", b"frequency_hz"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class BandPower(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        LOW_HZ_FIELD_NUMBER: _builtins.int
+        HIGH_HZ_FIELD_NUMBER: _builtins.int
+        POWER_FIELD_NUMBER: _builtins.int
+        low_hz: _builtins.float
+        high_hz: _builtins.float
+        power: _builtins.float
+        """In squared units of the channel."""
+        def __init__(
+            self,
+            *,
+            low_hz: _builtins.float = ...,
+            high_hz: _builtins.float = ...,
+            power: _builtins.float = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["high_hz", b"high_hz", "low_hz", b"low_hz", "power", b"power"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    UNIT_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    GAP_COUNT_FIELD_NUMBER: _builtins.int
+    MEAN_FIELD_NUMBER: _builtins.int
+    POPULATION_STDDEV_FIELD_NUMBER: _builtins.int
+    SAMPLE_STDDEV_FIELD_NUMBER: _builtins.int
+    MIN_FIELD_NUMBER: _builtins.int
+    MAX_FIELD_NUMBER: _builtins.int
+    PERCENTILES_FIELD_NUMBER: _builtins.int
+    RMS_FIELD_NUMBER: _builtins.int
+    PEAK_FIELD_NUMBER: _builtins.int
+    PEAK_TO_PEAK_FIELD_NUMBER: _builtins.int
+    CREST_FACTOR_FIELD_NUMBER: _builtins.int
+    SHAPE_FACTOR_FIELD_NUMBER: _builtins.int
+    IMPULSE_FACTOR_FIELD_NUMBER: _builtins.int
+    SKEWNESS_FIELD_NUMBER: _builtins.int
+    EXCESS_KURTOSIS_FIELD_NUMBER: _builtins.int
+    ZERO_CROSSING_RATE_FIELD_NUMBER: _builtins.int
+    ENERGY_FIELD_NUMBER: _builtins.int
+    TREND_SLOPE_FIELD_NUMBER: _builtins.int
+    AUTOCORRELATION_LAG_1_FIELD_NUMBER: _builtins.int
+    DOMINANT_FREQUENCIES_FIELD_NUMBER: _builtins.int
+    SPECTRAL_CENTROID_HZ_FIELD_NUMBER: _builtins.int
+    BAND_POWERS_FIELD_NUMBER: _builtins.int
+    VELOCITY_RMS_MM_S_FIELD_NUMBER: _builtins.int
+    channel: _builtins.str
+    unit: _builtins.str
+    count: _builtins.int
+    """n."""
+    gap_count: _builtins.int
+    mean: _builtins.float
+    """sum(x) / n."""
+    population_stddev: _builtins.float
+    """sqrt(sum((x - mean)^2) / n)."""
+    sample_stddev: _builtins.float
+    """sqrt(sum((x - mean)^2) / (n - 1))."""
+    min: _builtins.float
+    max: _builtins.float
+    rms: _builtins.float
+    """sqrt(sum(x^2) / n)."""
+    peak: _builtins.float
+    """max(|x|)."""
+    peak_to_peak: _builtins.float
+    """max - min."""
+    crest_factor: _builtins.float
+    """peak / rms."""
+    shape_factor: _builtins.float
+    """rms / mean(|x|)."""
+    impulse_factor: _builtins.float
+    """peak / mean(|x|)."""
+    skewness: _builtins.float
+    """mean((x - mean)^3) / population_stddev^3."""
+    excess_kurtosis: _builtins.float
+    """mean((x - mean)^4) / population_stddev^4 - 3, which is 0 for a normal distribution."""
+    zero_crossing_rate: _builtins.float
+    """The share of neighbouring pairs of which one is negative and the other is not."""
+    energy: _builtins.float
+    """sum(x^2)."""
+    trend_slope: _builtins.float
+    """Of the least-squares line, per second."""
+    autocorrelation_lag_1: _builtins.float
+    """The autocorrelation of values one apart."""
+    spectral_centroid_hz: _builtins.float
+    """sum(frequency * density) / sum(density)."""
+    velocity_rms_mm_s: _builtins.float
+    """The root mean square of the velocity from 10 to 1000 Hz, where the unit is one of acceleration (m/s2, g, mm/s2)."""
+    @_builtins.property
+    def percentiles(self) -> _containers.RepeatedCompositeFieldContainer[Global___ChannelMetrics.Percentile]:
+        """1, 5, 25, 50, 75, 95 and 99 percent; the one of 50 percent is the median."""
+
+    @_builtins.property
+    def dominant_frequencies(self) -> _containers.RepeatedCompositeFieldContainer[Global___ChannelMetrics.DominantFrequency]:
+        """Peaks of the spectrum, the highest first; this and what follows only of a channel without gaps at a known sample rate."""
+
+    @_builtins.property
+    def band_powers(self) -> _containers.RepeatedCompositeFieldContainer[Global___ChannelMetrics.BandPower]:
+        """In each quarter of the spectrum."""
+
+    def __init__(
+        self,
+        *,
+        channel: _builtins.str = ...,
+        unit: _builtins.str = ...,
+        count: _builtins.int = ...,
+        gap_count: _builtins.int = ...,
+        mean: _builtins.float | None = ...,
+        population_stddev: _builtins.float | None = ...,
+        sample_stddev: _builtins.float | None = ...,
+        min: _builtins.float | None = ...,
+        max: _builtins.float | None = ...,
+        percentiles: _abc.Iterable[Global___ChannelMetrics.Percentile] | None = ...,
+        rms: _builtins.float | None = ...,
+        peak: _builtins.float | None = ...,
+        peak_to_peak: _builtins.float | None = ...,
+        crest_factor: _builtins.float | None = ...,
+        shape_factor: _builtins.float | None = ...,
+        impulse_factor: _builtins.float | None = ...,
+        skewness: _builtins.float | None = ...,
+        excess_kurtosis: _builtins.float | None = ...,
+        zero_crossing_rate: _builtins.float | None = ...,
+        energy: _builtins.float | None = ...,
+        trend_slope: _builtins.float | None = ...,
+        autocorrelation_lag_1: _builtins.float | None = ...,
+        dominant_frequencies: _abc.Iterable[Global___ChannelMetrics.DominantFrequency] | None = ...,
+        spectral_centroid_hz: _builtins.float | None = ...,
+        band_powers: _abc.Iterable[Global___ChannelMetrics.BandPower] | None = ...,
+        velocity_rms_mm_s: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_autocorrelation_lag_1", b"_autocorrelation_lag_1", "_crest_factor", b"_crest_factor", "_energy", b"_energy", "_excess_kurtosis", b"_excess_kurtosis", "_impulse_factor", b"_impulse_factor", "_max", b"_max", "_mean", b"_mean", "_min", b"_min", "_peak", b"_peak", "_peak_to_peak", b"_peak_to_peak", "_population_stddev", b"_population_stddev", "_rms", b"_rms", "_sample_stddev", b"_sample_stddev", "_shape_factor", b"_shape_factor", "_skewness", b"_skewness", "_spectral_centroid_hz", b"_spectral_centroid_hz", "_trend_slope", b"_trend_slope", "_velocity_rms_mm_s", b"_velocity_rms_mm_s", "_zero_crossing_rate", b"_zero_crossing_rate", "autocorrelation_lag_1", b"autocorrelation_lag_1", "crest_factor", b"crest_factor", "energy", b"energy", "excess_kurtosis", b"excess_kurtosis", "impulse_factor", b"impulse_factor", "max", b"max", "mean", b"mean", "min", b"min", "peak", b"peak", "peak_to_peak", b"peak_to_peak", "population_stddev", b"population_stddev", "rms", b"rms", "sample_stddev", b"sample_stddev", "shape_factor", b"shape_factor", "skewness", b"skewness", "spectral_centroid_hz", b"spectral_centroid_hz", "trend_slope", b"trend_slope", "velocity_rms_mm_s", b"velocity_rms_mm_s", "zero_crossing_rate", b"zero_crossing_rate"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_autocorrelation_lag_1", b"_autocorrelation_lag_1", "_crest_factor", b"_crest_factor", "_energy", b"_energy", "_excess_kurtosis", b"_excess_kurtosis", "_impulse_factor", b"_impulse_factor", "_max", b"_max", "_mean", b"_mean", "_min", b"_min", "_peak", b"_peak", "_peak_to_peak", b"_peak_to_peak", "_population_stddev", b"_population_stddev", "_rms", b"_rms", "_sample_stddev", b"_sample_stddev", "_shape_factor", b"_shape_factor", "_skewness", b"_skewness", "_spectral_centroid_hz", b"_spectral_centroid_hz", "_trend_slope", b"_trend_slope", "_velocity_rms_mm_s", b"_velocity_rms_mm_s", "_zero_crossing_rate", b"_zero_crossing_rate", "autocorrelation_lag_1", b"autocorrelation_lag_1", "band_powers", b"band_powers", "channel", b"channel", "count", b"count", "crest_factor", b"crest_factor", "dominant_frequencies", b"dominant_frequencies", "energy", b"energy", "excess_kurtosis", b"excess_kurtosis", "gap_count", b"gap_count", "impulse_factor", b"impulse_factor", "max", b"max", "mean", b"mean", "min", b"min", "peak", b"peak", "peak_to_peak", b"peak_to_peak", "percentiles", b"percentiles", "population_stddev", b"population_stddev", "rms", b"rms", "sample_stddev", b"sample_stddev", "shape_factor", b"shape_factor", "skewness", b"skewness", "spectral_centroid_hz", b"spectral_centroid_hz", "trend_slope", b"trend_slope", "unit", b"unit", "velocity_rms_mm_s", b"velocity_rms_mm_s", "zero_crossing_rate", b"zero_crossing_rate"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__autocorrelation_lag_1: _TypeAlias = _typing.Literal["autocorrelation_lag_1"]  # noqa: Y015
+    _WhichOneofArgType__autocorrelation_lag_1: _TypeAlias = _typing.Literal["_autocorrelation_lag_1", b"_autocorrelation_lag_1"]  # noqa: Y015
+    _WhichOneofReturnType__crest_factor: _TypeAlias = _typing.Literal["crest_factor"]  # noqa: Y015
+    _WhichOneofArgType__crest_factor: _TypeAlias = _typing.Literal["_crest_factor", b"_crest_factor"]  # noqa: Y015
+    _WhichOneofReturnType__energy: _TypeAlias = _typing.Literal["energy"]  # noqa: Y015
+    _WhichOneofArgType__energy: _TypeAlias = _typing.Literal["_energy", b"_energy"]  # noqa: Y015
+    _WhichOneofReturnType__excess_kurtosis: _TypeAlias = _typing.Literal["excess_kurtosis"]  # noqa: Y015
+    _WhichOneofArgType__excess_kurtosis: _TypeAlias = _typing.Literal["_excess_kurtosis", b"_excess_kurtosis"]  # noqa: Y015
+    _WhichOneofReturnType__impulse_factor: _TypeAlias = _typing.Literal["impulse_factor"]  # noqa: Y015
+    _WhichOneofArgType__impulse_factor: _TypeAlias = _typing.Literal["_impulse_factor", b"_impulse_factor"]  # noqa: Y015
+    _WhichOneofReturnType__max: _TypeAlias = _typing.Literal["max"]  # noqa: Y015
+    _WhichOneofArgType__max: _TypeAlias = _typing.Literal["_max", b"_max"]  # noqa: Y015
+    _WhichOneofReturnType__mean: _TypeAlias = _typing.Literal["mean"]  # noqa: Y015
+    _WhichOneofArgType__mean: _TypeAlias = _typing.Literal["_mean", b"_mean"]  # noqa: Y015
+    _WhichOneofReturnType__min: _TypeAlias = _typing.Literal["min"]  # noqa: Y015
+    _WhichOneofArgType__min: _TypeAlias = _typing.Literal["_min", b"_min"]  # noqa: Y015
+    _WhichOneofReturnType__peak: _TypeAlias = _typing.Literal["peak"]  # noqa: Y015
+    _WhichOneofArgType__peak: _TypeAlias = _typing.Literal["_peak", b"_peak"]  # noqa: Y015
+    _WhichOneofReturnType__peak_to_peak: _TypeAlias = _typing.Literal["peak_to_peak"]  # noqa: Y015
+    _WhichOneofArgType__peak_to_peak: _TypeAlias = _typing.Literal["_peak_to_peak", b"_peak_to_peak"]  # noqa: Y015
+    _WhichOneofReturnType__population_stddev: _TypeAlias = _typing.Literal["population_stddev"]  # noqa: Y015
+    _WhichOneofArgType__population_stddev: _TypeAlias = _typing.Literal["_population_stddev", b"_population_stddev"]  # noqa: Y015
+    _WhichOneofReturnType__rms: _TypeAlias = _typing.Literal["rms"]  # noqa: Y015
+    _WhichOneofArgType__rms: _TypeAlias = _typing.Literal["_rms", b"_rms"]  # noqa: Y015
+    _WhichOneofReturnType__sample_stddev: _TypeAlias = _typing.Literal["sample_stddev"]  # noqa: Y015
+    _WhichOneofArgType__sample_stddev: _TypeAlias = _typing.Literal["_sample_stddev", b"_sample_stddev"]  # noqa: Y015
+    _WhichOneofReturnType__shape_factor: _TypeAlias = _typing.Literal["shape_factor"]  # noqa: Y015
+    _WhichOneofArgType__shape_factor: _TypeAlias = _typing.Literal["_shape_factor", b"_shape_factor"]  # noqa: Y015
+    _WhichOneofReturnType__skewness: _TypeAlias = _typing.Literal["skewness"]  # noqa: Y015
+    _WhichOneofArgType__skewness: _TypeAlias = _typing.Literal["_skewness", b"_skewness"]  # noqa: Y015
+    _WhichOneofReturnType__spectral_centroid_hz: _TypeAlias = _typing.Literal["spectral_centroid_hz"]  # noqa: Y015
+    _WhichOneofArgType__spectral_centroid_hz: _TypeAlias = _typing.Literal["_spectral_centroid_hz", b"_spectral_centroid_hz"]  # noqa: Y015
+    _WhichOneofReturnType__trend_slope: _TypeAlias = _typing.Literal["trend_slope"]  # noqa: Y015
+    _WhichOneofArgType__trend_slope: _TypeAlias = _typing.Literal["_trend_slope", b"_trend_slope"]  # noqa: Y015
+    _WhichOneofReturnType__velocity_rms_mm_s: _TypeAlias = _typing.Literal["velocity_rms_mm_s"]  # noqa: Y015
+    _WhichOneofArgType__velocity_rms_mm_s: _TypeAlias = _typing.Literal["_velocity_rms_mm_s", b"_velocity_rms_mm_s"]  # noqa: Y015
+    _WhichOneofReturnType__zero_crossing_rate: _TypeAlias = _typing.Literal["zero_crossing_rate"]  # noqa: Y015
+    _WhichOneofArgType__zero_crossing_rate: _TypeAlias = _typing.Literal["_zero_crossing_rate", b"_zero_crossing_rate"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__autocorrelation_lag_1) -> _WhichOneofReturnType__autocorrelation_lag_1 | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__crest_factor) -> _WhichOneofReturnType__crest_factor | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__energy) -> _WhichOneofReturnType__energy | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__excess_kurtosis) -> _WhichOneofReturnType__excess_kurtosis | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__impulse_factor) -> _WhichOneofReturnType__impulse_factor | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max) -> _WhichOneofReturnType__max | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__mean) -> _WhichOneofReturnType__mean | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__min) -> _WhichOneofReturnType__min | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__peak) -> _WhichOneofReturnType__peak | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__peak_to_peak) -> _WhichOneofReturnType__peak_to_peak | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__population_stddev) -> _WhichOneofReturnType__population_stddev | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__rms) -> _WhichOneofReturnType__rms | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__sample_stddev) -> _WhichOneofReturnType__sample_stddev | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__shape_factor) -> _WhichOneofReturnType__shape_factor | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__skewness) -> _WhichOneofReturnType__skewness | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__spectral_centroid_hz) -> _WhichOneofReturnType__spectral_centroid_hz | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__trend_slope) -> _WhichOneofReturnType__trend_slope | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__velocity_rms_mm_s) -> _WhichOneofReturnType__velocity_rms_mm_s | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__zero_crossing_rate) -> _WhichOneofReturnType__zero_crossing_rate | None: ...
+
+Global___ChannelMetrics: _TypeAlias = ChannelMetrics  # noqa: Y015
+
+@_typing.final
+class SeriesSpectrum(_message.Message):
+    """SeriesSpectrum is Welch's estimate of one channel's spectrum: Hann window, half overlap."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    FREQUENCIES_HZ_FIELD_NUMBER: _builtins.int
+    DENSITY_FIELD_NUMBER: _builtins.int
+    AMPLITUDES_FIELD_NUMBER: _builtins.int
+    LOW_HZ_FIELD_NUMBER: _builtins.int
+    HIGH_HZ_FIELD_NUMBER: _builtins.int
+    DOMINANT_FREQUENCIES_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """series/{series}"""
+    channel: _builtins.str
+    low_hz: _builtins.float
+    """The band that an envelope was taken of."""
+    high_hz: _builtins.float
+    @_builtins.property
+    def frequencies_hz(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Of each bin."""
+
+    @_builtins.property
+    def density(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Power per Hz."""
+
+    @_builtins.property
+    def amplitudes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Of a sine wave at the bin's frequency."""
+
+    @_builtins.property
+    def dominant_frequencies(self) -> _containers.RepeatedCompositeFieldContainer[Global___ChannelMetrics.DominantFrequency]:
+        """Peaks, the highest first."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        channel: _builtins.str = ...,
+        frequencies_hz: _abc.Iterable[_builtins.float] | None = ...,
+        density: _abc.Iterable[_builtins.float] | None = ...,
+        amplitudes: _abc.Iterable[_builtins.float] | None = ...,
+        low_hz: _builtins.float | None = ...,
+        high_hz: _builtins.float | None = ...,
+        dominant_frequencies: _abc.Iterable[Global___ChannelMetrics.DominantFrequency] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_high_hz", b"_high_hz", "_low_hz", b"_low_hz", "high_hz", b"high_hz", "low_hz", b"low_hz"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_high_hz", b"_high_hz", "_low_hz", b"_low_hz", "amplitudes", b"amplitudes", "channel", b"channel", "density", b"density", "dominant_frequencies", b"dominant_frequencies", "frequencies_hz", b"frequencies_hz", "high_hz", b"high_hz", "low_hz", b"low_hz", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__high_hz: _TypeAlias = _typing.Literal["high_hz"]  # noqa: Y015
+    _WhichOneofArgType__high_hz: _TypeAlias = _typing.Literal["_high_hz", b"_high_hz"]  # noqa: Y015
+    _WhichOneofReturnType__low_hz: _TypeAlias = _typing.Literal["low_hz"]  # noqa: Y015
+    _WhichOneofArgType__low_hz: _TypeAlias = _typing.Literal["_low_hz", b"_low_hz"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__high_hz) -> _WhichOneofReturnType__high_hz | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__low_hz) -> _WhichOneofReturnType__low_hz | None: ...
+
+Global___SeriesSpectrum: _TypeAlias = SeriesSpectrum  # noqa: Y015
+
+@_typing.final
+class SeriesForecast(_message.Message):
+    """SeriesForecast is what the next points of one channel may be."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class Backtest(_message.Message):
+        """How a method did on the points that were held back."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        METHOD_FIELD_NUMBER: _builtins.int
+        MEAN_ABSOLUTE_ERROR_FIELD_NUMBER: _builtins.int
+        ROOT_MEAN_SQUARE_ERROR_FIELD_NUMBER: _builtins.int
+        method: _builtins.str
+        mean_absolute_error: _builtins.float
+        root_mean_square_error: _builtins.float
+        def __init__(
+            self,
+            *,
+            method: _builtins.str = ...,
+            mean_absolute_error: _builtins.float = ...,
+            root_mean_square_error: _builtins.float = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["mean_absolute_error", b"mean_absolute_error", "method", b"method", "root_mean_square_error", b"root_mean_square_error"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    NAME_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    METHOD_FIELD_NUMBER: _builtins.int
+    BEATS_NAIVE_FIELD_NUMBER: _builtins.int
+    SEASON_LENGTH_FIELD_NUMBER: _builtins.int
+    LEVEL_FIELD_NUMBER: _builtins.int
+    TIMES_FIELD_NUMBER: _builtins.int
+    VALUES_FIELD_NUMBER: _builtins.int
+    LOWER_FIELD_NUMBER: _builtins.int
+    UPPER_FIELD_NUMBER: _builtins.int
+    BACKTESTS_FIELD_NUMBER: _builtins.int
+    HELD_BACK_COUNT_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """series/{series}"""
+    revision: _builtins.int
+    """The series' revision that was forecast from."""
+    channel: _builtins.str
+    method: _builtins.str
+    """The method that came closest to the points held back: seasonal_naive, or a name of the backtests."""
+    beats_naive: _builtins.bool
+    """Whether it came closer than repeating the last season did."""
+    season_length: _builtins.int
+    """How many points a season has; 1 where there is none."""
+    level: _builtins.float
+    """The probability with which a future point lies between lower and upper."""
+    held_back_count: _builtins.int
+    """How many points were held back."""
+    @_builtins.property
+    def times(self) -> _containers.RepeatedCompositeFieldContainer[_timestamp_pb2.Timestamp]: ...
+    @_builtins.property
+    def values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
+    @_builtins.property
+    def lower(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
+    @_builtins.property
+    def upper(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
+    @_builtins.property
+    def backtests(self) -> _containers.RepeatedCompositeFieldContainer[Global___SeriesForecast.Backtest]:
+        """Every method that was tried, the best first."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        revision: _builtins.int = ...,
+        channel: _builtins.str = ...,
+        method: _builtins.str = ...,
+        beats_naive: _builtins.bool = ...,
+        season_length: _builtins.int = ...,
+        level: _builtins.float = ...,
+        times: _abc.Iterable[_timestamp_pb2.Timestamp] | None = ...,
+        values: _abc.Iterable[_builtins.float] | None = ...,
+        lower: _abc.Iterable[_builtins.float] | None = ...,
+        upper: _abc.Iterable[_builtins.float] | None = ...,
+        backtests: _abc.Iterable[Global___SeriesForecast.Backtest] | None = ...,
+        held_back_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backtests", b"backtests", "beats_naive", b"beats_naive", "channel", b"channel", "held_back_count", b"held_back_count", "level", b"level", "lower", b"lower", "method", b"method", "name", b"name", "revision", b"revision", "season_length", b"season_length", "times", b"times", "upper", b"upper", "values", b"values"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SeriesForecast: _TypeAlias = SeriesForecast  # noqa: Y015
+
+@_typing.final
+class SeriesAnomaly(_message.Message):
+    """SeriesAnomaly is a point outside the interval that was predicted from those before it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TIME_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    EXPECTED_FIELD_NUMBER: _builtins.int
+    LOWER_FIELD_NUMBER: _builtins.int
+    UPPER_FIELD_NUMBER: _builtins.int
+    SCORE_FIELD_NUMBER: _builtins.int
+    value: _builtins.float
+    expected: _builtins.float
+    lower: _builtins.float
+    upper: _builtins.float
+    score: _builtins.float
+    """How many standard deviations from the expected value."""
+    @_builtins.property
+    def time(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        time: _timestamp_pb2.Timestamp | None = ...,
+        value: _builtins.float = ...,
+        expected: _builtins.float = ...,
+        lower: _builtins.float = ...,
+        upper: _builtins.float = ...,
+        score: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expected", b"expected", "lower", b"lower", "score", b"score", "time", b"time", "upper", b"upper", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SeriesAnomaly: _TypeAlias = SeriesAnomaly  # noqa: Y015

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.common.series.downsampling import Downsampler
 from services.common.series.points import Points
-from services.query.series.downsampling import Downsampler
 
 
 def picked(columns: list[np.ndarray], most: int, cut: int) -> Points:
