@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
+from services.common.base.instants import to_ns
 from services.common.contents.orphans import Orphans
 from services.common.contents.store import Contents
 from services.common.drops.measurements import Measurements
@@ -23,8 +24,8 @@ from services.common.series.store import SeriesStore
 from services.common.service import Service, Wiring
 from services.common.uploads.store import Uploads
 from services.ingest.drops.leftovers import DropLeftovers
-from services.ingest.drops.outbox import DropQueue
 from services.ingest.drops.outcomes import DropOutcomes
+from services.ingest.drops.unqueued import drop_outbox
 from services.ingest.drops.writes import DropWrites
 from services.ingest.http.door import HttpDoor
 from services.ingest.http.routes import http_routes
@@ -32,9 +33,9 @@ from services.ingest.invites.writes import InviteWrites
 from services.ingest.media.changes import MediaChanges
 from services.ingest.media.cleaning import MediaCleaning
 from services.ingest.media.inspection import MediaInspection, media_limits
-from services.ingest.media.outbox import MediaOutbox
 from services.ingest.media.storing import MediaStoring
 from services.ingest.media.sweep import MediaSweep
+from services.ingest.media.unqueued import media_outbox
 from services.ingest.media.uploads import MediaUploads
 from services.ingest.metadata.reader import open_readers
 from services.ingest.series.deletion import SeriesDeletion
@@ -56,8 +57,9 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
     cleaning, orphans = MediaCleaning(media, contents, found), Orphans(catalog, objects, contents)
     readers = open_readers(min(READERS_MOST, os.cpu_count() or 1))
     limits, inspection = media_limits(settings), MediaInspection(settings, objects, readers)
-    drop_queue, media_outbox = DropQueue(queue, receipts, time.time_ns), MediaOutbox(media, contents, queue)
-    storing = MediaStoring(objects, contents, media, invites, inspection, media_outbox, limits)
+    drops_out = drop_outbox(queue, receipts, time.time_ns)
+    media_out = media_outbox(queue, media, contents, time.time_ns)
+    storing = MediaStoring(objects, contents, media, invites, inspection, media_out, limits)
     series, replaced = SeriesStore(catalog), ReplacedObjects(objects)
     computed, series_outbox = ComputedStore(catalog), SeriesOutbox(queue)
     series_deletion = SeriesDeletion(series, computed, objects, time.time_ns)
@@ -65,20 +67,20 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
         DropWrites(
             receipts,
             Measurements(catalog),
-            drop_queue,
+            drops_out,
             DropOutcomes(receipts),
             max_drop_bytes=settings.max_drop_bytes,
             now_ns=time.time_ns,
         ),
         MediaUploads(storing, invites),
-        MediaChanges(media, found, cleaning, media_outbox, purge_after=timedelta(days=settings.purge_days)),
+        MediaChanges(media, found, cleaning, media_out, purge_after=timedelta(days=settings.purge_days)),
         UploadWrites(
             uploads,
             objects,
             media,
             storing,
             limits,
-            lifetime_ns=settings.upload_lifetime // timedelta(microseconds=1) * 1000,
+            lifetime_ns=to_ns(settings.upload_lifetime),
         ),
         InviteWrites(invites, edge_url=settings.edge_url),
         SeriesWrites(
@@ -110,10 +112,14 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
         orphan_seconds=settings.orphan_seconds,
     )
     sweep = MediaSweep(settings, objects, contents, media, cleaning, uploads, invites, orphans)
-    media_loops = (media_outbox.run, sweep.run)
+    drop_loops = (drops_out.run, drops_out.run_sweep, leftovers.run)
+    media_loops = (media_out.run, media_out.run_sweep, sweep.run)
     series_loops = (series_outbox.run, series_sweep.run, replaced.run)
     async with readers:
-        yield Wiring(methods, (door.run, drop_queue.run, leftovers.run, *media_loops, *series_loops))
+        yield Wiring(methods, (door.run, *drop_loops, *media_loops, *series_loops))
+        # The last calls end after the loops.
+        await drops_out.publish_waiting()
+        await media_out.publish_waiting()
 
 
 def fresh_folder(folder: Path) -> Path:

@@ -31,9 +31,9 @@ from services.common.uploads.store import Uploads
 from services.ingest.media.cleaning import MediaCleaning
 from services.ingest.media.files import FileOptions, IncomingFile
 from services.ingest.media.inspection import MediaInspection
-from services.ingest.media.outbox import MediaOutbox
 from services.ingest.media.storing import Destination, MediaStoring, Stored
 from services.ingest.media.sweep import MediaSweep
+from services.ingest.media.unqueued import media_outbox
 from services.ingest.metadata.limits import MediaLimits
 from services.ingest.metadata.media_metadata import MetadataReading
 from tests.support.mortal import Life, MortalCatalog, MortalObjects, MortalQueue
@@ -126,7 +126,7 @@ class MediaMesh:
         self.uploads = Uploads(self.catalog, self.objects)
         self.statistics = StatisticsStore(self.catalog)
         self.cleaning = MediaCleaning(self.media, self.contents, self.found)
-        self.outbox = MediaOutbox(self.media, self.contents, queue, clock)
+        self.outbox = media_outbox(queue, self.media, self.contents, clock)
         self.storing = MediaStoring(
             self.objects, self.contents, self.media, self.invites, inspection, self.outbox, self.limits, clock
         )
@@ -154,7 +154,7 @@ class MediaMesh:
         self.clock.advance(120)
         for _ in range(2):
             await self.outbox.publish_waiting()
-            await self.outbox.publish_left_out()
+            await self.outbox.sweep()
             await self.sweep.sweep_marked()
             await self.sweep.sweep_orphans()
 

@@ -40,6 +40,11 @@ def from_duration(duration: Duration) -> int:
     return int(duration.seconds) * SECOND_NS + int(duration.nanos)
 
 
+def to_ns(length: timedelta) -> int:
+    """The whole nanoseconds of a length of time."""
+    return length // timedelta(microseconds=1) * 1000
+
+
 def utc_day(instant_ns: int) -> str:
     """The day of an instant in UTC, for example "2026-01-31"."""
     return (EPOCH + timedelta(seconds=instant_ns // SECOND_NS)).strftime("%Y-%m-%d")

@@ -18,6 +18,7 @@ from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
 from prometheus_client.exposition import generate_latest
 
+from services.common.base.loops import pause
 from services.common.base.telemetry import Metrics
 from services.common.rpc.grpc_methods import grpc_handler
 from services.common.rpc.methods import Method
@@ -100,8 +101,7 @@ async def _endless(loop: Callable[[asyncio.Event], Awaitable[None]], stopping: a
             await loop(stopping)
         except Exception:
             log.exception("a background loop failed and starts again")
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), 1.0)
+            await pause(1.0, stopping)
 
 
 def clear_socket(address: str) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 
 from services.common.base.instants import SECOND_NS
+from services.common.base.loops import pause
 from services.common.drops.receipts import Receipts
 
 
@@ -27,5 +27,4 @@ class DropLeftovers:
         while not stopping.is_set():
             before_ns = self._now_ns() - round(self._orphan_seconds * SECOND_NS)
             after = await self._receipts.sweep_objects(before_ns, after=after)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), self._sweep_seconds)
+            await pause(self._sweep_seconds, stopping)

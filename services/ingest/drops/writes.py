@@ -15,8 +15,8 @@ from services.common.base.names import resource_id
 from services.common.drops.measurements import Measurements
 from services.common.drops.messages import fill_receipt, measurement_message, receipt_message
 from services.common.drops.receipts import Receipt, Receipts, ReceiptState
+from services.common.queue.outbox import Outbox
 from services.common.rpc.call import Call
-from services.ingest.drops.outbox import DropQueue
 from services.ingest.drops.outcomes import DropOutcomes
 
 # A call's status travels in headers, of which a gRPC client takes 8 KiB; the receipt has all that was found.
@@ -32,7 +32,7 @@ class DropWrites:
         self,
         receipts: Receipts,
         measurements: Measurements,
-        queue: DropQueue,
+        outbox: Outbox[Receipt],
         outcomes: DropOutcomes,
         *,
         max_drop_bytes: int,
@@ -40,7 +40,7 @@ class DropWrites:
     ) -> None:
         self._receipts = receipts
         self._measurements = measurements
-        self._drop_queue = queue
+        self._drop_outbox = outbox
         self._drop_outcomes = outcomes
         self._max_drop_bytes = max_drop_bytes
         self._now_ns = now_ns
@@ -62,7 +62,7 @@ class DropWrites:
             call.caller, raw, sha256, now_ns=self._now_ns(), request_id=request.request_id
         )
         if is_waiting:
-            self._drop_queue.add(receipt)
+            self._drop_outbox.add(receipt)
         if request.HasField("wait"):
             receipt = await self._drop_outcomes.wait_for(receipt, from_duration(request.wait) / SECOND_NS)
         if receipt.state is ReceiptState.QUARANTINED and request.HasField("wait"):
@@ -81,7 +81,7 @@ class DropWrites:
     ) -> measurement_pb2.Receipt:
         """Has a quarantined drop looked into again, say after a limit was raised."""
         receipt = await self._receipts.replay(call.caller, resource_id(request.name), now_ns=self._now_ns())
-        self._drop_queue.add(receipt)
+        self._drop_outbox.add(receipt)
         call.answer_with(202)
         return receipt_message(receipt)
 

@@ -10,6 +10,7 @@ from dropmesh.v1 import error_reason_pb2 as reasons
 from dropmesh.v1 import ingest_service_pb2, media_pb2
 
 from services.common.base.errors import Aborted, InvalidArgument
+from services.common.base.instants import to_ns
 from services.common.base.names import resource_id
 from services.common.media import transitions
 from services.common.media.anonymize_messages import to_options
@@ -17,9 +18,9 @@ from services.common.media.detected_objects import DetectedObject, MediaObjects
 from services.common.media.messages import etag, media_message, media_name
 from services.common.media.model import ExcludedObject, Media
 from services.common.media.store import MediaStore
+from services.common.queue.outbox import Outbox
 from services.common.rpc.call import Call
 from services.ingest.media.cleaning import MediaCleaning
-from services.ingest.media.outbox import MediaOutbox
 
 
 class MediaChanges:
@@ -30,7 +31,7 @@ class MediaChanges:
         media: MediaStore,
         objects: MediaObjects,
         cleaning: MediaCleaning,
-        outbox: MediaOutbox,
+        outbox: Outbox[Media],
         *,
         purge_after: timedelta,
         now_ns: Callable[[], int] = time.time_ns,
@@ -39,7 +40,7 @@ class MediaChanges:
         self._objects = objects
         self._cleaning = cleaning
         self._outbox = outbox
-        self._purge_after_ns = purge_after // timedelta(microseconds=1) * 1000
+        self._purge_after_ns = to_ns(purge_after)
         self._now_ns = now_ns
 
     async def ProcessMedia(self, request: ingest_service_pb2.ProcessMediaRequest, call: Call) -> media_pb2.Media:

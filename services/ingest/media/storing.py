@@ -21,9 +21,9 @@ from services.common.media.transitions import uploaded_again
 from services.common.media.types import SNIFF_BYTES, MediaType, sniff
 from services.common.media.vocabulary import MediaState
 from services.common.objects import Objects
+from services.common.queue.outbox import Outbox
 from services.ingest.media.files import FileOptions, IncomingFile
 from services.ingest.media.inspection import MediaInspection
-from services.ingest.media.outbox import MediaOutbox
 from services.ingest.metadata.limits import MediaLimits
 from services.ingest.metadata.media_metadata import MetadataReading
 
@@ -59,7 +59,7 @@ class MediaStoring:
         media: MediaStore,
         invites: Invites,
         inspection: MediaInspection,
-        outbox: MediaOutbox,
+        outbox: Outbox[Media],
         limits: MediaLimits,
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:

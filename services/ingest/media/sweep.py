@@ -1,4 +1,4 @@
-"""What is looked for now and then, so that a crash anywhere leaves nothing behind for long."""
+"""Finishes what a crash left unfinished: bytes without a media, media without their bytes, uses of invites."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import logging
 import random
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import timedelta
 
 from services.common.base.instants import SECOND_NS
+from services.common.base.loops import pause
 from services.common.contents.orphans import Orphans
 from services.common.contents.store import Contents, Holder
 from services.common.invites.store import Invites
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 class MediaSweep:
-    """One round looks into everything that is marked as unfinished; several services may sweep at once."""
+    """One round looks at everything that is marked as unfinished; several services may sweep at once."""
 
     def __init__(
         self,
@@ -54,11 +54,8 @@ class MediaSweep:
     async def run(self, stopping: asyncio.Event) -> None:
         """Sweeps again and again until the service stops."""
         orphans_due = 0.0
-        while not stopping.is_set():
-            pause = self._settings.sweep_seconds * random.uniform(0.8, 1.2)  # noqa: S311 - services apart, no secret
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), pause)
-                return
+        # Services that started together sweep apart. S311: it is no secret.
+        while not await pause(self._settings.sweep_seconds * random.uniform(0.8, 1.2), stopping):  # noqa: S311
             await self.sweep_marked()
             if time.monotonic() >= orphans_due:
                 await self.sweep_orphans()

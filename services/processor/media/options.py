@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import timedelta
 
+from services.common.base.instants import to_ns
 from services.common.media import model as stored
 from services.common.media.detected_objects import DetectedObject, TrackPoint
 from services.common.media.vocabulary import Box, ObjectClass
@@ -38,7 +39,7 @@ def stored_object(
     track: Iterable[tuple[timedelta, Box]] = (),
 ) -> DetectedObject:
     """An object as it is stored."""
-    points = tuple(TrackPoint(nanoseconds(time), _stored_box(place)) for time, place in track)
+    points = tuple(TrackPoint(to_ns(time), _stored_box(place)) for time, place in track)
     return DetectedObject(number, object_class, float(score), _stored_box(box), points)
 
 
@@ -52,11 +53,6 @@ def stored_detections(detections: Iterable[Detection]) -> tuple[DetectedObject, 
 def count_objects(objects: Iterable[DetectedObject]) -> dict[str, int]:
     """How many objects of each class there are."""
     return dict(Counter(str(found.object_class.value) for found in objects))
-
-
-def nanoseconds(length: timedelta) -> int:
-    """A length of time as it is stored."""
-    return length // timedelta(microseconds=1) * 1000
 
 
 def _stored_box(box: Box) -> Box:

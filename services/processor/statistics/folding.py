@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from contextlib import suppress
 
+from services.common.base.loops import pause
 from services.common.statistics.store import StatisticsStore
 
 FOLDED_MOST = 500
@@ -26,5 +26,4 @@ class StatisticsFolding:
         while not stopping.is_set():
             folded = await self._statistics.fold(now_ns=self._now_ns(), limit=FOLDED_MOST)
             if folded < FOLDED_MOST:
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(stopping.wait(), PAUSE_SECONDS)
+                await pause(PAUSE_SECONDS, stopping)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TypeVar
 
+from services.common.base.instants import to_ns
 from services.common.media.model import Step
 
 Item = TypeVar("Item")
@@ -63,4 +64,4 @@ class Stopwatch:
 
 def stored_steps(timings: Mapping[str, timedelta]) -> tuple[Step, ...]:
     """Where the time went, as it is stored."""
-    return tuple(Step(step, length // timedelta(microseconds=1) * 1000) for step, length in timings.items())
+    return tuple(Step(step, to_ns(length)) for step, length in timings.items())

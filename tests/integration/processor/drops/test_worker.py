@@ -12,17 +12,19 @@ from pathlib import Path
 import pytest
 
 from services.common.base.errors import AlreadyExists, FailedPrecondition, NotFound
+from services.common.base.instants import to_ns
 from services.common.base.telemetry import Metrics
 from services.common.catalog import Upsert
 from services.common.catalog.documents import to_document
 from services.common.drops.measurements import Measurement, Measurements
 from services.common.drops.receipts import INLINE_BYTES, RECEIPTS, Receipt, Receipts, ReceiptState
 from services.common.drops.topics import DROPS, message
+from services.common.queue.outbox import Outbox
 from services.common.rpc.identity import Caller, Scope
 from services.common.settings import Settings
 from services.common.stores.open import Stores, open_stores
-from services.ingest.drops.outbox import SWEEP_AFTER, DropQueue
 from services.ingest.drops.outcomes import DropOutcomes
+from services.ingest.drops.unqueued import LOST_AFTER, drop_outbox
 from services.processor.drops.parsing.outcomes import DropLimits
 from services.processor.drops.results import DropRules
 from services.processor.drops.worker import DropWorker
@@ -41,7 +43,7 @@ class Dropzone:
     stores: Stores
     receipts: Receipts
     measurements: Measurements
-    queue: DropQueue
+    outbox: Outbox[Receipt]
     now_ns: int = 1_700_000_000_000_000_000
 
     async def keep(self, raw: bytes, caller: Caller = ANNA, request_id: str = "") -> Receipt:
@@ -58,7 +60,7 @@ class Dropzone:
         """Lets a worker run until these receipts are settled."""
         worker = worker or self.worker()
         stopping = asyncio.Event()
-        running = [asyncio.create_task(loop(stopping)) for loop in (worker.run, worker.run_large)]
+        running = [asyncio.create_task(loop(stopping)) for loop in (worker.run, worker.run_large, self.outbox.run)]
         outcomes = DropOutcomes(self.receipts)
         settled = await asyncio.gather(*(outcomes.wait_for(receipt, 20) for receipt in until_settled))
         stopping.set()
@@ -71,7 +73,7 @@ async def zone(tmp_path: Path) -> AsyncIterator[Dropzone]:
     stores = await open_stores(Settings(data=tmp_path))
     receipts = Receipts(stores.catalog, stores.objects)
     zone = Dropzone(stores, receipts, Measurements(stores.catalog), None)  # type: ignore[arg-type]
-    zone.queue = DropQueue(stores.queue, receipts, lambda: zone.now_ns)
+    zone.outbox = drop_outbox(stores.queue, receipts, lambda: zone.now_ns)
     yield zone
     await stores.close()
 
@@ -110,8 +112,8 @@ async def test_an_older_drop_never_takes_the_place_of_a_newer_one(zone: Dropzone
 
 async def test_each_owner_has_measurements_of_an_own(zone: Dropzone) -> None:
     mine, yours = await zone.keep(reading(1)), await zone.keep(reading(2), BERT)
-    zone.queue.add(mine)
-    zone.queue.add(yours)
+    zone.outbox.add(mine)
+    zone.outbox.add(yours)
     await zone.work([mine, yours])
     assert (await zone.measurements.get("anna", TEN_NS)).mean == 1.0
     assert (await zone.measurements.get("bert", TEN_NS)).mean == 2.0
@@ -148,10 +150,10 @@ async def test_bytes_without_a_receipt_are_swept_and_no_others(zone: Dropzone) -
 
 async def test_what_the_queue_was_never_told_of_is_found_by_the_sweep(zone: Dropzone) -> None:
     receipt = await zone.keep(reading())
-    assert await zone.queue.sweep() == 0
-    zone.now_ns += (SWEEP_AFTER + timedelta(seconds=1)) // timedelta(microseconds=1) * 1000
-    assert await zone.queue.sweep() == 1
-    assert await zone.queue.sweep() == 0
+    assert await zone.outbox.sweep() == 0
+    zone.now_ns += to_ns(LOST_AFTER + timedelta(seconds=1))
+    assert await zone.outbox.sweep() == 1
+    assert await zone.outbox.sweep() == 0
     (settled,) = await zone.work([receipt])
     assert settled.state is ReceiptState.PROCESSED
 
@@ -159,15 +161,15 @@ async def test_what_the_queue_was_never_told_of_is_found_by_the_sweep(zone: Drop
 async def test_a_replay_after_a_limit_was_raised_keeps_its_place(zone: Dropzone) -> None:
     many = b'{"time_stamp": "2019-05-01T10:00:00Z", "data": [1, 2, 3]}'
     first = await zone.keep(many)
-    zone.queue.add(first)
+    zone.outbox.add(first)
     (refused,) = await zone.work([first], zone.worker(DropLimits(max_points=2)))
     assert [failure.reason for failure in refused.failures] == ["TOO_MANY_POINTS"]
     newer = await zone.keep(reading(9))
-    zone.queue.add(newer)
+    zone.outbox.add(newer)
     await zone.work([newer])
     replayed = await zone.receipts.replay(ANNA, first.id, now_ns=zone.now_ns)
     assert (replayed.state, replayed.sequence, replayed.failures) == (ReceiptState.NEW, first.sequence, ())
-    zone.queue.add(replayed)
+    zone.outbox.add(replayed)
     (settled,) = await zone.work([replayed])
     assert settled.state is ReceiptState.PROCESSED
     assert (await zone.measurements.get("anna", TEN_NS)).receipt == newer.id

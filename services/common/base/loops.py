@@ -1,0 +1,24 @@
+"""Waiting in background loops, so that a stop is noticed at once."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+
+async def pause(seconds: float, until: asyncio.Event) -> bool:
+    """Sleeps, or ends early when the event is set, mostly that of a stop; returns whether it is set."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await until.wait()
+    return until.is_set()
+
+
+async def wait_for_any(*events: asyncio.Event) -> None:
+    """Returns once one of the events is set."""
+    waiting = [asyncio.create_task(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in waiting:
+            task.cancel()
