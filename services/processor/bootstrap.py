@@ -18,12 +18,14 @@ from services.common.drops.receipts import Receipts
 from services.common.media.detected_objects import MediaObjects
 from services.common.media.store import MediaStore
 from services.common.media.work import MediaWork
+from services.common.queue.depths import QueueDepths
 from services.common.rpc.server import MAX_MESSAGE_BYTES
 from services.common.series.computed import ComputedStore
 from services.common.series.store import SeriesStore
 from services.common.service import Loop, Service, Wiring
 from services.common.settings import PREFIX
 from services.common.statistics.store import StatisticsStore
+from services.common.stores.topics import TOPICS
 from services.common.workers.confinement import ChildLimits
 from services.common.workers.pool import ProcessPool
 from services.processor.classify_queue.profile import load_profile
@@ -62,6 +64,7 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
     code_version = measurement_code_version()
     drop_limits = DropLimits(max_bytes=settings.max_drop_bytes, max_points=settings.max_drop_points)
     drops = DropWorker(service.queue, receipts, measurements, DropRules(drop_limits, code_version), metrics)
+    depths = QueueDepths(service.queue, TOPICS, metrics)
     folding = StatisticsFolding(StatisticsStore(catalog))
 
     children = settings.workers or os.cpu_count() or 1
@@ -133,7 +136,7 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
                 folding.run,
                 *photo_loops,
                 *video_loops,
-                worker.report_depths,
+                depths.run,
                 *queue_loops,
                 measuring.run,
                 predictions.run,

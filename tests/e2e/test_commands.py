@@ -12,7 +12,7 @@ import pytest
 from tests.e2e.mesh import ROOT
 
 
-@pytest.mark.parametrize("module", ["up", "down", "token", "statistics"])
+@pytest.mark.parametrize("module", ["up", "down", "token", "statistics", "queue"])
 def test_every_command_explains_itself(module):
     ran = subprocess.run(
         [sys.executable, "-m", f"scripts.mesh.{module}", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
@@ -36,7 +36,14 @@ def test_a_token_that_cannot_be_made_is_explained(folder, wrong):
 
 
 @pytest.mark.parametrize(
-    "command", [("token", "create", "alice"), ("token", "list"), ("statistics", "check"), ("statistics", "recompute")]
+    "command",
+    [
+        ("token", "create", "alice"),
+        ("token", "list"),
+        ("statistics", "check"),
+        ("statistics", "recompute"),
+        ("queue", "list"),
+    ],
 )
 @pytest.mark.parametrize("is_last", [False, True])
 def test_a_folder_that_no_mesh_has_is_told_and_stays_as_it_is(folder, command, is_last):

@@ -71,6 +71,9 @@ class Metrics:
         self.queue_depth = Gauge(
             "dropmesh_queue_depth", "Messages that wait or are worked on.", ("topic",), registry=self.registry
         )
+        self.dead_letters = Gauge(
+            "dropmesh_dead_letters", "Messages given up; see scripts/queue.", ("topic",), registry=self.registry
+        )
         self.work_in_progress = Gauge(
             "dropmesh_work_in_progress", "Pieces of work claimed by this process.", ("work",), registry=self.registry
         )

@@ -3,21 +3,24 @@
 The promise:
 - Published means durable: once `publish` returned, every message will be claimed until it is acknowledged,
   rejected or given up.
-- A message is with one claimer at a time while its lease lasts. A lease ends when it is not extended in time, or
-  (where the queue can tell) when its holder's process ends; then the message is claimed again, its `attempt` one
+- One claimer at a time holds a message while its lease lasts. A lease ends when it is not extended in time, or
+  (where the queue can see it) when its holder's process ends; then the message is claimed again, its `attempt` one
   higher.
 - A claim whose lease ended is stale: `acknowledge`, `release` and `extend` of it change nothing and return False.
 - Order is roughly that of publication. Duplicates are possible: a claimer's effects must be idempotent.
-- After `max_attempts` claims a message goes to the topic's dead letters with the reason last given.
+- After `max_attempts` claims a message goes to the topic's dead letters with the reason last given, where it
+  stays until it is revived or purged.
 - Work published to an idle queue is claimed within 50 ms, across processes, without busy polling.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
+
+LEASE_ENDED = "the lease ended: its holder was too slow, or died"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +43,13 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A message that was given up."""
+    """A message that was given up. `id` is the adapter's own; `attempts` is how often it was claimed."""
 
+    id: str
     body: bytes
     reason: str
-    token: str
+    attempts: int
+    dead_since_ns: int
 
 
 class Queue(Protocol):
@@ -55,11 +60,11 @@ class Queue(Protocol):
         ...
 
     async def claim(self, topic: Topic, *, limit: int, lease: timedelta, wait: timedelta) -> list[Claim]:
-        """Up to `limit` messages as soon as there is one; an empty list when none came within `wait`."""
+        """Returns up to `limit` messages as soon as there is one, or an empty list after `wait`."""
         ...
 
     async def extend(self, claim: Claim, lease: timedelta) -> bool:
-        """Lets the lease last that long from now."""
+        """Makes the lease end that long from now."""
         ...
 
     async def acknowledge(self, claims: Sequence[Claim]) -> list[bool]:
@@ -75,17 +80,25 @@ class Queue(Protocol):
         ...
 
     async def depth(self, topic: Topic) -> int:
-        """How many messages wait or are being worked on."""
+        """Returns how many messages wait or are being worked on."""
         ...
 
     async def dead_letters(self, topic: Topic, *, limit: int = 100) -> list[DeadLetter]:
-        """Some of what was given up, oldest first, without removing it."""
+        """Returns the oldest dead letters and leaves them where they are."""
         ...
 
-    async def revive(self, topic: Topic, *, limit: int = 100) -> int:
-        """Publishes the oldest dead letters again, their attempts forgotten; returns how many."""
+    async def dead_count(self, topic: Topic) -> int:
+        """Returns how many dead letters there are; those that were just listed may be missing for a moment."""
+        ...
+
+    async def revive(self, topic: Topic, *, ids: Collection[str] = (), limit: int = 100) -> int:
+        """Publishes dead letters again as new messages: those named, or the oldest; returns how many."""
+        ...
+
+    async def purge(self, topic: Topic, *, ids: Collection[str] = (), limit: int = 100) -> int:
+        """Deletes dead letters for good: those named, or the oldest; returns how many."""
         ...
 
     async def close(self) -> None:
-        """Lets go of connections; what is claimed and not acknowledged will be claimed again."""
+        """Closes connections; what is claimed and not acknowledged will be claimed again."""
         ...

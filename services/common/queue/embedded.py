@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 
+from services.common.base.instants import to_ns
+from services.common.base.loops import pause
 from services.common.catalog.sqlite.database import SqliteDatabase
-from services.common.queue import Claim, DeadLetter, Topic
-from services.common.queue.notifier import Bell
+from services.common.queue import LEASE_ENDED, Claim, DeadLetter, Topic
+from services.common.queue.notifier import Notifier
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS queue_messages (
@@ -30,19 +30,25 @@ CREATE TABLE IF NOT EXISTS queue_dead_letters (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     topic TEXT NOT NULL,
     body BLOB NOT NULL,
-    reason TEXT NOT NULL
+    reason TEXT NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    dead_since_ns INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS queue_dead_letters_topic ON queue_dead_letters (topic, id);
 """
-LEASE_ENDED = "the lease ended: its holder was too slow, or died"
+# Columns that files of 0.1.0 lack.
+ADDED = (
+    "ALTER TABLE queue_dead_letters ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE queue_dead_letters ADD COLUMN dead_since_ns INTEGER NOT NULL DEFAULT 0",
+)
 
 
 class EmbeddedQueue:
     """Messages are rows; a claim moves a row's due time to the end of its lease and gives it a new token."""
 
-    def __init__(self, database: SqliteDatabase, bell: Bell, now_ns: Callable[[], int]) -> None:
+    def __init__(self, database: SqliteDatabase, notifier: Notifier, now_ns: Callable[[], int]) -> None:
         self._database = database
-        self._bell = bell
+        self._notifier = notifier
         self._now_ns = now_ns
 
     @classmethod
@@ -52,28 +58,25 @@ class EmbeddedQueue:
         def make(connection: sqlite3.Connection) -> None:
             for statement in SCHEMA.split(";"):
                 connection.execute(statement)
+            if len(connection.execute("PRAGMA table_info(queue_dead_letters)").fetchall()) == 4:
+                for statement in ADDED:
+                    connection.execute(statement)
 
         await database.write(make)
-        return cls(database, Bell(database.path.with_name(f"{database.path.name}.bells")), now_ns)
+        return cls(database, Notifier(database.path.with_name(f"{database.path.name}.wake")), now_ns)
 
     async def publish(self, topic: Topic, bodies: Sequence[bytes], *, delay: timedelta = timedelta()) -> None:
         """See the port."""
-        due_ns = self._now_ns() + _nanoseconds(delay)
-        rows = [(topic.name, body, due_ns) for body in bodies]
-        await self._database.write(
-            lambda connection: connection.executemany(
-                "INSERT INTO queue_messages (topic, body, attempt, due_ns, token, reason) VALUES (?, ?, 0, ?, '', '')",
-                rows,
-            )
-        )
-        self._bell.ring(topic.name)
+        due_ns = self._now_ns() + to_ns(delay)
+        await self._database.write(lambda connection: _insert(connection, topic, bodies, due_ns))
+        self._notifier.notify(topic.name)
 
     async def claim(self, topic: Topic, *, limit: int, lease: timedelta, wait: timedelta) -> list[Claim]:
         """See the port."""
-        give_up_ns = self._now_ns() + _nanoseconds(wait)
-        rung = self._bell.listen(topic.name)
+        give_up_ns = self._now_ns() + to_ns(wait)
+        notified = self._notifier.listen(topic.name)
         while True:
-            rung.clear()
+            notified.clear()
             next_due_ns = await self._database.read(lambda connection: _next_due_ns(connection, topic))
             now_ns = self._now_ns()
             if next_due_ns is not None and next_due_ns <= now_ns:
@@ -83,12 +86,11 @@ class EmbeddedQueue:
             if now_ns >= give_up_ns:
                 return []
             until_ns = give_up_ns if next_due_ns is None else min(give_up_ns, next_due_ns)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(rung.wait(), max(0.001, (until_ns - now_ns) / 1e9))
+            await pause(max(0.001, (until_ns - now_ns) / 1e9), notified)
 
     async def extend(self, claim: Claim, lease: timedelta) -> bool:
         """See the port."""
-        due_ns = self._now_ns() + _nanoseconds(lease)
+        due_ns = self._now_ns() + to_ns(lease)
         return await self._change("UPDATE queue_messages SET due_ns = ?", (due_ns,), claim)
 
     async def acknowledge(self, claims: Sequence[Claim]) -> list[bool]:
@@ -102,11 +104,11 @@ class EmbeddedQueue:
         """See the port."""
         if claim.attempt >= claim.topic.max_attempts:
             return await self.reject(claim, reason=reason)
-        due_ns = self._now_ns() + _nanoseconds(delay)
+        due_ns = self._now_ns() + to_ns(delay)
         released = await self._change(
             "UPDATE queue_messages SET due_ns = ?, token = '', reason = ?", (due_ns, reason), claim
         )
-        self._bell.ring(claim.topic.name)
+        self._notifier.notify(claim.topic.name)
         return released
 
     async def reject(self, claim: Claim, *, reason: str) -> bool:
@@ -116,7 +118,7 @@ class EmbeddedQueue:
         def bury(connection: sqlite3.Connection) -> bool:
             if not _apply(connection, "DELETE FROM queue_messages", (), claim, now_ns):
                 return False
-            _bury(connection, claim.topic, claim.body, reason)
+            _bury(connection, claim.topic, claim.body, reason, claim.attempt, now_ns)
             return True
 
         return await self._database.write(bury)
@@ -134,34 +136,42 @@ class EmbeddedQueue:
         """See the port."""
         rows = await self._database.read(
             lambda connection: connection.execute(
-                "SELECT body, reason, id FROM queue_dead_letters WHERE topic = ? ORDER BY id LIMIT ?",
+                "SELECT id, body, reason, attempts, dead_since_ns FROM queue_dead_letters "
+                "WHERE topic = ? ORDER BY id LIMIT ?",
                 (topic.name, limit),
             ).fetchall()
         )
-        return [DeadLetter(bytes(body), reason, str(number)) for body, reason, number in rows]
+        return [DeadLetter(str(number), bytes(body), *rest) for number, body, *rest in rows]
 
-    async def revive(self, topic: Topic, *, limit: int = 100) -> int:
+    async def dead_count(self, topic: Topic) -> int:
+        """See the port."""
+        found = await self._database.read(
+            lambda connection: connection.execute(
+                "SELECT count(*) FROM queue_dead_letters WHERE topic = ?", (topic.name,)
+            ).fetchone()
+        )
+        return int(found[0])
+
+    async def revive(self, topic: Topic, *, ids: Collection[str] = (), limit: int = 100) -> int:
         """See the port."""
         due_ns = self._now_ns()
 
         def move(connection: sqlite3.Connection) -> int:
-            rows = connection.execute(
-                "SELECT id, body FROM queue_dead_letters WHERE topic = ? ORDER BY id LIMIT ?", (topic.name, limit)
-            ).fetchall()
-            connection.executemany(
-                "INSERT INTO queue_messages (topic, body, attempt, due_ns, token, reason) VALUES (?, ?, 0, ?, '', '')",
-                [(topic.name, body, due_ns) for _, body in rows],
-            )
-            connection.executemany("DELETE FROM queue_dead_letters WHERE id = ?", [(number,) for number, _ in rows])
-            return len(rows)
+            bodies = _dig_up(connection, topic, ids, limit)
+            _insert(connection, topic, bodies, due_ns)
+            return len(bodies)
 
         revived = await self._database.write(move)
-        self._bell.ring(topic.name)
+        self._notifier.notify(topic.name)
         return revived
 
+    async def purge(self, topic: Topic, *, ids: Collection[str] = (), limit: int = 100) -> int:
+        """See the port."""
+        return len(await self._database.write(lambda connection: _dig_up(connection, topic, ids, limit)))
+
     async def close(self) -> None:
-        """See the port; the database is closed by whoever opened it."""
-        self._bell.close()
+        """See the port; the database is closed by the code that opened it."""
+        self._notifier.close()
 
     def _take(self, connection: sqlite3.Connection, topic: Topic, limit: int, lease: timedelta) -> list[Claim]:
         now_ns = self._now_ns()
@@ -170,12 +180,12 @@ class EmbeddedQueue:
             "ORDER BY due_ns, id LIMIT ?",
             (topic.name, now_ns, limit),
         ).fetchall()
-        due_ns = now_ns + _nanoseconds(lease)
+        due_ns = now_ns + to_ns(lease)
         claims = []
         for number, body, attempt, reason in rows:
             if attempt >= topic.max_attempts:
                 connection.execute("DELETE FROM queue_messages WHERE id = ?", (number,))
-                _bury(connection, topic, body, reason or LEASE_ENDED)
+                _bury(connection, topic, body, reason or LEASE_ENDED, attempt, now_ns)
                 continue
             secret = secrets.token_hex(8)
             connection.execute(
@@ -190,6 +200,13 @@ class EmbeddedQueue:
         return await self._database.write(lambda connection: _apply(connection, statement, values, claim, now_ns))
 
 
+def _insert(connection: sqlite3.Connection, topic: Topic, bodies: Sequence[bytes], due_ns: int) -> None:
+    connection.executemany(
+        "INSERT INTO queue_messages (topic, body, attempt, due_ns, token, reason) VALUES (?, ?, 0, ?, '', '')",
+        [(topic.name, body, due_ns) for body in bodies],
+    )
+
+
 def _apply(
     connection: sqlite3.Connection, statement: str, values: tuple[object, ...], claim: Claim, now_ns: int
 ) -> bool:
@@ -201,16 +218,25 @@ def _apply(
     return cursor.rowcount == 1
 
 
-def _bury(connection: sqlite3.Connection, topic: Topic, body: bytes, reason: str) -> None:
+def _bury(connection: sqlite3.Connection, topic: Topic, body: bytes, reason: str, attempts: int, now_ns: int) -> None:
     connection.execute(
-        "INSERT INTO queue_dead_letters (topic, body, reason) VALUES (?, ?, ?)", (topic.name, body, reason)
+        "INSERT INTO queue_dead_letters (topic, body, reason, attempts, dead_since_ns) VALUES (?, ?, ?, ?, ?)",
+        (topic.name, body, reason, attempts, now_ns),
     )
+
+
+def _dig_up(connection: sqlite3.Connection, topic: Topic, ids: Collection[str], limit: int) -> list[bytes]:
+    """Removes dead letters and returns their bodies."""
+    columns = "SELECT id, body FROM queue_dead_letters WHERE topic = ?"
+    if ids:
+        named = [int(key) for key in ids if key.isdecimal()][:limit]
+        rows = [row for number in named for row in connection.execute(f"{columns} AND id = ?", (topic.name, number))]
+    else:
+        rows = connection.execute(f"{columns} ORDER BY id LIMIT ?", (topic.name, limit)).fetchall()
+    connection.executemany("DELETE FROM queue_dead_letters WHERE id = ?", [(number,) for number, _ in rows])
+    return [bytes(body) for _, body in rows]
 
 
 def _next_due_ns(connection: sqlite3.Connection, topic: Topic) -> int | None:
     found = connection.execute("SELECT min(due_ns) FROM queue_messages WHERE topic = ?", (topic.name,)).fetchone()
     return None if found[0] is None else int(found[0])
-
-
-def _nanoseconds(length: timedelta) -> int:
-    return length // timedelta(microseconds=1) * 1000

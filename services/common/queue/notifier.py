@@ -1,4 +1,4 @@
-"""Wakes the processes that wait for work: a datagram to each one's socket, so that nobody has to poll."""
+"""Wakes the processes that wait for work with a datagram to the socket of each, so that none has to poll."""
 
 from __future__ import annotations
 
@@ -12,28 +12,29 @@ from pathlib import Path
 LONGEST_NAME = 256
 
 
-class Bell:
-    """One socket for each process that listens, in a folder that all of them know.
+class Notifier:
+    """One socket for each process that listens, all in one folder.
 
-    A ring may be lost to a full buffer, but then others are in it to wake the listener. It says "look", not "here is".
+    A notification may be lost to a full buffer, but then others are in it to wake the listener. It means "look again"
+    and carries no work.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._events: dict[str, asyncio.Event] = {}
-        self._ear: socket.socket | None = None
-        self._mouth = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._mouth.setblocking(False)
+        self._receiver: socket.socket | None = None
+        self._sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._sender.setblocking(False)
 
     def listen(self, name: str) -> asyncio.Event:
-        """An event that is set whenever anyone rings for this name."""
-        if self._ear is None:
-            self._open_ear()
+        """Returns the event that is set by each notification of this name."""
+        if self._receiver is None:
+            self._open_receiver()
         return self._events.setdefault(name, asyncio.Event())
 
-    def ring(self, name: str) -> None:
+    def notify(self, name: str) -> None:
         """Wakes every listener of this name, in this process and in others."""
-        own = None if self._ear is None else self._ear.getsockname()
+        own = None if self._receiver is None else self._receiver.getsockname()
         if name in self._events:
             self._events[name].set()
         with suppress(FileNotFoundError):
@@ -43,32 +44,32 @@ class Bell:
 
     def close(self) -> None:
         """Stops listening."""
-        if self._ear is not None:
-            asyncio.get_running_loop().remove_reader(self._ear)
-            Path(self._ear.getsockname()).unlink(missing_ok=True)
-            self._ear.close()
-            self._ear = None
-        self._mouth.close()
+        if self._receiver is not None:
+            asyncio.get_running_loop().remove_reader(self._receiver)
+            Path(self._receiver.getsockname()).unlink(missing_ok=True)
+            self._receiver.close()
+            self._receiver = None
+        self._sender.close()
 
-    def _open_ear(self) -> None:
+    def _open_receiver(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._ear = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._ear.setblocking(False)
-        self._ear.bind(str(self._folder / f"{os.getpid()}.{secrets.token_hex(3)}"))
-        asyncio.get_running_loop().add_reader(self._ear, self._hear, self._ear)
+        self._receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._receiver.setblocking(False)
+        self._receiver.bind(str(self._folder / f"{os.getpid()}.{secrets.token_hex(3)}"))
+        asyncio.get_running_loop().add_reader(self._receiver, self._receive, self._receiver)
 
-    def _hear(self, ear: socket.socket) -> None:
+    def _receive(self, receiver: socket.socket) -> None:
         with suppress(BlockingIOError):
             while True:
-                name = ear.recv(LONGEST_NAME).decode()
+                name = receiver.recv(LONGEST_NAME).decode()
                 if name in self._events:
                     self._events[name].set()
 
     def _send(self, path: str, name: str) -> None:
         try:
-            self._mouth.sendto(name.encode(), path)
+            self._sender.sendto(name.encode(), path)
         except (ConnectionRefusedError, FileNotFoundError):
-            # Its process died without closing: nobody will ever listen there again.
+            # Its process died without closing, and its socket is never read again.
             Path(path).unlink(missing_ok=True)
         except BlockingIOError:
             pass

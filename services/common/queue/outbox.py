@@ -22,9 +22,9 @@ class Stored(Protocol):
     """A document of the catalog; its version grows with each change."""
 
     @property
-    def id(self) -> str: ...  # noqa: D102
+    def id(self) -> str: ...
     @property
-    def version(self) -> int: ...  # noqa: D102
+    def version(self) -> int: ...
 
 
 Item = TypeVar("Item", bound=Stored)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,7 +18,7 @@ from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractExchange, 
 from aio_pika.exceptions import AMQPError, ChannelInvalidStateError
 
 from services.common.base.errors import StoreUnavailable
-from services.common.queue import Claim, DeadLetter, Topic
+from services.common.queue import LEASE_ENDED, Claim, DeadLetter, Topic
 
 Result = TypeVar("Result")
 
@@ -24,7 +26,7 @@ STORE = "queue"
 PREFIX = "dropmesh"
 ATTEMPTS = "x-attempts"
 REASON = "x-reason"
-LEASE_ENDED = "the lease ended: its holder was too slow, or died"
+DEAD_SINCE = "x-dead-since-ns"
 QUORUM: dict[str, str | int] = {"x-queue-type": "quorum"}
 # A bell that was not heard, a delay that ended, a holder that died: nobody rings for those.
 LOOK_AGAIN_SECONDS = 0.5
@@ -49,7 +51,8 @@ class RabbitQueue:
     RabbitMQ's own tools count that.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, now_ns: Callable[[], int] = time.time_ns) -> None:
+        self._now_ns = now_ns
         self._url, self._prefix = _address_and_prefix(url)
         self._connection: AbstractConnection | None = None
         self._channel: AbstractChannel | None = None
@@ -128,8 +131,7 @@ class RabbitQueue:
             return False
 
         async def send() -> bool:
-            dead = await self._dead_queue(claim.topic)
-            await self._send(dead.name, claim.body, {REASON: reason})
+            await self._bury(claim.topic, claim.body, reason, claim.attempt)
             return await self._end(claim)
 
         return await self._guarded(send)
@@ -138,9 +140,7 @@ class RabbitQueue:
         """See the port."""
 
         async def count() -> int:
-            channel = await self._connected()
-            queue = await channel.declare_queue((await self._queue(topic)).name, passive=True)
-            return queue.declaration_result.message_count or 0
+            return await self._count(await self._queue(topic))
 
         mine = sum(1 for held in self._held.values() if held.message.routing_key == self._name(topic))
         return await self._guarded(count) + mine
@@ -151,29 +151,38 @@ class RabbitQueue:
         async def look() -> list[DeadLetter]:
             queue = await self._dead_queue(topic)
             found = [message async for message in _fetched(queue, limit)]
-            for message in reversed(found):
+            # A quorum queue gives out what was returned first, in the order of the returns.
+            for message in found:
                 await message.nack(requeue=True)
-            return [
-                DeadLetter(message.body, str(message.headers.get(REASON, "")), message.message_id or "")
-                for message in found
-            ]
+            return [_dead_letter(message) for message in found]
 
         return await self._guarded(look)
 
-    async def revive(self, topic: Topic, *, limit: int = 100) -> int:
+    async def dead_count(self, topic: Topic) -> int:
         """See the port."""
 
+        async def count() -> int:
+            return await self._count(await self._dead_queue(topic))
+
+        return await self._guarded(count)
+
+    async def revive(self, topic: Topic, *, ids: Collection[str] = (), limit: int = 100) -> int:
+        """See the port."""
+
+        async def publish(message: AbstractIncomingMessage) -> None:
+            await self._send(self._name(topic), message.body)
+
         async def move() -> int:
-            queue = await self._queue(topic)
-            revived = 0
-            async for message in _fetched(await self._dead_queue(topic), limit):
-                await self._send(queue.name, message.body)
-                await message.ack()
-                revived += 1
+            await self._queue(topic)
+            revived = await self._dig_up(topic, ids, limit, publish)
             await self._ring(topic)
             return revived
 
         return await self._guarded(move)
+
+    async def purge(self, topic: Topic, *, ids: Collection[str] = (), limit: int = 100) -> int:
+        """See the port."""
+        return await self._guarded(lambda: self._dig_up(topic, ids, limit))
 
     async def close(self) -> None:
         """See the port."""
@@ -190,14 +199,44 @@ class RabbitQueue:
                 int(str(message.headers.get(ATTEMPTS, 0))) + int(str(message.headers.get("x-delivery-count", 0))) + 1
             )
             if attempt > topic.max_attempts:
-                dead = await self._dead_queue(topic)
-                await self._send(dead.name, message.body, {REASON: str(message.headers.get(REASON, LEASE_ENDED))})
+                await self._bury(topic, message.body, str(message.headers.get(REASON, LEASE_ENDED)), attempt - 1)
                 await message.ack()
                 continue
             token = secrets.token_hex(8)
             self._held[token] = _Held(message, self._timer(token, lease))
             claims.append(Claim(topic, message.body, attempt, token))
         return claims
+
+    async def _bury(self, topic: Topic, body: bytes, reason: str, attempts: int) -> None:
+        dead = await self._dead_queue(topic)
+        await self._send(dead.name, body, {REASON: reason, ATTEMPTS: attempts, DEAD_SINCE: self._now_ns()})
+
+    async def _dig_up(
+        self,
+        topic: Topic,
+        ids: Collection[str],
+        limit: int,
+        before: Callable[[AbstractIncomingMessage], Awaitable[None]] | None = None,
+    ) -> int:
+        """Removes dead letters, each after what is to happen before; a crash in between leaves it where it was."""
+        dead = await self._dead_queue(topic)
+        others, removed = [], 0
+        async for message in _fetched(dead, sys.maxsize if ids else limit):
+            if ids and (message.message_id not in ids or removed == limit):
+                others.append(message)
+                continue
+            if before is not None:
+                await before(message)
+            await message.ack()
+            removed += 1
+        for message in others:
+            await message.nack(requeue=True)
+        return removed
+
+    async def _count(self, queue: AbstractQueue) -> int:
+        channel = await self._connected()
+        found = await channel.declare_queue(queue.name, passive=True)
+        return found.declaration_result.message_count or 0
 
     def _live(self, claim: Claim) -> _Held | None:
         held = self._held.get(claim.token)
@@ -316,6 +355,13 @@ class RabbitQueue:
                 with suppress(*BROKEN):
                     await asyncio.wait_for(connection.close(), 1.0)
             raise StoreUnavailable(STORE, f"{type(error).__name__}: {error}") from error
+
+
+def _dead_letter(message: AbstractIncomingMessage) -> DeadLetter:
+    reason, attempts, since_ns = (message.headers.get(name) for name in (REASON, ATTEMPTS, DEAD_SINCE))
+    return DeadLetter(
+        message.message_id or "", message.body, str(reason or ""), int(str(attempts or 0)), int(str(since_ns or 0))
+    )
 
 
 async def _fetched(queue: AbstractQueue, limit: int) -> AsyncIterator[AbstractIncomingMessage]:

@@ -26,7 +26,6 @@ LARGE_LEASE = timedelta(minutes=5)
 # Also how long a worker may take to stop.
 WAIT = timedelta(seconds=1)
 RETRY_AFTER = timedelta(seconds=2)
-DEPTH_EVERY_NS = 500_000_000
 BUSY_RECEIPTS = 20
 ROUND_SECONDS = 0.15
 MOST_MESSAGES = 50
@@ -54,7 +53,6 @@ class DropWorker:
         self._rules = rules
         self._metrics = metrics
         self._now_ns = now_ns
-        self._depth_reported_ns: dict[Topic, int] = {}
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Processes small drops, many at a time, until `stopping` is set."""
@@ -71,13 +69,6 @@ class DropWorker:
                 if await self._process(claims) >= BUSY_RECEIPTS:
                     # Under load a round that begins later is larger, and leaves the stores to others until then.
                     await asyncio.sleep(ROUND_SECONDS - (time.monotonic() - began))
-            await self._report_depth(topic)
-
-    async def _report_depth(self, topic: Topic) -> None:
-        now_ns = self._now_ns()
-        if now_ns - self._depth_reported_ns.get(topic, 0) > DEPTH_EVERY_NS:
-            self._depth_reported_ns[topic] = now_ns
-            self._metrics.queue_depth.labels(topic.name).set(await self._queue.depth(topic))
 
     async def _process(self, claims: Sequence[Claim]) -> int:
         """Returns how many receipts the messages named."""

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import tempfile
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -70,8 +70,6 @@ class Pace:
     """It checks for a cancellation or deletion of its media, and reports its progress."""
     heartbeat_seconds: float = 3.0
     """It extends its lease."""
-    depth_seconds: float = 5.0
-    """It looks how much waits."""
     retry_after: timedelta = timedelta(seconds=2)
     """It puts off what may go better later."""
 
@@ -106,14 +104,6 @@ class MediaWorker:
     async def run_videos(self, stopping: asyncio.Event) -> None:
         """The same for videos and animations; those that no such loop is free for wait in the queue."""
         await self._run(VIDEO_WORK, stopping)
-
-    async def report_depths(self, stopping: asyncio.Event) -> None:
-        """Keeps the metrics of what waits up to date, however long the work on one media takes."""
-        while not stopping.is_set():
-            for topic in (PHOTO_WORK, VIDEO_WORK):
-                self._metrics.queue_depth.labels(topic.name).set(await self._stores.queue.depth(topic))
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), self._pace.depth_seconds)
 
     async def _run(self, topic: Topic, stopping: asyncio.Event) -> None:
         while not stopping.is_set():
@@ -270,8 +260,9 @@ class MediaWorker:
         return False
 
     async def _fail(self, media: Media, claim: Claim, error: DropmeshError) -> str:
+        # The content is at fault and the media says so: the message is done with.
         await self._stores.work.fail(media.id, media.run, failure_of(error), now_ns=self._now_ns())
-        await self._stores.queue.reject(claim, reason=error.message)
+        await self._stores.queue.acknowledge([claim])
         return "failed"
 
     async def _give_up(self, media_id: str, claim: Claim) -> None:

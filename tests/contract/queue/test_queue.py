@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from datetime import timedelta
 
 import pytest
@@ -158,6 +159,65 @@ async def test_revived_letters_are_work_again(queue, topic):
     assert await queue.dead_letters(topic) == []
     claims = await queue.claim(topic, limit=2, lease=LEASE, wait=SOON)
     assert [(claim.body, claim.attempt) for claim in claims] == [(b"1", 1), (b"2", 1)]
+
+
+async def test_a_dead_letter_says_why_how_often_and_since_when(queue, topic):
+    before_ns = time.time_ns()
+    await queue.publish(topic, [b"odd"])
+    await queue.release(await claim_one(queue, topic), reason="not now")
+    await queue.reject(await claim_one(queue, topic), reason="cannot be read")
+    (letter,) = await queue.dead_letters(topic)
+    assert (letter.body, letter.reason, letter.attempts) == (b"odd", "cannot be read", 2)
+    assert before_ns <= letter.dead_since_ns <= time.time_ns()
+
+
+async def bury(queue, topic, *bodies):
+    """Makes dead letters, and returns their ids by their bodies."""
+    await queue.publish(topic, bodies)
+    for claim in await queue.claim(topic, limit=len(bodies), lease=LEASE, wait=SOON):
+        await queue.reject(claim, reason="too early")
+    return {letter.body: letter.id for letter in await queue.dead_letters(topic)}
+
+
+async def counts(queue, topic, expected):
+    """Waits until so many dead letters are counted."""
+    async with asyncio.timeout(5):
+        while await queue.dead_count(topic) != expected:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
+async def test_dead_letters_are_counted_by_topic(queue, topic):
+    assert await queue.dead_count(topic) == 0
+    await bury(queue, topic, b"1", b"2")
+    await counts(queue, topic, 2)
+    assert await queue.dead_count(Topic(f"{topic.name}.other")) == 0
+    assert await queue.depth(topic) == 0
+
+
+async def test_one_dead_letter_is_revived_by_its_id(queue, topic):
+    ids = await bury(queue, topic, b"1", b"2", b"3")
+    assert await queue.revive(topic, ids=[ids[b"2"], "999999"]) == 1
+    claim = await claim_one(queue, topic)
+    assert (claim.body, claim.attempt) == (b"2", 1)
+    assert [letter.body for letter in await queue.dead_letters(topic)] == [b"1", b"3"]
+
+
+async def test_no_more_are_revived_than_asked_for_oldest_first(queue, topic):
+    await bury(queue, topic, b"1", b"2", b"3")
+    for _ in range(2):
+        assert [letter.body for letter in await queue.dead_letters(topic)] == [b"1", b"2", b"3"]
+    assert await queue.revive(topic, limit=2) == 2
+    assert [letter.body for letter in await queue.dead_letters(topic)] == [b"3"]
+
+
+async def test_purged_letters_are_gone(queue, topic):
+    ids = await bury(queue, topic, b"1", b"2", b"3")
+    assert await queue.purge(topic, ids=[ids[b"1"]]) == 1
+    assert [letter.body for letter in await queue.dead_letters(topic)] == [b"2", b"3"]
+    assert await queue.purge(topic) == 2
+    assert await queue.purge(topic) == 0
+    await counts(queue, topic, 0)
+    assert await queue.depth(topic) == 0
 
 
 async def test_depth_counts_what_waits_and_what_is_worked_on(queue, topic):

@@ -1,0 +1,8 @@
+"""Every topic of the queue."""
+
+from __future__ import annotations
+
+from services.common.drops.topics import DROPS, LARGE_DROPS
+from services.common.media.work import PHOTO_WORK, VIDEO_WORK
+
+TOPICS = (DROPS, LARGE_DROPS, PHOTO_WORK, VIDEO_WORK)
