@@ -51,7 +51,7 @@ def _places(settings: Settings) -> Iterator[_Place]:
             address += f" of {_without_secrets(settings.s3_endpoint)} (DROPMESH_S3_ENDPOINT)"
         yield _Place("objects", address, open_objects(settings))
     if settings.queue_url != "embedded":
-        from services.common.queue.rabbitmq import RabbitQueue
+        from services.common.queue.rabbitmq.queue import RabbitQueue
 
         # Its failures would be logged twice.
         logging.getLogger("aiormq").addHandler(logging.NullHandler())

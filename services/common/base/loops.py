@@ -14,6 +14,12 @@ async def pause(seconds: float, until: asyncio.Event) -> bool:
     return until.is_set()
 
 
+def is_cancelled() -> bool:
+    """Whether the running task was asked to end; a CancelledError without that comes from below, say from a driver."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
 async def wait_for_any(*events: asyncio.Event) -> None:
     """Returns once one of the events is set."""
     waiting = [asyncio.create_task(event.wait()) for event in events]

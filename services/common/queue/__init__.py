@@ -8,6 +8,7 @@ The promise:
   higher.
 - A claim whose lease ended is stale: `acknowledge`, `release` and `extend` of it change nothing and return False.
 - Order is roughly that of publication. Duplicates are possible: a claimer's effects must be idempotent.
+- A connection that ends may cost an attempt, and makes no dead letter.
 - After `max_attempts` claims a message goes to the topic's dead letters with the reason last given, where it
   stays until it is revived or purged.
 - Work published to an idle queue is claimed within 50 ms, across processes, without busy polling.
@@ -28,7 +29,8 @@ class Topic:
     """A named stream of work."""
 
     name: str
-    max_attempts: int = 5
+    max_attempts: int | None = 5
+    """None: its messages are never given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,10 @@ class Queue(Protocol):
 
     async def release(self, claim: Claim, *, reason: str, delay: timedelta = timedelta()) -> bool:
         """The work failed for now: claimed again after `delay`, or a dead letter if this was the last attempt."""
+        ...
+
+    async def put_back(self, claim: Claim, *, delay: timedelta = timedelta()) -> bool:
+        """The work was not done through no fault of the message: claimed again after `delay`; this claim counts not."""
         ...
 
     async def reject(self, claim: Claim, *, reason: str) -> bool:

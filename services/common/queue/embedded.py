@@ -102,7 +102,7 @@ class EmbeddedQueue:
 
     async def release(self, claim: Claim, *, reason: str, delay: timedelta = timedelta()) -> bool:
         """See the port."""
-        if claim.attempt >= claim.topic.max_attempts:
+        if claim.topic.max_attempts is not None and claim.attempt >= claim.topic.max_attempts:
             return await self.reject(claim, reason=reason)
         due_ns = self._now_ns() + to_ns(delay)
         released = await self._change(
@@ -110,6 +110,13 @@ class EmbeddedQueue:
         )
         self._notifier.notify(claim.topic.name)
         return released
+
+    async def put_back(self, claim: Claim, *, delay: timedelta = timedelta()) -> bool:
+        """See the port."""
+        values = (self._now_ns() + to_ns(delay), claim.attempt - 1)
+        put_back = await self._change("UPDATE queue_messages SET due_ns = ?, attempt = ?, token = ''", values, claim)
+        self._notifier.notify(claim.topic.name)
+        return put_back
 
     async def reject(self, claim: Claim, *, reason: str) -> bool:
         """See the port."""
@@ -183,7 +190,7 @@ class EmbeddedQueue:
         due_ns = now_ns + to_ns(lease)
         claims = []
         for number, body, attempt, reason in rows:
-            if attempt >= topic.max_attempts:
+            if topic.max_attempts is not None and attempt >= topic.max_attempts:
                 connection.execute("DELETE FROM queue_messages WHERE id = ?", (number,))
                 _bury(connection, topic, body, reason or LEASE_ENDED, attempt, now_ns)
                 continue

@@ -55,7 +55,7 @@ async def open_objects(settings: Settings) -> Objects:
 async def open_queue(settings: Settings, catalog: Catalog) -> Queue:
     """The queue at `amqp://…`, or the embedded one in the catalog's database where that is a file."""
     if settings.queue_url != "embedded":
-        from services.common.queue.rabbitmq import RabbitQueue
+        from services.common.queue.rabbitmq.queue import RabbitQueue
 
         return await RabbitQueue.open(settings.queue_url)
     if isinstance(catalog, SqliteCatalog):

@@ -13,7 +13,7 @@ from datetime import timedelta
 import pytest
 
 from services.common.queue import Topic
-from services.common.queue.rabbitmq import RabbitQueue
+from services.common.queue.rabbitmq.queue import RabbitQueue
 
 LEASE = timedelta(seconds=30)
 SHORT = timedelta(milliseconds=200)
@@ -26,9 +26,18 @@ async def claim_one(queue, topic, *, lease=LEASE, wait=SOON):
     return claim
 
 
+async def claim_all(queue, topic, count):
+    """Claims so many messages, in as few calls as the queue needs."""
+    claims = []
+    async with asyncio.timeout(10):
+        while len(claims) < count:
+            claims += await queue.claim(topic, limit=count - len(claims), lease=LEASE, wait=SOON)
+    return claims
+
+
 async def test_what_is_published_is_claimed(queue, topic):
     await queue.publish(topic, [b"one", b"two", b"three"])
-    claims = await queue.claim(topic, limit=10, lease=LEASE, wait=SOON)
+    claims = await claim_all(queue, topic, 3)
     assert [claim.body for claim in claims] == [b"one", b"two", b"three"]
     assert {claim.attempt for claim in claims} == {1}
     assert await queue.acknowledge(claims) == [True, True, True]
@@ -38,7 +47,7 @@ async def test_what_is_published_is_claimed(queue, topic):
 async def test_any_bytes_are_a_body(queue, topic):
     bodies = [b"", bytes(range(256)), b"x" * 100_000]
     await queue.publish(topic, bodies)
-    assert [claim.body for claim in await queue.claim(topic, limit=10, lease=LEASE, wait=SOON)] == bodies
+    assert [claim.body for claim in await claim_all(queue, topic, 3)] == bodies
 
 
 async def test_no_more_are_claimed_than_asked_for(queue, topic):
@@ -122,6 +131,44 @@ async def test_what_is_published_with_delay_waits(queue, topic):
     assert (await claim_one(queue, topic)).body == b"later"
 
 
+async def test_what_is_put_back_has_lost_no_attempt(queue, topic):
+    await queue.publish(topic, [b"unharmed"])
+    for _ in range(topic.max_attempts + 2):
+        claim = await claim_one(queue, topic)
+        assert (claim.body, claim.attempt) == (b"unharmed", 1)
+        assert await queue.put_back(claim) is True
+    assert await queue.put_back(claim) is False
+    assert await queue.dead_letters(topic) == []
+
+
+async def test_what_is_put_back_with_delay_waits(queue, topic):
+    await queue.publish(topic, [b"later"])
+    await queue.put_back(await claim_one(queue, topic), delay=timedelta(milliseconds=400))
+    assert await queue.claim(topic, limit=1, lease=LEASE, wait=timedelta(milliseconds=100)) == []
+    assert (await claim_one(queue, topic)).attempt == 1
+
+
+async def test_a_topic_without_a_limit_gives_nothing_up(queue, topic):
+    endless = Topic(topic.name, max_attempts=None)
+    await queue.publish(endless, [b"again"])
+    for attempt in range(1, 9):
+        claim = await claim_one(queue, endless)
+        assert claim.attempt == attempt
+        await queue.release(claim, reason="not now")
+    assert await queue.dead_letters(endless) == []
+
+
+async def test_what_nobody_claims_any_more_goes_to_others(opened, topic):
+    first, second = await opened(), await opened()
+    assert await first.claim(topic, limit=2, lease=LEASE, wait=timedelta(milliseconds=300)) == []
+    await first.publish(topic, [b"1", b"2", b"3"])
+    bodies = []
+    async with asyncio.timeout(20):
+        while len(bodies) < 3:
+            bodies += [claim.body for claim in await second.claim(topic, limit=1, lease=LEASE, wait=SOON)]
+    assert sorted(bodies) == [b"1", b"2", b"3"]
+
+
 async def test_the_last_release_is_a_dead_letter(queue, topic):
     await queue.publish(topic, [b"bad"])
     for attempt in range(1, topic.max_attempts + 1):
@@ -153,11 +200,11 @@ async def test_a_rejected_message_is_a_dead_letter_at_once(queue, topic):
 
 async def test_revived_letters_are_work_again(queue, topic):
     await queue.publish(topic, [b"1", b"2"])
-    for claim in await queue.claim(topic, limit=2, lease=LEASE, wait=SOON):
+    for claim in await claim_all(queue, topic, 2):
         await queue.reject(claim, reason="too early")
     assert await queue.revive(topic) == 2
     assert await queue.dead_letters(topic) == []
-    claims = await queue.claim(topic, limit=2, lease=LEASE, wait=SOON)
+    claims = await claim_all(queue, topic, 2)
     assert [(claim.body, claim.attempt) for claim in claims] == [(b"1", 1), (b"2", 1)]
 
 
@@ -174,7 +221,7 @@ async def test_a_dead_letter_says_why_how_often_and_since_when(queue, topic):
 async def bury(queue, topic, *bodies):
     """Makes dead letters, and returns their ids by their bodies."""
     await queue.publish(topic, bodies)
-    for claim in await queue.claim(topic, limit=len(bodies), lease=LEASE, wait=SOON):
+    for claim in await claim_all(queue, topic, len(bodies)):
         await queue.reject(claim, reason="too early")
     return {letter.body: letter.id for letter in await queue.dead_letters(topic)}
 
