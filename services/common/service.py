@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 from google.protobuf.descriptor import ServiceDescriptor
 
+from services.common.base.background import Loop
 from services.common.base.errors import StoreUnavailable
 from services.common.base.telemetry import Metrics, start_logging, start_tracing
 from services.common.catalog import Catalog

@@ -14,6 +14,24 @@ async def pause(seconds: float, until: asyncio.Event) -> bool:
     return until.is_set()
 
 
+class Backoff:
+    """Pauses that double with each failure up to a limit, so that a store that comes back is not overrun."""
+
+    def __init__(self, first: float = 0.5, longest: float = 5.0) -> None:
+        self._first = first
+        self._longest = longest
+        self._next = first
+
+    def failed(self) -> float:
+        """Returns the seconds to wait before the next try."""
+        seconds, self._next = self._next, min(2 * self._next, self._longest)
+        return seconds
+
+    def succeeded(self) -> None:
+        """Starts anew."""
+        self._next = self._first
+
+
 def is_cancelled() -> bool:
     """Whether the running task was asked to end; a CancelledError without that comes from below, say from a driver."""
     task = asyncio.current_task()

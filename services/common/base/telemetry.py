@@ -74,6 +74,15 @@ class Metrics:
         self.dead_letters = Gauge(
             "dropmesh_dead_letters", "Messages given up; see scripts/queue.", ("topic",), registry=self.registry
         )
+        self.loops_running = Gauge(
+            "dropmesh_loops_running", "Background loops that run.", ("loop",), registry=self.registry
+        )
+        self.loop_restarts = Counter(
+            "dropmesh_loop_restarts_total",
+            "Background loops that ended before the service and were started again.",
+            ("loop",),
+            registry=self.registry,
+        )
         self.work_in_progress = Gauge(
             "dropmesh_work_in_progress", "Pieces of work claimed by this process.", ("work",), registry=self.registry
         )

@@ -6,7 +6,7 @@ import asyncio
 import gc
 import logging
 import signal
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
 from prometheus_client.exposition import generate_latest
 
-from services.common.base.loops import pause
+from services.common.base.background import Background, Loop
 from services.common.base.telemetry import Metrics
 from services.common.rpc.grpc_methods import grpc_handler
 from services.common.rpc.methods import Method
@@ -42,7 +42,7 @@ async def serve(
     metrics: Metrics,
     service: ServiceDescriptor,
     methods: Sequence[Method],
-    background: Sequence[Callable[[asyncio.Event], Awaitable[None]]] = (),
+    background: Sequence[Loop] = (),
 ) -> None:
     """Serves until SIGTERM or SIGINT, then drains; `background` loops run beside and end when the event is set."""
     stopping = asyncio.Event()
@@ -74,12 +74,12 @@ async def serve(
     _spare_collections()
     log.info("serving", extra={"address": address})
 
-    loops = [asyncio.create_task(_endless(loop_, stopping)) for loop_ in background]
+    loops = asyncio.create_task(Background(metrics).run(background, stopping))
     await stopping.wait()
     log.info("stopping: no new calls, those under way may finish", extra={"seconds": settings.drain_seconds})
     await health_servicer.enter_graceful_shutdown()
     await server.stop(settings.drain_seconds)
-    await asyncio.gather(*loops)
+    await loops
     metrics_server.close()
     log.info("stopped")
 
@@ -92,16 +92,6 @@ def _spare_collections() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER_OBJECTS, 10, 10)
-
-
-async def _endless(loop: Callable[[asyncio.Event], Awaitable[None]], stopping: asyncio.Event) -> None:
-    """Runs a loop again when it fails: a store that went away comes back."""
-    while not stopping.is_set():
-        try:
-            await loop(stopping)
-        except Exception:
-            log.exception("a background loop failed and starts again")
-            await pause(1.0, stopping)
 
 
 def clear_socket(address: str) -> None:

@@ -1,0 +1,85 @@
+"""Background loops, which run as long as the service and start again when they end before it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+
+from services.common.base.errors import DropmeshError
+from services.common.base.loops import Backoff, is_cancelled, pause
+from services.common.base.telemetry import Metrics
+
+Loop = Callable[[asyncio.Event], Awaitable[None]]
+
+# A loop that ran for so long is well.
+WELL_AFTER_SECONDS = 10.0
+# One that ended this often without ever being well is failing.
+ENDS_MOST = 3
+log = logging.getLogger(__name__)
+
+
+class Background:
+    """Keeps the loops of a service running."""
+
+    def __init__(self, metrics: Metrics, *, first_pause: float = 0.5, longest_pause: float = 5.0) -> None:
+        self._metrics = metrics
+        self._pauses = (first_pause, longest_pause)
+        self._ends: Counter[int] = Counter()
+        self._began: dict[int, float] = {}
+        self._names: list[str] = []
+
+    @property
+    def failing(self) -> list[str]:
+        """The loops that do not stay up."""
+        now = asyncio.get_running_loop().time()
+        ended = [number for number, count in self._ends.items() if count >= ENDS_MOST]
+        return sorted({self._names[number] for number in ended if now - self._began[number] < WELL_AFTER_SECONDS})
+
+    async def run(self, loops: Sequence[Loop], stopping: asyncio.Event) -> None:
+        """Runs loops until the service stops and each of them has ended."""
+        self._names = [_name(loop) for loop in loops]
+        async with asyncio.TaskGroup() as group:
+            for number, loop in enumerate(loops):
+                group.create_task(self._keep(number, loop, stopping))
+
+    async def _keep(self, number: int, loop: Loop, stopping: asyncio.Event) -> None:
+        name, backoff = self._names[number], Backoff(*self._pauses)
+        clock = asyncio.get_running_loop().time
+        running = self._metrics.loops_running.labels(name)
+        while not stopping.is_set():
+            self._began[number] = clock()
+            with running.track_inprogress():
+                await _run_once(name, loop, stopping)
+            if stopping.is_set():
+                return
+            self._metrics.loop_restarts.labels(name).inc()
+            if clock() - self._began[number] >= WELL_AFTER_SECONDS:
+                self._ends[number] = 0
+                backoff.succeeded()
+            self._ends[number] += 1
+            await pause(backoff.failed(), stopping)
+
+
+async def _run_once(name: str, loop: Loop, stopping: asyncio.Event) -> None:
+    """Runs a loop to its end, whatever ends it save the end of this process and the cancelling of this task."""
+    try:
+        await loop(stopping)
+    except DropmeshError as error:
+        extra = {"loop": name, "cause": getattr(error, "cause", error.message)}
+        log.warning("a background loop ended and starts again: %s", error.message, extra=extra)
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:
+        # A driver may cancel a call when its connection closes, which is no wish of ours to stop.
+        if isinstance(error, asyncio.CancelledError) and is_cancelled():
+            raise
+        log.exception("a background loop failed and starts again", extra={"loop": name})
+    else:
+        if not stopping.is_set():
+            log.error("a background loop ended and starts again", extra={"loop": name})
+
+
+def _name(loop: Loop) -> str:
+    return getattr(loop, "__qualname__", repr(loop))
