@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractQueue
-from aio_pika.exceptions import AMQPError, ChannelInvalidStateError
+from aio_pika.exceptions import AMQPError, ChannelInvalidStateError, DeliveryError
 
 from services.common.base.errors import StoreUnavailable
 from services.common.base.loops import is_cancelled
@@ -44,7 +44,7 @@ class RabbitConnection:
             if self._channel is None or self._channel.is_closed:
                 self._declared.clear()
                 connection = await self._open_connection()
-                self._channel = await connection.channel(publisher_confirms=True)
+                self._channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
             return self._channel
 
     async def new_channel(self, prefetch: int) -> AbstractChannel:
@@ -76,7 +76,12 @@ class RabbitConnection:
             delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
             message_id=secrets.token_hex(8),
         )
-        await channel.default_exchange.publish(message, routing_key=queue_name, mandatory=True, timeout=REPLY_SECONDS)
+        try:
+            await channel.default_exchange.publish(message, routing_key=queue_name, timeout=REPLY_SECONDS)
+        except DeliveryError:
+            # Somebody deleted the queue: it is made again by the next that needs it.
+            self._declared.pop(queue_name, None)
+            raise
 
     async def guarded(self, action: Callable[[], Awaitable[Result]]) -> Result:
         """Runs an operation; raises StoreUnavailable where the broker fails it or does not answer in time."""

@@ -16,6 +16,8 @@ from services.common.queue.rabbitmq.connection import BROKEN
 TOGETHER_SECONDS = 0.005
 # What nobody claimed for so long goes back to the others.
 UNCLAIMED_SECONDS = 5.0
+# A queue that an operator deleted ends its consumers without a word.
+RENEWED_SECONDS = 5.0
 
 
 class Consumer:
@@ -63,8 +65,14 @@ class Consumer:
 class Intake:
     """The messages of a topic that are in this process and not claimed, and the consumers that they come by."""
 
-    def __init__(self, open_consumer: Callable[[int], Awaitable[tuple[Consumer, AbstractQueue]]]) -> None:
+    def __init__(
+        self,
+        open_consumer: Callable[[int], Awaitable[tuple[Consumer, AbstractQueue]]],
+        renew: Callable[[], Awaitable[bool]],
+    ) -> None:
         self._open_consumer = open_consumer
+        self._renew = renew
+        self._renewed_at = 0.0
         self._consumers: list[Consumer] = []
         self._ready: deque[tuple[AbstractIncomingMessage, Consumer]] = deque()
         self._arrived = asyncio.Event()
@@ -83,6 +91,13 @@ class Intake:
         """Opens a consumer where those that are there could not bring what a claim asks for."""
         async with self._growing:
             self._forget_closed()
+            now = asyncio.get_running_loop().time()
+            if self._consumers and now - self._renewed_at > RENEWED_SECONDS:
+                self._renewed_at = now
+                if not await self._renew():
+                    for consumer in self._consumers:
+                        consumer.is_retired = True
+                    self._consumers = []
             free = sum(one.size - one.claimed for one in self._consumers)
             if free < self._wanted + most:
                 consumer, queue = await self._open_consumer(most)

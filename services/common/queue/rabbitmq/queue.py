@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from aio_pika.abc import AbstractIncomingMessage, AbstractQueue
 
@@ -149,8 +150,13 @@ class RabbitQueue:
 
     def _intake(self, topic: Topic) -> Intake:
         if topic.name not in self._intakes:
-            self._intakes[topic.name] = Intake(lambda size: self._consumer(topic, size))
+            self._intakes[topic.name] = Intake(partial(self._consumer, topic), partial(self._renew, topic))
         return self._intakes[topic.name]
+
+    async def _renew(self, topic: Topic) -> bool:
+        """Makes the topic's queue where it was deleted; returns whether the broker still knows consumers of it."""
+        found = await self._connection.declare(self._names.queue(topic), QUORUM, anew=True)
+        return bool(found.declaration_result.consumer_count)
 
     async def _consumer(self, topic: Topic, size: int) -> tuple[Consumer, AbstractQueue]:
         name = await self._queue_after(topic, timedelta())

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
+import aio_pika
 import pytest
 
 from services.common.base.errors import StoreUnavailable
@@ -25,14 +26,19 @@ def topic() -> Topic:
 
 
 @pytest.fixture
+def prefix() -> str:
+    return f"far-{uuid.uuid4().hex}"
+
+
+@pytest.fixture
 def link(request: pytest.FixtureRequest) -> object:
     with request.getfixturevalue("toxiproxy").before(request.getfixturevalue("amqp_url")) as link:
         yield link
 
 
 @pytest.fixture
-async def queue(link: Link) -> AsyncIterator[RabbitQueue]:
-    queue = await RabbitQueue.open(f"{link.url}?prefix=far-{uuid.uuid4().hex}")
+async def queue(link: Link, prefix: str) -> AsyncIterator[RabbitQueue]:
+    queue = await RabbitQueue.open(f"{link.url}?prefix={prefix}")
     yield queue
     await asyncio.to_thread(link.heal)
     await queue.close()
@@ -102,3 +108,24 @@ async def test_lost_connections_make_no_dead_letter(queue: RabbitQueue, link: Li
         (claim,) = await claim_all(queue, topic, 1)
         assert await queue.acknowledge([claim]) == [True]
     assert await queue.dead_letters(topic) == []
+
+
+async def test_a_queue_that_is_deleted_is_made_again(
+    queue: RabbitQueue, amqp_url: str, prefix: str, topic: Topic
+) -> None:
+    assert await queue.claim(topic, limit=1, lease=LEASE, wait=timedelta(milliseconds=10)) == []
+    connection = await aio_pika.connect(amqp_url)
+    channel = await connection.channel()
+    await channel.queue_delete(f"{prefix}.{topic.name}")
+    await connection.close()
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                await queue.publish(topic, [b"after"])
+                break
+            except StoreUnavailable:
+                await asyncio.sleep(0.1)
+        claims: list[Claim] = []
+        while not claims:
+            claims = await queue.claim(topic, limit=1, lease=LEASE, wait=timedelta(seconds=1))
+    assert claims[0].body == b"after"
