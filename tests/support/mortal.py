@@ -144,3 +144,6 @@ class MortalQueue:
         self._life.step()
         await self._queue.publish(topic, bodies, delay=delay)
         self._life.step()
+
+    async def depth(self, topic: Topic) -> int:
+        return await self._queue.depth(topic)

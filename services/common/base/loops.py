@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from contextlib import suppress
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 async def pause(seconds: float, until: asyncio.Event) -> bool:
@@ -46,3 +50,18 @@ async def wait_for_any(*events: asyncio.Event) -> None:
     finally:
         for task in waiting:
             task.cancel()
+
+
+async def until_stopped(work: Coroutine[Any, Any, T], stopping: asyncio.Event) -> T | None:
+    """Runs work to its end; cancels it, waits for that and returns None when the stop comes first."""
+    task = asyncio.create_task(work)
+    stop = asyncio.create_task(stopping.wait())
+    try:
+        await asyncio.wait((task, stop), return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            task.cancel()
+            await asyncio.wait((task,))
+    finally:
+        stop.cancel()
+        task.cancel()
+    return None if task.cancelled() else task.result()

@@ -120,6 +120,10 @@ class Processing:
     frames_done: int = 0
     frames_total: int = 0
     attempt: int = 0
+    failures: int = 0
+    """How often the content broke a worker; what is the fault of a store or of the machine does not count."""
+    lease_end_ns: int | None = None
+    """Until when the run is a worker's; None where no worker has it."""
     start_time_ns: int | None = None
     end_time_ns: int | None = None
     models: tuple[ModelVersion, ...] = ()

@@ -172,6 +172,14 @@ class MediaStore:
         documents = await self._catalog.find(MEDIA, index, within=Range(high=before_ns), limit=limit)
         return [from_document(Media, document) for document in documents]
 
+    async def unfinished(self, *, limit: int) -> list[Media]:
+        """Media that are NEW or PROCESSING, the oldest of each."""
+        found = [
+            await self._catalog.find(MEDIA, "by_state", (state.value,), limit=limit)
+            for state in (MediaState.PROCESSING, MediaState.NEW)
+        ]
+        return [from_document(Media, document) for documents in found for document in documents]
+
     async def clear_unqueued(self, queued: Sequence[Media]) -> None:
         """These media are in the queue: the markers that they were read with are cleared."""
         outcomes = await self._catalog.batch(

@@ -4,10 +4,10 @@
 |------------------------------|--------------------------|------------|
 | `stored`                     | an upload                | NEW        |
 | `take`                       | NEW, PROCESSING          | PROCESSING |
-| `report_progress`            | PROCESSING, the same run | PROCESSING |
+| `report_progress`, `extend`  | PROCESSING, the same run | PROCESSING |
+| `let_go`                     | PROCESSING, the same run | PROCESSING |
 | `finish`                     | PROCESSING, the same run | PROCESSED  |
 | `fail`                       | PROCESSING, the same run | FAILED     |
-| `give_up`                    | NEW, PROCESSING          | FAILED     |
 | `cancel`                     | NEW, PROCESSING          | FAILED     |
 | `process_again`              | all but DELETED          | NEW        |
 | `delete`                     | all but DELETED          | DELETED    |
@@ -19,7 +19,7 @@ A worker's change from another state or run came too late: it returns None, and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -62,29 +62,56 @@ def stored(media: Media) -> Media:
     return replace(media, state=MediaState.NEW, unqueued_since_ns=now_ns, uncounted_since_ns=now_ns, version=1)
 
 
-def take(media: Media, *, attempt: int, now_ns: int) -> Media | None:
-    """A worker begins: the media's `run` is the worker's, and makes every run before it stale."""
+def take(media: Media, *, now_ns: int, lease_end_ns: int, excuses: Callable[[int], bool]) -> Media | None:
+    """A worker begins: the media's `run` is the worker's, and makes every run before it stale.
+
+    A lease that ended by itself counts as a failure of the content, unless its end is excused: a store was away then.
+    """
     if media.state not in UNFINISHED:
         return None
+    before = media.processing
+    ended_by_itself = media.state is MediaState.PROCESSING and before.lease_end_ns is not None
+    failures = before.failures + (ended_by_itself and not excuses(before.lease_end_ns or 0))
     return _changed(
         media,
         now_ns,
         state=MediaState.PROCESSING,
         run=media.run + 1,
-        processing=Processing(attempt=attempt, start_time_ns=now_ns),
+        processing=Processing(attempt=failures + 1, failures=failures, lease_end_ns=lease_end_ns, start_time_ns=now_ns),
         # It is in the queue, or no worker would have it.
         unqueued_since_ns=None,
     )
 
 
 def report_progress(
-    media: Media, run: int, *, progress: float, frames_done: int, frames_total: int, now_ns: int
+    media: Media, run: int, *, progress: float, frames_done: int, frames_total: int, now_ns: int, lease_end_ns: int
 ) -> Media | None:
     """A worker reports how far it is."""
     if not is_in_run(media, run):
         return None
-    processing = replace(media.processing, progress=progress, frames_done=frames_done, frames_total=frames_total)
+    processing = replace(
+        media.processing,
+        progress=progress,
+        frames_done=frames_done,
+        frames_total=frames_total,
+        lease_end_ns=lease_end_ns,
+    )
     return _changed(media, now_ns, processing=processing)
+
+
+def extend(media: Media, run: int, *, lease_end_ns: int) -> Media | None:
+    """A worker still has the media; callers do not see that."""
+    if not is_in_run(media, run):
+        return None
+    return replace(media, processing=replace(media.processing, lease_end_ns=lease_end_ns))
+
+
+def let_go(media: Media, run: int, *, is_failure: bool, now_ns: int) -> Media | None:
+    """A worker stops before the end: through the content, which is a failure, or through no fault of it."""
+    if not is_in_run(media, run):
+        return None
+    failures = media.processing.failures + is_failure
+    return _changed(media, now_ns, processing=replace(media.processing, failures=failures, lease_end_ns=None))
 
 
 def finish(media: Media, run: int, anonymized: Content, findings: Findings, *, now_ns: int) -> Media | None:
@@ -104,6 +131,7 @@ def finish(media: Media, run: int, anonymized: Content, findings: Findings, *, n
             frames_done=findings.frames,
             frames_total=findings.frames,
             end_time_ns=now_ns,
+            lease_end_ns=None,
             models=findings.models,
             steps=findings.steps,
             error=None,
@@ -122,11 +150,6 @@ def finish(media: Media, run: int, anonymized: Content, findings: Findings, *, n
 def fail(media: Media, run: int, failure: Failure, *, now_ns: int) -> Media | None:
     """A worker ends the work for good."""
     return _failed(media, failure, now_ns) if is_in_run(media, run) else None
-
-
-def give_up(media: Media, failure: Failure, *, now_ns: int) -> Media | None:
-    """Ends the work after the last attempt broke off, in any run."""
-    return _failed(media, failure, now_ns) if media.state in UNFINISHED else None
 
 
 def cancel(media: Media, *, now_ns: int) -> Media:
@@ -220,6 +243,20 @@ def cleaned(media: Media, as_read: Media, end_run: int) -> Media | None:
     )
 
 
+def held_until_ns(media: Media, now_ns: int) -> int | None:
+    """Until when a worker has the media; None where none has it now."""
+    end_ns = media.processing.lease_end_ns
+    return end_ns if media.state is MediaState.PROCESSING and end_ns is not None and end_ns > now_ns else None
+
+
+def is_idle_since(media: Media, before_ns: int) -> bool:
+    """Whether it is unfinished and no worker had it since before an instant, nor was it changed or marked since."""
+    if media.state not in UNFINISHED:
+        return False
+    last_ns = media.processing.lease_end_ns or media.update_time_ns
+    return max(last_ns, media.unqueued_since_ns or 0) < before_ns
+
+
 def is_in_run(media: Media, run: int) -> bool:
     """Whether a worker's run still is the media's."""
     return media.state is MediaState.PROCESSING and media.run == run
@@ -236,7 +273,7 @@ def _failed(media: Media, failure: Failure, now_ns: int) -> Media:
         now_ns,
         state=MediaState.FAILED,
         run=media.run + 1,
-        processing=replace(media.processing, end_time_ns=now_ns, error=failure),
+        processing=replace(media.processing, end_time_ns=now_ns, lease_end_ns=None, error=failure),
         unclean_since_ns=now_ns,
         unqueued_since_ns=None,
     )

@@ -8,7 +8,9 @@ call returns False: the worker releases what it made.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
+from services.common.base.instants import to_ns
 from services.common.media import transitions
 from services.common.media.model import Content, Failure, Media
 from services.common.media.store import MediaStore
@@ -16,12 +18,22 @@ from services.common.media.transitions import Findings
 from services.common.queue import Topic
 
 ATTEMPTS_MOST = 5
-PHOTO_WORK = Topic("photos", max_attempts=ATTEMPTS_MOST + 1)
-VIDEO_WORK = Topic("videos", max_attempts=ATTEMPTS_MOST + 1)
-"""A message is the id of a media to be processed. A worker that claims one after the last attempt gives it up.
+LEASE = timedelta(seconds=10)
+PHOTO_WORK = Topic("photos", max_attempts=None)
+VIDEO_WORK = Topic("videos", max_attempts=None)
+"""A message is the id of a media to be processed. Attempts are counted in the media, not in its message: a message is
+given out again for many reasons that are no fault of the content.
 
 Videos, and animations with them, have a topic of their own: however many of them wait, no photo waits behind them.
 """
+
+
+class HeldByAnother(Exception):
+    """Another worker has the media; its lease ends at `until_ns` if it is not extended."""
+
+    def __init__(self, until_ns: int) -> None:
+        super().__init__("another worker has this media")
+        self.until_ns = until_ns
 
 
 class MediaWork:
@@ -30,18 +42,46 @@ class MediaWork:
     def __init__(self, media: MediaStore) -> None:
         self._media = media
 
-    async def begin(self, media_id: str, *, attempt: int, now_ns: int) -> Media | None:
-        """Takes a media: the answer's `run` is the worker's. None where there is nothing to do for this message."""
-        return await self._change(media_id, lambda media: transitions.take(media, attempt=attempt, now_ns=now_ns))
+    async def begin(
+        self, media_id: str, *, now_ns: int, excuses: Callable[[int], bool] = lambda _: False
+    ) -> Media | None:
+        """Takes a media until its lease ends: the answer's `run` is the worker's.
+
+        None where there is nothing to do for this message; HeldByAnother while another worker's lease lasts.
+        """
+
+        def edit(media: Media) -> Media | None:
+            if (until_ns := transitions.held_until_ns(media, now_ns)) is not None:
+                raise HeldByAnother(until_ns)
+            return transitions.take(media, now_ns=now_ns, lease_end_ns=now_ns + to_ns(LEASE), excuses=excuses)
+
+        return await self._change(media_id, edit)
+
+    async def extend(self, media_id: str, run: int, *, now_ns: int) -> bool:
+        """Makes the lease last anew; False when the run is stale, and the worker should stop."""
+        end_ns = now_ns + to_ns(LEASE)
+        return (
+            await self._change(media_id, lambda media: transitions.extend(media, run, lease_end_ns=end_ns)) is not None
+        )
+
+    async def let_go(self, media_id: str, run: int, *, is_failure: bool, now_ns: int) -> None:
+        """Ends the lease before the work is done, so that another worker may begin at once."""
+        await self._change(media_id, lambda media: transitions.let_go(media, run, is_failure=is_failure, now_ns=now_ns))
 
     async def progress(
         self, media_id: str, run: int, *, progress: float, frames_done: int = 0, frames_total: int = 0, now_ns: int
     ) -> bool:
-        """Reports how far the work is; False when the run is stale, and the worker should stop."""
+        """Reports how far the work is, and extends the lease; False when the run is stale."""
         changed = await self._change(
             media_id,
             lambda media: transitions.report_progress(
-                media, run, progress=progress, frames_done=frames_done, frames_total=frames_total, now_ns=now_ns
+                media,
+                run,
+                progress=progress,
+                frames_done=frames_done,
+                frames_total=frames_total,
+                now_ns=now_ns,
+                lease_end_ns=now_ns + to_ns(LEASE),
             ),
         )
         return changed is not None
@@ -61,15 +101,10 @@ class MediaWork:
         )
         return changed is not None
 
-    async def fail(self, media_id: str, run: int | None, failure: Failure, *, now_ns: int) -> bool:
-        """Ends the work for good; False when the run is stale. Without a run (a dead letter), in any run."""
-
-        def edit(media: Media) -> Media | None:
-            if run is None:
-                return transitions.give_up(media, failure, now_ns=now_ns)
-            return transitions.fail(media, run, failure, now_ns=now_ns)
-
-        return await self._change(media_id, edit) is not None
+    async def fail(self, media_id: str, run: int, failure: Failure, *, now_ns: int) -> bool:
+        """Ends the work for good; False when the run is stale."""
+        changed = await self._change(media_id, lambda media: transitions.fail(media, run, failure, now_ns=now_ns))
+        return changed is not None
 
     async def _change(self, media_id: str, edit: Callable[[Media], Media | None]) -> Media | None:
         """As the store's `change`, but None too where `edit` left the media as it is."""

@@ -10,6 +10,7 @@ from services.common.base.instants import to_ns
 from services.common.contents.store import Contents, Holder
 from services.common.media.model import Media
 from services.common.media.store import MediaStore
+from services.common.media.transitions import is_idle_since
 from services.common.media.work import PHOTO_WORK, VIDEO_WORK
 from services.common.queue import Queue
 from services.common.queue.outbox import Outbox
@@ -17,11 +18,15 @@ from services.common.queue.outbox import Outbox
 # Messages that follow each other this closely share their writes.
 GATHER = timedelta(milliseconds=50)
 LOST_AFTER = timedelta(seconds=5)
+# What is stored and published and that no worker has, on an idle queue: its message was lost with the queue.
+FORGOTTEN_AFTER = timedelta(seconds=15)
+# While the queue holds anything, it is waiting for its turn.
+FORGOTTEN_AFTER_WHILE_BUSY = timedelta(minutes=5)
 _FOUND_MOST = 500
 
 
 class UnqueuedMedia:
-    """A media is marked as unqueued in the write that stores it.
+    """A media is marked as unqueued in the write that stores it, and is NEW or PROCESSING until its work is done.
 
     A worker that finds nothing to do for a message acknowledges it.
     """
@@ -43,7 +48,16 @@ class UnqueuedMedia:
         lost = await self._media.marked("unqueued", before_ns=before_ns, limit=_FOUND_MOST)
         for media in lost:
             await self._hold(media)
-        return lost
+        marked = {media.id for media in lost}
+        return [*lost, *(media for media in await self._forgotten() if media.id not in marked)]
+
+    async def _forgotten(self) -> list[Media]:
+        """Media that were published, are not done, and that no worker has for so long."""
+        is_busy = any([await self._queue.depth(topic) for topic in (PHOTO_WORK, VIDEO_WORK)])
+        patience = FORGOTTEN_AFTER_WHILE_BUSY if is_busy else FORGOTTEN_AFTER
+        before_ns = self._now_ns() - to_ns(patience)
+        unfinished = await self._media.unfinished(limit=_FOUND_MOST)
+        return [media for media in unfinished if is_idle_since(media, before_ns)]
 
     async def _publish(self, items: Sequence[Media]) -> None:
         for topic, is_moving in ((PHOTO_WORK, False), (VIDEO_WORK, True)):

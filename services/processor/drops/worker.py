@@ -11,9 +11,11 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 
-from services.common.base.errors import ObjectMissing
+from services.common.base.errors import DropmeshError, ObjectMissing, ResourceExhausted, Unavailable
+from services.common.base.loops import Backoff, pause
 from services.common.base.telemetry import Metrics
 from services.common.drops.measurements import Measurements
 from services.common.drops.receipts import Receipt, Receipts, ReceiptState
@@ -63,12 +65,22 @@ class DropWorker:
         await self._work(LARGE_DROPS, 1, LARGE_LEASE, stopping)
 
     async def _work(self, topic: Topic, most: int, lease: timedelta, stopping: asyncio.Event) -> None:
+        backoff = Backoff()
         while not stopping.is_set():
-            if claims := await self._queue.claim(topic, limit=most, lease=lease, wait=WAIT):
+            try:
+                claims = await self._queue.claim(topic, limit=most, lease=lease, wait=WAIT)
                 began = time.monotonic()
-                if await self._process(claims) >= BUSY_RECEIPTS:
-                    # Under load a round that begins later is larger, and leaves the stores to others until then.
-                    await asyncio.sleep(ROUND_SECONDS - (time.monotonic() - began))
+                is_busy = bool(claims) and await self._process(claims) >= BUSY_RECEIPTS
+            except (Unavailable, ResourceExhausted) as error:
+                seconds, cause = backoff.failed(), getattr(error, "cause", error.message)
+                extra = {"topic": topic.name, "seconds": seconds, "cause": cause}
+                log.warning("a store is away or full: no drop is begun for now", extra=extra)
+                await pause(seconds, stopping)
+                continue
+            backoff.succeeded()
+            if is_busy:
+                # Under load a round that begins later is larger, and leaves the stores to others until then.
+                await asyncio.sleep(ROUND_SECONDS - (time.monotonic() - began))
 
     async def _process(self, claims: Sequence[Claim]) -> int:
         """Returns how many receipts the messages named."""
@@ -78,7 +90,10 @@ class DropWorker:
         for start in range(0, len(ids), step):
             try:
                 await self._process_receipts(ids[start : start + step])
-            except Exception as error:  # one drop's fault must not stop the others
+            except (Unavailable, ResourceExhausted):
+                await self._put_back(claims)
+                raise
+            except Exception as error:  # it stops no other drop
                 log.warning(
                     "drops are left for later", exc_info=True, extra={"receipts": ids[start : start + step][:10]}
                 )
@@ -89,6 +104,12 @@ class DropWorker:
         else:
             await self._queue.acknowledge(claims)
         return len(ids)
+
+    async def _put_back(self, claims: Sequence[Claim]) -> None:
+        """Has the messages claimed again; where the queue is away too, they are when their leases end."""
+        with suppress(DropmeshError):
+            for claim in claims:
+                await self._queue.put_back(claim, delay=RETRY_AFTER)
 
     async def _process_receipts(self, ids: Sequence[str]) -> None:
         found = await self._receipts.get_many(ids)

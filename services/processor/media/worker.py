@@ -5,15 +5,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import tempfile
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
 from dropmesh.v1 import error_reason_pb2 as reasons
 
-from services.common.base.errors import DropmeshError, FailedPrecondition, InvalidArgument
+from services.common.base.errors import (
+    DropmeshError,
+    FailedPrecondition,
+    InvalidArgument,
+    ResourceExhausted,
+    Unavailable,
+)
+from services.common.base.loops import Backoff, pause, until_stopped
 from services.common.base.telemetry import Metrics
 from services.common.contents.store import Contents, Holder
 from services.common.contents.writer import ContentWriter
@@ -21,19 +28,22 @@ from services.common.media.detected_objects import MediaObjects
 from services.common.media.model import Content, Media
 from services.common.media.transitions import Findings, failure_of
 from services.common.media.vocabulary import MediaKind
-from services.common.media.work import ATTEMPTS_MOST, PHOTO_WORK, VIDEO_WORK, MediaWork
+from services.common.media.work import ATTEMPTS_MOST, LEASE, PHOTO_WORK, VIDEO_WORK, HeldByAnother, MediaWork
 from services.common.objects import Objects
-from services.common.queue import Claim, Queue, Topic
+from services.common.queue import LEASE_ENDED, Claim, Queue, Topic
 from services.common.workers.errors import JobCrashed
 from services.common.workers.pool import ProcessPool
+from services.processor.media.holding import USUAL_PACE, Holding, Pace
 from services.processor.media.job_results import AnonymizedMedia, Limits
 from services.processor.media.jobs import Tools, anonymize_media
+from services.processor.media.machine import MachineFault, Troubles, cause_of, is_of_machine
 from services.processor.vision.stopwatch import Stopwatch
 
-LEASE = timedelta(seconds=10)
 WAIT = timedelta(seconds=30)
 FRAME_TIME = timedelta(seconds=0.5)
 READ_BYTES = 1024 * 1024
+# How long a worker that stops, or that lost a store, tries to hand back what it has.
+PUT_BACK_SECONDS = 3.0
 log = logging.getLogger(__name__)
 
 
@@ -62,18 +72,6 @@ class TimeLimits:
         return self.photo + ((media.metadata.frames or 1) - 1) * FRAME_TIME
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How often a worker does what it does beside the work."""
-
-    look_seconds: float = 0.5
-    """It checks for a cancellation or deletion of its media, and reports its progress."""
-    heartbeat_seconds: float = 3.0
-    """It extends its lease."""
-    retry_after: timedelta = timedelta(seconds=2)
-    """It puts off what may go better later."""
-
-
 class MediaWorker:
     """Claims, takes, makes, stores and acknowledges media, photos and videos in loops of their own."""
 
@@ -86,7 +84,7 @@ class MediaWorker:
         folder: Path,
         metrics: Metrics,
         now_ns: Callable[[], int],
-        pace: Pace = Pace(),
+        pace: Pace = USUAL_PACE,
     ) -> None:
         self._stores = stores
         self._pool = pool
@@ -96,6 +94,7 @@ class MediaWorker:
         self._metrics = metrics
         self._now_ns = now_ns
         self._pace = pace
+        self._troubles = Troubles(now_ns)
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Works on photos until stopped; unfinished work then goes back to the queue."""
@@ -106,73 +105,103 @@ class MediaWorker:
         await self._run(VIDEO_WORK, stopping)
 
     async def _run(self, topic: Topic, stopping: asyncio.Event) -> None:
+        backoff = Backoff(*self._pace.away_seconds)
         while not stopping.is_set():
-            claiming = asyncio.create_task(self._stores.queue.claim(topic, limit=1, lease=LEASE, wait=WAIT))
-            await _first(claiming, stopping)
-            for claim in await claiming if claiming.done() and not claiming.cancelled() else ():
-                working = asyncio.create_task(self._work(claim))
-                await _first(working, stopping)
-                if working.cancelled():
-                    await self._stores.queue.release(claim, reason="the worker was stopped")
-                else:
-                    await working
+            try:
+                for claim in await until_stopped(self._claim(topic), stopping) or ():
+                    media = await self._begin(claim)
+                    if media is not None:
+                        await until_stopped(self._work(media, claim), stopping)
+            except (Unavailable, ResourceExhausted, MachineFault) as error:
+                self._troubles.note()
+                seconds = backoff.failed()
+                extra = {"topic": topic.name, "seconds": seconds, "cause": cause_of(error)}
+                log.warning("a store or the machine fails: no media is begun for now", extra=extra)
+                await pause(seconds, stopping)
+            else:
+                backoff.succeeded()
 
-    async def _work(self, claim: Claim) -> None:
-        media_id = claim.body.decode()
-        if claim.attempt > ATTEMPTS_MOST:
-            await self._give_up(media_id, claim)
-            return
-        media = await self._stores.work.begin(media_id, attempt=claim.attempt, now_ns=self._now_ns())
-        if media is None:
-            await self._stores.queue.acknowledge([claim])
-            return
-        with self._metrics.work_in_progress.labels("media").track_inprogress():
-            outcome = await self._try(media, claim)
-        self._metrics.work_done.labels("media", outcome).inc()
+    async def _claim(self, topic: Topic) -> list[Claim]:
+        return await self._stores.queue.claim(topic, limit=1, lease=LEASE, wait=WAIT)
 
-    async def _try(self, media: Media, claim: Claim) -> str:
+    async def _begin(self, claim: Claim) -> Media | None:
+        """Takes the media of a message; None where there is nothing to do for it now."""
         queue = self._stores.queue
         try:
-            finished = await self._anonymize(media, claim)
-        except JobCrashed as error:
-            # The content may be to blame, or the machine: only when every attempt ends so is it the content.
-            if claim.attempt < ATTEMPTS_MOST:
-                await queue.release(claim, reason=error.message, delay=self._pace.retry_after)
-                return "released"
-            return await self._fail(media, claim, error)
-        except (InvalidArgument, FailedPrecondition) as error:
-            return await self._fail(media, claim, error)
-        except DropmeshError as error:
-            log.warning("the work on a media is put off", extra={"media": media.id, "cause": error.message})
-            await queue.release(claim, reason=error.message, delay=self._pace.retry_after)
-            return "released"
-        except Exception as fault:
-            log.exception("unexpected exception in the work on a media", extra={"media": media.id})
-            await queue.release(claim, reason=repr(fault), delay=self._pace.retry_after)
-            return "released"
-        await queue.acknowledge([claim])
-        return "finished" if finished else "stale"
+            media_id = claim.body.decode()
+            media = await self._stores.work.begin(media_id, now_ns=self._now_ns(), excuses=self._troubles.excuse)
+        except UnicodeDecodeError:
+            await queue.reject(claim, reason="the message is no media's id")
+            return None
+        except HeldByAnother as held:
+            left = timedelta(microseconds=max(0, held.until_ns - self._now_ns()) // 1000)
+            await queue.put_back(claim, delay=min(left, LEASE))
+            return None
+        except (Unavailable, ResourceExhausted):
+            await self._put_back(claim)
+            raise
+        if media is None:
+            await queue.acknowledge([claim])
+        return media
 
-    async def _anonymize(self, media: Media, claim: Claim) -> bool:
+    async def _work(self, media: Media, claim: Claim) -> None:
+        outcome = "put back"
+        try:
+            with self._metrics.work_in_progress.labels("media").track_inprogress():
+                outcome = await self._hold_and_anonymize(media, claim)
+        except asyncio.CancelledError:
+            await self._let_go(media, claim, is_failure=False)
+            raise
+        except Exception as error:  # noqa: BLE001 - it is told apart below
+            outcome = await self._failed(media, claim, error)
+        finally:
+            self._metrics.work_done.labels("media", outcome).inc()
+
+    async def _hold_and_anonymize(self, media: Media, claim: Claim) -> str:
+        if media.processing.failures >= ATTEMPTS_MOST:
+            return await self._give_up(media, claim, LEASE_ENDED)
+        holding = Holding(media, claim, self._stores.work, self._stores.queue, self._now_ns, self._pace)
+        is_finished = await holding.during(self._anonymize(media, holding))
+        await self._stores.queue.acknowledge([claim])
+        return "finished" if is_finished else "stale"
+
+    async def _failed(self, media: Media, claim: Claim, error: Exception) -> str:
+        if is_of_machine(error, self._folder):
+            log.warning("the work on a media is put off", extra={"media": media.id, "cause": cause_of(error)})
+            await self._let_go(media, claim, is_failure=False)
+            raise MachineFault(cause_of(error)) from error
+        is_last = media.processing.attempt >= ATTEMPTS_MOST
+        if isinstance(error, (InvalidArgument, FailedPrecondition)):
+            # The content may be to blame for a crash, or the machine: the content is when every attempt crashes.
+            if is_last or not isinstance(error, JobCrashed):
+                return await self._fail(media, claim, error)
+        elif is_last:
+            return await self._give_up(media, claim, cause_of(error))
+        else:
+            log.error("unexpected exception in the work on a media", exc_info=error, extra={"media": media.id})
+        await self._let_go(media, claim, is_failure=True)
+        return "released"
+
+    async def _let_go(self, media: Media, claim: Claim, *, is_failure: bool) -> None:
+        """Has another worker begin soon; where the catalog is away, once the lease has ended."""
+        with suppress(DropmeshError, TimeoutError):
+            async with asyncio.timeout(PUT_BACK_SECONDS):
+                await self._stores.work.let_go(media.id, media.run, is_failure=is_failure, now_ns=self._now_ns())
+        await self._put_back(claim)
+
+    async def _put_back(self, claim: Claim) -> None:
+        with suppress(DropmeshError, TimeoutError):
+            async with asyncio.timeout(PUT_BACK_SECONDS):
+                await self._stores.queue.put_back(claim, delay=self._pace.retry_after)
+
+    async def _anonymize(self, media: Media, holding: Holding) -> bool:
         """Makes and stores the result; False when the media went another way meanwhile."""
         watch = Stopwatch()
         with tempfile.TemporaryDirectory(dir=self._folder) as name:
             source, target = Path(name) / "original", Path(name) / "anonymized"
             with watch.step("fetch"):
                 await self._stores.objects.fetch(media.original.object_key, source)
-            result = await self._make(media, claim, source, target)
-            if result is None:
-                return False
-            with watch.step("store"):
-                content = await self._store(media, result, target)
-            fetched, stored = watch.steps
-            findings = replace(result.findings, steps=(fetched, *result.findings.steps, stored))
-            return await self._show(media, content, findings)
-
-    async def _make(self, media: Media, claim: Claim, source: Path, target: Path) -> AnonymizedMedia | None:
-        reports: list[tuple[int, int]] = []
-        job = asyncio.create_task(
-            self._pool.run(
+            result = await self._pool.run(
                 anonymize_media,
                 media.kind,
                 source,
@@ -180,60 +209,14 @@ class MediaWorker:
                 media.anonymize,
                 self._limits,
                 time_limit=self._times.of(media),
-                on_progress=reports.append,
+                on_progress=holding.report,
                 is_long=media.is_moving,
             )
-        )
-        try:
-            async with self._watched(media, claim, job, reports):
-                return await job
-        except asyncio.CancelledError:
-            if job.cancelled() and not _is_cancelled():
-                return None
-            raise
-
-    @asynccontextmanager
-    async def _watched(
-        self, media: Media, claim: Claim, job: asyncio.Task[AnonymizedMedia], reports: list[tuple[int, int]]
-    ) -> AsyncIterator[None]:
-        """Keeps the lease while a job runs, reports progress, and ends it when the media was cancelled or deleted."""
-        watching = asyncio.create_task(self._watch(media, claim, job, reports))
-        try:
-            yield
-        finally:
-            job.cancel()
-            watching.cancel()
-            await asyncio.gather(watching, return_exceptions=True)
-
-    async def _watch(
-        self, media: Media, claim: Claim, job: asyncio.Task[AnonymizedMedia], reports: list[tuple[int, int]]
-    ) -> None:
-        loop = asyncio.get_running_loop()
-        extended = loop.time()
-        while True:
-            await asyncio.sleep(self._pace.look_seconds)
-            wanted = await self._report(media, reports)
-            if loop.time() - extended >= self._pace.heartbeat_seconds:
-                wanted = await self._stores.queue.extend(claim, LEASE) and wanted
-                extended = loop.time()
-            if not wanted:
-                job.cancel()
-                return
-
-    async def _report(self, media: Media, reports: list[tuple[int, int]]) -> bool:
-        work = self._stores.work
-        if not reports:
-            return await work.is_current(media.id, media.run)
-        done, total = reports[-1]
-        reports.clear()
-        return await work.progress(
-            media.id,
-            media.run,
-            progress=min(0.99, done / total) if total else 0.0,
-            frames_done=done,
-            frames_total=total,
-            now_ns=self._now_ns(),
-        )
+            with watch.step("store"):
+                content = await self._store(media, result, target)
+            fetched, stored = watch.steps
+            findings = replace(result.findings, steps=(fetched, *result.findings.steps, stored))
+            return await self._show(media, content, findings)
 
     async def _store(self, media: Media, result: AnonymizedMedia, target: Path) -> Content:
         stores, holder = self._stores, f"{media.id}/anonymized/{media.run}"
@@ -265,29 +248,13 @@ class MediaWorker:
         await self._stores.queue.acknowledge([claim])
         return "failed"
 
-    async def _give_up(self, media_id: str, claim: Claim) -> None:
+    async def _give_up(self, media: Media, claim: Claim, cause: str) -> str:
+        """Ends the work on what no attempt came through with; its message is a dead letter for an operator to see."""
         error = FailedPrecondition(
             reasons.PROCESSING_GIVEN_UP,
             f"each of {ATTEMPTS_MOST} attempts broke off",
             metadata={"attempts": str(ATTEMPTS_MOST)},
         )
-        await self._stores.work.fail(media_id, None, failure_of(error), now_ns=self._now_ns())
-        await self._stores.queue.reject(claim, reason=error.message)
-        self._metrics.work_done.labels("media", "given up").inc()
-
-
-async def _first(task: asyncio.Task[object], stopping: asyncio.Event) -> None:
-    """Waits for the task; cancels it when the stop comes first."""
-    stop = asyncio.create_task(stopping.wait())
-    try:
-        await asyncio.wait((task, stop), return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            task.cancel()
-            await asyncio.wait((task,))
-    finally:
-        stop.cancel()
-
-
-def _is_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
+        await self._stores.work.fail(media.id, media.run, failure_of(error), now_ns=self._now_ns())
+        await self._stores.queue.reject(claim, reason=cause)
+        return "given up"

@@ -11,6 +11,7 @@ from services.common.media.detected_objects import DetectedObject
 from services.common.media.model import Content, Failure, Media
 from services.common.media.transitions import Findings, cancel, delete, process_again
 from services.common.media.vocabulary import Box, MediaState, ObjectClass
+from services.common.media.work import HeldByAnother
 from tests.support.media_mesh import MediaMesh, photo
 
 FAILURE = Failure(9, "PROCESSING_CRASHED", "it crashed")
@@ -29,8 +30,8 @@ async def claimed(mesh: MediaMesh, media: Media, data: bytes) -> Content:
     return Content(written.sha256, key, holder, "jpeg", "image/jpeg", written.size_bytes)
 
 
-async def begun(mesh: MediaMesh, media_id: str, attempt: int = 1) -> Media:
-    media = await mesh.work.begin(media_id, attempt=attempt, now_ns=mesh.clock())
+async def begun(mesh: MediaMesh, media_id: str) -> Media:
+    media = await mesh.work.begin(media_id, now_ns=mesh.clock())
     assert media is not None
     return media
 
@@ -57,13 +58,14 @@ async def test_a_result_becomes_the_medias(mesh: MediaMesh) -> None:
     assert (done.state, done.object_counts, done.processing.progress) == (MediaState.PROCESSED, {"face": 1}, 1.0)
     found, _ = await mesh.found.list(media.id, media.run)
     assert found == [FACE]
-    assert await mesh.work.begin(media.id, attempt=2, now_ns=mesh.clock()) is None
+    assert await mesh.work.begin(media.id, now_ns=mesh.clock()) is None
 
 
 async def test_a_stale_worker_cannot_overwrite(mesh: MediaMesh) -> None:
     media_id = (await mesh.upload(photo("one"))).media.id
     slow = await begun(mesh, media_id)
-    quick = await begun(mesh, media_id, attempt=2)
+    mesh.clock.advance(60)
+    quick = await begun(mesh, media_id)
     assert not await mesh.work.progress(media_id, slow.run, progress=0.9, now_ns=mesh.clock())
     assert await finish(mesh, quick, b"right")
     assert not await finish(mesh, slow, b"late")
@@ -80,7 +82,7 @@ async def test_a_worker_of_what_was_ended_is_told_so(mesh: MediaMesh, end: Calla
     await mesh.media.change(media.id, lambda found: end(found, now_ns=mesh.clock()))
     assert not await mesh.work.is_current(media.id, media.run)
     assert not await finish(mesh, media, b"late")
-    assert await mesh.work.begin(media.id, attempt=1, now_ns=mesh.clock()) is None
+    assert await mesh.work.begin(media.id, now_ns=mesh.clock()) is None
 
 
 async def test_processed_anew_what_was_before_goes(mesh: MediaMesh) -> None:
@@ -109,10 +111,44 @@ async def test_the_same_result_again_keeps_its_bytes(mesh: MediaMesh) -> None:
     assert len(await mesh.stored_keys()) == 2
 
 
-async def test_a_dead_letter_fails_whatever_run_it_is_in(mesh: MediaMesh) -> None:
+async def test_a_media_fails_once(mesh: MediaMesh) -> None:
     media = await begun(mesh, (await mesh.upload(photo("one"))).media.id)
-    assert await mesh.work.fail(media.id, None, FAILURE, now_ns=mesh.clock())
+    assert await mesh.work.fail(media.id, media.run, FAILURE, now_ns=mesh.clock())
     failed = await mesh.media.find(media.id)
     assert failed is not None
     assert failed.processing.error == FAILURE
-    assert not await mesh.work.fail(media.id, None, FAILURE, now_ns=mesh.clock())
+    assert not await mesh.work.fail(media.id, media.run, FAILURE, now_ns=mesh.clock())
+
+
+async def test_a_lease_that_ends_by_itself_is_an_attempt_and_one_that_is_let_go_is_none(mesh: MediaMesh) -> None:
+    media_id = (await mesh.upload(photo("one"))).media.id
+    first = await begun(mesh, media_id)
+    await mesh.work.let_go(media_id, first.run, is_failure=False, now_ns=mesh.clock())
+    second = await begun(mesh, media_id)
+    mesh.clock.advance(60)
+    third = await begun(mesh, media_id)
+    await mesh.work.let_go(media_id, third.run, is_failure=True, now_ns=mesh.clock())
+    fourth = await begun(mesh, media_id)
+    assert [media.processing.attempt for media in (first, second, third, fourth)] == [1, 1, 2, 3]
+
+
+async def test_a_lease_that_ended_while_a_store_was_away_is_excused(mesh: MediaMesh) -> None:
+    media_id = (await mesh.upload(photo("one"))).media.id
+    await begun(mesh, media_id)
+    mesh.clock.advance(60)
+    media = await mesh.work.begin(media_id, now_ns=mesh.clock(), excuses=lambda _: True)
+    assert media is not None
+    assert media.processing.attempt == 1
+
+
+async def test_a_lease_lasts_as_long_as_it_is_extended(mesh: MediaMesh) -> None:
+    media_id = (await mesh.upload(photo("one"))).media.id
+    media = await begun(mesh, media_id)
+    for _ in range(5):
+        mesh.clock.advance(8)
+        assert await mesh.work.extend(media_id, media.run, now_ns=mesh.clock())
+    with pytest.raises(HeldByAnother):
+        await begun(mesh, media_id)
+    mesh.clock.advance(11)
+    assert (await begun(mesh, media_id)).run == media.run + 1
+    assert not await mesh.work.extend(media_id, media.run, now_ns=mesh.clock())

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -9,27 +10,29 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dropmesh.v1 import error_reason_pb2 as reasons
 
-from services.common.base.errors import StoreUnavailable
+from services.common.base.errors import StoreFull, StoreUnavailable
+from services.common.base.instants import to_ns
 from services.common.base.telemetry import Metrics
+from services.common.media import transitions
 from services.common.media.detected_objects import DetectedObject
 from services.common.media.model import AnonymizeOptions, Content, Media, Metadata, Step
 from services.common.media.transitions import Findings
 from services.common.media.vocabulary import Box, MediaKind, MediaState, ObjectClass
-from services.common.media.work import PHOTO_WORK, VIDEO_WORK, MediaWork
+from services.common.media.work import ATTEMPTS_MOST, LEASE, PHOTO_WORK, VIDEO_WORK, HeldByAnother, MediaWork
 from services.common.queue.depths import QueueDepths
 from services.common.stores.topics import TOPICS
 from services.common.workers.errors import JobCrashed, JobTimedOut
+from services.processor.media.holding import Pace
 from services.processor.media.job_results import AnonymizedMedia, Limits
-from services.processor.media.worker import MediaStores, MediaWorker, Pace, TimeLimits
+from services.processor.media.worker import MediaStores, MediaWorker, TimeLimits
 from tests.support.media_mesh import MediaMesh, Stores, photo, read_all
 
 pytest_plugins = ["tests.support.media_fixtures"]
 
 LIMITS = Limits(100_000_000, 2000, 500_000, 3600.0)
 TIMES = TimeLimits(photo=timedelta(seconds=10), video=timedelta(seconds=20))
-PACE = Pace(look_seconds=0.02, retry_after=timedelta())
+PACE = Pace(look_seconds=0.02, retry_after=timedelta(), away_seconds=(0.001, 0.01))
 FACE = DetectedObject(1, ObjectClass.FACE, 0.9, Box(1, 2, 3, 4))
 Job = Callable[[Path, Path, Callable[[Any], None] | None], Any]
 
@@ -206,11 +209,11 @@ async def test_five_crashes_are_enough(stores, mesh, new, tmp_path):
 
 
 async def test_attempts_that_never_end_are_given_up(stores, mesh, new, tmp_path):
-    for _ in range(5):
-        (claim,) = await stores.queue.claim(
+    for number in range(5):
+        assert await stores.queue.claim(
             PHOTO_WORK, limit=1, lease=timedelta(milliseconds=20), wait=timedelta(seconds=5)
         )
-        await mesh.work.begin(new.id, attempt=claim.attempt, now_ns=1)
+        await mesh.work.begin(new.id, now_ns=1 + 2 * number * to_ns(LEASE))
         await asyncio.sleep(0.03)
     async with working(stores, mesh, tmp_path, cover) as pool:
         media = await settled(mesh, new)
@@ -223,9 +226,43 @@ async def test_a_fault_that_nobody_thought_of_is_tried_again(stores, mesh, new, 
         assert (await settled(mesh, new)).state is MediaState.PROCESSED
 
 
-async def test_a_store_that_is_away_is_waited_for(stores, mesh, new, tmp_path):
-    async with working(stores, mesh, tmp_path, fails(StoreUnavailable("objects", "gone")), cover):
-        assert (await settled(mesh, new)).state is MediaState.PROCESSED
+@pytest.mark.parametrize(
+    "fault",
+    [StoreUnavailable("objects", "gone"), StoreFull("objects"), OSError(errno.ENOSPC, "no room"), MemoryError()],
+    ids=["away", "full", "disk full", "no memory"],
+)
+async def test_what_is_no_fault_of_the_content_costs_no_attempt(stores, mesh, new, tmp_path, fault):
+    async with working(stores, mesh, tmp_path, *[fails(fault)] * 2 * ATTEMPTS_MOST, cover):
+        media = await settled(mesh, new)
+        await nothing_left(stores)
+    assert (media.state, media.processing.attempt) == (MediaState.PROCESSED, 1)
+    assert await stores.queue.dead_letters(PHOTO_WORK) == []
+
+
+async def test_while_one_worker_has_a_media_no_other_begins(stores, mesh, new, tmp_path):
+    async with working(stores, mesh, tmp_path, never_ends) as pool:
+        await pool.started.wait()
+        await stores.queue.publish(PHOTO_WORK, [new.id.encode()])
+        with pytest.raises(HeldByAnother):
+            await mesh.work.begin(new.id, now_ns=time.time_ns())
+        media = await mesh.media.find(new.id)
+        assert (media.run, pool.runs) == (1, 1)
+
+
+async def test_a_message_that_is_no_media_is_a_dead_letter(stores, mesh, tmp_path):
+    await stores.queue.publish(PHOTO_WORK, [b"\xff"])
+    async with working(stores, mesh, tmp_path, cover):
+        await nothing_left(stores)
+    assert [letter.body for letter in await stores.queue.dead_letters(PHOTO_WORK)] == [b"\xff"]
+
+
+async def test_a_fault_in_the_code_leaves_a_dead_letter_to_look_at(stores, mesh, new, tmp_path):
+    async with working(stores, mesh, tmp_path, fails(ZeroDivisionError("in the code"))) as pool:
+        media = await settled(mesh, new)
+        await nothing_left(stores)
+    assert (media.processing.error.reason, pool.runs) == ("PROCESSING_GIVEN_UP", ATTEMPTS_MOST)
+    (letter,) = await stores.queue.dead_letters(PHOTO_WORK)
+    assert (letter.body.decode(), letter.reason) == (media.id, "ZeroDivisionError('in the code')")
 
 
 async def test_progress_is_told_and_a_cancelled_media_is_let_go(stores, mesh, new, tmp_path):
@@ -243,11 +280,7 @@ async def test_progress_is_told_and_a_cancelled_media_is_let_go(stores, mesh, ne
 
 
 async def cancel(mesh: MediaMesh, media: Media) -> None:
-    from services.common.base.errors import FailedPrecondition
-    from services.common.media.transitions import failure_of
-
-    error = FailedPrecondition(reasons.PROCESSING_CANCELLED, "cancelled")
-    assert await mesh.work.fail(media.id, None, failure_of(error), now_ns=1)
+    await mesh.media.change(media.id, lambda found: transitions.cancel(found, now_ns=1))
 
 
 async def test_a_stopped_worker_gives_its_media_back(stores, mesh, new, tmp_path):
@@ -255,13 +288,14 @@ async def test_a_stopped_worker_gives_its_media_back(stores, mesh, new, tmp_path
         await pool.started.wait()
     async with working(stores, mesh, tmp_path, cover):
         media = await settled(mesh, new)
-    assert (media.state, media.processing.attempt) == (MediaState.PROCESSED, 2)
+    assert (media.state, media.processing.attempt) == (MediaState.PROCESSED, 1)
 
 
 async def test_a_worker_that_lost_its_media_changes_nothing(stores, mesh, new, tmp_path):
     async def loses(source: Path, target: Path, on_progress: Any) -> AnonymizedMedia:
         # Another worker took the media meanwhile, and finished it.
-        other = await MediaWork(mesh.media).begin(new.id, attempt=2, now_ns=1)
+        later_ns = time.time_ns() + 2 * to_ns(LEASE)
+        other = await MediaWork(mesh.media).begin(new.id, now_ns=later_ns)
         assert other is not None
         return cover(source, target, on_progress)
 

@@ -8,7 +8,7 @@ from dropmesh.v1 import error_reason_pb2 as reasons
 
 from services.common.base.errors import FailedPrecondition
 from services.common.media import transitions
-from services.common.media.model import AnonymizeOptions, Content, Failure, Media, Metadata
+from services.common.media.model import AnonymizeOptions, Content, Failure, Media, Metadata, Processing
 from services.common.media.transitions import Findings
 from services.common.media.vocabulary import MediaKind, MediaState, Mode
 
@@ -41,18 +41,25 @@ def media(state: MediaState, **fields: object) -> Media:
 
 
 def progress(found: Media, run: int) -> Media | None:
-    return transitions.report_progress(found, run, progress=0.5, frames_done=1, frames_total=2, now_ns=9)
+    return transitions.report_progress(
+        found, run, progress=0.5, frames_done=1, frames_total=2, now_ns=9, lease_end_ns=99
+    )
+
+
+def take(found: Media, *, now_ns: int = 9) -> Media | None:
+    return transitions.take(found, now_ns=now_ns, lease_end_ns=99, excuses=lambda _: False)
 
 
 CHANGES: dict[str, Callable[[Media], Media | None]] = {
-    "take": lambda found: transitions.take(found, attempt=1, now_ns=9),
+    "take": take,
     "report progress": lambda found: progress(found, RUN),
     "report progress of an older run": lambda found: progress(found, RUN - 1),
     "finish": lambda found: transitions.finish(found, RUN, MADE, Findings({"face": 1}), now_ns=9),
     "finish an older run": lambda found: transitions.finish(found, RUN - 1, MADE, Findings({}), now_ns=9),
+    "let go": lambda found: transitions.let_go(found, RUN, is_failure=False, now_ns=9),
+    "let go of an older run": lambda found: transitions.let_go(found, RUN - 1, is_failure=False, now_ns=9),
     "fail": lambda found: transitions.fail(found, RUN, FAILURE, now_ns=9),
     "fail an older run": lambda found: transitions.fail(found, RUN - 1, FAILURE, now_ns=9),
-    "give up": lambda found: transitions.give_up(found, FAILURE, now_ns=9),
     "cancel": lambda found: transitions.cancel(found, now_ns=9),
     "process again": lambda found: transitions.process_again(found, None, now_ns=9),
     "delete": lambda found: transitions.delete(found, now_ns=9, purge_after_ns=100),
@@ -65,16 +72,17 @@ TABLE: dict[str, tuple[MediaState | str | None, ...]] = {
     "report progress of an older run": (REFUSED, REFUSED, REFUSED, REFUSED, REFUSED),
     "finish": (REFUSED, PROCESSED, REFUSED, REFUSED, REFUSED),
     "finish an older run": (REFUSED, REFUSED, REFUSED, REFUSED, REFUSED),
+    "let go": (REFUSED, PROCESSING, REFUSED, REFUSED, REFUSED),
+    "let go of an older run": (REFUSED, REFUSED, REFUSED, REFUSED, REFUSED),
     "fail": (REFUSED, FAILED, REFUSED, REFUSED, REFUSED),
     "fail an older run": (REFUSED, REFUSED, REFUSED, REFUSED, REFUSED),
-    "give up": (FAILED, FAILED, REFUSED, REFUSED, REFUSED),
     "cancel": (FAILED, FAILED, NO_WORK, NO_WORK, GONE),
     "process again": (NEW, NEW, NEW, NEW, GONE),
     "delete": (DELETED, DELETED, DELETED, DELETED, REFUSED),
     "purge": (REFUSED, REFUSED, REFUSED, REFUSED, DELETED),
 }
 CASES = [(name, state, after) for name, row in TABLE.items() for state, after in zip(MediaState, row, strict=True)]
-MAKES_RUNS_STALE = {"take", "fail", "give up", "cancel", "process again", "delete"}
+MAKES_RUNS_STALE = {"take", "fail", "cancel", "process again", "delete"}
 
 
 def test_the_table_has_every_change() -> None:
@@ -100,7 +108,7 @@ def test_a_change_is_allowed_or_refused(name: str, state: MediaState, after: Med
 
 
 def test_a_clock_that_is_set_back_does_not_set_back_a_media() -> None:
-    changed = transitions.take(media(NEW), attempt=1, now_ns=2)
+    changed = take(media(NEW), now_ns=2)
     assert changed is not None
     assert changed.update_time_ns == 5
 
@@ -163,3 +171,32 @@ def test_cleaning_forgets_what_was_released_and_nothing_that_came_later() -> Non
     assert kept is not None
     assert (kept.leftovers, kept.clean_run, kept.unclean_since_ns) == ((MADE,), 1, 6)
     assert transitions.cleaned(media(PROCESSED), as_read, RUN + 1) is None
+
+
+def test_callers_do_not_see_that_a_lease_is_extended() -> None:
+    before = media(PROCESSING)
+    changed = transitions.extend(before, RUN, lease_end_ns=99)
+    assert changed is not None
+    assert (changed.revision, changed.update_time_ns) == (before.revision, before.update_time_ns)
+    assert transitions.held_until_ns(changed, 98) == 99
+    assert transitions.held_until_ns(changed, 99) is None
+    assert transitions.extend(before, RUN - 1, lease_end_ns=99) is None
+
+
+def test_work_that_ends_in_any_way_leaves_no_lease() -> None:
+    held = media(PROCESSING, processing=Processing(lease_end_ns=99))
+    for name in ("finish", "let go", "fail", "cancel", "process again", "delete"):
+        changed = CHANGES[name](held)
+        assert changed is not None
+        assert transitions.held_until_ns(changed, 10) is None, name
+
+
+def test_an_idle_media_is_one_that_no_worker_has_and_nobody_changed() -> None:
+    # Last changed at 5.
+    assert transitions.is_idle_since(media(NEW), 6)
+    assert not transitions.is_idle_since(media(NEW), 5)
+    assert not transitions.is_idle_since(media(NEW, unqueued_since_ns=50), 6)
+    held = media(PROCESSING, processing=Processing(lease_end_ns=99))
+    assert not transitions.is_idle_since(held, 99)
+    assert transitions.is_idle_since(held, 100)
+    assert not transitions.is_idle_since(media(PROCESSED), 100)
