@@ -44,10 +44,6 @@ class Service:
         return self.guard.methods(self.descriptor, *servicers)
 
 
-Loop = Callable[[asyncio.Event], Awaitable[None]]
-"""Runs beside a service until the event is set."""
-
-
 @dataclass(frozen=True, slots=True)
 class Wiring:
     """What a service's bootstrap returns: the methods that it serves, and the loops that run beside them."""

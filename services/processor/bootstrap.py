@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
+from services.common.base.background import Loop
 from services.common.base.errors import FailedPrecondition
 from services.common.contents.store import Contents
 from services.common.drops.measurements import Measurements
@@ -22,7 +23,7 @@ from services.common.queue.depths import QueueDepths
 from services.common.rpc.server import MAX_MESSAGE_BYTES
 from services.common.series.computed import ComputedStore
 from services.common.series.store import SeriesStore
-from services.common.service import Loop, Service, Wiring
+from services.common.service import Service, Wiring
 from services.common.settings import PREFIX
 from services.common.statistics.store import StatisticsStore
 from services.common.stores.topics import TOPICS

@@ -12,6 +12,7 @@ from services.common.base.loops import Backoff, is_cancelled, pause
 from services.common.base.telemetry import Metrics
 
 Loop = Callable[[asyncio.Event], Awaitable[None]]
+"""Runs beside a service until the event is set."""
 
 # A loop that ran for so long is well.
 WELL_AFTER_SECONDS = 10.0
