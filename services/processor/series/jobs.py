@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,6 +42,8 @@ class Odd:
 @job
 def prepare() -> None:
     """Imports what takes seconds, and forecasts once, before a call needs it."""
+    # pandas imports pyarrow wherever it is installed, and this process has no use for its 36 MB.
+    sys.modules["pyarrow"] = None  # type: ignore[assignment]
     forecasting = importlib.import_module("services.processor.series.forecast")
     importlib.import_module("services.processor.series.anomalies")
     forecasting.forecast(np.arange(40.0) + np.sin(np.arange(40.0)), 3)
