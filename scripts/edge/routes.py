@@ -124,7 +124,7 @@ def _has_end(method: MethodDescriptor) -> bool:
 def _without_service(path: RestPath, allowed: str) -> list[Config]:
     """Answers OPTIONS, and methods that a path does not take, with those that it takes."""
     ask = [{"name": ":method", "string_match": {"exact": "OPTIONS"}}]
-    refusal = {"status": 405, "body": {"inline_string": f"this path takes {allowed}"}}
+    refusal = {"status": 405, "body": {"inline_string": f"this path accepts only {allowed}"}}
     return [
         {
             "match": {"safe_regex": {"regex": path.pattern}, "headers": headers},

@@ -83,7 +83,8 @@ def test_who_has_no_token_is_told_what_kind_is_asked_for(tokens_mesh, method, pa
 
 
 @pytest.mark.parametrize(
-    ("path", "told"), [("/v1/media/a%2Fb", "no escaped slash"), ("/v1/media/a%5cb", "backslash"), ("/v1/m%00", "NUL")]
+    ("path", "told"),
+    [("/v1/media/a%2Fb", "not contain an escaped slash"), ("/v1/media/a%5cb", "backslash"), ("/v1/m%00", "NUL")],
 )
 def test_a_path_that_is_refused_is_told_why(client, path, told):
     assert told in client.get(path).json()["message"]
@@ -94,10 +95,10 @@ def test_a_path_that_is_refused_is_told_why(client, path, told):
     [
         (b"GET /v1/media HTTP/1.0\r\n\r\n", "HTTP/1.0"),
         (b"GET /v1/media HTTP/1.1\r\n\r\n", "Host header"),
-        (b"hello\r\n\r\n", "this is no HTTP that the edge takes"),
+        (b"hello\r\n\r\n", "the request is not valid HTTP"),
         (
             b"GET /v1/media HTTP/1.1\r\nhost: a\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n",
-            "no other protocol",
+            "upgrade to another protocol is not supported",
         ),
     ],
 )
