@@ -1,4 +1,4 @@
-"""Publishes series whose points changed, so that their metrics are computed; never in the way of an answer."""
+"""Publishes series whose points changed, so that their metrics are computed; no answer waits for it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 class SeriesOutbox:
-    """What is lost with this process is computed by the first call that asks for it."""
+    """Metrics whose message is lost with this process are computed by the first call that needs them."""
 
     def __init__(self, queue: Queue) -> None:
         self._queue = queue

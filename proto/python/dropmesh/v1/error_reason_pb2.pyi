@@ -289,15 +289,15 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     {"reason": "SERIES_BODY_NOT_FOUND", "metadata": {"name": "series/…", "sha256": "…"}}
     """
     SERIES_TOO_SHORT: _ErrorReason.ValueType  # 610
-    """Fewer points than this needs. FAILED_PRECONDITION, 400: retry once there are more.
+    """The series has fewer points than the method needs. FAILED_PRECONDITION, 400: retry once it has more.
     {"reason": "SERIES_TOO_SHORT", "metadata": {"points": "5", "needed": "12"}}
     """
     SERIES_TOO_LONG: _ErrorReason.ValueType  # 611
-    """More points than this looks at. FAILED_PRECONDITION, 400: ask for a range.
+    """The series or the range has more points than the limit of the method. FAILED_PRECONDITION, 400: request a smaller range.
     {"reason": "SERIES_TOO_LONG", "metadata": {"points": "20000000", "limit": "10000000"}}
     """
     SERIES_NOT_EVENLY_SAMPLED: _ErrorReason.ValueType  # 612
-    """The series has no known sample rate, or misses points, which a spectrum needs. FAILED_PRECONDITION, 400.
+    """A spectrum needs a known sample rate and no missing points. FAILED_PRECONDITION, 400.
     {"reason": "SERIES_NOT_EVENLY_SAMPLED", "metadata": {"name": "series/…"}}
     """
     SERIES_CHANNEL_NOT_FOUND: _ErrorReason.ValueType  # 613
@@ -577,15 +577,15 @@ SERIES_BODY_NOT_FOUND: ErrorReason.ValueType  # 609
 {"reason": "SERIES_BODY_NOT_FOUND", "metadata": {"name": "series/…", "sha256": "…"}}
 """
 SERIES_TOO_SHORT: ErrorReason.ValueType  # 610
-"""Fewer points than this needs. FAILED_PRECONDITION, 400: retry once there are more.
+"""The series has fewer points than the method needs. FAILED_PRECONDITION, 400: retry once it has more.
 {"reason": "SERIES_TOO_SHORT", "metadata": {"points": "5", "needed": "12"}}
 """
 SERIES_TOO_LONG: ErrorReason.ValueType  # 611
-"""More points than this looks at. FAILED_PRECONDITION, 400: ask for a range.
+"""The series or the range has more points than the limit of the method. FAILED_PRECONDITION, 400: request a smaller range.
 {"reason": "SERIES_TOO_LONG", "metadata": {"points": "20000000", "limit": "10000000"}}
 """
 SERIES_NOT_EVENLY_SAMPLED: ErrorReason.ValueType  # 612
-"""The series has no known sample rate, or misses points, which a spectrum needs. FAILED_PRECONDITION, 400.
+"""A spectrum needs a known sample rate and no missing points. FAILED_PRECONDITION, 400.
 {"reason": "SERIES_NOT_EVENLY_SAMPLED", "metadata": {"name": "series/…"}}
 """
 SERIES_CHANNEL_NOT_FOUND: ErrorReason.ValueType  # 613

@@ -384,17 +384,21 @@ class GetSeriesSpectrumRequest(_message.Message):
     class _KindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[GetSeriesSpectrumRequest._Kind.ValueType], _builtins.type):
         DESCRIPTOR: _descriptor.EnumDescriptor
         KIND_UNSPECIFIED: GetSeriesSpectrumRequest._Kind.ValueType  # 0
-        """The channel's own."""
+        """SIGNAL."""
         SIGNAL: GetSeriesSpectrumRequest._Kind.ValueType  # 1
+        """The channel itself."""
         ENVELOPE: GetSeriesSpectrumRequest._Kind.ValueType  # 2
-        """Of the envelope of a band."""
+        """The envelope of a band."""
 
-    class Kind(_Kind, metaclass=_KindEnumTypeWrapper): ...
+    class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
+        """Kind is the source of the spectrum."""
+
     KIND_UNSPECIFIED: GetSeriesSpectrumRequest.Kind.ValueType  # 0
-    """The channel's own."""
+    """SIGNAL."""
     SIGNAL: GetSeriesSpectrumRequest.Kind.ValueType  # 1
+    """The channel itself."""
     ENVELOPE: GetSeriesSpectrumRequest.Kind.ValueType  # 2
-    """Of the envelope of a band."""
+    """The envelope of a band."""
 
     NAME_FIELD_NUMBER: _builtins.int
     START_FIELD_NUMBER: _builtins.int
@@ -407,13 +411,15 @@ class GetSeriesSpectrumRequest(_message.Message):
     name: _builtins.str
     """series/{series}"""
     channel: _builtins.str
-    """Of the channels, this one; left out, the first."""
+    """The channel; if unset, the first."""
     kind: Global___GetSeriesSpectrumRequest.Kind.ValueType
+    """The source of the spectrum."""
     segment_points: _builtins.int
-    """The longest segment, in points; 65,536 when left out. Longer ones tell frequencies apart better."""
+    """The longest segment, in points; 0 means 65,536. A longer segment separates frequencies better."""
     low_hz: _builtins.float
-    """The band of the envelope; both or none."""
+    """The lower limit of the band of the envelope; set both limits or neither."""
     high_hz: _builtins.float
+    """The upper limit of the band of the envelope."""
     @_builtins.property
     def start(self) -> _timestamp_pb2.Timestamp:
         """Only points at or after this instant."""
@@ -454,13 +460,13 @@ class ForecastSeriesRequest(_message.Message):
     name: _builtins.str
     """series/{series}"""
     horizon: _builtins.int
-    """How many points; 12 when left out."""
+    """The number of points to forecast; 0 means 12."""
     level: _builtins.float
-    """The probability of the interval; 0.95 when left out."""
+    """The probability of the interval; 0 means 0.95."""
     channel: _builtins.str
-    """Of the channels, this one; left out, the first."""
+    """The channel; if unset, the first."""
     season_length: _builtins.int
-    """How many points a season has; detected when left out."""
+    """The number of points in a season; 0 means detected."""
     def __init__(
         self,
         *,
@@ -491,11 +497,11 @@ class ListSeriesAnomaliesRequest(_message.Message):
     name: _builtins.str
     """series/{series}"""
     channel: _builtins.str
-    """Of the channels, this one; left out, the first."""
+    """The channel; if unset, the first."""
     level: _builtins.float
-    """The probability of the interval that points are held against; 0.999 when left out."""
+    """The probability of the predicted interval; 0 means 0.999."""
     season_length: _builtins.int
-    """How many points a season has; detected when left out."""
+    """The number of points in a season; 0 means detected."""
     @_builtins.property
     def start(self) -> _timestamp_pb2.Timestamp:
         """Only points at or after this instant."""
@@ -529,9 +535,11 @@ class ListSeriesAnomaliesResponse(_message.Message):
     ANOMALIES_FIELD_NUMBER: _builtins.int
     TOTAL_SIZE_FIELD_NUMBER: _builtins.int
     total_size: _builtins.int
-    """How many there are."""
+    """The number of anomalies found, including those that are not returned."""
     @_builtins.property
-    def anomalies(self) -> _containers.RepeatedCompositeFieldContainer[_series_pb2.SeriesAnomaly]: ...
+    def anomalies(self) -> _containers.RepeatedCompositeFieldContainer[_series_pb2.SeriesAnomaly]:
+        """The anomalies, by time."""
+
     def __init__(
         self,
         *,
@@ -560,13 +568,13 @@ class PlotSeriesRequest(_message.Message):
     name: _builtins.str
     """series/{series}"""
     width: _builtins.int
-    """In pixels; 960 when left out."""
+    """The width in pixels; 0 means 960."""
     height: _builtins.int
-    """In pixels; 360 when left out."""
+    """The height in pixels; 0 means 360."""
     horizon: _builtins.int
-    """Draws so many forecast points too, with their 95 percent interval."""
+    """Also draws this number of forecast points, with their 95 percent interval."""
     anomalies: _builtins.bool
-    """Marks anomalies too."""
+    """Also marks the anomalies."""
     @_builtins.property
     def start(self) -> _timestamp_pb2.Timestamp:
         """Only points at or after this instant."""

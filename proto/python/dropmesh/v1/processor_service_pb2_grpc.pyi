@@ -88,43 +88,48 @@ class ProcessorServiceStub:
     Retry: safe.
     """
     GetSeriesMetrics: _grpc.UnaryUnaryMultiCallable[_processor_service_pb2.GetSeriesMetricsRequest, _series_pb2.SeriesMetrics]
-    """GetSeriesMetrics returns numbers that describe a series; each one's definition stands at its field.
+    """GetSeriesMetrics returns numbers that describe a series; each field has its definition.
 
-    Those of the whole series are computed once for each revision, when it is stored, and then looked up. Those of a range are computed
-    by the call. At most 10 million points are looked at.
+    The metrics of the whole series are computed once for each revision, when it is stored, and then read. The metrics of a
+    range are computed by the call, from at most 10 million points.
     Errors: SERIES_NOT_FOUND, SERIES_EMPTY, SERIES_TOO_LONG, CONTENT_MISSING.
     Retry: safe.
     """
     GetSeriesSpectrum: _grpc.UnaryUnaryMultiCallable[_processor_service_pb2.GetSeriesSpectrumRequest, _series_pb2.SeriesSpectrum]
     """GetSeriesSpectrum returns the spectrum of a channel, or of its envelope.
 
-    The envelope spectrum shows how often a damaged bearing is hit: it is taken of the band from low_hz to high_hz, or of the one whose
-    envelope is the most impulsive.
-    Errors: SERIES_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_NOT_EVENLY_SAMPLED, SERIES_TOO_SHORT, SERIES_TOO_LONG, SERIES_VALUE_INVALID, CONTENT_MISSING.
+    The envelope spectrum shows how often a damaged bearing is hit. It is taken from the band low_hz to high_hz; without a
+    band, from the band with the most impulsive envelope.
+    Errors: SERIES_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_NOT_EVENLY_SAMPLED, SERIES_TOO_SHORT, SERIES_TOO_LONG,
+    SERIES_VALUE_INVALID, CONTENT_MISSING.
     Retry: safe.
     """
     ForecastSeries: _grpc.UnaryUnaryMultiCallable[_processor_service_pb2.ForecastSeriesRequest, _series_pb2.SeriesForecast]
     """ForecastSeries forecasts the next points of a channel.
 
-    The method is chosen by a backtest on the last points, which are held back: seasonal naive, exponential smoothing or theta. The answer
-    has the errors of each, and says whether the chosen one beats the naive one. A season is detected, or given. What was computed
-    is kept for the series' revision; the work is done in a process of its own, for 10 s at most.
-    Errors: SERIES_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_TOO_SHORT, CONTENT_MISSING, PROCESSING_TIMED_OUT, PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
+    A backtest on the last points, which are held back, selects the method: seasonal naive, exponential smoothing or theta. The
+    response has the error of each method, and says whether the selected one beats the naive one. The season is detected,
+    unless it is given. The result is kept for the series' revision. The computation runs in a child process for at most 10 s.
+    Errors: SERIES_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_TOO_SHORT, CONTENT_MISSING, PROCESSING_TIMED_OUT,
+    PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
     Retry: safe.
     """
     ListSeriesAnomalies: _grpc.UnaryUnaryMultiCallable[_processor_service_pb2.ListSeriesAnomaliesRequest, _processor_service_pb2.ListSeriesAnomaliesResponse]
-    """ListSeriesAnomalies lists the points of a channel outside the interval that was predicted one step ahead, by time.
+    """ListSeriesAnomalies lists, by time, the points of a channel that lie outside the interval predicted one step ahead.
 
-    At most 1 million points are looked at, in a process of its own, for 10 s at most; at most 1000 anomalies are sent, those with
-    the highest scores.
-    Errors: SERIES_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_TOO_SHORT, SERIES_TOO_LONG, CONTENT_MISSING, PROCESSING_TIMED_OUT, PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
+    It reads at most 1 million points, in a child process for at most 10 s, and returns at most 1000 anomalies: those with the
+    highest scores.
+    Errors: SERIES_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_TOO_SHORT, SERIES_TOO_LONG, CONTENT_MISSING,
+    PROCESSING_TIMED_OUT, PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
     Retry: safe.
     """
     PlotSeries: _grpc.UnaryUnaryMultiCallable[_processor_service_pb2.PlotSeriesRequest, _httpbody_pb2.HttpBody]
-    """PlotSeries draws a series as SVG: axes, unit, time in UTC, and on demand the forecast and the anomalies of the first channel.
+    """PlotSeries draws a series as SVG: axes, unit, time in UTC, and on request the forecast and the anomalies of the first
+    channel.
 
-    Of more than 2000 points, it draws those that look like the whole.
-    Errors: SERIES_NOT_FOUND, SERIES_TOO_SHORT, SERIES_TOO_LONG, CONTENT_MISSING, PROCESSING_TIMED_OUT, PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
+    Of more than 2000 points, it draws those that preserve the shape.
+    Errors: SERIES_NOT_FOUND, SERIES_TOO_SHORT, SERIES_TOO_LONG, CONTENT_MISSING, PROCESSING_TIMED_OUT, PROCESSING_CRASHED,
+    PROCESSING_OUT_OF_MEMORY.
     Retry: safe.
     """
 
@@ -185,43 +190,48 @@ class ProcessorServiceAsyncStub(ProcessorServiceStub):
     Retry: safe.
     """
     GetSeriesMetrics: _aio.UnaryUnaryMultiCallable[_processor_service_pb2.GetSeriesMetricsRequest, _series_pb2.SeriesMetrics]  # type: ignore[assignment]
-    """GetSeriesMetrics returns numbers that describe a series; each one's definition stands at its field.
+    """GetSeriesMetrics returns numbers that describe a series; each field has its definition.
 
-    Those of the whole series are computed once for each revision, when it is stored, and then looked up. Those of a range are computed
-    by the call. At most 10 million points are looked at.
+    The metrics of the whole series are computed once for each revision, when it is stored, and then read. The metrics of a
+    range are computed by the call, from at most 10 million points.
     Errors: SERIES_NOT_FOUND, SERIES_EMPTY, SERIES_TOO_LONG, CONTENT_MISSING.
     Retry: safe.
     """
     GetSeriesSpectrum: _aio.UnaryUnaryMultiCallable[_processor_service_pb2.GetSeriesSpectrumRequest, _series_pb2.SeriesSpectrum]  # type: ignore[assignment]
     """GetSeriesSpectrum returns the spectrum of a channel, or of its envelope.
 
-    The envelope spectrum shows how often a damaged bearing is hit: it is taken of the band from low_hz to high_hz, or of the one whose
-    envelope is the most impulsive.
-    Errors: SERIES_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_NOT_EVENLY_SAMPLED, SERIES_TOO_SHORT, SERIES_TOO_LONG, SERIES_VALUE_INVALID, CONTENT_MISSING.
+    The envelope spectrum shows how often a damaged bearing is hit. It is taken from the band low_hz to high_hz; without a
+    band, from the band with the most impulsive envelope.
+    Errors: SERIES_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_NOT_EVENLY_SAMPLED, SERIES_TOO_SHORT, SERIES_TOO_LONG,
+    SERIES_VALUE_INVALID, CONTENT_MISSING.
     Retry: safe.
     """
     ForecastSeries: _aio.UnaryUnaryMultiCallable[_processor_service_pb2.ForecastSeriesRequest, _series_pb2.SeriesForecast]  # type: ignore[assignment]
     """ForecastSeries forecasts the next points of a channel.
 
-    The method is chosen by a backtest on the last points, which are held back: seasonal naive, exponential smoothing or theta. The answer
-    has the errors of each, and says whether the chosen one beats the naive one. A season is detected, or given. What was computed
-    is kept for the series' revision; the work is done in a process of its own, for 10 s at most.
-    Errors: SERIES_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_TOO_SHORT, CONTENT_MISSING, PROCESSING_TIMED_OUT, PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
+    A backtest on the last points, which are held back, selects the method: seasonal naive, exponential smoothing or theta. The
+    response has the error of each method, and says whether the selected one beats the naive one. The season is detected,
+    unless it is given. The result is kept for the series' revision. The computation runs in a child process for at most 10 s.
+    Errors: SERIES_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_TOO_SHORT, CONTENT_MISSING, PROCESSING_TIMED_OUT,
+    PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
     Retry: safe.
     """
     ListSeriesAnomalies: _aio.UnaryUnaryMultiCallable[_processor_service_pb2.ListSeriesAnomaliesRequest, _processor_service_pb2.ListSeriesAnomaliesResponse]  # type: ignore[assignment]
-    """ListSeriesAnomalies lists the points of a channel outside the interval that was predicted one step ahead, by time.
+    """ListSeriesAnomalies lists, by time, the points of a channel that lie outside the interval predicted one step ahead.
 
-    At most 1 million points are looked at, in a process of its own, for 10 s at most; at most 1000 anomalies are sent, those with
-    the highest scores.
-    Errors: SERIES_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_TOO_SHORT, SERIES_TOO_LONG, CONTENT_MISSING, PROCESSING_TIMED_OUT, PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
+    It reads at most 1 million points, in a child process for at most 10 s, and returns at most 1000 anomalies: those with the
+    highest scores.
+    Errors: SERIES_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_TOO_SHORT, SERIES_TOO_LONG, CONTENT_MISSING,
+    PROCESSING_TIMED_OUT, PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
     Retry: safe.
     """
     PlotSeries: _aio.UnaryUnaryMultiCallable[_processor_service_pb2.PlotSeriesRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
-    """PlotSeries draws a series as SVG: axes, unit, time in UTC, and on demand the forecast and the anomalies of the first channel.
+    """PlotSeries draws a series as SVG: axes, unit, time in UTC, and on request the forecast and the anomalies of the first
+    channel.
 
-    Of more than 2000 points, it draws those that look like the whole.
-    Errors: SERIES_NOT_FOUND, SERIES_TOO_SHORT, SERIES_TOO_LONG, CONTENT_MISSING, PROCESSING_TIMED_OUT, PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
+    Of more than 2000 points, it draws those that preserve the shape.
+    Errors: SERIES_NOT_FOUND, SERIES_TOO_SHORT, SERIES_TOO_LONG, CONTENT_MISSING, PROCESSING_TIMED_OUT, PROCESSING_CRASHED,
+    PROCESSING_OUT_OF_MEMORY.
     Retry: safe.
     """
 
@@ -327,10 +337,10 @@ class ProcessorServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _processor_service_pb2.GetSeriesMetricsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_series_pb2.SeriesMetrics, _abc.Awaitable[_series_pb2.SeriesMetrics]]:
-        """GetSeriesMetrics returns numbers that describe a series; each one's definition stands at its field.
+        """GetSeriesMetrics returns numbers that describe a series; each field has its definition.
 
-        Those of the whole series are computed once for each revision, when it is stored, and then looked up. Those of a range are computed
-        by the call. At most 10 million points are looked at.
+        The metrics of the whole series are computed once for each revision, when it is stored, and then read. The metrics of a
+        range are computed by the call, from at most 10 million points.
         Errors: SERIES_NOT_FOUND, SERIES_EMPTY, SERIES_TOO_LONG, CONTENT_MISSING.
         Retry: safe.
         """
@@ -343,9 +353,10 @@ class ProcessorServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_series_pb2.SeriesSpectrum, _abc.Awaitable[_series_pb2.SeriesSpectrum]]:
         """GetSeriesSpectrum returns the spectrum of a channel, or of its envelope.
 
-        The envelope spectrum shows how often a damaged bearing is hit: it is taken of the band from low_hz to high_hz, or of the one whose
-        envelope is the most impulsive.
-        Errors: SERIES_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_NOT_EVENLY_SAMPLED, SERIES_TOO_SHORT, SERIES_TOO_LONG, SERIES_VALUE_INVALID, CONTENT_MISSING.
+        The envelope spectrum shows how often a damaged bearing is hit. It is taken from the band low_hz to high_hz; without a
+        band, from the band with the most impulsive envelope.
+        Errors: SERIES_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_NOT_EVENLY_SAMPLED, SERIES_TOO_SHORT, SERIES_TOO_LONG,
+        SERIES_VALUE_INVALID, CONTENT_MISSING.
         Retry: safe.
         """
 
@@ -357,10 +368,11 @@ class ProcessorServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_series_pb2.SeriesForecast, _abc.Awaitable[_series_pb2.SeriesForecast]]:
         """ForecastSeries forecasts the next points of a channel.
 
-        The method is chosen by a backtest on the last points, which are held back: seasonal naive, exponential smoothing or theta. The answer
-        has the errors of each, and says whether the chosen one beats the naive one. A season is detected, or given. What was computed
-        is kept for the series' revision; the work is done in a process of its own, for 10 s at most.
-        Errors: SERIES_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_TOO_SHORT, CONTENT_MISSING, PROCESSING_TIMED_OUT, PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
+        A backtest on the last points, which are held back, selects the method: seasonal naive, exponential smoothing or theta. The
+        response has the error of each method, and says whether the selected one beats the naive one. The season is detected,
+        unless it is given. The result is kept for the series' revision. The computation runs in a child process for at most 10 s.
+        Errors: SERIES_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_TOO_SHORT, CONTENT_MISSING, PROCESSING_TIMED_OUT,
+        PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
         Retry: safe.
         """
 
@@ -370,11 +382,12 @@ class ProcessorServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _processor_service_pb2.ListSeriesAnomaliesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_processor_service_pb2.ListSeriesAnomaliesResponse, _abc.Awaitable[_processor_service_pb2.ListSeriesAnomaliesResponse]]:
-        """ListSeriesAnomalies lists the points of a channel outside the interval that was predicted one step ahead, by time.
+        """ListSeriesAnomalies lists, by time, the points of a channel that lie outside the interval predicted one step ahead.
 
-        At most 1 million points are looked at, in a process of its own, for 10 s at most; at most 1000 anomalies are sent, those with
-        the highest scores.
-        Errors: SERIES_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_TOO_SHORT, SERIES_TOO_LONG, CONTENT_MISSING, PROCESSING_TIMED_OUT, PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
+        It reads at most 1 million points, in a child process for at most 10 s, and returns at most 1000 anomalies: those with the
+        highest scores.
+        Errors: SERIES_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_TOO_SHORT, SERIES_TOO_LONG, CONTENT_MISSING,
+        PROCESSING_TIMED_OUT, PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
         Retry: safe.
         """
 
@@ -384,10 +397,12 @@ class ProcessorServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _processor_service_pb2.PlotSeriesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
-        """PlotSeries draws a series as SVG: axes, unit, time in UTC, and on demand the forecast and the anomalies of the first channel.
+        """PlotSeries draws a series as SVG: axes, unit, time in UTC, and on request the forecast and the anomalies of the first
+        channel.
 
-        Of more than 2000 points, it draws those that look like the whole.
-        Errors: SERIES_NOT_FOUND, SERIES_TOO_SHORT, SERIES_TOO_LONG, CONTENT_MISSING, PROCESSING_TIMED_OUT, PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
+        Of more than 2000 points, it draws those that preserve the shape.
+        Errors: SERIES_NOT_FOUND, SERIES_TOO_SHORT, SERIES_TOO_LONG, CONTENT_MISSING, PROCESSING_TIMED_OUT, PROCESSING_CRASHED,
+        PROCESSING_OUT_OF_MEMORY.
         Retry: safe.
         """
 

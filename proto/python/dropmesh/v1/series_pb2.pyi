@@ -257,7 +257,7 @@ Global___SeriesValues: _TypeAlias = SeriesValues  # noqa: Y015
 
 @_typing.final
 class SeriesMetrics(_message.Message):
-    """SeriesMetrics are numbers that describe a series, or a range of it."""
+    """SeriesMetrics has the numbers that describe a series, or a range of it."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -268,11 +268,15 @@ class SeriesMetrics(_message.Message):
     name: _builtins.str
     """series/{series}"""
     revision: _builtins.int
-    """The series' revision that they describe."""
+    """The revision of the series from which they were computed."""
     @_builtins.property
-    def channels(self) -> _containers.RepeatedCompositeFieldContainer[Global___ChannelMetrics]: ...
+    def channels(self) -> _containers.RepeatedCompositeFieldContainer[Global___ChannelMetrics]:
+        """The metrics of each channel."""
+
     @_builtins.property
-    def compute_time(self) -> _timestamp_pb2.Timestamp: ...
+    def compute_time(self) -> _timestamp_pb2.Timestamp:
+        """When they were computed."""
+
     def __init__(
         self,
         *,
@@ -291,21 +295,24 @@ Global___SeriesMetrics: _TypeAlias = SeriesMetrics  # noqa: Y015
 
 @_typing.final
 class ChannelMetrics(_message.Message):
-    """ChannelMetrics describe the n values x of one channel; a gap has no part in them. A number is absent where it is not
-    defined (the skewness of a constant) or leaves float64's range.
+    """ChannelMetrics describes the n values x of one channel; gaps are left out. A number is absent if it is not defined (the
+    skewness of a constant) or exceeds float64.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     @_typing.final
     class Percentile(_message.Message):
+        """Percentile is the value below which a share of the values lies."""
+
         DESCRIPTOR: _descriptor.Descriptor
 
         PERCENT_FIELD_NUMBER: _builtins.int
         VALUE_FIELD_NUMBER: _builtins.int
         percent: _builtins.float
+        """The share, in percent."""
         value: _builtins.float
-        """Between two values, linearly interpolated."""
+        """The value, linearly interpolated between two values of the channel."""
         def __init__(
             self,
             *,
@@ -320,13 +327,16 @@ class ChannelMetrics(_message.Message):
 
     @_typing.final
     class DominantFrequency(_message.Message):
+        """DominantFrequency is a peak of the spectrum."""
+
         DESCRIPTOR: _descriptor.Descriptor
 
         FREQUENCY_HZ_FIELD_NUMBER: _builtins.int
         AMPLITUDE_FIELD_NUMBER: _builtins.int
         frequency_hz: _builtins.float
+        """The frequency of the peak."""
         amplitude: _builtins.float
-        """Of a sine wave at this frequency."""
+        """The amplitude of a sine wave at this frequency."""
         def __init__(
             self,
             *,
@@ -341,15 +351,19 @@ class ChannelMetrics(_message.Message):
 
     @_typing.final
     class BandPower(_message.Message):
+        """BandPower is the power in a band of the spectrum."""
+
         DESCRIPTOR: _descriptor.Descriptor
 
         LOW_HZ_FIELD_NUMBER: _builtins.int
         HIGH_HZ_FIELD_NUMBER: _builtins.int
         POWER_FIELD_NUMBER: _builtins.int
         low_hz: _builtins.float
+        """The lower limit of the band."""
         high_hz: _builtins.float
+        """The upper limit of the band."""
         power: _builtins.float
-        """In squared units of the channel."""
+        """The power, in squared units of the channel."""
         def __init__(
             self,
             *,
@@ -390,10 +404,13 @@ class ChannelMetrics(_message.Message):
     BAND_POWERS_FIELD_NUMBER: _builtins.int
     VELOCITY_RMS_MM_S_FIELD_NUMBER: _builtins.int
     channel: _builtins.str
+    """The name of the channel."""
     unit: _builtins.str
+    """The unit of the channel."""
     count: _builtins.int
     """n."""
     gap_count: _builtins.int
+    """The number of missing values."""
     mean: _builtins.float
     """sum(x) / n."""
     population_stddev: _builtins.float
@@ -401,7 +418,9 @@ class ChannelMetrics(_message.Message):
     sample_stddev: _builtins.float
     """sqrt(sum((x - mean)^2) / (n - 1))."""
     min: _builtins.float
+    """The smallest value."""
     max: _builtins.float
+    """The largest value."""
     rms: _builtins.float
     """sqrt(sum(x^2) / n)."""
     peak: _builtins.float
@@ -419,28 +438,30 @@ class ChannelMetrics(_message.Message):
     excess_kurtosis: _builtins.float
     """mean((x - mean)^4) / population_stddev^4 - 3, which is 0 for a normal distribution."""
     zero_crossing_rate: _builtins.float
-    """The share of neighbouring pairs of which one is negative and the other is not."""
+    """The share of neighbouring pairs in which one value is negative and the other is not."""
     energy: _builtins.float
     """sum(x^2)."""
     trend_slope: _builtins.float
     """Of the least-squares line, per second."""
     autocorrelation_lag_1: _builtins.float
-    """The autocorrelation of values one apart."""
+    """The autocorrelation of neighbouring values."""
     spectral_centroid_hz: _builtins.float
     """sum(frequency * density) / sum(density)."""
     velocity_rms_mm_s: _builtins.float
-    """The root mean square of the velocity from 10 to 1000 Hz, where the unit is one of acceleration (m/s2, g, mm/s2)."""
+    """The root mean square of the velocity from 10 to 1000 Hz, if the unit is an acceleration (m/s2, g, mm/s2)."""
     @_builtins.property
     def percentiles(self) -> _containers.RepeatedCompositeFieldContainer[Global___ChannelMetrics.Percentile]:
-        """1, 5, 25, 50, 75, 95 and 99 percent; the one of 50 percent is the median."""
+        """The 1, 5, 25, 50, 75, 95 and 99 percent percentiles; that of 50 percent is the median."""
 
     @_builtins.property
     def dominant_frequencies(self) -> _containers.RepeatedCompositeFieldContainer[Global___ChannelMetrics.DominantFrequency]:
-        """Peaks of the spectrum, the highest first; this and what follows only of a channel without gaps at a known sample rate."""
+        """The peaks of the spectrum, highest first. This and the following fields are set only for a channel without gaps at a known
+        sample rate.
+        """
 
     @_builtins.property
     def band_powers(self) -> _containers.RepeatedCompositeFieldContainer[Global___ChannelMetrics.BandPower]:
-        """In each quarter of the spectrum."""
+        """The power in each quarter of the spectrum."""
 
     def __init__(
         self,
@@ -572,24 +593,26 @@ class SeriesSpectrum(_message.Message):
     name: _builtins.str
     """series/{series}"""
     channel: _builtins.str
+    """The name of the channel."""
     low_hz: _builtins.float
-    """The band that an envelope was taken of."""
+    """The lower limit of the band of an envelope."""
     high_hz: _builtins.float
+    """The upper limit of the band of an envelope."""
     @_builtins.property
     def frequencies_hz(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
-        """Of each bin."""
+        """The frequency of each bin."""
 
     @_builtins.property
     def density(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
-        """Power per Hz."""
+        """The power per Hz in each bin."""
 
     @_builtins.property
     def amplitudes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
-        """Of a sine wave at the bin's frequency."""
+        """The amplitude of a sine wave at the frequency of each bin."""
 
     @_builtins.property
     def dominant_frequencies(self) -> _containers.RepeatedCompositeFieldContainer[Global___ChannelMetrics.DominantFrequency]:
-        """Peaks, the highest first."""
+        """The peaks, highest first."""
 
     def __init__(
         self,
@@ -620,13 +643,13 @@ Global___SeriesSpectrum: _TypeAlias = SeriesSpectrum  # noqa: Y015
 
 @_typing.final
 class SeriesForecast(_message.Message):
-    """SeriesForecast is what the next points of one channel may be."""
+    """SeriesForecast is the forecast of the next points of one channel."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     @_typing.final
     class Backtest(_message.Message):
-        """How a method did on the points that were held back."""
+        """Backtest is the error of one method on the points that were held back."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
@@ -634,8 +657,11 @@ class SeriesForecast(_message.Message):
         MEAN_ABSOLUTE_ERROR_FIELD_NUMBER: _builtins.int
         ROOT_MEAN_SQUARE_ERROR_FIELD_NUMBER: _builtins.int
         method: _builtins.str
+        """The name of the method."""
         mean_absolute_error: _builtins.float
+        """The mean of the absolute errors."""
         root_mean_square_error: _builtins.float
+        """The root of the mean of the squared errors."""
         def __init__(
             self,
             *,
@@ -665,29 +691,38 @@ class SeriesForecast(_message.Message):
     name: _builtins.str
     """series/{series}"""
     revision: _builtins.int
-    """The series' revision that was forecast from."""
+    """The revision of the series from which it was computed."""
     channel: _builtins.str
+    """The name of the channel."""
     method: _builtins.str
-    """The method that came closest to the points held back: seasonal_naive, or a name of the backtests."""
+    """The method with the smallest error in the backtest: seasonal_naive, or another name in backtests."""
     beats_naive: _builtins.bool
-    """Whether it came closer than repeating the last season did."""
+    """Whether its error is smaller than that of repeating the last season."""
     season_length: _builtins.int
-    """How many points a season has; 1 where there is none."""
+    """The number of points in a season; 1 if there is no season."""
     level: _builtins.float
-    """The probability with which a future point lies between lower and upper."""
+    """The probability that a future point lies between lower and upper."""
     held_back_count: _builtins.int
-    """How many points were held back."""
+    """The number of points that were held back."""
     @_builtins.property
-    def times(self) -> _containers.RepeatedCompositeFieldContainer[_timestamp_pb2.Timestamp]: ...
+    def times(self) -> _containers.RepeatedCompositeFieldContainer[_timestamp_pb2.Timestamp]:
+        """The instants of the forecast points."""
+
     @_builtins.property
-    def values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
+    def values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """The forecast values."""
+
     @_builtins.property
-    def lower(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
+    def lower(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """The lower limits of the interval."""
+
     @_builtins.property
-    def upper(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
+    def upper(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """The upper limits of the interval."""
+
     @_builtins.property
     def backtests(self) -> _containers.RepeatedCompositeFieldContainer[Global___SeriesForecast.Backtest]:
-        """Every method that was tried, the best first."""
+        """Every method that was tried, smallest error first."""
 
     def __init__(
         self,
@@ -716,7 +751,7 @@ Global___SeriesForecast: _TypeAlias = SeriesForecast  # noqa: Y015
 
 @_typing.final
 class SeriesAnomaly(_message.Message):
-    """SeriesAnomaly is a point outside the interval that was predicted from those before it."""
+    """SeriesAnomaly is a point outside the interval that was predicted from the points before it."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -727,13 +762,19 @@ class SeriesAnomaly(_message.Message):
     UPPER_FIELD_NUMBER: _builtins.int
     SCORE_FIELD_NUMBER: _builtins.int
     value: _builtins.float
+    """Its value."""
     expected: _builtins.float
+    """The predicted value."""
     lower: _builtins.float
+    """The lower limit of the predicted interval."""
     upper: _builtins.float
+    """The upper limit of the predicted interval."""
     score: _builtins.float
-    """How many standard deviations from the expected value."""
+    """The distance from the predicted value, in standard deviations."""
     @_builtins.property
-    def time(self) -> _timestamp_pb2.Timestamp: ...
+    def time(self) -> _timestamp_pb2.Timestamp:
+        """The instant of the point."""
+
     def __init__(
         self,
         *,

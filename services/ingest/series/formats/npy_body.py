@@ -34,10 +34,9 @@ def parse_npy(raw: RawBody) -> ParsedBody:
     points, channels = (shape[0], 1) if len(shape) == 1 else shape
     if not 1 <= channels <= MOST_CHANNELS:
         raise unreadable(FORMAT, f"{channels} channels; a series has 1 to {MOST_CHANNELS}")
-    if raw.size_bytes - file.tell() != points * channels * dtype.itemsize:
-        raise unreadable(
-            FORMAT, f"{raw.size_bytes - file.tell()} bytes follow the header, which does not match the shape {shape}"
-        )
+    data_bytes = raw.size_bytes - file.tell()
+    if data_bytes != points * channels * dtype.itemsize:
+        raise unreadable(FORMAT, f"{data_bytes} bytes follow the header, which does not match the shape {shape}")
     flat = np.frombuffer(raw.mapped(), dtype=dtype, offset=file.tell(), count=points * channels)
     array = flat.reshape((points, channels), order="F" if is_fortran else "C")
     return ParsedBody((None,) * channels, False, _blocks(array))
