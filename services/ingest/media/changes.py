@@ -1,4 +1,4 @@
-"""What an owner does to a media: process it again, cancel the work on it, delete it."""
+"""The changes that an owner makes to a media: process it again, cancel the work on it, delete it."""
 
 from __future__ import annotations
 
