@@ -18,8 +18,9 @@ from services.common.media.detected_objects import MediaObjects
 from services.common.media.model import Metadata
 from services.common.media.refusals import DamagedMedia
 from services.common.media.store import MediaStore
+from services.common.media.topics import PHOTO_WORK, VIDEO_WORK
 from services.common.media.types import MediaType
-from services.common.media.work import PHOTO_WORK, VIDEO_WORK, MediaWork
+from services.common.media.work import MediaWork
 from services.common.objects import Objects
 from services.common.objects.directory import DirectoryObjects
 from services.common.queue import Queue

@@ -15,17 +15,9 @@ from services.common.media import transitions
 from services.common.media.model import Content, Failure, Media
 from services.common.media.store import MediaStore
 from services.common.media.transitions import Findings
-from services.common.queue import Topic
 
 ATTEMPTS_MOST = 5
 LEASE = timedelta(seconds=10)
-PHOTO_WORK = Topic("photos", max_attempts=None)
-VIDEO_WORK = Topic("videos", max_attempts=None)
-"""A message is the id of a media to be processed. Attempts are counted in the media, not in its message: a message is
-given out again for many reasons that are no fault of the content.
-
-Videos, and animations with them, have a topic of their own: however many of them wait, no photo waits behind them.
-"""
 
 
 class HeldByAnother(Exception):

@@ -10,8 +10,8 @@ from services.common.base.instants import to_ns
 from services.common.contents.store import Contents, Holder
 from services.common.media.model import Media
 from services.common.media.store import MediaStore
+from services.common.media.topics import PHOTO_WORK, VIDEO_WORK
 from services.common.media.transitions import is_idle_since
-from services.common.media.work import PHOTO_WORK, VIDEO_WORK
 from services.common.queue import Queue
 from services.common.queue.outbox import Outbox
 

@@ -26,9 +26,10 @@ from services.common.contents.store import Contents, Holder
 from services.common.contents.writer import ContentWriter
 from services.common.media.detected_objects import MediaObjects
 from services.common.media.model import Content, Media
+from services.common.media.topics import PHOTO_WORK, VIDEO_WORK
 from services.common.media.transitions import Findings, failure_of
 from services.common.media.vocabulary import MediaKind
-from services.common.media.work import ATTEMPTS_MOST, LEASE, PHOTO_WORK, VIDEO_WORK, HeldByAnother, MediaWork
+from services.common.media.work import ATTEMPTS_MOST, LEASE, HeldByAnother, MediaWork
 from services.common.objects import Objects
 from services.common.queue import LEASE_ENDED, Claim, Queue, Topic
 from services.common.workers.errors import JobCrashed

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from services.common.media.topics import PHOTO_WORK
 from services.common.media.transitions import cancel
-from services.common.media.work import PHOTO_WORK
 from services.ingest.media.unqueued import FORGOTTEN_AFTER_WHILE_BUSY
 from tests.support.media_mesh import MediaMesh, Stores, photo
 

@@ -17,9 +17,10 @@ from services.common.base.telemetry import Metrics
 from services.common.media import transitions
 from services.common.media.detected_objects import DetectedObject
 from services.common.media.model import AnonymizeOptions, Content, Media, Metadata, Step
+from services.common.media.topics import PHOTO_WORK, VIDEO_WORK
 from services.common.media.transitions import Findings
 from services.common.media.vocabulary import Box, MediaKind, MediaState, ObjectClass
-from services.common.media.work import ATTEMPTS_MOST, LEASE, PHOTO_WORK, VIDEO_WORK, HeldByAnother, MediaWork
+from services.common.media.work import ATTEMPTS_MOST, LEASE, HeldByAnother, MediaWork
 from services.common.queue.depths import QueueDepths
 from services.common.stores.topics import TOPICS
 from services.common.workers.errors import JobCrashed, JobTimedOut

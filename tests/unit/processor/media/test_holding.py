@@ -9,8 +9,9 @@ import pytest
 
 from services.common.base.errors import InvalidArgument, StoreUnavailable
 from services.common.media.model import Content, Media, Metadata
+from services.common.media.topics import PHOTO_WORK
 from services.common.media.vocabulary import MediaKind, MediaState
-from services.common.media.work import PHOTO_WORK, MediaWork
+from services.common.media.work import MediaWork
 from services.common.queue import Claim, Queue
 from services.processor.media.holding import Holding, Pace
 
