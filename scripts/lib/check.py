@@ -37,7 +37,7 @@ def main() -> int:
     if unknown:
         parser.error(f"no such check: {', '.join(sorted(unknown))}")
     failed, left_out = [], []
-    for name in arguments.names or [name for name in CHECKS if name not in ON_REQUEST]:
+    for name in arguments.names or CHECKS:
         began = time.monotonic()
         try:
             CHECKS[name]()
@@ -155,8 +155,6 @@ CHECKS: dict[str, Callable[[], None]] = {
     "workflows": check_workflows,
     "compose": check_compose,
 }
-# Run only when they are named.
-ON_REQUEST = {"words"}
 
 
 def _descriptors_of_base() -> tuple[str, bytes]:

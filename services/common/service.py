@@ -46,7 +46,7 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """What a service's bootstrap returns: the methods that it serves, and the loops that run beside them."""
+    """The result of a service's bootstrap: the methods to serve, and the loops that run beside them."""
 
     methods: Sequence[Method]
     loops: Sequence[Loop] = ()

@@ -69,7 +69,7 @@ def _measure(kind: str, folder: Path, wakes: int, idle_seconds: float) -> tuple[
 
 
 def _waker(kind: str, folder: Path) -> Callable[[], object]:
-    """What a publisher does after its commit."""
+    """The publisher's side after its commit."""
     if kind == "notifier":
         notifier = Notifier(folder)
         return lambda: notifier.notify(NAME)

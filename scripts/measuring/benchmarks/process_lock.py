@@ -26,7 +26,7 @@ BUSY_SECONDS = 60.0
 
 
 def main() -> int:
-    """Lets processes that are always busy compete for each lock, and prints how they fared."""
+    """Lets processes that are always busy compete for each lock, and prints how long each waited."""
     parser = argparse.ArgumentParser(prog="scripts/bench process_lock", description=__doc__)
     parser.add_argument("--processes", type=int, default=3, help="how many compete (3)")
     parser.add_argument("--seconds", type=float, default=5.0, help="for how long (5)")

@@ -1,4 +1,4 @@
-"""What RabbitMQ costs a classification: the model alone, the same over the queue, and a plain pika program.
+"""Measures what RabbitMQ costs a classification: the model alone, over the queue, and in a plain pika program.
 
 The rates are by the clock, and on a machine that does other things they say little. The CPU time of a message, of both
 programs without RabbitMQ's own, is what the way over the queue costs wherever it runs.

@@ -1,4 +1,4 @@
-"""What `scripts/bench queue` compares with: a platform and a classifier as one would first write them, with pika.
+"""The reference of `scripts/bench queue`: a platform and a classifier as one would first write them, with pika.
 
 No confirmations, nothing durable, no retries. Run with `classifier URL MODELS` and with `platform URL DIR`.
 """

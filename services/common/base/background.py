@@ -64,7 +64,7 @@ class Background:
 
 
 async def _run_once(name: str, loop: Loop, stopping: asyncio.Event) -> None:
-    """Runs a loop to its end, whatever ends it save the end of this process and the cancelling of this task."""
+    """Runs a loop until it ends for any reason but the end of this process or the cancellation of this task."""
     try:
         await loop(stopping)
     except DropmeshError as error:

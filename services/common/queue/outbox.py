@@ -31,7 +31,7 @@ Item = TypeVar("Item", bound=Stored)
 
 
 class Unqueued(Protocol[Item]):
-    """What an outbox needs to know of one noun."""
+    """How one noun is published, and found again."""
 
     async def publish(self, items: Sequence[Item]) -> None:
         """Puts items into the queue; publishing one twice does no harm."""

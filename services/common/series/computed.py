@@ -1,4 +1,4 @@
-"""What was computed of a series and is kept for its revision: metrics, and forecasts by what was asked."""
+"""Computed results kept for a revision of a series: metrics, and forecasts by their parameters."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class ComputedStore:
         self._catalog = catalog
 
     async def metrics(self, series_id: str) -> StoredMetrics | None:
-        """The metrics kept for a series, of whichever revision."""
+        """Returns the metrics kept for a series, of any revision."""
         document = await self._catalog.get(SERIES_METRICS, series_id)
         return None if document is None else from_document(StoredMetrics, document)
 
@@ -75,7 +75,7 @@ class ComputedStore:
         await self._catalog.batch([Upsert(SERIES_METRICS, to_document(metrics), newer_by="revision")])
 
     async def forecast(self, key: str) -> StoredForecast | None:
-        """The forecast kept under a key, of whichever revision."""
+        """Returns the forecast kept under a key, of any revision."""
         document = await self._catalog.get(SERIES_FORECASTS, key)
         return None if document is None else from_document(StoredForecast, document)
 

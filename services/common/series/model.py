@@ -1,4 +1,4 @@
-"""What is stored of a series: its description, and which objects hold its points and the bodies that they came in."""
+"""A stored series: its description, and the objects that hold its points and its raw bodies."""
 
 from __future__ import annotations
 
@@ -132,12 +132,12 @@ def object_prefix(series_id: str) -> str:
 
 
 def chunk_key(series_id: str, revision: int) -> str:
-    """A key for a chunk that nobody else uses."""
+    """Returns a new key for a chunk."""
     return f"{object_prefix(series_id)}{revision:08d}-{secrets.token_hex(8)}.parquet"
 
 
 def body_key(series_id: str) -> str:
-    """A key for a body that nobody else uses."""
+    """Returns a new key for a raw body."""
     return f"{object_prefix(series_id)}{secrets.token_hex(12)}.raw"
 
 

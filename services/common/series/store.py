@@ -81,7 +81,7 @@ class SeriesStore:
         return series
 
     async def find(self, key: str) -> Series | None:
-        """A series, whoever owns it, also one that is being deleted."""
+        """Returns a series of any owner, even one that is being deleted."""
         document = await self._catalog.get(SERIES, key)
         return None if document is None else from_document(Series, document)
 
@@ -143,7 +143,7 @@ class SeriesStore:
         return from_document(Series, document)
 
     async def begin_deletion(self, series: Series, now_ns: int) -> bool:
-        """Hides a series from everybody; False where it changed since it was read."""
+        """Hides a series from all readers; False if it changed since it was read."""
         hidden = replace(series, owner="", display_name="", labels={}, deleting_since_ns=now_ns)
         return await self.replace(hidden) is not None
 
@@ -171,7 +171,7 @@ class SeriesStore:
         await self._catalog.batch([Delete(SERIES_BODIES, key) for key in keys])
 
     async def _with_fewer_bodies(self, series: Series) -> Series:
-        # The page is the same whoever writes it, and nothing reads it before the series' document counts it.
+        # Each process would write the same page, and no reader uses it before the series' document counts it.
         half = BODIES_KEPT_INLINE // 2
         page = BodyPage(page_key(series.id, series.body_pages), series.id, series.bodies[:half])
         await self._catalog.batch([Upsert(SERIES_BODIES, to_document(page))])

@@ -23,7 +23,7 @@ _RULES = Rules()
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """An image to classify; its id is what the sender gave, of whichever JSON type."""
+    """An image to classify; its id is the sender's, of any JSON type."""
 
     image_id: Any
     image: bytes
@@ -31,7 +31,7 @@ class Request:
 
 
 def decode_request(profile: Profile, body: bytes, correlation_id: str | None) -> Request:
-    """What is asked for; raises InvalidArgument, which names the field, for a message that can never be answered."""
+    """Reads a message; raises InvalidArgument, which names the field, for one that can never be answered."""
     if profile.requests.body == Profile.BINARY:
         return Request(_required(correlation_id, "correlation_id"), _required(body, "body"), LABELS)
     if profile.requests.body == Profile.MESSAGE:

@@ -161,7 +161,7 @@ class ClassifyWorker:
         try:
             await asyncio.wait_for(channel.default_exchange.publish(reply, target), REPLY_SECONDS)
         except DeliveryError:
-            log.warning("nobody waits for a reply any more", extra={"queue": target})
+            log.warning("the reply's queue is gone", extra={"queue": target})
 
     async def _give_up(
         self, channel: AbstractChannel, message: AbstractIncomingMessage, image_id: Any, error: DropmeshError

@@ -40,7 +40,7 @@ class Holding:
     """Holds one media and its message while the work lasts.
 
     The lease in the catalog is the one that counts. The queue's is extended beside it, so that the message is not given
-    out in vain. A store that is away stops nothing: the work goes on for as long as nobody else took the media.
+    out in vain. A store that is away stops nothing: the work goes on until another worker takes the media.
     """
 
     def __init__(

@@ -34,12 +34,12 @@ def is_of_machine(error: Exception, folder: Path) -> bool:
 
 
 def cause_of(error: Exception) -> str:
-    """What an operator should know of it."""
+    """The cause, for an operator."""
     return str(getattr(error, "cause", "")) or (error.message if isinstance(error, DropmeshError) else repr(error))
 
 
 class Troubles:
-    """When stores were away, as this process saw it: leases that ended then say nothing of their media."""
+    """When stores were away, as this process saw it: a lease that ended then is no fault of its media."""
 
     def __init__(self, now_ns: Callable[[], int]) -> None:
         self._now_ns = now_ns

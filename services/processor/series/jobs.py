@@ -1,4 +1,4 @@
-"""What runs in the forecasting process. Only there are statsmodels, and the modules that need it, imported."""
+"""The jobs of the forecasting process, which alone imports statsmodels and the modules that need it."""
 
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ class SeriesMeasuring:
             series = await self._series.find(claim.body.decode())
             if series is not None and series.deleting_since_ns is None and 0 < series.point_count <= MOST_POINTS:
                 await self.whole_metrics(series)
-        except Exception as error:  # whatever it is, it stops no other series
+        except Exception as error:  # one series' fault must not stop the others
             log.warning("the metrics of a series are left for later", exc_info=True)
             await self._queue.release(claim, reason=f"{type(error).__name__}: {error}", delay=RETRY_AFTER)
         else:

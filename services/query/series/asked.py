@@ -1,4 +1,4 @@
-"""What a request asks of a series' points: in which form, which of them, and as what kind of file."""
+"""The points that a request asks for: which of them, in which form, and in which file format."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class AskedPoints:
         return TYPES[self.format][0]
 
     def headers(self, name: str) -> dict[str, str]:
-        """What HTTP says beside the points."""
+        """Returns the HTTP headers of the points."""
         return {
             "content-disposition": content_disposition("inline", f"{name}.{TYPES[self.format][1]}"),
             "cache-control": "private, no-cache",
@@ -49,7 +49,7 @@ class AskedPoints:
 
 
 def asked_points(request: Request, accept: str) -> AskedPoints:
-    """What is asked; `format` goes before the header Accept."""
+    """Reads a request; `format` wins over the header Accept."""
     return AskedPoints(
         request.format or _accepted(accept),
         from_timestamp(request.start) if request.HasField("start") else None,

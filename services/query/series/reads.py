@@ -30,7 +30,7 @@ HEAVY = "services.query.series.points"
 
 
 class SeriesReads:
-    """Tells of series."""
+    """Reads of series."""
 
     def __init__(self, store: SeriesStore, objects: Objects) -> None:
         self._series = store

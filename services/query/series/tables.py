@@ -25,7 +25,7 @@ Request = query_service_pb2.GetSeriesPointsRequest
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """What is sent: `points`, or where they are None the series' own, and how many those are where that is known."""
+    """The points to send: `points`, or the series' own if None, with their number if known."""
 
     series: Series
     columns: tuple[str, ...]
@@ -49,11 +49,11 @@ class TableWriter(Protocol):
         ...
 
     def write(self, take: int, points: Points) -> bytes:
-        """What the file goes on with."""
+        """Returns the bytes of some more rows."""
         ...
 
     def finish(self, take: int) -> bytes:
-        """What a pass over the points ends with."""
+        """Returns the last bytes of the file."""
         ...
 
 

@@ -79,7 +79,7 @@ class RabbitConnection:
         try:
             await channel.default_exchange.publish(message, routing_key=queue_name, timeout=REPLY_SECONDS)
         except DeliveryError:
-            # Somebody deleted the queue: it is made again by the next that needs it.
+            # The queue was deleted: the next call that needs it declares it again.
             self._declared.pop(queue_name, None)
             raise
 

@@ -13,7 +13,7 @@ from services.common.queue.rabbitmq.names import ATTEMPTS, DEAD_SINCE, QUORUM, R
 
 
 class DeadLetters:
-    """What was given up."""
+    """The dead letters of a topic."""
 
     def __init__(self, connection: RabbitConnection, names: Names, now_ns: Callable[[], int]) -> None:
         self._connection = connection

@@ -1,4 +1,4 @@
-"""What the broker sends ahead for one topic, so that a claim does not wait for the way there and back."""
+"""Messages that the broker delivers ahead for one topic, so that a claim does not wait for a round trip."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from services.common.queue.rabbitmq.connection import BROKEN
 
 # Messages that are sent together arrive one by one, this close to each other.
 TOGETHER_SECONDS = 0.005
-# What nobody claimed for so long goes back to the others.
+# Messages that were not claimed for so long go back to other consumers.
 UNCLAIMED_SECONDS = 5.0
 # A queue that an operator deleted ends its consumers without a word.
 RENEWED_SECONDS = 5.0
