@@ -79,7 +79,7 @@ def decode_reply(profile: Profile, body: bytes, correlation_id: str | None) -> R
         if profile.replies.body == Profile.MESSAGE:
             return _from_message(body, matched)
         return _from_fields(profile.replies.fields, body, matched)
-    except (ValueError, json_format.ParseError) as error:
+    except (ValueError, OverflowError, RecursionError, json_format.ParseError) as error:
         raise ReplyUnreadable(str(error)) from None
 
 
@@ -109,10 +109,15 @@ def _from_fields(fields: Mapping[str, str], body: bytes, matched: str | None) ->
     if image_id is None:
         raise ValueError(f"it has no {fields.get('id')}")
     if values.get("error"):
-        return Reply(str(image_id), error=str(values["error"]))
+        return Reply(_text(image_id), error=_text(values["error"]))
     if values.get("label") is None:
-        return Reply(str(image_id), error=f"the reply has no {fields['label']}")
+        return Reply(_text(image_id), error=f"the reply has no {fields['label']}")
     score = values.get("score")
-    label = Label(str(values["label"]), float(score) if isinstance(score, int | float) else None)
+    label = Label(_text(values["label"]), float(score) if isinstance(score, int | float) else None)
     model = values.get("model")
-    return Reply(str(image_id), (label,), None if model is None else str(model))
+    return Reply(_text(image_id), (label,), None if model is None else _text(model))
+
+
+def _text(value: Any) -> str:
+    """A value as text that SQLite can store: JSON may hold halves of characters."""
+    return str(value).encode(errors="replace").decode()

@@ -17,6 +17,8 @@ SUFFIXES = frozenset(
 )
 _STARTS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*")
 _BRANDS = (b"avif", b"heic", b"heix", b"mif1")
+# Pillow has decoders for dozens of other formats, and one of them starts another program.
+_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "HEIF")
 _SNIFFED_BYTES = 12
 
 pillow_heif.register_heif_opener()
@@ -97,7 +99,7 @@ def _decode(content: bytes, max_pixels: float) -> tuple[str, int, int]:
     if not content:
         raise _Refused("the file is empty")
     try:
-        with Image.open(io.BytesIO(content)) as image:
+        with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
             width, height = image.size
             if width * height > max_pixels:
                 raise _Refused(f"{width} x {height} pixels; max_megapixels is {max_pixels / 1e6:g}")
@@ -105,9 +107,11 @@ def _decode(content: bytes, max_pixels: float) -> tuple[str, int, int]:
             # A JPEG is then decoded at an eighth of its size, and read to its end all the same.
             image.draft("RGB", (1, 1))
             image.load()
+    except _Refused:
+        raise
     except UnidentifiedImageError:
         raise _Refused("not an image that can be read") from None
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError, MemoryError) as error:
+    except Exception as error:  # noqa: BLE001 - a decoder may raise anything, and one image must not end the run
         raise _Refused(f"the image cannot be decoded: {error}") from None
     return content_type, width, height
 

@@ -93,7 +93,7 @@ def encode_error(profile: Profile, image_id: Any, error: DropmeshError) -> bytes
 def _parse(body: bytes) -> classification_pb2.ClassificationRequest:
     try:
         return json_format.Parse(body, classification_pb2.ClassificationRequest(), ignore_unknown_fields=True)
-    except (json_format.ParseError, ValueError) as error:
+    except (json_format.ParseError, ValueError, RecursionError) as error:
         raise _malformed(f"body: {error}") from None
 
 
@@ -104,7 +104,7 @@ def _json(message: classification_pb2.ClassificationReply) -> bytes:
 def _json_object(body: bytes) -> dict[str, Any]:
     try:
         content = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _malformed(f"body: {error}") from None
     if not isinstance(content, dict):
         raise _malformed("body: this is no JSON object")

@@ -55,6 +55,7 @@ def test_a_binary_request_is_named_by_its_correlation_id():
         ("dropmesh", b'{"image_id": "a1", "image": "Ynl0ZXM=", "labels": 101}', "labels"),
         ("modelcls", b"\xff", "body"),
         ("modelcls", b"7", "body: this is no JSON object"),
+        ("modelcls", b"[" * 100_000, "body: maximum recursion depth"),
         ("modelcls", b'{"image": "Ynl0ZXM="}', "photo_id: missing"),
         ("modelcls", b'{"image": "no base64!", "photo_id": 1}', "image: this is no base64"),
         ("modelcls", b'{"image": 7, "photo_id": 1}', "image: this is no base64"),

@@ -71,3 +71,16 @@ def test_a_reply_that_names_no_image_is_unreadable(body):
         decode_reply(load_profile("modelcls"), body, None)
     with pytest.raises(ReplyUnreadable):
         decode_reply(load_profile("dropmesh"), body, None)
+
+
+@pytest.mark.parametrize("body", [b"[" * 100_000, b'{"photo_id": 1, "label": "cat", "score": 1' + b"0" * 400 + b"}"])
+def test_a_reply_that_no_parser_can_hold_is_unreadable(body):
+    profile = load_profile("modelcls")
+    profile.replies.fields["score"] = "score"
+    with pytest.raises(ReplyUnreadable):
+        decode_reply(profile, body, None)
+
+
+def test_half_a_character_in_a_reply_is_replaced_so_that_it_can_be_stored():
+    body = b'{"photo_id": "a\\ud800", "label": "cat\\ud800"}'
+    assert decode_reply(load_profile("modelcls"), body, None) == Reply("a?", (Label("cat?", None),))
