@@ -56,8 +56,10 @@ def load(text: bytes) -> Any:
 def decoder(hint: Any) -> Decode:
     """A function that makes a value of this type from parsed JSON and raw bytes, or raises Misbehaviour."""
     origin, arguments = get_origin(hint), get_args(hint)
-    if hint in {str, int, bool, type(None)}:
+    if hint in {str, bool, type(None)}:
         return _exactly(hint)
+    if hint is int:
+        return _int
     if hint is float:
         return _float
     if hint is bytes:
@@ -89,6 +91,13 @@ def _exactly(kind: type[Any]) -> Decode:
         return value
 
     return decode
+
+
+def _int(value: Any, _content: bytes) -> int:
+    # No store and no field of the contract takes more than 64 bits.
+    if type(value) is not int or value >= 2**63:
+        raise _wrong("int")
+    return value
 
 
 def _float(value: Any, _content: bytes) -> float:

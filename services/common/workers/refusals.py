@@ -54,6 +54,9 @@ def decode_refusal(text: bytes) -> DropmeshError:
         raise Misbehaviour("a refusal that no job may give")
     if len(refusal.metadata) > _MAX_ENTRIES:
         raise Misbehaviour(f"a refusal of more than {_MAX_ENTRIES} entries")
+    # They go into the headers of an answer, which the edge bounds.
+    if any(len(part) > _MAX_TEXT for part in (refusal.message, *refusal.metadata, *refusal.metadata.values())):
+        raise Misbehaviour(f"a refusal with a text of more than {_MAX_TEXT} characters")
     return _KINDS[refusal.kind](
         ErrorReason.Value(refusal.reason),
         refusal.message,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
+from services.common.media.messages import metadata_message
 from services.common.media.refusals import DamagedMedia, TooManyPixels
 from services.common.media.types import MediaType
 from services.common.workers.confinement import ChildLimits
@@ -62,7 +63,16 @@ class MetadataReader:
         except (*CHILD_LOST, JobFailed) as error:
             raise DamagedMedia(media_type.format, WORKER_LOST) from error
         if answer.reading is not None:
+            _check_fields(answer.reading, media_type)
             return answer.reading
         if answer.too_many_pixels is not None:
             raise TooManyPixels(self._limits.max_pixels, answer.too_many_pixels or None)
         raise DamagedMedia(media_type.format, answer.damage or WORKER_LOST)
+
+
+def _check_fields(reading: MetadataReading, media_type: MediaType) -> None:
+    """Refuses numbers that the contract's fields cannot hold: once stored, they would fail each later read."""
+    try:
+        metadata_message(reading.metadata)
+    except (ValueError, OverflowError) as error:
+        raise DamagedMedia(media_type.format, WORKER_LOST) from error

@@ -52,6 +52,7 @@ def test_a_value_comes_back_as_it_went() -> None:
         (int, b"true"),
         (int, b"1.0"),
         (int, b"99999999999999999999"),
+        (int, b"9223372036854775808"),
         (float, b'"1"'),
         (bool, b"1"),
         (str, b"null"),

@@ -40,6 +40,9 @@ def test_a_refusal_with_long_and_broken_texts_still_travels() -> None:
         {"metadata": {str(number): "" for number in range(9)}},
         {"metadata": {"found": 7}},
         {"message": None},
+        {"message": "x" * 1001},
+        {"metadata": {"x" * 1001: ""}},
+        {"metadata": {"found": "x" * 1001}},
         {"headers": {}},
     ],
 )
