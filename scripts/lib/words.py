@@ -25,7 +25,7 @@ PATTERNS = (
 # At the start of a docstring, a comment of the contract, or an error: a clause in the place of a subject.
 OPENINGS = ((r"^(?:What|Who|Whatever|Whoever|That which)\b(?! (?:is|are|was)\b.*\?)", "name the subject"),)
 PROSE = ("README.md", "CONTRIBUTING.md", "docs/**/*.md", "models/README.md", "envoy/README.md", "training/README.md")
-PYTHON = ("services/**/*.py", "scripts/**/*.py")
+PYTHON = ("services/**/*.py", "scripts/**/*.py", "client/**/*.py")
 CONTRACT = ("proto/dropmesh/**/*.proto",)
 HERE = "scripts/lib/words.py"
 

@@ -29,11 +29,11 @@ PAUSE_SECONDS = 0.5
 
 
 class BrokerRefused(Exception):
-    """RabbitMQ answers and does not do what the profile asks; trying again would not help."""
+    """RabbitMQ refuses the queues, the user or the password; a second try would not help."""
 
 
 class BrokerGone(Exception):
-    """RabbitMQ was away for longer than it may be."""
+    """RabbitMQ could not be reached for longer than `--connect-seconds`."""
 
 
 class Broker:
@@ -108,7 +108,7 @@ class Broker:
                 return
 
     async def _session(self) -> None:
-        """One connection from start to loss; raises what kept it from being made."""
+        """Holds one connection until it is lost; raises the error if it cannot be made."""
         self._lost.clear()
         connection = await aio_pika.connect(self._url, timeout=REPLY_SECONDS)
         try:

@@ -1,4 +1,4 @@
-"""The command line of `dropmesh classify-dir`, and what its exit code says."""
+"""The command line of `dropmesh classify-dir`, and its exit codes."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def add_to(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the command; returns its exit code."""
-    # What Pillow finds odd about metadata, and the client library's own word on a lost connection, say nothing new.
+    # Pillow's warnings about metadata, and the client library's about a lost connection, would break the progress bar.
     warnings.filterwarnings("ignore", module="PIL")
     logging.getLogger("aiormq").setLevel(logging.CRITICAL)
     logging.getLogger("aio_pika").setLevel(logging.CRITICAL)

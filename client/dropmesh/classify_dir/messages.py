@@ -16,7 +16,7 @@ from google.protobuf import json_format
 
 
 class ReplyUnreadable(Exception):
-    """A reply that does not say which image it is about, or is not written as the profile says."""
+    """A reply that names no image, or does not have the form of the profile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a classifier said about an image: labels, the most certain one first, or an error."""
+    """A classifier's answer about an image: labels, the most certain one first, or an error."""
 
     image_id: str
     labels: tuple[Label, ...] = ()
@@ -71,7 +71,7 @@ def encode_request(profile: Profile, picture: Picture, labels: int) -> bytes:
 
 
 def decode_reply(profile: Profile, body: bytes, correlation_id: str | None) -> Reply:
-    """What a reply says."""
+    """Reads a reply; raises ReplyUnreadable."""
     matched = correlation_id if profile.replies.match == Profile.CORRELATION_ID else None
     if profile.replies.match == Profile.CORRELATION_ID and not matched:
         raise ReplyUnreadable("it has no correlation_id")

@@ -18,7 +18,7 @@ class OptionsError(Exception):
 
 
 class Options(BaseModel):
-    """What a run does; each field is an option, an environment variable and a key of the configuration file."""
+    """The options of a run; each field is also an environment variable and a key of the configuration file."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -72,7 +72,7 @@ class Platform:
             await asyncio.wait((whole, *tasks), return_when=asyncio.FIRST_COMPLETED)
             for task in (whole, *tasks):
                 if task.done():
-                    # A helper ends only by an error, which is raised here.
+                    # A helper ends only with an error, which is raised here.
                     task.result()
         finally:
             for task in (whole, *tasks):
@@ -80,7 +80,7 @@ class Platform:
             await asyncio.gather(whole, *tasks, return_exceptions=True)
 
     def _resume(self) -> None:
-        """Goes on waiting for what an earlier run sent."""
+        """Waits for the replies to images that an earlier run sent."""
         loop_now, now = asyncio.get_running_loop().time(), self._now()
         self._known = self._results.known()
         for sent in self._results.unanswered():
@@ -105,7 +105,7 @@ class Platform:
                         self._progress.before += not any(w.found.name == found.name for w in self._waiting.values())
                     continue
                 if self._options.follow and unsettled.get(found.name) != state and self._is_recent(found):
-                    # It may still be written: taken once it is the same at two looks.
+                    # It may still be written: it is taken once two scans find it the same.
                     unsettled[found.name] = state
                     continue
                 unsettled.pop(found.name, None)
@@ -168,7 +168,7 @@ class Platform:
         await self._results.sent(picture.id, waiting.attempts)
 
     async def _watch(self) -> None:
-        """Sends again what has no reply in time, or gives it up."""
+        """Sends an image again whose reply is late, or gives it up."""
         loop = asyncio.get_running_loop()
         while True:
             self._progress.waiting = len(self._waiting)

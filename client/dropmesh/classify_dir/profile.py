@@ -44,7 +44,7 @@ def load_profile(name: str) -> Profile:
 
 
 def _fault(profile: Profile) -> str | None:
-    """What is wrong with a profile as a whole."""
+    """Returns the fault of a profile that each field alone does not show; None if there is none."""
     requests, replies = profile.requests, profile.replies
     by_field = replies.match == Profile.ID_FIELD
     if requests.body == Profile.FIELDS:

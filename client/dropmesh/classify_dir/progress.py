@@ -1,4 +1,4 @@
-"""What a person sees in the terminal: a progress bar while a run goes on, and a table at its end."""
+"""The output in the terminal: a progress bar during a run, and a table at its end."""
 
 from __future__ import annotations
 

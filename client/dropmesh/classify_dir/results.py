@@ -1,4 +1,4 @@
-"""The results file: SQLite with the tables runs, images and results. What is awaited here is durable."""
+"""The results file: SQLite with the tables runs, images and results. A write is durable once it was awaited."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Unanswered:
 
 
 class Results:
-    """Writes to the results file; what is asked for at the same time shares one commit."""
+    """Writes to the results file; writes that wait at the same time share one commit."""
 
     def __init__(self, path: Path, now: Callable[[], datetime]) -> None:
         self._now = now
@@ -96,7 +96,7 @@ class Results:
         return {path: (size, modified) for path, size, modified in rows}
 
     def unanswered(self) -> list[Unanswered]:
-        """What earlier runs sent and nothing answered yet."""
+        """Images that earlier runs sent and that have no reply yet."""
         rows = self._connection.execute(
             "SELECT id, path, attempts, sent_at FROM images WHERE state = 'SENT' ORDER BY sent_at"
         )

@@ -1,4 +1,4 @@
-"""Takes requests for labels from RabbitMQ, several at once, and answers each exactly as long as it was not answered."""
+"""Answers requests for labels that come from RabbitMQ, several at once."""
 
 from __future__ import annotations
 
