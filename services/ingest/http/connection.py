@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -18,6 +19,7 @@ from services.ingest.http.routes import Route
 
 METADATA = frozenset({b"authorization", b"x-request-id"})
 OK = 200
+log = logging.getLogger(__name__)
 Find = Callable[[bytes, str], Route]
 
 
@@ -75,6 +77,9 @@ class HttpConnection(asyncio.Protocol):
         """Some bytes came."""
         try:
             self._parser.feed_data(data)
+        except httptools.HttpParserCallbackError:
+            log.exception("unexpected exception while a request was read")
+            self._transport.close()
         except httptools.HttpParserError:
             self._transport.close()
 

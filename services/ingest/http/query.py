@@ -98,7 +98,8 @@ def _value(field: FieldDescriptor, text: str) -> Any:
 
 
 def _whole(text: str) -> int:
-    return int(text) if text.isdecimal() else -1
+    # An enum's number has 10 digits at most; Python refuses to convert thousands.
+    return int(text) if text.isdecimal() and len(text) <= 10 else -1
 
 
 def _find_fault(found: Iterable[tuple[str, Path, str]], message: Message) -> InvalidArgument:

@@ -65,6 +65,7 @@ def test_a_duration_and_a_time_with_an_offset_are_read() -> None:
         ("anonymize=x", "anonymize", '"x" is not a valid AnonymizeOptions'),
         ("objects=face,person", "objects", '"face,person" is not one of FACE, PERSON, '),
         ("mode=99", "mode", '"99" is not one of BLUR, '),
+        ("mode=" + "1" * 5000, "mode", '"' + "1" * 5000 + '" is not one of BLUR, '),
         ("anonymize.exclude_objects=%201", "anonymize.exclude_objects", '" 1" is not a valid int64'),
         (
             "anonymize.exclude_objects=99999999999999999999",
