@@ -71,6 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Runs the command; returns its exit code."""
     # Pillow's warnings about metadata, and the client library's about a lost connection, would break the progress bar.
     warnings.filterwarnings("ignore", module="PIL")
+    warnings.filterwarnings("ignore", module="aio_pika")
     logging.getLogger("aiormq").setLevel(logging.CRITICAL)
     logging.getLogger("aio_pika").setLevel(logging.CRITICAL)
     try:

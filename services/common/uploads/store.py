@@ -53,11 +53,6 @@ class Upload:
     deleted: bool = False
     version: int = 0
 
-    @property
-    def is_over(self) -> bool:
-        """Whether it takes no more bytes and has none."""
-        return self.deleted or self.media is not None
-
 
 class Uploads:
     """The uploads of a mesh. What belongs to another owner is not found."""

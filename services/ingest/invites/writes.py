@@ -27,7 +27,7 @@ class InviteWrites:
     def __init__(self, invites: Invites, *, edge_url: str, now_ns: Callable[[], int] = time.time_ns) -> None:
         self._invites = invites
         self._edge_url = edge_url
-        self._invite_now_ns = now_ns
+        self._now_ns = now_ns
 
     async def CreateInvite(self, request: ingest_service_pb2.CreateInviteRequest, call: Call) -> invite_pb2.Invite:
         """Makes an expirable upload link."""
@@ -36,7 +36,7 @@ class InviteWrites:
             raise invalid_field(
                 "invite.anonymize.exclude_objects", "must be empty: a new media has no detected objects"
             )
-        now_ns = self._invite_now_ns()
+        now_ns = self._now_ns()
         secret, secret_sha256 = new_secret()
         invite = Invite(
             id=new_id(now_ns),
@@ -54,7 +54,7 @@ class InviteWrites:
 
     async def RevokeInvite(self, request: ingest_service_pb2.RevokeInviteRequest, call: Call) -> invite_pb2.Invite:
         """Ends an invite now."""
-        now_ns = self._invite_now_ns()
+        now_ns = self._now_ns()
         return invite_message(await self._invites.revoke(call.caller, resource_id(request.name), now_ns=now_ns), now_ns)
 
 

@@ -66,7 +66,7 @@ class SeriesWrites:
         self._computed = computed
         self._series_outbox = outbox
         self._series_folder = folder
-        self._series_now_ns = now_ns
+        self._now_ns = now_ns
         self._loaded: tuple[SeriesStoring, PointDeletion] | None = None
 
     async def CreateSeries(
@@ -77,7 +77,7 @@ class SeriesWrites:
         first = await anext(messages, None) or ingest_service_pb2.CreateSeriesRequest()
         owner = call.caller.owner
         new = NewSeries(
-            id=_request_key(owner, first.request_id) if first.request_id else new_id(self._series_now_ns()),
+            id=_request_key(owner, first.request_id) if first.request_id else new_id(self._now_ns()),
             display_name=first.display_name,
             labels=read_labels(first.labels),
             asked=Asked(
@@ -121,7 +121,7 @@ class SeriesWrites:
                 series,
                 display_name=request.display_name if "display_name" in named else series.display_name,
                 labels=dict(request.labels) if "labels" in named else series.labels,
-                update_time_ns=self._series_now_ns(),
+                update_time_ns=self._now_ns(),
             )
 
         return series_message(await self._series.change(call.caller, resource_id(request.name), edit))
@@ -155,9 +155,9 @@ class SeriesWrites:
             storing, deletion, _ = await asyncio.to_thread(lambda: [import_module(name) for name in HEAVY])
             self._loaded = (
                 storing.SeriesStoring(
-                    self._series, self._series_objects, self._replaced, self._series_folder, self._series_now_ns
+                    self._series, self._series_objects, self._replaced, self._series_folder, self._now_ns
                 ),
-                deletion.PointDeletion(self._series, self._computed, self._series_objects, self._series_now_ns),
+                deletion.PointDeletion(self._series, self._computed, self._series_objects, self._now_ns),
             )
         return self._loaded
 

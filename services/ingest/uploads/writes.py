@@ -45,12 +45,12 @@ class UploadWrites:
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._uploads = uploads
-        self._upload_objects = objects
-        self._upload_media = media
-        self._upload_storing = storing
+        self._objects = objects
+        self._media = media
+        self._storing = storing
         self._most_bytes = max(limits.max_bytes(kind) for kind in MediaKind)
         self._lifetime_ns = lifetime_ns
-        self._upload_now_ns = now_ns
+        self._now_ns = now_ns
 
     async def CreateUpload(self, request: ingest_service_pb2.CreateUploadRequest, call: Call) -> upload_pb2.Upload:
         """Begins a resumable upload."""
@@ -61,7 +61,7 @@ class UploadWrites:
             )
         if wanted.size_bytes > self._most_bytes:
             raise MediaTooLarge(MediaKind.VIDEO, self._most_bytes)
-        now_ns = self._upload_now_ns()
+        now_ns = self._now_ns()
         upload = Upload(
             id=new_id(now_ns),
             owner=call.caller.owner,
@@ -86,10 +86,10 @@ class UploadWrites:
         if first is None:
             raise invalid_field("name", "is missing; the first message must name the upload")
         upload_id = resource_id(first.name)
-        upload = await self._uploads.get(call.caller, upload_id, now_ns=self._upload_now_ns())
+        upload = await self._uploads.get(call.caller, upload_id, now_ns=self._now_ns())
         check_append(upload, first.offset)
         key = f"uploads/{upload_id}/{first.offset:020d}-{secrets.token_hex(8)}"
-        piece = PieceWriter(self._upload_objects, key)
+        piece = PieceWriter(self._objects, key)
         try:
             async for chunk in bodies(first, messages):
                 self._check_size(upload, piece.size_bytes + len(chunk))
@@ -107,7 +107,7 @@ class UploadWrites:
         self, request: ingest_service_pb2.FinishUploadRequest, call: Call
     ) -> ingest_service_pb2.UploadMediaResponse:
         """Makes a media of an upload's bytes."""
-        upload = await self._uploads.get(call.caller, resource_id(request.name), now_ns=self._upload_now_ns())
+        upload = await self._uploads.get(call.caller, resource_id(request.name), now_ns=self._now_ns())
         stored = await self._finished(upload)
         if stored is None:
             if upload.committed_bytes == 0:
@@ -120,7 +120,7 @@ class UploadWrites:
             options = FileOptions(upload.anonymize, upload.filename, checked_sha256(request.sha256))
             file = IncomingFile(options, self._bytes_of(upload))
             destination = Destination(upload.owner, upload=upload.id, media_id=upload.media_id)
-            stored = await self._upload_storing.store(file, destination)
+            stored = await self._storing.store(file, destination)
             await self._uploads.finish(upload.id, stored.media.id)
             await self._uploads.remove_bytes(upload)
         call.answer_with(CREATED)
@@ -134,7 +134,7 @@ class UploadWrites:
     async def _finished(self, upload: Upload) -> Stored | None:
         if upload.media is None:
             return None
-        media = await self._upload_media.find(upload.media)
+        media = await self._media.find(upload.media)
         return None if media is None else Stored(media, duplicate=upload.media != upload.media_id)
 
     async def _keep(self, upload: Upload, piece: PieceWriter) -> Upload:
@@ -147,16 +147,14 @@ class UploadWrites:
             raise
         stored = Piece(info.key, info.size_bytes)
         try:
-            return await self._uploads.add_piece(
-                upload.id, upload.committed_bytes, stored, now_ns=self._upload_now_ns()
-            )
+            return await self._uploads.add_piece(upload.id, upload.committed_bytes, stored, now_ns=self._now_ns())
         except (Aborted, FailedPrecondition, InvalidArgument, NotFound):
-            await self._upload_objects.delete([info.key])
+            await self._objects.delete([info.key])
             raise
 
     async def _bytes_of(self, upload: Upload) -> AsyncIterator[bytes]:
         for piece in upload.pieces:
-            async for chunk in self._upload_objects.read(piece.object_key):
+            async for chunk in self._objects.read(piece.object_key):
                 yield chunk
 
     def _check_size(self, upload: Upload, piece_bytes: int) -> None:

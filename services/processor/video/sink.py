@@ -18,7 +18,6 @@ from av.video.stream import VideoStream
 from services.processor.video.canvas import PIXEL_FORMAT, RGB_BECOMES
 from services.processor.video.source import SoundPacket
 
-CONTENT_TYPE: Final = "video/mp4"
 FORMAT: Final = "mp4"
 
 # At this quality a compressed frame looks like its original; slower presets save bytes, not quality.

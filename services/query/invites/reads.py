@@ -23,12 +23,12 @@ class InviteReads:
     def __init__(self, invites: Invites, media: MediaStore, now_ns: Callable[[], int] = time.time_ns) -> None:
         self._invites = invites
         self._invite_media = media
-        self._invite_now_ns = now_ns
+        self._now_ns = now_ns
 
     async def GetInvite(self, request: query_service_pb2.GetInviteRequest, call: Call) -> invite_pb2.Invite:
         """Returns one invite."""
         invite = await self._invites.get(call.caller, resource_id(request.name))
-        return invite_message(invite, self._invite_now_ns())
+        return invite_message(invite, self._now_ns())
 
     async def ListInvites(
         self, request: query_service_pb2.ListInvitesRequest, call: Call
@@ -38,7 +38,7 @@ class InviteReads:
         found, end = await self._invites.list(
             call.caller, after=page_start(request, whose), limit=page_size(request.page_size)
         )
-        now_ns = self._invite_now_ns()
+        now_ns = self._now_ns()
         return query_service_pb2.ListInvitesResponse(
             invites=[invite_message(invite, now_ns) for invite in found],
             next_page_token="" if end is None else page_token(request, whose, end),

@@ -24,13 +24,13 @@ class StatisticsReads:
 
     def __init__(self, statistics: StatisticsStore, now_ns: Callable[[], int] = time.time_ns) -> None:
         self._statistics = statistics
-        self._statistics_now_ns = now_ns
+        self._now_ns = now_ns
 
     async def GetStatistics(
         self, request: query_service_pb2.GetStatisticsRequest, call: Call
     ) -> statistics_pb2.Statistics:
         """Returns the statistics of the caller's media; of all media for the scope `admin`."""
-        now_ns = self._statistics_now_ns()
+        now_ns = self._now_ns()
         owner = None if call.caller.is_admin else call.caller.owner
         totals, update_time_ns = await self._statistics.read(owner, now_ns=now_ns)
         message = statistics_message(totals, utc_day(now_ns))

@@ -18,9 +18,9 @@ class UploadReads:
 
     def __init__(self, uploads: Uploads, now_ns: Callable[[], int] = time.time_ns) -> None:
         self._uploads = uploads
-        self._upload_now_ns = now_ns
+        self._now_ns = now_ns
 
     async def GetUpload(self, request: query_service_pb2.GetUploadRequest, call: Call) -> upload_pb2.Upload:
         """Returns the progress of a resumable upload."""
-        upload = await self._uploads.get(call.caller, resource_id(request.name), now_ns=self._upload_now_ns())
+        upload = await self._uploads.get(call.caller, resource_id(request.name), now_ns=self._now_ns())
         return upload_message(upload)
