@@ -34,4 +34,8 @@ def load_profile(name: str) -> Profile:
             raise SettingsError(
                 f"{PREFIX}CLASSIFY_PROFILE is {name!r}: the fields of {', '.join(sorted(missing))} have no names"
             )
+    if profile.requests.body == Profile.BINARY and profile.replies.match == Profile.ID_FIELD:
+        raise SettingsError(
+            f"{PREFIX}CLASSIFY_PROFILE is {name!r}: BINARY requests carry no id; replies.match must be CORRELATION_ID"
+        )
     return profile

@@ -19,3 +19,13 @@ def test_a_profile_that_cannot_be_used_is_named_with_the_variable(tmp_path):
     path.write_text('[requests]\nbody = "MESSAGE"\n')
     with pytest.raises(SettingsError, match=r"DROPMESH_CLASSIFY_PROFILE is .*: requests\.queue"):
         load_profile(str(path))
+
+
+def test_requests_that_carry_no_id_cannot_be_matched_by_a_field(tmp_path):
+    mine = (client.FOLDER / "modelcls.toml").read_text().replace('body = "FIELDS"', 'body = "BINARY"', 1)
+    path = tmp_path / "mine.toml"
+    path.write_text(mine)
+    with pytest.raises(SettingsError, match="BINARY requests carry no id"):
+        load_profile(str(path))
+    with pytest.raises(client.ProfileError, match="BINARY, which carries no id"):
+        client.load_profile(str(path))
