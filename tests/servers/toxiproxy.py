@@ -36,6 +36,11 @@ class Link:
         for stream in ("upstream", "downstream"):
             self._add("reset_peer", stream, {"timeout": 0})
 
+    def swallow(self) -> None:
+        """Lets no byte through, either way, and closes nothing: a black hole."""
+        for stream in ("upstream", "downstream"):
+            self._add("timeout", stream, {"timeout": 0})
+
     def heal(self) -> None:
         """Takes every fault away."""
         for toxic in _call("GET", f"{self._proxy}/toxics"):

@@ -1,0 +1,75 @@
+"""What became of everything that was acknowledged, once the stores are back."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter
+
+import httpx
+
+from scripts.measuring.loading.mesh import LoadedMesh
+from scripts.measuring.loading.mixed_callers import PATIENCE_SECONDS, Callers
+
+UNFINISHED = ("NEW", "PROCESSING")
+
+
+def verdict(mesh: LoadedMesh, callers: Callers, loops_before: Counter[str], patience: float) -> int:
+    """Waits until all is done, prints the counts, and returns 1 when anything is wrong."""
+    began, seconds = time.monotonic(), 0.0
+    states: dict[str, str] = {}
+    with httpx.Client(base_url=mesh.url, timeout=PATIENCE_SECONDS) as http:
+        left = list(callers.names)
+        while left:
+            states.update({name: _state(http, name) for name in left})
+            left = [name for name in left if states[name] in (*UNFINISHED, "unknown")]
+            seconds = time.monotonic() - began
+            if seconds > patience:
+                break
+            time.sleep(0.5)
+    counts = Counter(f"{name.partition('/')[0]} {state}" for name, state in states.items())
+    bad = {name: state for name, state in states.items() if state != "PROCESSED"}
+    missing = loops_before - loops(mesh)
+    restarts = sum(
+        _metric(mesh, service, "dropmesh_loop_restarts_total").total() for service in ("ingest", "processor")
+    )
+    letters = _metric(mesh, "processor", "dropmesh_dead_letters").total()
+    print(f"{len(states)} acknowledged: {', '.join(f'{count} {what}' for what, count in sorted(counts.items()))}")
+    print(f"{sum(state == 'LOST' for state in states.values())} lost, ", end="")
+    print(f"{sum(state == 'FAILED' for state in states.values())} FAILED, {len(left)} stuck after {seconds:.0f} s")
+    print(f"all done {seconds:.0f} s after the last fault (at most {patience:g})" if not left else "not all done")
+    print(f"loops: {loops_before.total()} ran before, {missing.total()} of them missing; {restarts} restarts")
+    print(f"dead letters: {letters}")
+    for name, state in list(bad.items())[:10]:
+        print(f"  {name} is {state}")
+    for name in missing:
+        print(f"  {name} does not run")
+    return 1 if bad or missing else 0
+
+
+def loops(mesh: LoadedMesh) -> Counter[str]:
+    """The background loops that run, by service and name."""
+    return Counter(
+        {
+            f"{service} {loop}": count
+            for service in ("ingest", "processor")
+            for loop, count in _metric(mesh, service, "dropmesh_loops_running").items()
+        }
+    )
+
+
+def _metric(mesh: LoadedMesh, service: str, name: str) -> Counter[str]:
+    """A metric of a service by the value of its only label."""
+    text = httpx.get(f"http://127.0.0.1:{mesh.port + 1}/metrics/{service}", timeout=10).text
+    found = re.findall(rf'^{name}\{{\w+="([^"]*)"\}} (\S+)$', text, re.MULTILINE)
+    return Counter({label: round(float(value)) for label, value in found})
+
+
+def _state(http: httpx.Client, name: str) -> str:
+    try:
+        answer = http.get(f"/v1/{name}")
+    except httpx.HTTPError:
+        return "unknown"
+    if answer.status_code == 404:
+        return "LOST"
+    return str(answer.json()["state"]) if answer.is_success else "unknown"
