@@ -23,6 +23,7 @@ from services.common.rpc.server import serve
 from services.common.rpc.tokens import Tokens
 from services.common.settings import Settings, load_settings
 from services.common.stores.open import open_stores
+from services.common.stores.probes import store_probes
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +78,8 @@ async def _open_and_serve(name: str, descriptor: ServiceDescriptor, bootstrap: B
         guard = Guard(authenticator, metrics, max_in_flight=settings.max_in_flight, tracer=tracer)
         service = Service(descriptor, settings, metrics, guard, stores.catalog, stores.objects, stores.queue)
         async with bootstrap(service) as wiring:
-            await serve(name, settings, metrics, descriptor, wiring.methods, wiring.loops)
+            await serve(
+                name, settings, metrics, descriptor, wiring.methods, wiring.loops, store_probes(stores, metrics)
+            )
     finally:
         await stores.close()

@@ -90,6 +90,29 @@ def test_a_fault_before_a_store_passes(linked, store, fault):
         eventually(lambda: not unsettled(http), 90)
 
 
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("fault", [Link.cut, Link.swallow], ids=["cut", "black hole"])
+@pytest.mark.parametrize("store", ["catalog", "objects", "queue"])
+def test_a_service_says_which_store_does_not_answer(linked, store, fault):
+    link = linked.links[store]
+    eventually(lambda: _not_ready(linked.mesh) == [], 60)
+    fault(link)
+    try:
+        eventually(lambda: _not_ready(linked.mesh) == [store], 30)
+        assert httpx.get(f"{linked.mesh.operations_url}/healthz").status_code == 200
+    finally:
+        link.heal()
+    eventually(lambda: _not_ready(linked.mesh) == [], 120)
+
+
+def _not_ready(mesh: Mesh) -> list[str]:
+    """The stores that do not answer ingest."""
+    answer = httpx.get(f"{mesh.operations_url}/readyz/ingest")
+    stores = answer.json()["stores"]
+    assert (answer.status_code == 200) == all(state == "answers" for state in stores.values())
+    return [store for store, state in stores.items() if state != "answers"]
+
+
 def _writes_again(http: httpx.Client, linked: Linked) -> bool:
     """Whether a write of every kind succeeds."""
     attempt = Ledger()

@@ -52,24 +52,26 @@ class Background:
         while not stopping.is_set():
             self._began[number] = clock()
             with running.track_inprogress():
-                await _run_once(name, loop, stopping)
+                is_fault = await _run_once(name, loop, stopping)
             if stopping.is_set():
                 return
             self._metrics.loop_restarts.labels(name).inc()
             if clock() - self._began[number] >= WELL_AFTER_SECONDS:
                 self._ends[number] = 0
                 backoff.succeeded()
-            self._ends[number] += 1
+            # A loop that waits for a store is well.
+            self._ends[number] += is_fault
             await pause(backoff.failed(), stopping)
 
 
-async def _run_once(name: str, loop: Loop, stopping: asyncio.Event) -> None:
-    """Runs a loop until it ends for any reason but the end of this process or the cancellation of this task."""
+async def _run_once(name: str, loop: Loop, stopping: asyncio.Event) -> bool:
+    """Runs a loop to its end; returns whether that end was a fault, other than a store that does not answer."""
     try:
         await loop(stopping)
     except DropmeshError as error:
         extra = {"loop": name, "cause": getattr(error, "cause", error.message)}
         log.warning("a background loop ended and starts again: %s", error.message, extra=extra)
+        return False
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:
@@ -80,6 +82,7 @@ async def _run_once(name: str, loop: Loop, stopping: asyncio.Event) -> None:
     else:
         if not stopping.is_set():
             log.error("a background loop ended and starts again", extra={"loop": name})
+    return True
 
 
 def _name(loop: Loop) -> str:

@@ -74,6 +74,9 @@ class Metrics:
         self.dead_letters = Gauge(
             "dropmesh_dead_letters", "Messages given up; see scripts/queue.", ("topic",), registry=self.registry
         )
+        self.store_answers = Gauge(
+            "dropmesh_store_answers", "1 while the store answers, else 0.", ("store",), registry=self.registry
+        )
         self.loops_running = Gauge(
             "dropmesh_loops_running", "Background loops that run.", ("loop",), registry=self.registry
         )

@@ -7,8 +7,6 @@ import gc
 import logging
 import signal
 from collections.abc import Sequence
-from contextlib import suppress
-from pathlib import Path
 
 import grpc
 from dropmesh.v1 import ingest_service_pb2, processor_service_pb2, query_service_pb2
@@ -16,12 +14,13 @@ from google.protobuf.descriptor import ServiceDescriptor
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
-from prometheus_client.exposition import generate_latest
 
 from services.common.base.background import Background, Loop
+from services.common.base.probes import ANSWERS, StoreProbe
 from services.common.base.telemetry import Metrics
 from services.common.rpc.grpc_methods import grpc_handler
 from services.common.rpc.methods import Method
+from services.common.rpc.operations import Readiness, clear_socket, serve_operations
 from services.common.settings import Settings
 
 # Each service reflects all of them: at the edge one answers for all.
@@ -43,6 +42,7 @@ async def serve(
     service: ServiceDescriptor,
     methods: Sequence[Method],
     background: Sequence[Loop] = (),
+    probes: Sequence[StoreProbe] = (),
 ) -> None:
     """Serves until SIGTERM or SIGINT, then drains; `background` loops run beside and end when the event is set."""
     stopping = asyncio.Event()
@@ -68,19 +68,26 @@ async def serve(
     clear_socket(address)
     server.add_insecure_port(address)
     await server.start()
-    metrics_server = await _serve_metrics(settings.metrics_socket(name), metrics)
+    loops = Background(metrics)
+
+    def readiness() -> Readiness:
+        stores = {probe.store: probe.state for probe in probes}
+        is_ready = not (stopping.is_set() or loops.failing) and all(state == ANSWERS for state in stores.values())
+        return Readiness(stores, loops.failing, is_ready)
+
+    operations = await serve_operations(settings.metrics_socket(name), metrics, readiness)
     for told in ("", service.full_name):
         await health_servicer.set(told, health_pb2.HealthCheckResponse.SERVING)
     _spare_collections()
     log.info("serving", extra={"address": address})
 
-    loops = asyncio.create_task(Background(metrics).run(background, stopping))
+    running = asyncio.create_task(loops.run((*background, *(probe.run for probe in probes)), stopping))
     await stopping.wait()
     log.info("stopping: no new calls, those under way may finish", extra={"seconds": settings.drain_seconds})
     await health_servicer.enter_graceful_shutdown()
     await server.stop(settings.drain_seconds)
-    await loops
-    metrics_server.close()
+    await running
+    operations.close()
     log.info("stopped")
 
 
@@ -92,30 +99,3 @@ def _spare_collections() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER_OBJECTS, 10, 10)
-
-
-def clear_socket(address: str) -> None:
-    """Removes the socket that an earlier process left at unix:/path, and makes its folder."""
-    if address.startswith("unix:"):
-        path = Path(address.removeprefix("unix:"))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.unlink(missing_ok=True)
-
-
-async def _serve_metrics(address: str, metrics: Metrics) -> asyncio.AbstractServer:
-    """Answers every HTTP request with the metrics, in Prometheus' text format."""
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError):
-            await reader.readuntil(b"\r\n\r\n")
-            body = generate_latest(metrics.registry)
-            head = f"HTTP/1.1 200 OK\r\ncontent-type: text/plain; version=0.0.4\r\ncontent-length: {len(body)}\r\n"
-            writer.write(head.encode() + b"connection: close\r\n\r\n" + body)
-            await writer.drain()
-        writer.close()
-
-    clear_socket(address)
-    if address.startswith("unix:"):
-        return await asyncio.start_unix_server(answer, address.removeprefix("unix:"))
-    host, _, port = address.rpartition(":")
-    return await asyncio.start_server(answer, host or None, int(port))

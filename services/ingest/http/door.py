@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Iterable
 from datetime import timedelta
 
-from services.common.rpc.server import clear_socket
+from services.common.rpc.operations import clear_socket
 from services.ingest.http.connection import HttpConnection
 from services.ingest.http.routes import Route, Routes
 

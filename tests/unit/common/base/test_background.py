@@ -89,6 +89,13 @@ async def test_a_loop_that_never_stays_up_is_failing() -> None:
         assert background.failing == ["Loop.run"]
 
 
+async def test_a_loop_that_waits_for_a_store_is_not_failing() -> None:
+    loop = Loop(waits_in_vain, times=ENDS_MOST)
+    async with running(loop, Metrics()) as background, asyncio.timeout(10):
+        await loop.steady.wait()
+        assert background.failing == []
+
+
 async def test_a_loop_that_ended_once_is_not_failing() -> None:
     loop = Loop(raises, times=1)
     async with running(loop, Metrics()) as background, asyncio.timeout(10):

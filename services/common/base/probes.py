@@ -1,0 +1,64 @@
+"""Asks each store every second whether it answers, so that a service knows when it cannot do its work."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from services.common.base.errors import DropmeshError
+from services.common.base.loops import pause
+from services.common.base.telemetry import Metrics
+
+PAUSE_SECONDS = 1.0
+PATIENCE_SECONDS = 2.0
+ANSWERS = "answers"
+SILENT = "does not answer"
+
+Ask = Callable[[], Awaitable[object]]
+
+
+class StoreProbe:
+    """One store. A question that hangs is not asked a second time before it ends."""
+
+    def __init__(
+        self,
+        store: str,
+        ask: Ask,
+        metrics: Metrics,
+        *,
+        pause_seconds: float = PAUSE_SECONDS,
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> None:
+        self.store = store
+        self.state = ANSWERS
+        self._ask = ask
+        self._metrics = metrics
+        self._pause_seconds = pause_seconds
+        self._patience_seconds = patience_seconds
+        self._asking: asyncio.Task[str] | None = None
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Asks until the service stops."""
+        try:
+            while not stopping.is_set():
+                self.state = await self._answer()
+                self._metrics.store_answers.labels(self.store).set(self.state == ANSWERS)
+                await pause(self._pause_seconds, stopping)
+        finally:
+            if self._asking is not None:
+                self._asking.cancel()
+
+    async def _answer(self) -> str:
+        self._asking = self._asking or asyncio.create_task(self._outcome())
+        done, _ = await asyncio.wait({self._asking}, timeout=self._patience_seconds)
+        if not done:
+            return SILENT
+        asked, self._asking = self._asking, None
+        return SILENT if asked.cancelled() else asked.result()
+
+    async def _outcome(self) -> str:
+        try:
+            await self._ask()
+        except DropmeshError as error:
+            return f"{SILENT}: {getattr(error, 'cause', error.message)}"
+        return ANSWERS

@@ -1,0 +1,70 @@
+"""What operators ask a service over plain HTTP: its metrics, and whether it is ready."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from prometheus_client.exposition import generate_latest
+
+from services.common.base.telemetry import Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Whether a service can do its work, and if not, what is missing."""
+
+    stores: Mapping[str, str]
+    failing_loops: list[str]
+    is_ready: bool
+
+
+async def serve_operations(
+    address: str, metrics: Metrics, readiness: Callable[[], Readiness]
+) -> asyncio.AbstractServer:
+    """Answers paths that begin with /readyz with the readiness, every other one with the metrics."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError):
+            head = await reader.readuntil(b"\r\n\r\n")
+            path = head.split(b" ", 2)[1] if head.count(b" ") > 1 else b""
+            status, kind, body = _readiness(readiness()) if path.startswith(b"/readyz") else _metrics(metrics)
+            writer.write(
+                f"HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {len(body)}\r\n"
+                "connection: close\r\n\r\n".encode()
+                + body
+            )
+            await writer.drain()
+        writer.close()
+
+    clear_socket(address)
+    if address.startswith("unix:"):
+        return await asyncio.start_unix_server(answer, address.removeprefix("unix:"))
+    host, _, port = address.rpartition(":")
+    return await asyncio.start_server(answer, host or None, int(port))
+
+
+def clear_socket(address: str) -> None:
+    """Removes the socket that an earlier process left at unix:/path, and makes its folder."""
+    if address.startswith("unix:"):
+        path = Path(address.removeprefix("unix:"))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+
+
+def _metrics(metrics: Metrics) -> tuple[str, str, bytes]:
+    return "200 OK", "text/plain; version=0.0.4", generate_latest(metrics.registry)
+
+
+def _readiness(readiness: Readiness) -> tuple[str, str, bytes]:
+    told = {
+        "ready": readiness.is_ready,
+        "stores": dict(readiness.stores),
+        "failing_loops": readiness.failing_loops,
+    }
+    status = "200 OK" if readiness.is_ready else "503 Service Unavailable"
+    return status, "application/json", json.dumps(told).encode() + b"\n"
