@@ -52,7 +52,7 @@ async def test_any_bytes_are_a_body(queue, topic):
 
 async def test_no_more_are_claimed_than_asked_for(queue, topic):
     await queue.publish(topic, [b"1", b"2", b"3"])
-    assert len(await queue.claim(topic, limit=2, lease=LEASE, wait=SOON)) == 2
+    assert len(await claim_all(queue, topic, 2)) == 2
     assert len(await queue.claim(topic, limit=2, lease=LEASE, wait=SOON)) == 1
 
 
@@ -64,9 +64,7 @@ async def test_topics_are_apart(queue, topic):
 async def test_a_claimed_message_is_with_one_claimer(opened, topic):
     first, second = await opened(), await opened()
     await first.publish(topic, [str(number).encode() for number in range(40)])
-    shares = await asyncio.gather(
-        *(queue.claim(topic, limit=10, lease=LEASE, wait=SOON) for queue in (first, second, first, second))
-    )
+    shares = await asyncio.gather(*(claim_all(queue, topic, 10) for queue in (first, second, first, second)))
     bodies = [claim.body for share in shares for claim in share]
     assert len(bodies) == len(set(bodies)) == 40
 
