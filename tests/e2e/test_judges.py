@@ -29,7 +29,7 @@ def test_the_document_is_one(client):
 
 def test_every_path_of_the_document_is_one_of_the_edge(client):
     for path, operations in client.get("/openapi.json").json()["paths"].items():
-        answer = client.request("PATCH", path.replace("{", "").replace("}", ""))
+        answer = client.options(path.replace("{", "").replace("}", ""))
         allowed = answer.headers["allow"].split(", ")
         # HEAD goes without saying where there is GET.
         assert {verb.upper() for verb in operations} | {"OPTIONS", "HEAD"} == {*allowed, "HEAD"}, path

@@ -122,6 +122,7 @@ def test_channels_ranges_fewer_points_and_windows(sensor: httpx.Client) -> None:
         ("PK\x03\x04", {}, 415, "SERIES_FORMAT_UNSUPPORTED", "ZIP"),
         ('{"values": [1]}', {"channels": ["a", "b"]}, 400, "SERIES_CHANNELS_INVALID", "channels"),
         ('{"values": [1]}', {"labels": "=x"}, 400, "INVALID_FIELD", "labels"),
+        ('{"values": [1]}', {"points.times_ns": 0}, 400, "INVALID_FIELD", "points"),
     ],
 )
 def test_a_refusal_names_what_is_wrong(sensor: httpx.Client, body, query, status, reason, said) -> None:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import aclosing
 from typing import Any
 
 import grpc
 from google.protobuf.descriptor import ServiceDescriptor
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 
 from services.common.base.errors import DropmeshError
 from services.common.rpc.call import REQUEST_ID, Call
-from services.common.rpc.methods import Kind, Method
+from services.common.rpc.methods import UNREADABLE, Kind, Method
 from services.common.rpc.status import error_headers, error_status
 
 # The edge removes this header and answers with the status it holds: gRPC has no 201, 206 or 304 of its own.
@@ -58,12 +58,24 @@ def _handler(method: Method) -> grpc.RpcMethodHandler[Any, Any]:
         if not is_begun:
             await _send_headers(context, call)
 
-    read = method.request.FromString
+    read = _reader(method.request)
     if method.kind is Kind.CLIENT_STREAM:
         return grpc.stream_unary_rpc_method_handler(answer, read, _serialize)
     if method.kind is Kind.SERVER_STREAM:
         return grpc.unary_stream_rpc_method_handler(answers, read, _serialize)
     return grpc.unary_unary_rpc_method_handler(answer, read, _serialize)
+
+
+def _reader(request: type[Message]) -> Callable[[bytes], Any]:
+    """Decodes requests; gRPC would answer one that cannot be decoded with Python's own text."""
+
+    def read(data: bytes) -> Any:
+        try:
+            return request.FromString(data)
+        except DecodeError:
+            return UNREADABLE
+
+    return read
 
 
 def _serialize(message: Message) -> bytes:

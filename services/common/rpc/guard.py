@@ -26,6 +26,7 @@ from services.common.base import telemetry
 from services.common.base.errors import (
     DataLoss,
     DropmeshError,
+    InvalidArgument,
     ResourceExhausted,
     StoreFull,
     StoreUnavailable,
@@ -33,7 +34,7 @@ from services.common.base.errors import (
 )
 from services.common.rpc.auth import Authenticator
 from services.common.rpc.call import REQUEST_ID, Call
-from services.common.rpc.methods import Method
+from services.common.rpc.methods import UNREADABLE, Method
 from services.common.rpc.request_rules import Rules
 
 RETRY_WHEN_BUSY = timedelta(seconds=1)
@@ -71,7 +72,7 @@ class Guard:
         async def unary(request: Any, call: Call) -> Any:
             with _Watch(self, name, call, stream=False):
                 await self._admit(behavior, call, stream=False)
-                self._rules.check(request)
+                self._check(request)
                 with self._span(name, call):
                     return await body(request, call)
 
@@ -82,13 +83,13 @@ class Guard:
                 with self._span(name, call):
                     first = await anext(aiter(requests), None)
                     if first is not None:
-                        self._rules.check(first)
+                        self._check(first)
                     return await body(_with_first(first, requests), call)
 
         async def server_stream(request: Any, call: Call) -> AsyncIterator[Any]:
             with _Watch(self, name, call, stream=True):
                 await self._admit(behavior, call, stream=True)
-                self._rules.check(request)
+                self._check(request)
                 with self._span(name, call):
                     async with aclosing(body(request, call)) as answers:
                         async for answer in answers:
@@ -119,6 +120,14 @@ class Guard:
                 retry_after=RETRY_WHEN_BUSY,
             )
         call.caller = await self._authenticator.authorize(call.header("authorization"), behavior)
+
+    def _check(self, request: Any) -> None:
+        if request is UNREADABLE:
+            raise InvalidArgument(
+                reasons.REQUEST_MALFORMED,
+                "the request cannot be decoded: a text is not UTF-8, or a value has a wrong type",
+            )
+        self._rules.check(request)
 
     def _span(self, name: str, call: Call) -> AbstractContextManager[Any]:
         if self._tracer is None:
@@ -168,6 +177,8 @@ async def _with_first(first: Any, rest: AsyncIterator[Any]) -> AsyncIterator[Any
         # Not held for as long as the stream lasts.
         del first
         async for message in rest:
+            if message is UNREADABLE:
+                raise InvalidArgument(reasons.REQUEST_MALFORMED, "a later message of the stream cannot be decoded")
             yield message
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any
+from typing import Any, Final
 
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from services.common.rpc.call import Call
+
+# In place of a request whose bytes cannot be decoded; the guard refuses it once the caller is known.
+UNREADABLE: Final = object()
 
 
 class Kind(Enum):

@@ -174,10 +174,17 @@ async def _body(first: Any, rest: AsyncIterator[Any], call: Call, channels: tupl
         async for chunk in whole_body(first, rest, call):
             yield chunk
         return
+    from services.ingest.series.formats.refusals import invalid_field
     from services.ingest.series.formats.typed_points import TypedPoints
 
+    both = invalid_field("points", "must not be set beside a body")
+    if first.HasField("body"):
+        raise both
     typed = TypedPoints(first.points, channels)
     yield await asyncio.to_thread(typed.written, first.points)
     async for message in rest:
+        if not isinstance(message, type(first)):
+            # A piece of a body that came by REST, with `points` in the query.
+            raise both
         yield await asyncio.to_thread(typed.written, message.points)
     yield typed.finished()

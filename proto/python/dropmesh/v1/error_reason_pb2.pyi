@@ -86,8 +86,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     {"reason": "METHOD_NOT_ALLOWED"}
     """
     REQUEST_MALFORMED: _ErrorReason.ValueType  # 16
-    """The JSON, the query parameters or the path do not match the contract. INVALID_ARGUMENT, 400: do not retry; sent by the
-    edge, and by ingest for raw bodies.
+    """The JSON, the query parameters, the path or the message do not match the contract. INVALID_ARGUMENT, 400: do not retry;
+    sent by the edge and by services.
     {"reason": "REQUEST_MALFORMED"}
     """
     SERVICE_UNAVAILABLE: _ErrorReason.ValueType  # 17
@@ -374,8 +374,8 @@ METHOD_NOT_ALLOWED: ErrorReason.ValueType  # 15
 {"reason": "METHOD_NOT_ALLOWED"}
 """
 REQUEST_MALFORMED: ErrorReason.ValueType  # 16
-"""The JSON, the query parameters or the path do not match the contract. INVALID_ARGUMENT, 400: do not retry; sent by the
-edge, and by ingest for raw bodies.
+"""The JSON, the query parameters, the path or the message do not match the contract. INVALID_ARGUMENT, 400: do not retry;
+sent by the edge and by services.
 {"reason": "REQUEST_MALFORMED"}
 """
 SERVICE_UNAVAILABLE: ErrorReason.ValueType  # 17

@@ -167,6 +167,7 @@ class ProcessorServiceServicer:
     def ListModels(self, request, context):
         """ListModels lists the models of the processor's registry, those in use first.
 
+        Errors: PAGE_TOKEN_INVALID.
         Retry: safe.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

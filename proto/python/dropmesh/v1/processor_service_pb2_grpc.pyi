@@ -79,6 +79,7 @@ class ProcessorServiceStub:
     ListModels: _grpc.UnaryUnaryMultiCallable[_processor_service_pb2.ListModelsRequest, _processor_service_pb2.ListModelsResponse]
     """ListModels lists the models of the processor's registry, those in use first.
 
+    Errors: PAGE_TOKEN_INVALID.
     Retry: safe.
     """
     GetModel: _grpc.UnaryUnaryMultiCallable[_processor_service_pb2.GetModelRequest, _model_pb2.Model]
@@ -181,6 +182,7 @@ class ProcessorServiceAsyncStub(ProcessorServiceStub):
     ListModels: _aio.UnaryUnaryMultiCallable[_processor_service_pb2.ListModelsRequest, _processor_service_pb2.ListModelsResponse]  # type: ignore[assignment]
     """ListModels lists the models of the processor's registry, those in use first.
 
+    Errors: PAGE_TOKEN_INVALID.
     Retry: safe.
     """
     GetModel: _aio.UnaryUnaryMultiCallable[_processor_service_pb2.GetModelRequest, _model_pb2.Model]  # type: ignore[assignment]
@@ -316,6 +318,7 @@ class ProcessorServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_processor_service_pb2.ListModelsResponse, _abc.Awaitable[_processor_service_pb2.ListModelsResponse]]:
         """ListModels lists the models of the processor's registry, those in use first.
 
+        Errors: PAGE_TOKEN_INVALID.
         Retry: safe.
         """
 

@@ -60,3 +60,18 @@ async def test_a_stream_without_a_token_is_refused_before_it_says_anything(tmp_p
         call = ingest_service_pb2_grpc.IngestServiceStub(channel).UploadMedia()
         assert await call.code() == grpc.StatusCode.UNAUTHENTICATED
     await server.stop(None)
+
+
+async def test_a_request_that_cannot_be_decoded_is_refused_with_a_reason(tmp_path):
+    guard = Guard(Authenticator(cast(Tokens, None), Mode.OPEN), Metrics(), max_in_flight=1)
+    server = grpc.aio.server()
+    server.add_generic_rpc_handlers((grpc_handler(SERVICE, guard.methods(SERVICE, Endless())),))
+    server.add_insecure_port(f"unix:{tmp_path}/s")
+    await server.start()
+    async with grpc.aio.insecure_channel(f"unix:{tmp_path}/s") as channel:
+        call = channel.unary_unary("/dropmesh.v1.QueryService/GetMedia")(b"\x0a\x01\xff")
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await call
+    await server.stop(None)
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert "cannot be decoded" in str(refused.value.details())
