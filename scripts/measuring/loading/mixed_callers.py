@@ -23,7 +23,7 @@ PHOTO_PAUSE_SECONDS = 0.5
 
 @dataclass
 class Phase:
-    """What callers saw in one part of the run."""
+    """One part of the run, as its callers saw it."""
 
     name: str
     acknowledged: int = 0

@@ -1,4 +1,4 @@
-"""What became of everything that was acknowledged, once the stores are back."""
+"""The fate of all acknowledged work, checked once the stores are back: lost, FAILED or stuck."""
 
 from __future__ import annotations
 

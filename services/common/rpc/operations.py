@@ -1,4 +1,4 @@
-"""What operators ask a service over plain HTTP: its metrics, and whether it is ready."""
+"""Metrics and readiness of a service over plain HTTP, for operators."""
 
 from __future__ import annotations
 
