@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -51,14 +51,6 @@ def choose_covered(detections: Sequence[Detection], options: AnonymizeOptions) -
         found.object_class in options.object_classes and index not in excluded and not is_exempt(found.box, options)
         for index, found in enumerate(detections)
     ]
-
-
-def plan_covers(detections: Iterable[Detection], options: AnonymizeOptions) -> list[Cover]:
-    """The covers of one picture: its regions, and the objects that are not exempt or excluded."""
-    found = list(detections)
-    chosen = choose_covered(found, options)
-    objects = (one for one, covered in zip(found, chosen, strict=True) if covered)
-    return cover_regions(options) + [cover_object(one.object_class, one.box, options) for one in objects]
 
 
 def _find_excluded(detections: Sequence[Detection], options: AnonymizeOptions) -> set[int]:

@@ -47,7 +47,10 @@ class SeriesPredictions:
         """Keeps the process until the service stops."""
         async with self._pool:
             self._is_ready.set()
-            await stopping.wait()
+            try:
+                await stopping.wait()
+            finally:
+                self._is_ready.clear()
 
     async def ForecastSeries(
         self, request: processor_service_pb2.ForecastSeriesRequest, call: Call

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from services.common.media.vocabulary import Box, ObjectClass, Shape
 from services.processor.anonymize.options import AnonymizeOptions, ExcludedObject
-from services.processor.anonymize.plan import Cover, choose_covered, plan_covers
+from services.processor.anonymize.plan import Cover, choose_covered, cover_object, cover_regions
 from services.processor.vision.detections import Detection
 
 FACE = Detection(ObjectClass.FACE, 0.9, Box(100, 100, 140, 160))
@@ -11,12 +11,12 @@ PLATE = Detection(ObjectClass.LICENSE_PLATE, 0.7, Box(300, 200, 400, 220))
 
 
 def test_a_margin_is_a_share_of_the_object_on_each_side() -> None:
-    (cover,) = plan_covers([PLATE], AnonymizeOptions(margin=0.5, feather=0.2))
+    cover = cover_object(PLATE.object_class, PLATE.box, AnonymizeOptions(margin=0.5, feather=0.2))
     assert cover == Cover(Box(250, 190, 450, 230), Shape.BOX, 0.2)
 
 
 def test_an_ellipse_goes_around_the_whole_box_of_its_object() -> None:
-    (cover,) = plan_covers([FACE], AnonymizeOptions(margin=0))
+    cover = cover_object(FACE.object_class, FACE.box, AnonymizeOptions(margin=0))
     reach = ((FACE.box.width / cover.box.width) ** 2 + (FACE.box.height / cover.box.height) ** 2) ** 0.5
     assert cover.shape is Shape.ELLIPSE
     assert 0.999 < reach < 1.001
@@ -46,7 +46,8 @@ def test_what_is_not_clearly_the_excluded_object_is_covered() -> None:
 def test_regions_are_covered_exactly_and_always() -> None:
     region = Box(10, 20, 30, 40)
     options = AnonymizeOptions(regions=(region,), exempt=(Box(0, 0, 1000, 1000),), margin=0.5)
-    assert plan_covers([FACE], options) == [Cover(region, Shape.BOX)]
+    assert cover_regions(options) == [Cover(region, Shape.BOX)]
+    assert choose_covered([FACE], options) == [False]
 
 
 def _excluding(object_class: ObjectClass, box: Box) -> AnonymizeOptions:
