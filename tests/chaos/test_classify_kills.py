@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 
 import pika
 import pytest
@@ -16,6 +19,13 @@ IMAGES = 500
 # Two processors load what they need at once, beside other tests.
 PATIENCE = 240
 DONE = "SELECT count(*) FROM images WHERE state = 'DONE'"
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """A short path: the sockets of services lie in it, and the path of a socket has 107 bytes at most."""
+    with tempfile.TemporaryDirectory(prefix="dropmesh-") as folder:
+        yield Path(folder)
 
 
 @pytest.fixture

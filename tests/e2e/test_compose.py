@@ -10,6 +10,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -32,6 +33,13 @@ from tests.support.classify_dir import ROOT, draw_images, rows
 OURS = "dropmesh:local"
 PASSWORDS = dict.fromkeys(("MONGO_PASSWORD", "S3_PASSWORD", "RABBITMQ_PASSWORD"), "secret")
 START_SECONDS = 120
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """A short path: the sockets of services lie in it, and the path of a socket has 107 bytes at most."""
+    with tempfile.TemporaryDirectory(prefix="dropmesh-") as folder:
+        yield Path(folder)
 
 
 def image_environment() -> dict[str, str]:
