@@ -53,7 +53,8 @@ def media_message(media: Media) -> media_pb2.Media:
         anonymize=options_message(media.anonymize),
         processing=processing_message(media.processing),
         object_counts=count_messages(list(media.object_counts.items())),
-        labels=[object_pb2.Label(label=label.label, score=label.score) for label in media.labels],
+        class_labels=[object_pb2.Label(label=label.label, score=label.score) for label in media.class_labels],
+        labels=media.labels,
     )
     if media.invites:
         message.invite = resource_name("invites", media.invites[0])

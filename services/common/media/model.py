@@ -83,6 +83,13 @@ class Metadata:
     """None where there is no sound."""
     frames: int | None = None
     """How many, of an animated image."""
+    capture_time_offset: str | None = None
+    exposure_seconds: float | None = None
+    f_number: float | None = None
+    iso: int | None = None
+    focal_length_mm: float | None = None
+    flash_fired: bool | None = None
+    software: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +187,9 @@ class Media:
     anonymized: Content | None = None
     processing: Processing = Processing()
     object_counts: Mapping[str, int] = field(default_factory=dict)
-    labels: tuple[Label, ...] = ()
+    class_labels: tuple[Label, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """The owner's own, by name."""
     delete_time_ns: int | None = None
     purge_time_ns: int | None = None
     duplicate_count: int = 0

@@ -137,7 +137,7 @@ def finish(media: Media, run: int, anonymized: Content, findings: Findings, *, n
             error=None,
         ),
         object_counts=dict(findings.object_counts),
-        labels=findings.labels,
+        class_labels=findings.labels,
         warnings=tuple(dict.fromkeys((*media.warnings, *findings.warnings))),
         objects_run=run,
         clean_run=clean_run,
@@ -193,7 +193,9 @@ def delete(media: Media, *, now_ns: int, purge_after_ns: int) -> Media | None:
         # A place identifies a person as the picture does.
         metadata=replace(media.metadata, latitude_degrees=None, longitude_degrees=None, altitude_meters=None),
         object_counts={},
-        labels=(),
+        class_labels=(),
+        # They may name a person too.
+        labels={},
         leftovers=(*media.leftovers, *held),
         clean_run=_clean_run(media),
         unqueued_since_ns=None,

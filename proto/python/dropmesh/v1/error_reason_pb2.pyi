@@ -187,6 +187,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The upload is finished and accepts no more bytes. FAILED_PRECONDITION, 409.
     {"reason": "UPLOAD_FINISHED", "metadata": {"media": "media/…"}}
     """
+    UPLOAD_INCOMPLETE: _ErrorReason.ValueType  # 204
+    """The upload has fewer bytes than its size_bytes. FAILED_PRECONDITION, 409: append the rest, then finish it.
+    {"reason": "UPLOAD_INCOMPLETE", "metadata": {"committed_bytes": "1048576", "size_bytes": "4194304"}}
+    """
     INVITE_NOT_FOUND: _ErrorReason.ValueType  # 300
     """No such invite, it belongs to another owner, or the link's secret is wrong. NOT_FOUND, 404.
     {"reason": "INVITE_NOT_FOUND"}
@@ -474,6 +478,10 @@ UPLOAD_EXPIRED: ErrorReason.ValueType  # 202
 UPLOAD_FINISHED: ErrorReason.ValueType  # 203
 """The upload is finished and accepts no more bytes. FAILED_PRECONDITION, 409.
 {"reason": "UPLOAD_FINISHED", "metadata": {"media": "media/…"}}
+"""
+UPLOAD_INCOMPLETE: ErrorReason.ValueType  # 204
+"""The upload has fewer bytes than its size_bytes. FAILED_PRECONDITION, 409: append the rest, then finish it.
+{"reason": "UPLOAD_INCOMPLETE", "metadata": {"committed_bytes": "1048576", "size_bytes": "4194304"}}
 """
 INVITE_NOT_FOUND: ErrorReason.ValueType  # 300
 """No such invite, it belongs to another owner, or the link's secret is wrong. NOT_FOUND, 404.

@@ -229,7 +229,7 @@ class IngestServiceServicer:
 
         The checks and the result are those of UploadMedia. A refused file leaves the upload unchanged.
         Errors: UPLOAD_NOT_FOUND, UPLOAD_EXPIRED, MEDIA_TYPE_UNSUPPORTED, MEDIA_TOO_LARGE, MEDIA_TOO_LONG_OR_WIDE, MEDIA_EMPTY,
-        MEDIA_UNREADABLE, SHA256_MISMATCH, BODY_INTERRUPTED (bytes are missing: append them), STORE_FULL.
+        MEDIA_UNREADABLE, SHA256_MISMATCH, UPLOAD_INCOMPLETE, STORE_FULL.
         Retry: safe; a finished upload returns its media.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -103,7 +103,7 @@ class IngestServiceStub:
 
     The checks and the result are those of UploadMedia. A refused file leaves the upload unchanged.
     Errors: UPLOAD_NOT_FOUND, UPLOAD_EXPIRED, MEDIA_TYPE_UNSUPPORTED, MEDIA_TOO_LARGE, MEDIA_TOO_LONG_OR_WIDE, MEDIA_EMPTY,
-    MEDIA_UNREADABLE, SHA256_MISMATCH, BODY_INTERRUPTED (bytes are missing: append them), STORE_FULL.
+    MEDIA_UNREADABLE, SHA256_MISMATCH, UPLOAD_INCOMPLETE, STORE_FULL.
     Retry: safe; a finished upload returns its media.
     """
     DeleteUpload: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.DeleteUploadRequest, _empty_pb2.Empty]
@@ -261,7 +261,7 @@ class IngestServiceAsyncStub(IngestServiceStub):
 
     The checks and the result are those of UploadMedia. A refused file leaves the upload unchanged.
     Errors: UPLOAD_NOT_FOUND, UPLOAD_EXPIRED, MEDIA_TYPE_UNSUPPORTED, MEDIA_TOO_LARGE, MEDIA_TOO_LONG_OR_WIDE, MEDIA_EMPTY,
-    MEDIA_UNREADABLE, SHA256_MISMATCH, BODY_INTERRUPTED (bytes are missing: append them), STORE_FULL.
+    MEDIA_UNREADABLE, SHA256_MISMATCH, UPLOAD_INCOMPLETE, STORE_FULL.
     Retry: safe; a finished upload returns its media.
     """
     DeleteUpload: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.DeleteUploadRequest, _empty_pb2.Empty]  # type: ignore[assignment]
@@ -464,7 +464,7 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
 
         The checks and the result are those of UploadMedia. A refused file leaves the upload unchanged.
         Errors: UPLOAD_NOT_FOUND, UPLOAD_EXPIRED, MEDIA_TYPE_UNSUPPORTED, MEDIA_TOO_LARGE, MEDIA_TOO_LONG_OR_WIDE, MEDIA_EMPTY,
-        MEDIA_UNREADABLE, SHA256_MISMATCH, BODY_INTERRUPTED (bytes are missing: append them), STORE_FULL.
+        MEDIA_UNREADABLE, SHA256_MISMATCH, UPLOAD_INCOMPLETE, STORE_FULL.
         Retry: safe; a finished upload returns its media.
         """
 

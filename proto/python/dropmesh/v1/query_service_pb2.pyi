@@ -57,7 +57,7 @@ class ListMediaRequest(_message.Message):
     START_FIELD_NUMBER: _builtins.int
     END_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """The most entries to return, up to 1000; 0 means 50."""
+    """The most entries to return; 0 means 50, and more than 1000 means 1000."""
     page_token: _builtins.str
     """The next_page_token of an earlier page of the same list with the same filters; empty for the first page."""
     state: _media_pb2.Media.State.ValueType
@@ -149,7 +149,7 @@ class ListMediaObjectsRequest(_message.Message):
     name: _builtins.str
     """media/{media}"""
     page_size: _builtins.int
-    """The most entries to return, up to 1000; 0 means 50."""
+    """The most entries to return; 0 means 50, and more than 1000 means 1000."""
     page_token: _builtins.str
     """The next_page_token of an earlier page of the same list with the same filters; empty for the first page."""
     def __init__(
@@ -296,7 +296,7 @@ class ListInvitesRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """The most entries to return, up to 1000; 0 means 50."""
+    """The most entries to return; 0 means 50, and more than 1000 means 1000."""
     page_token: _builtins.str
     """The next_page_token of an earlier page of the same list with the same filters; empty for the first page."""
     def __init__(
@@ -391,7 +391,7 @@ class ListReceiptsRequest(_message.Message):
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """The most entries to return, up to 1000; 0 means 50."""
+    """The most entries to return; 0 means 50, and more than 1000 means 1000."""
     page_token: _builtins.str
     """The next_page_token of an earlier page of the same list with the same filters; empty for the first page."""
     state: _measurement_pb2.Receipt.State.ValueType
@@ -487,7 +487,7 @@ class ListMeasurementsRequest(_message.Message):
     END_FIELD_NUMBER: _builtins.int
     ORDER_BY_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """The most entries to return, up to 1000; 0 means 50."""
+    """The most entries to return; 0 means 50, and more than 1000 means 1000."""
     page_token: _builtins.str
     """The next_page_token of an earlier page of the same list with the same filters; empty for the first page."""
     order_by: _builtins.str
@@ -616,7 +616,7 @@ class ListLineageRequest(_message.Message):
     parent: _builtins.str
     """measurements/{time}"""
     page_size: _builtins.int
-    """The most entries to return, up to 1000; 0 means 50."""
+    """The most entries to return; 0 means 50, and more than 1000 means 1000."""
     page_token: _builtins.str
     """The next_page_token of an earlier page of the same list with the same filters; empty for the first page."""
     def __init__(
@@ -691,7 +691,7 @@ class ListSeriesRequest(_message.Message):
     START_FIELD_NUMBER: _builtins.int
     END_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """The most entries to return, up to 1000; 0 means 50."""
+    """The most entries to return; 0 means 50, and more than 1000 means 1000."""
     page_token: _builtins.str
     """The next_page_token of an earlier page of the same list with the same filters; empty for the first page."""
     prefix: _builtins.str

@@ -15,7 +15,7 @@ from dropmesh.v1.ingest_service_pb2 import (
 )
 from google.api.httpbody_pb2 import HttpBody
 
-from services.common.base.errors import DropmeshError
+from services.common.base.errors import DropmeshError, FailedPrecondition
 from services.common.rpc.identity import Caller
 from services.ingest.uploads.writes import UploadWrites
 from tests.support.calls import ANN, BOB, call_of, stream
@@ -101,7 +101,10 @@ async def test_what_came_before_the_caller_hung_up_is_kept(mesh: MediaMesh, writ
 async def test_no_more_than_was_announced_is_taken_and_no_less_is_finished(writes: UploadWrites) -> None:
     name = await create(writes, size_bytes=len(DATA))
     await append(writes, name, 0, DATA[:1000])
-    assert await reason(finish(writes, name)) == "BODY_INTERRUPTED"
+    with pytest.raises(FailedPrecondition) as refused:
+        await finish(writes, name)
+    assert refused.value.reason == reasons.UPLOAD_INCOMPLETE
+    assert refused.value.metadata == {"committed_bytes": "1000", "size_bytes": str(len(DATA))}
     assert await reason(append(writes, name, 1000, DATA)) == "INVALID_FIELD"
     await append(writes, name, 1000, DATA[1000:])
     assert (await finish(writes, name))[0]
