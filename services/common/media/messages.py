@@ -78,7 +78,7 @@ def etag(media: Media) -> str:
 
 
 def is_settled(media: Media) -> bool:
-    """Whether a media is in a final state: PROCESSED, FAILED or DELETED."""
+    """Whether a media is in a final state: PROCESSED, FAILED, CANCELLED or DELETED."""
     return media.state not in UNFINISHED
 
 

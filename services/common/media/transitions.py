@@ -8,7 +8,7 @@
 | `let_go`                     | PROCESSING, the same run | PROCESSING |
 | `finish`                     | PROCESSING, the same run | PROCESSED  |
 | `fail`                       | PROCESSING, the same run | FAILED     |
-| `cancel`                     | NEW, PROCESSING          | FAILED     |
+| `cancel`                     | NEW, PROCESSING          | CANCELLED  |
 | `process_again`              | all but DELETED          | NEW        |
 | `delete`                     | all but DELETED          | DELETED    |
 | `purge`                      | DELETED                  | removed    |
@@ -25,7 +25,7 @@ from typing import Any
 
 from dropmesh.v1 import error_reason_pb2 as reasons
 
-from services.common.base.errors import DropmeshError, FailedPrecondition
+from services.common.base.errors import DropmeshError
 from services.common.media.model import (
     AnonymizeOptions,
     Content,
@@ -149,7 +149,7 @@ def finish(media: Media, run: int, anonymized: Content, findings: Findings, *, n
 
 def fail(media: Media, run: int, failure: Failure, *, now_ns: int) -> Media | None:
     """A worker ends the work for good."""
-    return _failed(media, failure, now_ns) if is_in_run(media, run) else None
+    return _ended(media, MediaState.FAILED, failure, now_ns) if is_in_run(media, run) else None
 
 
 def cancel(media: Media, *, now_ns: int) -> Media:
@@ -158,8 +158,7 @@ def cancel(media: Media, *, now_ns: int) -> Media:
         raise MediaDeleted(media.id)
     if media.state not in UNFINISHED:
         raise MediaNotProcessing(media.id, media.state)
-    cancelled = FailedPrecondition(reasons.PROCESSING_CANCELLED, "the work was cancelled by its owner")
-    return _failed(media, failure_of(cancelled), now_ns)
+    return _ended(media, MediaState.CANCELLED, None, now_ns)
 
 
 def process_again(media: Media, options: AnonymizeOptions | None, *, now_ns: int) -> Media:
@@ -269,11 +268,12 @@ def failure_of(error: DropmeshError) -> Failure:
     return Failure(error.code.value[0], reasons.ErrorReason.Name(error.reason), error.message, error.metadata)
 
 
-def _failed(media: Media, failure: Failure, now_ns: int) -> Media:
+def _ended(media: Media, state: MediaState, failure: Failure | None, now_ns: int) -> Media:
+    """A media whose work ended without a result; the last one stays."""
     return _changed(
         media,
         now_ns,
-        state=MediaState.FAILED,
+        state=state,
         run=media.run + 1,
         processing=replace(media.processing, end_time_ns=now_ns, lease_end_ns=None, error=failure),
         unclean_since_ns=now_ns,

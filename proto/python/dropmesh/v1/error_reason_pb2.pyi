@@ -240,15 +240,11 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The content crashed its decoder. FAILED_PRECONDITION, 400.
     {"reason": "PROCESSING_CRASHED"}
     """
-    PROCESSING_CANCELLED: _ErrorReason.ValueType  # 504
-    """The owner cancelled the processing. FAILED_PRECONDITION, 400.
-    {"reason": "PROCESSING_CANCELLED"}
-    """
-    PROCESSING_GIVEN_UP: _ErrorReason.ValueType  # 505
+    PROCESSING_GIVEN_UP: _ErrorReason.ValueType  # 504
     """Every attempt failed. FAILED_PRECONDITION, 400.
     {"reason": "PROCESSING_GIVEN_UP", "metadata": {"attempts": "5"}}
     """
-    PROCESSING_OUT_OF_MEMORY: _ErrorReason.ValueType  # 506
+    PROCESSING_OUT_OF_MEMORY: _ErrorReason.ValueType  # 505
     """Processing the content needs more memory than the limit. FAILED_PRECONDITION, 400.
     {"reason": "PROCESSING_OUT_OF_MEMORY", "metadata": {"limit_bytes": "…"}}
     """
@@ -532,15 +528,11 @@ PROCESSING_CRASHED: ErrorReason.ValueType  # 503
 """The content crashed its decoder. FAILED_PRECONDITION, 400.
 {"reason": "PROCESSING_CRASHED"}
 """
-PROCESSING_CANCELLED: ErrorReason.ValueType  # 504
-"""The owner cancelled the processing. FAILED_PRECONDITION, 400.
-{"reason": "PROCESSING_CANCELLED"}
-"""
-PROCESSING_GIVEN_UP: ErrorReason.ValueType  # 505
+PROCESSING_GIVEN_UP: ErrorReason.ValueType  # 504
 """Every attempt failed. FAILED_PRECONDITION, 400.
 {"reason": "PROCESSING_GIVEN_UP", "metadata": {"attempts": "5"}}
 """
-PROCESSING_OUT_OF_MEMORY: ErrorReason.ValueType  # 506
+PROCESSING_OUT_OF_MEMORY: ErrorReason.ValueType  # 505
 """Processing the content needs more memory than the limit. FAILED_PRECONDITION, 400.
 {"reason": "PROCESSING_OUT_OF_MEMORY", "metadata": {"limit_bytes": "…"}}
 """

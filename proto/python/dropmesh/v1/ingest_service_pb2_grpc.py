@@ -182,7 +182,7 @@ class IngestServiceServicer:
     def CancelMedia(self, request, context):
         """CancelMedia stops the processing of a media.
 
-        Sets its state to FAILED with the reason PROCESSING_CANCELLED; the worker that processes it stops shortly after.
+        Sets its state to CANCELLED; the worker that processes it stops shortly after. ProcessMedia processes it again.
         Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_NOT_PROCESSING.
         Retry: safe; a second call returns MEDIA_NOT_PROCESSING.
         """

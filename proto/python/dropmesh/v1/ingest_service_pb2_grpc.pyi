@@ -72,7 +72,7 @@ class IngestServiceStub:
     CancelMedia: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.CancelMediaRequest, _media_pb2.Media]
     """CancelMedia stops the processing of a media.
 
-    Sets its state to FAILED with the reason PROCESSING_CANCELLED; the worker that processes it stops shortly after.
+    Sets its state to CANCELLED; the worker that processes it stops shortly after. ProcessMedia processes it again.
     Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_NOT_PROCESSING.
     Retry: safe; a second call returns MEDIA_NOT_PROCESSING.
     """
@@ -230,7 +230,7 @@ class IngestServiceAsyncStub(IngestServiceStub):
     CancelMedia: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.CancelMediaRequest, _media_pb2.Media]  # type: ignore[assignment]
     """CancelMedia stops the processing of a media.
 
-    Sets its state to FAILED with the reason PROCESSING_CANCELLED; the worker that processes it stops shortly after.
+    Sets its state to CANCELLED; the worker that processes it stops shortly after. ProcessMedia processes it again.
     Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_NOT_PROCESSING.
     Retry: safe; a second call returns MEDIA_NOT_PROCESSING.
     """
@@ -409,7 +409,7 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_media_pb2.Media, _abc.Awaitable[_media_pb2.Media]]:
         """CancelMedia stops the processing of a media.
 
-        Sets its state to FAILED with the reason PROCESSING_CANCELLED; the worker that processes it stops shortly after.
+        Sets its state to CANCELLED; the worker that processes it stops shortly after. ProcessMedia processes it again.
         Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_NOT_PROCESSING.
         Retry: safe; a second call returns MEDIA_NOT_PROCESSING.
         """

@@ -46,7 +46,9 @@ class Media(_message.Message):
         """The anonymized content can be downloaded."""
         FAILED: Media._State.ValueType  # 4
         """Not processed; `processing.error` gives the reason. The original is kept."""
-        DELETED: Media._State.ValueType  # 5
+        CANCELLED: Media._State.ValueType  # 5
+        """Its owner stopped the processing. The original, and an earlier anonymized content, are kept."""
+        DELETED: Media._State.ValueType  # 6
         """The bytes are deleted; the record is kept until purge_time."""
 
     class State(_State, metaclass=_StateEnumTypeWrapper):
@@ -62,7 +64,9 @@ class Media(_message.Message):
     """The anonymized content can be downloaded."""
     FAILED: Media.State.ValueType  # 4
     """Not processed; `processing.error` gives the reason. The original is kept."""
-    DELETED: Media.State.ValueType  # 5
+    CANCELLED: Media.State.ValueType  # 5
+    """Its owner stopped the processing. The original, and an earlier anonymized content, are kept."""
+    DELETED: Media.State.ValueType  # 6
     """The bytes are deleted; the record is kept until purge_time."""
 
     class _Kind:

@@ -195,7 +195,7 @@ class QueryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WatchMedia(self, request, context):
-        """WatchMedia streams a media at once and after every change, until it is PROCESSED, FAILED or DELETED.
+        """WatchMedia streams a media at once and after every change, until it is PROCESSED, FAILED, CANCELLED or DELETED.
 
         If nothing changes for 60 s the media is sent again, so that the connection is not taken for a dead one. Over REST the
         response is newline-delimited JSON.

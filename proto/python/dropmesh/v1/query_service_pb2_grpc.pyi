@@ -54,7 +54,7 @@ class QueryServiceStub:
     Retry: safe.
     """
     WatchMedia: _grpc.UnaryStreamMultiCallable[_query_service_pb2.WatchMediaRequest, _media_pb2.Media]
-    """WatchMedia streams a media at once and after every change, until it is PROCESSED, FAILED or DELETED.
+    """WatchMedia streams a media at once and after every change, until it is PROCESSED, FAILED, CANCELLED or DELETED.
 
     If nothing changes for 60 s the media is sent again, so that the connection is not taken for a dead one. Over REST the
     response is newline-delimited JSON.
@@ -222,7 +222,7 @@ class QueryServiceAsyncStub(QueryServiceStub):
     Retry: safe.
     """
     WatchMedia: _aio.UnaryStreamMultiCallable[_query_service_pb2.WatchMediaRequest, _media_pb2.Media]  # type: ignore[assignment]
-    """WatchMedia streams a media at once and after every change, until it is PROCESSED, FAILED or DELETED.
+    """WatchMedia streams a media at once and after every change, until it is PROCESSED, FAILED, CANCELLED or DELETED.
 
     If nothing changes for 60 s the media is sent again, so that the connection is not taken for a dead one. Over REST the
     response is newline-delimited JSON.
@@ -405,7 +405,7 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _query_service_pb2.WatchMediaRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_media_pb2.Media], _abc.AsyncIterator[_media_pb2.Media]]:
-        """WatchMedia streams a media at once and after every change, until it is PROCESSED, FAILED or DELETED.
+        """WatchMedia streams a media at once and after every change, until it is PROCESSED, FAILED, CANCELLED or DELETED.
 
         If nothing changes for 60 s the media is sent again, so that the connection is not taken for a dead one. Over REST the
         response is newline-delimited JSON.

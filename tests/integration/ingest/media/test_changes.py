@@ -82,12 +82,12 @@ async def test_housekeeping_leaves_the_etag(mesh: MediaMesh, changes: MediaChang
     assert changed.etag == "2"
 
 
-async def test_cancelled_work_is_failed_and_can_be_done_anew(mesh: MediaMesh, changes: MediaChanges) -> None:
+async def test_cancelled_work_is_not_failed_and_can_be_done_anew(mesh: MediaMesh, changes: MediaChanges) -> None:
     name = await uploaded(mesh)
     media = await begun(mesh, name.removeprefix("media/"))
     cancelled = await changes.CancelMedia(CancelMediaRequest(name=name), call_of())
-    assert cancelled.state == media_pb2.Media.FAILED
-    assert cancelled.processing.error.code == 9
+    assert cancelled.state == media_pb2.Media.CANCELLED
+    assert not cancelled.processing.HasField("error")
     assert not await mesh.work.is_current(media.id, media.run)
     assert await refused(changes.CancelMedia(CancelMediaRequest(name=name), call_of())) == "MEDIA_NOT_PROCESSING"
     await changes.ProcessMedia(ProcessMediaRequest(name=name), call_of())
