@@ -85,6 +85,7 @@ class Receipt:
     failure_count: int = 0
     warnings: tuple[Remark, ...] = ()
     code_version: str = ""
+    source: str = ""
     version: int = 0
 
 
@@ -99,16 +100,18 @@ class Receipts:
         self._objects = objects
 
     async def keep(
-        self, caller: Caller, raw: bytes, sha256: bytes, *, now_ns: int, request_id: str = ""
+        self, caller: Caller, raw: bytes, sha256: bytes, *, source: str = "", now_ns: int, request_id: str = ""
     ) -> tuple[Receipt, bool]:
         """Makes a drop durable; returns its receipt, and whether its work must be published.
 
         A catalog that does not answer is asked once more: the key shows whether the first try was stored. A request id
-        that this owner used before gives the receipt of then, or AlreadyExists for other bytes.
+        that this owner used before gives the receipt of then, or AlreadyExists for other bytes or another source.
         """
         key = request_key(caller.owner, request_id) if request_id else new_id(now_ns)
         object_key = None if len(raw) <= INLINE_BYTES else await self._store(key, raw)
         document = _new_document(key, caller, raw if object_key is None else None, sha256, len(raw), now_ns, object_key)
+        if source:
+            document["source"] = source
         insert = Insert(RECEIPTS, document)
         try:
             (outcome,) = await self._catalog.batch([insert])
@@ -120,7 +123,7 @@ class Receipts:
         first = (await self.get_many([key]))[key]
         if object_key is not None and object_key != first.object_key:
             await self._objects.delete([object_key])
-        if first.sha256 != sha256:
+        if first.sha256 != sha256 or first.source != source:
             raise AlreadyExists(
                 reasons.REQUEST_ID_REUSED,
                 f"request_id: {request_id} was already used for another drop; use a new one",
@@ -266,6 +269,7 @@ def _new_receipt(document: Mapping[str, Any]) -> Receipt:
         document["object_key"],
         document["sequence"],
         document["new_since_ns"],
+        source=document.get("source", ""),
         version=document["_version"],
     )
 

@@ -24,7 +24,8 @@ class ReceiptReads:
 
     async def GetReceipt(self, request: query_service_pb2.GetReceiptRequest, call: Call) -> measurement_pb2.Receipt:
         """Returns the state of a drop, and its findings."""
-        return receipt_message(await self._receipts.get(call.caller, resource_id(request.name)))
+        receipt = await self._receipts.get(call.caller, resource_id(request.name))
+        return receipt_message(receipt, call.caller.owner)
 
     async def ListReceipts(
         self, request: query_service_pb2.ListReceiptsRequest, call: Call
@@ -41,7 +42,7 @@ class ReceiptReads:
             if len(response.receipts) == size:
                 response.next_page_token = page_token(request, whose, end or place)
                 break
-            response.receipts.append(receipt_message(receipt))
+            response.receipts.append(receipt_message(receipt, call.caller.owner))
             end = place
         return response
 

@@ -224,6 +224,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The caller has no measurement of this instant. NOT_FOUND, 404.
     {"reason": "MEASUREMENT_NOT_FOUND", "metadata": {"name": "measurements/2019-05-01T10:00:00Z"}}
     """
+    SOURCE_NOT_FOUND: _ErrorReason.ValueType  # 404
+    """The owner has no measurement of this source. NOT_FOUND, 404.
+    {"reason": "SOURCE_NOT_FOUND", "metadata": {"name": "sources/pump-3"}}
+    """
     MODEL_NOT_FOUND: _ErrorReason.ValueType  # 500
     """No such model. NOT_FOUND, 404.
     {"reason": "MODEL_NOT_FOUND", "metadata": {"name": "models/…"}}
@@ -511,6 +515,10 @@ RECEIPT_NOT_QUARANTINED: ErrorReason.ValueType  # 402
 MEASUREMENT_NOT_FOUND: ErrorReason.ValueType  # 403
 """The caller has no measurement of this instant. NOT_FOUND, 404.
 {"reason": "MEASUREMENT_NOT_FOUND", "metadata": {"name": "measurements/2019-05-01T10:00:00Z"}}
+"""
+SOURCE_NOT_FOUND: ErrorReason.ValueType  # 404
+"""The owner has no measurement of this source. NOT_FOUND, 404.
+{"reason": "SOURCE_NOT_FOUND", "metadata": {"name": "sources/pump-3"}}
 """
 MODEL_NOT_FOUND: ErrorReason.ValueType  # 500
 """No such model. NOT_FOUND, 404.

@@ -392,8 +392,13 @@ class DropMeasurementsRequest(_message.Message):
     BODY_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     WAIT_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """A UUID that the caller chooses, so that a retry does not store the drop twice. Empty: each call stores a drop."""
+    source: _builtins.str
+    """The source of the drop, for example the id of a device: 1 to 64 letters, digits, "_", "." and "-", the first a letter or a
+    digit. Empty or "default": none.
+    """
     @_builtins.property
     def body(self) -> _httpbody_pb2.HttpBody:
         """The raw JSON; at most 16 MiB by default (`DROPMESH_MAX_DROP_BYTES`)."""
@@ -408,10 +413,11 @@ class DropMeasurementsRequest(_message.Message):
         body: _httpbody_pb2.HttpBody | None = ...,
         request_id: _builtins.str = ...,
         wait: _duration_pb2.Duration | None = ...,
+        source: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "wait", b"wait"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "request_id", b"request_id", "wait", b"wait"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "request_id", b"request_id", "source", b"source", "wait", b"wait"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -273,6 +273,9 @@ class IngestServiceServicer:
         content type is ignored. The raw bytes are durable before the response. Without `wait` the response is the receipt (202
         over REST). With `wait` it also has the measurements (200); or the call fails with DROP_QUARANTINED, which lists the failed
         quality checks; or, if `wait` was too short, the response is the receipt (202).
+
+        A source has one measurement for each instant: a later drop for the same instant replaces it. Devices that share a token
+        need sources of their own.
         Errors: REQUEST_TOO_LARGE, DROP_QUARANTINED, REQUEST_ID_REUSED, STORE_FULL.
         Retry: with the same request_id; the drop is stored once and the first receipt is returned again.
         """

@@ -217,7 +217,7 @@ class VerifyMeasurementRequest(_message.Message):
 
     NAME_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """measurements/{time}"""
+    """The name of the measurement, as for GetMeasurement"""
     def __init__(
         self,
         *,

@@ -8,6 +8,7 @@ from dropmesh.v1 import measurement_pb2 as dropmesh_dot_v1_dot_measurement__pb2
 from dropmesh.v1 import media_pb2 as dropmesh_dot_v1_dot_media__pb2
 from dropmesh.v1 import query_service_pb2 as dropmesh_dot_v1_dot_query__service__pb2
 from dropmesh.v1 import series_pb2 as dropmesh_dot_v1_dot_series__pb2
+from dropmesh.v1 import source_pb2 as dropmesh_dot_v1_dot_source__pb2
 from dropmesh.v1 import statistics_pb2 as dropmesh_dot_v1_dot_statistics__pb2
 from dropmesh.v1 import upload_pb2 as dropmesh_dot_v1_dot_upload__pb2
 from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
@@ -116,6 +117,16 @@ class QueryServiceStub:
                 '/dropmesh.v1.QueryService/ListMeasurements',
                 request_serializer=dropmesh_dot_v1_dot_query__service__pb2.ListMeasurementsRequest.SerializeToString,
                 response_deserializer=dropmesh_dot_v1_dot_query__service__pb2.ListMeasurementsResponse.FromString,
+                _registered_method=True)
+        self.GetSource = channel.unary_unary(
+                '/dropmesh.v1.QueryService/GetSource',
+                request_serializer=dropmesh_dot_v1_dot_query__service__pb2.GetSourceRequest.SerializeToString,
+                response_deserializer=dropmesh_dot_v1_dot_source__pb2.Source.FromString,
+                _registered_method=True)
+        self.ListSources = channel.unary_unary(
+                '/dropmesh.v1.QueryService/ListSources',
+                request_serializer=dropmesh_dot_v1_dot_query__service__pb2.ListSourcesRequest.SerializeToString,
+                response_deserializer=dropmesh_dot_v1_dot_query__service__pb2.ListSourcesResponse.FromString,
                 _registered_method=True)
         self.ExportMeasurements = channel.unary_stream(
                 '/dropmesh.v1.QueryService/ExportMeasurements',
@@ -331,6 +342,26 @@ class QueryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetSource(self, request, context):
+        """GetSource returns a source with the number and the times of its measurements.
+
+        Errors: SOURCE_NOT_FOUND.
+        Retry: safe.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSources(self, request, context):
+        """ListSources lists the sources of the caller's measurements by id, the drops without a source first.
+
+        Errors: PAGE_TOKEN_INVALID.
+        Retry: safe.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ExportMeasurements(self, request, context):
         """ExportMeasurements returns all of the caller's measurements of a time range, by time, as one file.
 
@@ -512,6 +543,16 @@ def add_QueryServiceServicer_to_server(servicer, server):
                     servicer.ListMeasurements,
                     request_deserializer=dropmesh_dot_v1_dot_query__service__pb2.ListMeasurementsRequest.FromString,
                     response_serializer=dropmesh_dot_v1_dot_query__service__pb2.ListMeasurementsResponse.SerializeToString,
+            ),
+            'GetSource': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSource,
+                    request_deserializer=dropmesh_dot_v1_dot_query__service__pb2.GetSourceRequest.FromString,
+                    response_serializer=dropmesh_dot_v1_dot_source__pb2.Source.SerializeToString,
+            ),
+            'ListSources': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSources,
+                    request_deserializer=dropmesh_dot_v1_dot_query__service__pb2.ListSourcesRequest.FromString,
+                    response_serializer=dropmesh_dot_v1_dot_query__service__pb2.ListSourcesResponse.SerializeToString,
             ),
             'ExportMeasurements': grpc.unary_stream_rpc_method_handler(
                     servicer.ExportMeasurements,
@@ -970,6 +1011,60 @@ class QueryService:
             '/dropmesh.v1.QueryService/ListMeasurements',
             dropmesh_dot_v1_dot_query__service__pb2.ListMeasurementsRequest.SerializeToString,
             dropmesh_dot_v1_dot_query__service__pb2.ListMeasurementsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSource(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dropmesh.v1.QueryService/GetSource',
+            dropmesh_dot_v1_dot_query__service__pb2.GetSourceRequest.SerializeToString,
+            dropmesh_dot_v1_dot_source__pb2.Source.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSources(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dropmesh.v1.QueryService/ListSources',
+            dropmesh_dot_v1_dot_query__service__pb2.ListSourcesRequest.SerializeToString,
+            dropmesh_dot_v1_dot_query__service__pb2.ListSourcesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -9,6 +9,7 @@ from dropmesh.v1 import measurement_pb2 as _measurement_pb2
 from dropmesh.v1 import media_pb2 as _media_pb2
 from dropmesh.v1 import query_service_pb2 as _query_service_pb2
 from dropmesh.v1 import series_pb2 as _series_pb2
+from dropmesh.v1 import source_pb2 as _source_pb2
 from dropmesh.v1 import statistics_pb2 as _statistics_pb2
 from dropmesh.v1 import upload_pb2 as _upload_pb2
 from google.api import httpbody_pb2 as _httpbody_pb2
@@ -135,6 +136,18 @@ class QueryServiceStub:
 
     Over REST with the header `Accept: text/csv` the response is that of ExportMeasurements: all of them as CSV. Leave out
     page_size and page_token then.
+    Errors: PAGE_TOKEN_INVALID.
+    Retry: safe.
+    """
+    GetSource: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.GetSourceRequest, _source_pb2.Source]
+    """GetSource returns a source with the number and the times of its measurements.
+
+    Errors: SOURCE_NOT_FOUND.
+    Retry: safe.
+    """
+    ListSources: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.ListSourcesRequest, _query_service_pb2.ListSourcesResponse]
+    """ListSources lists the sources of the caller's measurements by id, the drops without a source first.
+
     Errors: PAGE_TOKEN_INVALID.
     Retry: safe.
     """
@@ -303,6 +316,18 @@ class QueryServiceAsyncStub(QueryServiceStub):
 
     Over REST with the header `Accept: text/csv` the response is that of ExportMeasurements: all of them as CSV. Leave out
     page_size and page_token then.
+    Errors: PAGE_TOKEN_INVALID.
+    Retry: safe.
+    """
+    GetSource: _aio.UnaryUnaryMultiCallable[_query_service_pb2.GetSourceRequest, _source_pb2.Source]  # type: ignore[assignment]
+    """GetSource returns a source with the number and the times of its measurements.
+
+    Errors: SOURCE_NOT_FOUND.
+    Retry: safe.
+    """
+    ListSources: _aio.UnaryUnaryMultiCallable[_query_service_pb2.ListSourcesRequest, _query_service_pb2.ListSourcesResponse]  # type: ignore[assignment]
+    """ListSources lists the sources of the caller's measurements by id, the drops without a source first.
+
     Errors: PAGE_TOKEN_INVALID.
     Retry: safe.
     """
@@ -558,6 +583,30 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Over REST with the header `Accept: text/csv` the response is that of ExportMeasurements: all of them as CSV. Leave out
         page_size and page_token then.
+        Errors: PAGE_TOKEN_INVALID.
+        Retry: safe.
+        """
+
+    @_abc_1.abstractmethod
+    def GetSource(
+        self,
+        request: _query_service_pb2.GetSourceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_source_pb2.Source, _abc.Awaitable[_source_pb2.Source]]:
+        """GetSource returns a source with the number and the times of its measurements.
+
+        Errors: SOURCE_NOT_FOUND.
+        Retry: safe.
+        """
+
+    @_abc_1.abstractmethod
+    def ListSources(
+        self,
+        request: _query_service_pb2.ListSourcesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_query_service_pb2.ListSourcesResponse, _abc.Awaitable[_query_service_pb2.ListSourcesResponse]]:
+        """ListSources lists the sources of the caller's measurements by id, the drops without a source first.
+
         Errors: PAGE_TOKEN_INVALID.
         Retry: safe.
         """
