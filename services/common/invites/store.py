@@ -16,7 +16,7 @@ from services.common.base.errors import DropmeshError, FailedPrecondition, NotFo
 from services.common.base.instants import to_timestamp
 from services.common.catalog import Catalog, Collection, Index, Insert, Position, Range, change, position
 from services.common.catalog.documents import from_document, to_document
-from services.common.media.model import AnonymizeOptions
+from services.common.media.anonymize.options import AnonymizeOptions
 from services.common.rpc.identity import Caller
 
 INVITES = Collection(

@@ -26,8 +26,8 @@ from typing import Any
 from dropmesh.v1 import error_reason_pb2 as reasons
 
 from services.common.base.errors import DropmeshError
+from services.common.media.anonymize.options import AnonymizeOptions
 from services.common.media.model import (
-    AnonymizeOptions,
     Content,
     Failure,
     Label,
@@ -59,7 +59,14 @@ class Findings:
 def stored(media: Media) -> Media:
     """A media as it is inserted: to be queued and counted. An insertion's version is known before."""
     now_ns = media.create_time_ns
-    return replace(media, state=MediaState.NEW, unqueued_since_ns=now_ns, uncounted_since_ns=now_ns, version=1)
+    return replace(
+        media,
+        state=MediaState.NEW,
+        options_digest=media.anonymize.digest(),
+        unqueued_since_ns=now_ns,
+        uncounted_since_ns=now_ns,
+        version=1,
+    )
 
 
 def take(media: Media, *, now_ns: int, lease_end_ns: int, excuses: Callable[[int], bool]) -> Media | None:
@@ -165,12 +172,14 @@ def process_again(media: Media, options: AnonymizeOptions | None, *, now_ns: int
     """The owner asks for another result; None keeps the options."""
     if media.is_deleted:
         raise MediaDeleted(media.id)
+    chosen = media.anonymize if options is None else options
     return _changed(
         media,
         now_ns,
         state=MediaState.NEW,
         run=media.run + 1,
-        anonymize=media.anonymize if options is None else options,
+        anonymize=chosen,
+        options_digest=chosen.digest(),
         processing=Processing(),
         unqueued_since_ns=now_ns,
     )
@@ -219,7 +228,7 @@ def moved(media: Media, object_key: str) -> Media:
 
 
 def uploaded_again(media: Media, *, invite: str | None, upload: str | None) -> Media | None:
-    """The same bytes came again; None where this resumable upload was counted already."""
+    """The same bytes came again with the same options; None where this resumable upload was counted already."""
     if media.is_deleted or (upload is not None and upload in media.duplicate_uploads):
         return None
     invites = media.invites if invite is None else tuple(dict.fromkeys((*media.invites, invite)))

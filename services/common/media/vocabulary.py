@@ -48,6 +48,11 @@ class Shape(StrEnum):
     BOX = "box"
 
 
+def usual_shape(object_class: ObjectClass) -> Shape:
+    """The outline that covers an object of this class unless another is chosen."""
+    return Shape.ELLIPSE if object_class is ObjectClass.FACE else Shape.BOX
+
+
 @dataclass(frozen=True, slots=True)
 class Box:
     """A rectangle in pixels of the upright picture; right and bottom are exclusive."""

@@ -12,7 +12,7 @@ from services.common.base.instants import SECOND_NS, from_duration, from_timesta
 from services.common.base.names import resource_id
 from services.common.invites.messages import invite_message
 from services.common.invites.store import Invite, Invites, new_secret
-from services.common.media.anonymize_messages import to_options
+from services.common.media.anonymize.messages import to_options
 from services.common.rpc.call import Call
 from services.ingest.media.files import invalid_field
 from services.ingest.media.uploads import CREATED

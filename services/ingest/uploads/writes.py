@@ -14,7 +14,7 @@ from google.protobuf.empty_pb2 import Empty
 from services.common.base.errors import Aborted, FailedPrecondition, InvalidArgument, NotFound
 from services.common.base.ids import new_id
 from services.common.base.names import resource_id
-from services.common.media.anonymize_messages import to_options
+from services.common.media.anonymize.messages import to_options
 from services.common.media.file_names import plain_name
 from services.common.media.refusals import EmptyMedia, MediaTooLarge
 from services.common.media.store import MediaStore

@@ -171,6 +171,11 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The media has no object with this id. INVALID_ARGUMENT, 400.
     {"reason": "OBJECT_NOT_FOUND", "metadata": {"object": "3"}}
     """
+    MEDIA_EXISTS: _ErrorReason.ValueType  # 114
+    """Another media of the owner has the same content and the options that ProcessMedia would give this one. ALREADY_EXISTS, 409:
+    use the media that `name` names, or delete it first.
+    {"reason": "MEDIA_EXISTS", "metadata": {"name": "media/…"}}
+    """
     UPLOAD_NOT_FOUND: _ErrorReason.ValueType  # 200
     """No such upload, or it belongs to another owner. NOT_FOUND, 404.
     {"reason": "UPLOAD_NOT_FOUND", "metadata": {"name": "uploads/…"}}
@@ -462,6 +467,11 @@ RANGE_NOT_SATISFIABLE: ErrorReason.ValueType  # 112
 OBJECT_NOT_FOUND: ErrorReason.ValueType  # 113
 """The media has no object with this id. INVALID_ARGUMENT, 400.
 {"reason": "OBJECT_NOT_FOUND", "metadata": {"object": "3"}}
+"""
+MEDIA_EXISTS: ErrorReason.ValueType  # 114
+"""Another media of the owner has the same content and the options that ProcessMedia would give this one. ALREADY_EXISTS, 409:
+use the media that `name` names, or delete it first.
+{"reason": "MEDIA_EXISTS", "metadata": {"name": "media/…"}}
 """
 UPLOAD_NOT_FOUND: ErrorReason.ValueType  # 200
 """No such upload, or it belongs to another owner. NOT_FOUND, 404.

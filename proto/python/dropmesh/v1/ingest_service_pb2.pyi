@@ -148,7 +148,7 @@ class UploadResult(_message.Message):
     filename: _builtins.str
     """The file's name as it is stored."""
     duplicate: _builtins.bool
-    """The owner already had this content; `media` is the existing one."""
+    """The owner already had this content with these options; `media` is the existing one."""
     @_builtins.property
     def media(self) -> _media_pb2.Media:
         """The media; set unless the file was refused."""

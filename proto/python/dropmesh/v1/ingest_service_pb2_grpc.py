@@ -143,8 +143,10 @@ class IngestServiceServicer:
         Over REST the body is one file's bytes, or multipart/form-data with one or more files and the options as form fields; POST
         and PUT (`curl -T`) are the same. Over gRPC the first message carries the options, and each message carries a chunk in
         body.data.
-        Stores the bytes, makes a media for each file and queues it for processing. Content that the same owner has uploaded before
-        is not stored again: the result is the existing media, with `duplicate` set.
+        Stores the bytes, makes a media for each file and queues it for processing. The same content with the same options as a
+        media of the owner is not stored again: the result is that media, with `duplicate` set. With other options it becomes a
+        media of its own, which shares the stored bytes. Options are the same if all of `anonymize` means the same: the order does
+        not matter, and an unset field has its default.
         With several files each file has its own result, and a refused file does not stop the others. A single refused file fails
         the call.
         Errors: MEDIA_TYPE_UNSUPPORTED, MEDIA_TOO_LARGE, MEDIA_TOO_LONG_OR_WIDE, MEDIA_EMPTY, MEDIA_UNREADABLE, SHA256_MISMATCH,
@@ -159,8 +161,8 @@ class IngestServiceServicer:
         """UploadInviteMedia stores images or videos that the holder of an invite's link sends.
 
         Like UploadMedia, but the link replaces the token, the media belong to the invite's owner, and the invite sets how they are
-        anonymized. Each stored media counts as one use; duplicates and refused files do not. The response contains only the name
-        and state of each media.
+        anonymized. Each stored media counts as one use; duplicates and refused files do not. The response contains only the
+        name, the state and the options of each media.
         Errors: those of UploadMedia, INVITE_NOT_FOUND, INVITE_EXPIRED, INVITE_REVOKED, INVITE_USED_UP.
         Retry: safe.
         """
@@ -171,8 +173,9 @@ class IngestServiceServicer:
     def ProcessMedia(self, request, context):
         """ProcessMedia processes a media again, with other options or newer models.
 
-        Sets its state to NEW and queues it. The anonymized content stays available until the new result replaces it.
-        Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, OBJECT_NOT_FOUND, ETAG_MISMATCH.
+        Sets its state to NEW and queues it. The anonymized content stays available until the new result replaces it. New options
+        replace those of the media: an upload of the same content with the earlier options is no duplicate from then on.
+        Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_EXISTS, OBJECT_NOT_FOUND, ETAG_MISMATCH.
         Retry: safe.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

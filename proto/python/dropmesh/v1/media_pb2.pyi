@@ -177,7 +177,7 @@ class Media(_message.Message):
 
     @_builtins.property
     def anonymize(self) -> _object_pb2.AnonymizeOptions:
-        """The options of the anonymization."""
+        """The options of the anonymization, with the defaults filled in. An owner has one media for each content and options."""
 
     @_builtins.property
     def processing(self) -> Global___Processing:

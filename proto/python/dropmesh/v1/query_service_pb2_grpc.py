@@ -281,7 +281,7 @@ class QueryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetInviteMedia(self, request, context):
-        """GetInviteMedia returns the name and state of a media that was uploaded through an invite's link.
+        """GetInviteMedia returns the name, state and options of a media that was uploaded through an invite's link.
 
         Errors: INVITE_NOT_FOUND, MEDIA_NOT_FOUND.
         Retry: safe.

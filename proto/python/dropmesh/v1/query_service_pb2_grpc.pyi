@@ -102,7 +102,7 @@ class QueryServiceStub:
     Retry: safe.
     """
     GetInviteMedia: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.GetInviteMediaRequest, _media_pb2.Media]
-    """GetInviteMedia returns the name and state of a media that was uploaded through an invite's link.
+    """GetInviteMedia returns the name, state and options of a media that was uploaded through an invite's link.
 
     Errors: INVITE_NOT_FOUND, MEDIA_NOT_FOUND.
     Retry: safe.
@@ -282,7 +282,7 @@ class QueryServiceAsyncStub(QueryServiceStub):
     Retry: safe.
     """
     GetInviteMedia: _aio.UnaryUnaryMultiCallable[_query_service_pb2.GetInviteMediaRequest, _media_pb2.Media]  # type: ignore[assignment]
-    """GetInviteMedia returns the name and state of a media that was uploaded through an invite's link.
+    """GetInviteMedia returns the name, state and options of a media that was uploaded through an invite's link.
 
     Errors: INVITE_NOT_FOUND, MEDIA_NOT_FOUND.
     Retry: safe.
@@ -519,7 +519,7 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _query_service_pb2.GetInviteMediaRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_media_pb2.Media, _abc.Awaitable[_media_pb2.Media]]:
-        """GetInviteMedia returns the name and state of a media that was uploaded through an invite's link.
+        """GetInviteMedia returns the name, state and options of a media that was uploaded through an invite's link.
 
         Errors: INVITE_NOT_FOUND, MEDIA_NOT_FOUND.
         Retry: safe.

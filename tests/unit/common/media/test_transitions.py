@@ -8,7 +8,8 @@ from dropmesh.v1 import error_reason_pb2 as reasons
 
 from services.common.base.errors import FailedPrecondition
 from services.common.media import transitions
-from services.common.media.model import AnonymizeOptions, Content, Failure, Media, Metadata, Processing
+from services.common.media.anonymize.options import AnonymizeOptions
+from services.common.media.model import Content, Failure, Media, Metadata, Processing
 from services.common.media.transitions import Findings
 from services.common.media.vocabulary import MediaKind, MediaState, Mode
 
