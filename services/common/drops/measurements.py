@@ -6,13 +6,26 @@ newer receipt alone, and a lineage entry is the same however often it is written
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from dropmesh.v1 import error_reason_pb2 as reasons
 
 from services.common.base.errors import NotFound
-from services.common.catalog import Catalog, Collection, Index, Insert, Operation, Position, Range, Upsert, position
+from services.common.catalog import (
+    Catalog,
+    Collection,
+    Delete,
+    Index,
+    Insert,
+    Operation,
+    Outcome,
+    Position,
+    Range,
+    Upsert,
+    position,
+)
 from services.common.catalog.documents import from_document, to_document
 from services.common.drops.names import NamedMeasurement, may_read, measurement_name
 from services.common.rpc.identity import Caller
@@ -24,6 +37,8 @@ LINEAGE = Collection("lineage", (Index("by_measurement", ("measurement", "sequen
 # Larger batches hold the catalog for too long against others.
 _BATCH = 500
 _PAGE = 1000
+# Searches under way at once.
+_AT_ONCE = 50
 
 
 # Neither is ever changed, and neither is frozen: see Receipt.
@@ -113,6 +128,24 @@ class Measurements:
         )
         end = position(LINEAGE.index("by_measurement"), documents[limit - 1]) if len(documents) > limit else None
         return [from_document(LineageEntry, document) for document in documents[:limit]], end
+
+    async def delete(self, measurements: Sequence[Measurement]) -> int:
+        """Deletes measurements as they were read, each after its lineage; returns how many.
+
+        One that a later drop wrote meanwhile stays, with that drop's lineage.
+        """
+        for start in range(0, len(measurements), _AT_ONCE):
+            await asyncio.gather(*map(self._delete_lineage, measurements[start : start + _AT_ONCE]))
+        outcomes: list[Outcome] = []
+        for start in range(0, len(measurements), _BATCH):
+            some = measurements[start : start + _BATCH]
+            outcomes += await self._catalog.batch([Delete(MEASUREMENTS, one.id, one.version) for one in some])
+        return sum(outcome.applied for outcome in outcomes)
+
+    async def _delete_lineage(self, measurement: Measurement) -> None:
+        until = Range(high=measurement.sequence + 1)
+        while entries := await self._catalog.find(LINEAGE, "by_measurement", (measurement.id,), until, limit=_BATCH):
+            await self._catalog.batch([Delete(LINEAGE, entry["_id"]) for entry in entries])
 
     async def write(self, measurements: Sequence[Measurement]) -> None:
         """Writes measurements with their lineage; a stored newer one stays. Repeating it changes nothing."""

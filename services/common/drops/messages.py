@@ -33,6 +33,8 @@ def fill_receipt(receipt: Receipt, message: contract.Receipt, viewer: str) -> No
     set_timestamp(message.receive_time, receipt.receive_time_ns)
     message.sequence = receipt.sequence
     message.source = receipt.source
+    if receipt.raw_delete_time_ns is not None:
+        set_timestamp(message.raw_delete_time, receipt.raw_delete_time_ns)
     if receipt.process_time_ns is None:
         return
     set_timestamp(message.process_time, receipt.process_time_ns)
@@ -103,4 +105,5 @@ def _lineage_message(receipt: Receipt, current: Measurement) -> contract.Lineage
         code_version=receipt.code_version,
         sequence=receipt.sequence,
         current=receipt.id == current.receipt,
+        raw_delete_time=None if receipt.raw_delete_time_ns is None else to_timestamp(receipt.raw_delete_time_ns),
     )

@@ -14,7 +14,7 @@ from services.common.base.errors import ObjectMissing
 from services.common.drops.measurements import Measurement, Measurements
 from services.common.drops.messages import measurement_message
 from services.common.drops.names import named_measurement
-from services.common.drops.receipts import Receipt, Receipts
+from services.common.drops.receipts import Receipt, Receipts, check_raw_kept
 from services.common.rpc.call import Call
 from services.processor.drops.parsing.outcomes import DropLimits
 from services.processor.drops.results import DropRules, drop_result
@@ -40,6 +40,8 @@ class MeasurementChecks:
         stored = await self._measurements.get(call.caller, named_measurement(request.name, "name", call.caller))
         viewer = call.caller.owner
         receipt = (await self._receipts.get_many([stored.receipt])).get(stored.receipt)
+        if receipt is not None:
+            check_raw_kept(receipt)
         raw = None if receipt is None else await self._raw(receipt)
         response = processor_service_pb2.VerifyMeasurementResponse(stored=measurement_message(stored, viewer))
         if receipt is None or raw is None:

@@ -9,7 +9,7 @@ from google.api.httpbody_pb2 import HttpBody
 
 from services.common.base.names import resource_id
 from services.common.drops.messages import receipt_message, receipt_state
-from services.common.drops.receipts import Receipts
+from services.common.drops.receipts import Receipts, check_raw_kept
 from services.common.rpc.call import Call
 from services.common.rpc.page_tokens import page_size, page_start, page_token
 
@@ -51,6 +51,7 @@ class ReceiptReads:
     ) -> AsyncIterator[HttpBody]:
         """Returns a drop's bytes exactly as they came."""
         receipt = await self._receipts.get(call.caller, resource_id(request.name))
+        check_raw_kept(receipt)
         content_type = RAW_TYPE
         async for chunk in self._receipts.read_raw(receipt):
             yield HttpBody(content_type=content_type, data=chunk)

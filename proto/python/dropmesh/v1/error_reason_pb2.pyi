@@ -233,6 +233,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The owner has no measurement of this source. NOT_FOUND, 404.
     {"reason": "SOURCE_NOT_FOUND", "metadata": {"name": "sources/pump-3"}}
     """
+    RECEIPT_DELETED: _ErrorReason.ValueType  # 405
+    """The raw bytes of the drop were deleted; only its receipt exists. FAILED_PRECONDITION, 410.
+    {"reason": "RECEIPT_DELETED", "metadata": {"name": "receipts/…", "raw_delete_time": "2026-01-01T00:00:00Z"}}
+    """
     MODEL_NOT_FOUND: _ErrorReason.ValueType  # 500
     """No such model. NOT_FOUND, 404.
     {"reason": "MODEL_NOT_FOUND", "metadata": {"name": "models/…"}}
@@ -529,6 +533,10 @@ MEASUREMENT_NOT_FOUND: ErrorReason.ValueType  # 403
 SOURCE_NOT_FOUND: ErrorReason.ValueType  # 404
 """The owner has no measurement of this source. NOT_FOUND, 404.
 {"reason": "SOURCE_NOT_FOUND", "metadata": {"name": "sources/pump-3"}}
+"""
+RECEIPT_DELETED: ErrorReason.ValueType  # 405
+"""The raw bytes of the drop were deleted; only its receipt exists. FAILED_PRECONDITION, 410.
+{"reason": "RECEIPT_DELETED", "metadata": {"name": "receipts/…", "raw_delete_time": "2026-01-01T00:00:00Z"}}
 """
 MODEL_NOT_FOUND: ErrorReason.ValueType  # 500
 """No such model. NOT_FOUND, 404.

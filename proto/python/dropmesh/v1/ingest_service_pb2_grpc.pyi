@@ -127,6 +127,13 @@ class IngestServiceStub:
     Errors: INVITE_NOT_FOUND.
     Retry: safe.
     """
+    DeleteInvite: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.DeleteInviteRequest, _empty_pb2.Empty]
+    """DeleteInvite ends an invite immediately and deletes its record.
+
+    The media that were uploaded through it are kept.
+    Errors: INVITE_NOT_FOUND.
+    Retry: safe with allow_missing; without it a second call returns INVITE_NOT_FOUND.
+    """
     DropMeasurements: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.DropMeasurementsRequest, _ingest_service_pb2.DropMeasurementsResponse]
     """DropMeasurements stores a raw JSON drop and queues it, so that its measurements are computed.
 
@@ -144,8 +151,33 @@ class IngestServiceStub:
     """ReplayReceipt processes a quarantined drop again, for example after a limit was raised.
 
     Sets the receipt's state to NEW and queues it; its sequence number does not change.
-    Errors: RECEIPT_NOT_FOUND, RECEIPT_NOT_QUARANTINED.
+    Errors: RECEIPT_NOT_FOUND, RECEIPT_NOT_QUARANTINED, RECEIPT_DELETED.
     Retry: safe; a second call may return RECEIPT_NOT_QUARANTINED.
+    """
+    DeleteReceipt: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.DeleteReceiptRequest, _measurement_pb2.Receipt]
+    """DeleteReceipt deletes the raw bytes of a drop, for good.
+
+    The receipt itself is kept with the state DELETED, so that the lineage of measurements says that the bytes are gone and
+    since when; the texts of its failed quality checks and warnings, which may quote the drop, are deleted with the bytes. The
+    measurements that were computed from the drop are kept, unless `delete_measurements` is set. A drop that is being processed
+    at that moment may still write its measurements.
+    Errors: RECEIPT_NOT_FOUND.
+    Retry: safe; a receipt that is already DELETED is returned unchanged.
+    """
+    DeleteMeasurement: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.DeleteMeasurementRequest, _empty_pb2.Empty]
+    """DeleteMeasurement deletes a measurement with its lineage.
+
+    The receipts of its drops and their raw bytes are kept: delete them with DeleteReceipt. A drop that is processed later
+    writes the measurement again.
+    Errors: MEASUREMENT_NOT_FOUND, ETAG_MISMATCH.
+    Retry: safe with allow_missing; without it a second call returns MEASUREMENT_NOT_FOUND.
+    """
+    DeleteMeasurements: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.DeleteMeasurementsRequest, _ingest_service_pb2.DeleteMeasurementsResponse]
+    """DeleteMeasurements deletes the measurements of a time range, of one source or of all, with their lineage.
+
+    One call deletes at most 10,000 measurements; while the response has `more`, call again. As with DeleteMeasurement, the
+    receipts are kept.
+    Retry: safe; a range without measurements deletes nothing.
     """
     CreateSeries: _grpc.StreamUnaryMultiCallable[_ingest_service_pb2.CreateSeriesRequest, _series_pb2.Series]
     """CreateSeries stores a series.
@@ -291,6 +323,13 @@ class IngestServiceAsyncStub(IngestServiceStub):
     Errors: INVITE_NOT_FOUND.
     Retry: safe.
     """
+    DeleteInvite: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.DeleteInviteRequest, _empty_pb2.Empty]  # type: ignore[assignment]
+    """DeleteInvite ends an invite immediately and deletes its record.
+
+    The media that were uploaded through it are kept.
+    Errors: INVITE_NOT_FOUND.
+    Retry: safe with allow_missing; without it a second call returns INVITE_NOT_FOUND.
+    """
     DropMeasurements: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.DropMeasurementsRequest, _ingest_service_pb2.DropMeasurementsResponse]  # type: ignore[assignment]
     """DropMeasurements stores a raw JSON drop and queues it, so that its measurements are computed.
 
@@ -308,8 +347,33 @@ class IngestServiceAsyncStub(IngestServiceStub):
     """ReplayReceipt processes a quarantined drop again, for example after a limit was raised.
 
     Sets the receipt's state to NEW and queues it; its sequence number does not change.
-    Errors: RECEIPT_NOT_FOUND, RECEIPT_NOT_QUARANTINED.
+    Errors: RECEIPT_NOT_FOUND, RECEIPT_NOT_QUARANTINED, RECEIPT_DELETED.
     Retry: safe; a second call may return RECEIPT_NOT_QUARANTINED.
+    """
+    DeleteReceipt: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.DeleteReceiptRequest, _measurement_pb2.Receipt]  # type: ignore[assignment]
+    """DeleteReceipt deletes the raw bytes of a drop, for good.
+
+    The receipt itself is kept with the state DELETED, so that the lineage of measurements says that the bytes are gone and
+    since when; the texts of its failed quality checks and warnings, which may quote the drop, are deleted with the bytes. The
+    measurements that were computed from the drop are kept, unless `delete_measurements` is set. A drop that is being processed
+    at that moment may still write its measurements.
+    Errors: RECEIPT_NOT_FOUND.
+    Retry: safe; a receipt that is already DELETED is returned unchanged.
+    """
+    DeleteMeasurement: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.DeleteMeasurementRequest, _empty_pb2.Empty]  # type: ignore[assignment]
+    """DeleteMeasurement deletes a measurement with its lineage.
+
+    The receipts of its drops and their raw bytes are kept: delete them with DeleteReceipt. A drop that is processed later
+    writes the measurement again.
+    Errors: MEASUREMENT_NOT_FOUND, ETAG_MISMATCH.
+    Retry: safe with allow_missing; without it a second call returns MEASUREMENT_NOT_FOUND.
+    """
+    DeleteMeasurements: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.DeleteMeasurementsRequest, _ingest_service_pb2.DeleteMeasurementsResponse]  # type: ignore[assignment]
+    """DeleteMeasurements deletes the measurements of a time range, of one source or of all, with their lineage.
+
+    One call deletes at most 10,000 measurements; while the response has `more`, call again. As with DeleteMeasurement, the
+    receipts are kept.
+    Retry: safe; a range without measurements deletes nothing.
     """
     CreateSeries: _aio.StreamUnaryMultiCallable[_ingest_service_pb2.CreateSeriesRequest, _series_pb2.Series]  # type: ignore[assignment]
     """CreateSeries stores a series.
@@ -520,6 +584,19 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def DeleteInvite(
+        self,
+        request: _ingest_service_pb2.DeleteInviteRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
+        """DeleteInvite ends an invite immediately and deletes its record.
+
+        The media that were uploaded through it are kept.
+        Errors: INVITE_NOT_FOUND.
+        Retry: safe with allow_missing; without it a second call returns INVITE_NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
     def DropMeasurements(
         self,
         request: _ingest_service_pb2.DropMeasurementsRequest,
@@ -547,8 +624,51 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         """ReplayReceipt processes a quarantined drop again, for example after a limit was raised.
 
         Sets the receipt's state to NEW and queues it; its sequence number does not change.
-        Errors: RECEIPT_NOT_FOUND, RECEIPT_NOT_QUARANTINED.
+        Errors: RECEIPT_NOT_FOUND, RECEIPT_NOT_QUARANTINED, RECEIPT_DELETED.
         Retry: safe; a second call may return RECEIPT_NOT_QUARANTINED.
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteReceipt(
+        self,
+        request: _ingest_service_pb2.DeleteReceiptRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_measurement_pb2.Receipt, _abc.Awaitable[_measurement_pb2.Receipt]]:
+        """DeleteReceipt deletes the raw bytes of a drop, for good.
+
+        The receipt itself is kept with the state DELETED, so that the lineage of measurements says that the bytes are gone and
+        since when; the texts of its failed quality checks and warnings, which may quote the drop, are deleted with the bytes. The
+        measurements that were computed from the drop are kept, unless `delete_measurements` is set. A drop that is being processed
+        at that moment may still write its measurements.
+        Errors: RECEIPT_NOT_FOUND.
+        Retry: safe; a receipt that is already DELETED is returned unchanged.
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteMeasurement(
+        self,
+        request: _ingest_service_pb2.DeleteMeasurementRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
+        """DeleteMeasurement deletes a measurement with its lineage.
+
+        The receipts of its drops and their raw bytes are kept: delete them with DeleteReceipt. A drop that is processed later
+        writes the measurement again.
+        Errors: MEASUREMENT_NOT_FOUND, ETAG_MISMATCH.
+        Retry: safe with allow_missing; without it a second call returns MEASUREMENT_NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteMeasurements(
+        self,
+        request: _ingest_service_pb2.DeleteMeasurementsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ingest_service_pb2.DeleteMeasurementsResponse, _abc.Awaitable[_ingest_service_pb2.DeleteMeasurementsResponse]]:
+        """DeleteMeasurements deletes the measurements of a time range, of one source or of all, with their lineage.
+
+        One call deletes at most 10,000 measurements; while the response has `more`, call again. As with DeleteMeasurement, the
+        receipts are kept.
+        Retry: safe; a range without measurements deletes nothing.
         """
 
     @_abc_1.abstractmethod

@@ -40,6 +40,8 @@ class Receipt(_message.Message):
         """Its measurements are computed and stored."""
         QUARANTINED: Receipt._State.ValueType  # 3
         """It failed the quality checks in `failures`. The raw bytes are kept; ReplayReceipt processes them again."""
+        DELETED: Receipt._State.ValueType  # 4
+        """Its raw bytes are deleted; the receipt is kept for the lineage of its measurements."""
 
     class State(_State, metaclass=_StateEnumTypeWrapper):
         """State is how far the processing of a drop is."""
@@ -52,6 +54,8 @@ class Receipt(_message.Message):
     """Its measurements are computed and stored."""
     QUARANTINED: Receipt.State.ValueType  # 3
     """It failed the quality checks in `failures`. The raw bytes are kept; ReplayReceipt processes them again."""
+    DELETED: Receipt.State.ValueType  # 4
+    """Its raw bytes are deleted; the receipt is kept for the lineage of its measurements."""
 
     NAME_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
@@ -68,6 +72,7 @@ class Receipt(_message.Message):
     WARNINGS_FIELD_NUMBER: _builtins.int
     CODE_VERSION_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
+    RAW_DELETE_TIME_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """receipts/{receipt}"""
     state: Global___Receipt.State.ValueType
@@ -110,6 +115,10 @@ class Receipt(_message.Message):
     def warnings(self) -> _containers.RepeatedCompositeFieldContainer[Global___QualityWarning]:
         """Oddities that did not fail the drop, for example unknown keys."""
 
+    @_builtins.property
+    def raw_delete_time(self) -> _timestamp_pb2.Timestamp:
+        """When the raw bytes were deleted; unset while they are kept."""
+
     def __init__(
         self,
         *,
@@ -128,10 +137,11 @@ class Receipt(_message.Message):
         warnings: _abc.Iterable[Global___QualityWarning] | None = ...,
         code_version: _builtins.str = ...,
         source: _builtins.str = ...,
+        raw_delete_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["process_time", b"process_time", "receive_time", b"receive_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["process_time", b"process_time", "raw_delete_time", b"raw_delete_time", "receive_time", b"receive_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["code_version", b"code_version", "failure_count", b"failure_count", "failures", b"failures", "measurement_count", b"measurement_count", "measurements", b"measurements", "name", b"name", "process_time", b"process_time", "receive_time", b"receive_time", "sequence", b"sequence", "sha256", b"sha256", "size_bytes", b"size_bytes", "source", b"source", "state", b"state", "subject", b"subject", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code_version", b"code_version", "failure_count", b"failure_count", "failures", b"failures", "measurement_count", b"measurement_count", "measurements", b"measurements", "name", b"name", "process_time", b"process_time", "raw_delete_time", b"raw_delete_time", "receive_time", b"receive_time", "sequence", b"sequence", "sha256", b"sha256", "size_bytes", b"size_bytes", "source", b"source", "state", b"state", "subject", b"subject", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -433,6 +443,7 @@ class LineageEntry(_message.Message):
     CODE_VERSION_FIELD_NUMBER: _builtins.int
     SEQUENCE_FIELD_NUMBER: _builtins.int
     CURRENT_FIELD_NUMBER: _builtins.int
+    RAW_DELETE_TIME_FIELD_NUMBER: _builtins.int
     receipt: _builtins.str
     """receipts/{receipt}"""
     sha256: _builtins.str
@@ -455,6 +466,10 @@ class LineageEntry(_message.Message):
     def process_time(self) -> _timestamp_pb2.Timestamp:
         """When it was processed."""
 
+    @_builtins.property
+    def raw_delete_time(self) -> _timestamp_pb2.Timestamp:
+        """When the raw bytes of the drop were deleted; unset while they are kept."""
+
     def __init__(
         self,
         *,
@@ -467,10 +482,11 @@ class LineageEntry(_message.Message):
         code_version: _builtins.str = ...,
         sequence: _builtins.int = ...,
         current: _builtins.bool = ...,
+        raw_delete_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["process_time", b"process_time", "receive_time", b"receive_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["process_time", b"process_time", "raw_delete_time", b"raw_delete_time", "receive_time", b"receive_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["code_version", b"code_version", "current", b"current", "process_time", b"process_time", "receipt", b"receipt", "receive_time", b"receive_time", "sequence", b"sequence", "sha256", b"sha256", "size_bytes", b"size_bytes", "subject", b"subject"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code_version", b"code_version", "current", b"current", "process_time", b"process_time", "raw_delete_time", b"raw_delete_time", "receipt", b"receipt", "receive_time", b"receive_time", "sequence", b"sequence", "sha256", b"sha256", "size_bytes", b"size_bytes", "subject", b"subject"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

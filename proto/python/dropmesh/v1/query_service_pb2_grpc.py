@@ -313,7 +313,7 @@ class QueryServiceServicer:
     def GetReceiptRaw(self, request, context):
         """GetReceiptRaw returns a drop's bytes exactly as they were received.
 
-        Errors: RECEIPT_NOT_FOUND, CONTENT_MISSING.
+        Errors: RECEIPT_NOT_FOUND, RECEIPT_DELETED, CONTENT_MISSING.
         Retry: safe.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -122,7 +122,7 @@ class QueryServiceStub:
     GetReceiptRaw: _grpc.UnaryStreamMultiCallable[_query_service_pb2.GetReceiptRawRequest, _httpbody_pb2.HttpBody]
     """GetReceiptRaw returns a drop's bytes exactly as they were received.
 
-    Errors: RECEIPT_NOT_FOUND, CONTENT_MISSING.
+    Errors: RECEIPT_NOT_FOUND, RECEIPT_DELETED, CONTENT_MISSING.
     Retry: safe.
     """
     GetMeasurement: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.GetMeasurementRequest, _measurement_pb2.Measurement]
@@ -302,7 +302,7 @@ class QueryServiceAsyncStub(QueryServiceStub):
     GetReceiptRaw: _aio.UnaryStreamMultiCallable[_query_service_pb2.GetReceiptRawRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """GetReceiptRaw returns a drop's bytes exactly as they were received.
 
-    Errors: RECEIPT_NOT_FOUND, CONTENT_MISSING.
+    Errors: RECEIPT_NOT_FOUND, RECEIPT_DELETED, CONTENT_MISSING.
     Retry: safe.
     """
     GetMeasurement: _aio.UnaryUnaryMultiCallable[_query_service_pb2.GetMeasurementRequest, _measurement_pb2.Measurement]  # type: ignore[assignment]
@@ -557,7 +557,7 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_httpbody_pb2.HttpBody], _abc.AsyncIterator[_httpbody_pb2.HttpBody]]:
         """GetReceiptRaw returns a drop's bytes exactly as they were received.
 
-        Errors: RECEIPT_NOT_FOUND, CONTENT_MISSING.
+        Errors: RECEIPT_NOT_FOUND, RECEIPT_DELETED, CONTENT_MISSING.
         Retry: safe.
         """
 
