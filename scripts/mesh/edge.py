@@ -11,8 +11,14 @@ from pathlib import Path
 from typing import NoReturn
 
 from scripts.edge.folder import envoy_command, write_edge_folder
+from scripts.mesh.drain_edge import ADMIN_SOCKET
 from scripts.mesh.edge_config import edge_config
 from services.common.settings import SettingsError, load_settings
+
+# Only programs of this container reach it.
+ADMIN = f"admin: {{ address: {{ pipe: {{ path: ./{ADMIN_SOCKET}, mode: 384 }} }} }}"
+# Within this time, a share that grows up to all of the answers ask the client to close its connection.
+DRAIN_SECONDS = "15"
 
 
 def main() -> NoReturn:
@@ -31,7 +37,7 @@ def main() -> NoReturn:
     for named, place in places:
         _move(folder / "clusters.yaml", named, place)
     os.chdir(folder)
-    command = envoy_command("--log-level", "warning")
+    command = envoy_command("--log-level", "warning", "--drain-time-s", DRAIN_SECONDS, "--config-yaml", ADMIN)
     os.execv(command[0], command)  # noqa: S606 - ours
 
 

@@ -1,20 +1,14 @@
-"""The compose files, their commands and environments run as processes: a wrong variable, path or name is found here.
-
-What the containers would give is played: names of hosts, paths of volumes, and the image's own environment.
-"""
+"""The compose files, their commands and environments run as processes: a wrong variable, path or name is found here."""
 
 from __future__ import annotations
 
 import os
-import re
-import shlex
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,12 +17,12 @@ import httpx
 import pytest
 
 from scripts.lib.compose import read_compose
-from services.common.settings import Settings
 from tests.e2e.mesh import bearer, eventually, free_port_pair
-from tests.servers.process import free_port, leashed
+from tests.servers.process import free_port
 from tests.servers.rabbitmq import rabbitmq
 from tests.servers.tools import Missing
 from tests.support.classify_dir import ROOT, draw_images, rows
+from tests.support.containers import Containers, Program
 
 OURS = "dropmesh:local"
 PASSWORDS = dict.fromkeys(("MONGO_PASSWORD", "S3_PASSWORD", "RABBITMQ_PASSWORD"), "secret")
@@ -42,107 +36,39 @@ def tmp_path() -> Iterator[Path]:
         yield Path(folder)
 
 
-def image_environment() -> dict[str, str]:
-    """What the Dockerfile's last stage sets."""
-    text = (ROOT / "Dockerfile").read_text().split("FROM ${BASE}\n")[-1]
-    [block] = re.findall(r"^ENV ((?:.*\\\n)*.*)$", text, re.MULTILINE)
-    return dict(word.split("=", 1) for word in shlex.split(block.replace("\\\n", " ")))
-
-
-@dataclass
-class Containers:
+class Compose(Containers):
     """Plays docker compose for one file."""
 
     model: dict[str, Any]
-    folder: Path
-    hosts: dict[str, str]
-    """What stands for an address or a path, in the order of looking."""
-    running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
-    def start(self, name: str, *more: str, listen: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+    def start_service(self, name: str, *more: str, **options: Any) -> subprocess.Popen[bytes]:
         """Starts a service of ours; `more` goes to the end of its command."""
         service = self.model["services"][name]
         assert service["image"] == OURS
-        command = [*(service.get("entrypoint") or []), *service["command"], *more]
+        command = [*(service.get("entrypoint") or []), *service["command"]]
         given = {key: "" if value is None else str(value) for key, value in (service.get("environment") or {}).items()}
-        environment = {**image_environment(), **given}
-        self._require_places(name, service, given)
-        played = {**self._places(name, service), **self.hosts, **(listen or {})}
-        environment = {key: self._played(value, played) for key, value in environment.items()}
-        # The image is compiled when it is built; here bytecode is kept as usual.
-        environment.pop("PYTHONDONTWRITEBYTECODE")
-        environment |= {"PATH": f"{self._programs()}:/usr/bin:/bin", "COVERAGE_FILE": str(self.folder / "coverage")}
-        with self._log(name).open("ab") as log:
-            self.running[name] = subprocess.Popen(
-                leashed([self._played(word, played) for word in command]),
-                cwd=ROOT,
-                env=environment,
-                stdout=log,
-                stderr=log,
-            )
-        return self.running[name]
+        return self.start(Program(name, command, given, self._volumes(name, service)), *more, **options)
 
-    def log(self, name: str) -> str:
-        return self._log(name).read_text()
-
-    def _log(self, name: str) -> Path:
-        return self.folder / f"{name}.log"
-
-    def _programs(self) -> Path:
-        """The image's commands: its Python, and the command line."""
-        folder = self.folder / "bin"
-        if not folder.exists():
-            folder.mkdir()
-            for name, command in (("python", sys.executable), ("dropmesh", f"{sys.executable} -m dropmesh.cli")):
-                (folder / name).write_text(f'#!/bin/sh\nexec {command} "$@"\n')
-                (folder / name).chmod(0o755)
-        return folder
-
-    def _places(self, name: str, service: dict[str, Any]) -> dict[str, str]:
+    def _volumes(self, name: str, service: dict[str, Any]) -> dict[str, Path]:
         """A folder for each volume, shared by name, and for each tmpfs, its own."""
-        places = {}
-        for target in (entry.split(":")[0] for entry in service.get("tmpfs", [])):
-            places[target] = self.folder / f"{name}{target.replace('/', '-')}"
-        for volume in service.get("volumes", []):
-            places[volume["target"]] = self.folder / Path(volume["source"]).name
-        for place in places.values():
-            place.mkdir(exist_ok=True)
-        return {target: str(place) for target, place in places.items()}
-
-    def _require_places(self, name: str, service: dict[str, Any], environment: Mapping[str, str]) -> None:
-        """Every path that a variable names lies in a volume or tmpfs of the service, and every variable is known."""
-        targets = tuple(self._places(name, service))
-        for variable, value in environment.items():
-            if variable.startswith("DROPMESH_") and not variable.startswith("DROPMESH_CLASSIFY_"):
-                assert variable.removeprefix("DROPMESH_").lower() in Settings.model_fields, f"{name}: {variable}"
-            if variable.startswith("DROPMESH_") and value.startswith("/"):
-                assert value.startswith(targets), f"{name}: {variable} is {value}, which is no volume"
-
-    def _played(self, text: str, played: Mapping[str, str]) -> str:
-        for what, stands in played.items():
-            before = r"(?<![\w./-])" if what.startswith("/") else ""
-            text = re.sub(rf"{before}{re.escape(what)}(?![\w-])", stands, text)
-        return text
+        targets = (entry.split(":")[0] for entry in service.get("tmpfs", []))
+        volumes = {target: self.folder / f"{name}{target.replace('/', '-')}" for target in targets}
+        shared = {one["target"]: self.folder / Path(one["source"]).name for one in service.get("volumes", [])}
+        return volumes | shared
 
 
 @contextmanager
-def containers(file: str, folder: Path, hosts: dict[str, str], **settings: str) -> Iterator[Containers]:
+def composed(file: str, folder: Path, hosts: dict[str, str], **settings: str) -> Iterator[Compose]:
     try:
         model = read_compose(file, {**PASSWORDS, **settings})
     except Missing as missing:
         pytest.skip(str(missing))
-    played = Containers(model, folder, hosts)
+    played = Compose(folder, hosts)
+    played.model = model
     try:
         yield played
     finally:
-        for process in played.running.values():
-            process.terminate()
-        for process in played.running.values():
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        played.stop()
 
 
 @pytest.fixture
@@ -164,14 +90,14 @@ def test_compose_classify_labels_the_folder_leaves_the_results_there_and_every_p
     images = tmp_path / "pictures"
     draw_images(images, 20)
     hosts = {"classify:only-inside@rabbitmq:5672": place_of(broker)}
-    with containers("compose.classify.yaml", tmp_path, hosts, IMAGES="./pictures") as compose:
+    with composed("compose.classify.yaml", tmp_path, hosts, IMAGES="./pictures") as compose:
         services = compose.model["services"]
         assert not any("ports" in service for service in services.values())
-        classifier = compose.start("classifier")
+        classifier = compose.start_service("classifier")
         # RabbitMQ's own program is played by a sleep; what ends it is not.
         services["rabbitmq"] |= {"image": OURS, "command": ["sleep", "600"]}
-        server = compose.start("rabbitmq")
-        platform = compose.start("platform")
+        server = compose.start_service("rabbitmq")
+        platform = compose.start_service("platform")
 
         assert platform.wait(START_SECONDS) == 0, compose.log("platform") + compose.log("classifier")
         assert classifier.wait(30) == 0
@@ -192,7 +118,7 @@ def test_compose_runs_the_mesh_on_real_stores_behind_the_edge_with_tokens(mongo_
         "dropmesh:secret@rabbitmq:5672": place_of(broker),
         "secret": s3.secret_key,
     }
-    with containers("compose.yaml", tmp_path, hosts) as compose:
+    with composed("compose.yaml", tmp_path, hosts) as compose:
         services = compose.model["services"]
         published = {name: service["ports"] for name, service in services.items() if "ports" in service}
         assert {name: [entry["host_ip"] for entry in ports] for name, ports in published.items()} == {
@@ -209,9 +135,9 @@ def test_compose_runs_the_mesh_on_real_stores_behind_the_edge_with_tokens(mongo_
         for name in peers:
             places = {number: f"127.0.0.1:{free_port()}" for number in (9000, 9001, 9100)}
             at += [f"--at={name}:{number}={place}" for number, place in places.items()]
-            compose.start(name, listen={f"0.0.0.0:{number}": place for number, place in places.items()})
+            compose.start_service(name, listen={f"0.0.0.0:{number}": place for number, place in places.items()})
         with ExitStack() as stack:
-            compose.start("edge", *at, listen={"8080": str(port)})
+            compose.start_service("edge", *at, listen={"8080": str(port)})
             http = stack.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30))
             eventually(lambda: answers(f"http://127.0.0.1:{port + 1}/healthz"), START_SECONDS)
             assert http.get("/v1/media").status_code == 401

@@ -1,0 +1,53 @@
+"""Everything that is wrong with an overlay."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from scripts.lib.kubernetes.overlays import Overlay, workloads
+from scripts.lib.kubernetes.pod_security import insecure, unsafe_to_run
+from scripts.lib.kubernetes.settings import edge_fault, refused_settings
+
+UNKNOWN_KIND = "Couldn't find schema"
+OF_OPERATORS = frozenset({"PodMonitor", "PrometheusRule", "ScaledObject", "TriggerAuthentication"})
+
+
+def overlay_faults(overlay: Overlay, *, with_edge: bool = True) -> list[str]:
+    """Each fault in a line that begins with the overlay's name; Envoy itself is asked last, since it takes seconds."""
+    with tempfile.TemporaryDirectory(prefix="dropmesh-") as name:
+        folder = Path(name)
+        found = [*_schema_faults(overlay, folder), *_references(overlay)]
+        found += [fault for workload in workloads(overlay) for fault in insecure(workload)]
+        found += [*unsafe_to_run(overlay), *refused_settings(overlay, folder)]
+        if with_edge and not found and (fault := edge_fault(overlay, folder)):
+            found.append(fault)
+    return [f"{overlay.name}: {fault}" for fault in found]
+
+
+def _schema_faults(overlay: Overlay, folder: Path) -> Iterator[str]:
+    """The refusals of the schemas of Kubernetes; kinds of operators have none here."""
+    file = folder / "rendered.yaml"
+    file.write_text(overlay.text)
+    command = [sys.executable, "-m", "kubernetes_validate", "--strict", "--quiet", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    for line in (done.stdout + done.stderr).splitlines():
+        if UNKNOWN_KIND not in line or not any(f"kind {kind} " in line for kind in OF_OPERATORS):
+            yield line
+    if done.returncode:
+        yield f"kubernetes_validate ended with {done.returncode}"
+
+
+def _references(overlay: Overlay) -> Iterator[str]:
+    """The namespace enforces `restricted`, and selectors find pods."""
+    for namespace in overlay.of_kind("Namespace"):
+        if namespace["metadata"].get("labels", {}).get("pod-security.kubernetes.io/enforce") != "restricted":
+            yield "the namespace does not enforce pod security restricted"
+    labels = [one["spec"]["template"]["metadata"]["labels"] for one in overlay.of_kind("Deployment", "StatefulSet")]
+    for service in overlay.of_kind("Service"):
+        wanted = service["spec"]["selector"].items()
+        if not any(wanted <= found.items() for found in labels):
+            yield f"Service {service['metadata']['name']}: it selects no pod"
