@@ -18,7 +18,7 @@ RUN .venv/bin/pip install --no-cache-dir --no-compile --only-binary :all: --requ
     chmod 755 /opt/dropmesh/.venv/bin/dropmesh
 COPY . .
 # Nothing can be written beside the sources later; what starts is compiled now.
-RUN .venv/bin/python -m compileall -q -j 0 -x '/(pyarrow|scipy|botocore|onnx|av)/' .venv/lib services client proto scripts
+RUN .venv/bin/python -m compileall -q -j 0 -x '/(pyarrow|scipy|botocore|onnx|av)/' .venv/lib services client proto scripts batch
 
 FROM ${BASE}
 COPY --from=packages /opt/dropmesh /opt/dropmesh

@@ -76,7 +76,7 @@ class LoadedMesh:
 def loaded_mesh(before: Sequence[str] = (), settings: Mapping[str, str] | None = None) -> Iterator[LoadedMesh]:
     """Starts a mesh, behind another command if given, and stops it afterwards."""
     data = Path(tempfile.mkdtemp(prefix="dropmesh-load-"))
-    port = _free_port_pair()
+    port = free_port_pair()
     environment = {
         **os.environ,
         "DROPMESH_DATA": str(data),
@@ -120,7 +120,7 @@ def _await_health(mesh: LoadedMesh, process: subprocess.Popen[bytes]) -> None:
         time.sleep(0.1)
 
 
-def _free_port_pair() -> int:
+def free_port_pair() -> int:
     while True:
         with socket.socket() as one, socket.socket() as other:
             one.bind(("127.0.0.1", 0))

@@ -8,6 +8,7 @@ import json
 import threading
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
@@ -40,10 +41,11 @@ class Phase:
 class Callers:
     """Threads that write until the block ends."""
 
-    def __init__(self, url: str, count: int) -> None:
+    def __init__(self, url: str, count: int, headers: Mapping[str, str] | None = None) -> None:
         self.phases = [Phase("before")]
         self.names: list[str] = []
         self._url = url
+        self._headers = dict(headers or {})
         self._numbers = itertools.count()
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._call, args=(number == 0,)) for number in range(count)]
@@ -65,7 +67,7 @@ class Callers:
         self.phases.append(Phase(name))
 
     def _call(self, uploads_photos: bool) -> None:
-        with httpx.Client(base_url=self._url, timeout=PATIENCE_SECONDS) as http:
+        with httpx.Client(base_url=self._url, headers=self._headers, timeout=PATIENCE_SECONDS) as http:
             while not self._stop.is_set():
                 number = next(self._numbers)
                 began, phase = time.monotonic(), self.phases[-1]

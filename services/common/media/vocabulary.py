@@ -13,7 +13,6 @@ class MediaState(StrEnum):
     PROCESSING = "processing"
     PROCESSED = "processed"
     FAILED = "failed"
-    CANCELLED = "cancelled"
     DELETED = "deleted"
 
 
@@ -46,11 +45,6 @@ class Shape(StrEnum):
 
     ELLIPSE = "ellipse"
     BOX = "box"
-
-
-def usual_shape(object_class: ObjectClass) -> Shape:
-    """The outline that covers an object of this class unless another is chosen."""
-    return Shape.ELLIPSE if object_class is ObjectClass.FACE else Shape.BOX
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,7 @@ class SeriesPredictions:
     ) -> series_pb2.SeriesForecast:
         """Forecasts the next points of a channel."""
         series = await self._series.get(call.caller, resource_id(request.name))
-        forecast = await self._forecast(
+        forecast = await self.forecast(
             series, request.channel, request.horizon or HORIZON, request.level or LEVEL, request.season_length
         )
         return forecast_message(forecast)
@@ -96,7 +96,7 @@ class SeriesPredictions:
         band: Band | None = None
         marks: tuple[tuple[float, float], ...] = ()
         if request.horizon:
-            forecast = await self._forecast(series, "", request.horizon, LEVEL, 0)
+            forecast = await self.forecast(series, "", request.horizon, LEVEL, 0)
             arrays = (np.array(part) for part in (forecast.values, forecast.lower, forecast.upper))
             band = Band(np.array(forecast.times_ns) / 1e9, *arrays)
         if request.anomalies:
@@ -116,9 +116,10 @@ class SeriesPredictions:
         )
         return HttpBody(content_type="image/svg+xml", data=(await asyncio.to_thread(draw, chart)).encode())
 
-    async def _forecast(
+    async def forecast(
         self, series: Series, channel_name: str, horizon: int, level: float, season: int
     ) -> StoredForecast:
+        """Looks a forecast up, or makes it and keeps it; a season of 0 is found in the points."""
         await import_heavy()
         from services.common.series.reading import SeriesPoints
 

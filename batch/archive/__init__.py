@@ -1,0 +1,1 @@
+"""The archive: days of the catalog as Parquet objects, which other engines read without the catalog."""

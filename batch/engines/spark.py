@@ -1,0 +1,28 @@
+"""Spark, in local mode, or on the cluster that SPARK_MASTER names: for an archive that takes many machines."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from batch.engines import Rows
+
+
+def run(files: Mapping[str, Sequence[Path]], queries: Sequence[str]) -> list[Rows]:
+    """See `answers`."""
+    session = (
+        SparkSession.builder.master(os.environ.get("SPARK_MASTER", "local[2]"))
+        .appName("dropmesh")
+        .config("spark.ui.enabled", "false")
+        .config("spark.sql.shuffle.partitions", "4")
+        .getOrCreate()
+    )
+    try:
+        for table, paths in files.items():
+            session.read.parquet(*map(str, paths)).createOrReplaceTempView(table)
+        return [[tuple(row) for row in session.sql(query).collect()] for query in queries]
+    finally:
+        session.stop()

@@ -1,0 +1,169 @@
+"""Measures what one reading and one photo cost: CPU of each service, bytes in each store. From it: a table of capacity.
+
+CPU seconds, not times: they say how much a core can do, and other programs on this machine hardly change them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import numpy as np
+from PIL import Image
+
+from scripts.measuring.loading.drop_requests import DropSeries
+from scripts.measuring.loading.http_load import send_load
+from scripts.measuring.loading.mesh import LoadedMesh, loaded_mesh
+
+PHOTO_SIDES = (4000, 3000)
+_TICKS = os.sysconf("SC_CLK_TCK")
+PATIENCE_SECONDS = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """The cost of one of many alike: CPU seconds by service, bytes by store."""
+
+    cpu: dict[str, float]
+    stored: dict[str, float]
+
+
+def main() -> int:
+    """Prints the table."""
+    parser = argparse.ArgumentParser(prog="scripts/load capacity", description=__doc__)
+    parser.add_argument("--photos", type=int, default=8, help="photos of 12 megapixels (8)")
+    parser.add_argument("--drops", type=int, default=4000, help="readings of four numbers (4000)")
+    arguments = parser.parse_args()
+    pictures = [photo(number) for number in range(arguments.photos + 1)]
+    settings = {"DROPMESH_WORKERS": "1", "DROPMESH_PULL_MODELS": "false"}
+    with loaded_mesh(settings=settings) as mesh, httpx.Client(base_url=mesh.url, timeout=120) as http:
+        upload(http, pictures[:1])  # The weights are loaded with the first.
+        per_photo = _cost(mesh, len(pictures) - 1, lambda: upload(http, pictures[1:]))
+        memory = _memory(mesh)
+        per_drop = _cost(mesh, arguments.drops, lambda: _drop(mesh, arguments.drops))
+    size = sum(map(len, pictures)) / len(pictures)
+    print(f"{'':28}{'a reading':>14}{f'a photo, {size / 1e6:.1f} MB':>18}")
+    for name in ("edge", "ingest", "processor", "query"):
+        print(f"{name + ', CPU':28}{per_drop.cpu[name] * 1e3:>11.2f} ms{per_photo.cpu[name] * 1e3:>15.0f} ms")
+    for name in ("edge", "ingest", "processor"):
+        print(f"{name + ', a second and core':28}{_rate(per_drop.cpu[name]):>14}{_rate(per_photo.cpu[name]):>18}")
+    for name in per_drop.stored:
+        print(f"{name + ', bytes':28}{per_drop.stored[name]:>14,.0f}{per_photo.stored[name]:>18,.0f}")
+    print("memory after photos: " + ", ".join(f"{name} {held / 2**20:.0f} MiB" for name, held in memory.items()))
+    return 0
+
+
+def photo(number: int) -> bytes:
+    """A picture of about 3 MB, each another one: soft shapes, with the noise of a sensor."""
+    chance = np.random.default_rng(number)
+    soft = Image.fromarray(chance.integers(0, 255, (30, 40, 3), np.uint8)).resize(PHOTO_SIDES, Image.Resampling.BICUBIC)
+    noise = chance.normal(0, 6, (PHOTO_SIDES[1], PHOTO_SIDES[0], 1))
+    pixels = np.clip(np.asarray(soft, np.float32) + noise, 0, 255).astype(np.uint8)
+    output = io.BytesIO()
+    Image.fromarray(pixels).save(output, "JPEG", quality=80)
+    return output.getvalue()
+
+
+def upload(http: httpx.Client, pictures: list[bytes]) -> None:
+    """Uploads pictures and waits until all are processed."""
+    names = []
+    for picture in pictures:
+        answer = http.post("/v1/media", content=picture, headers={"content-type": "image/jpeg"})
+        answer.raise_for_status()
+        names.append(answer.json()["results"][0]["media"]["name"])
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while any(http.get(f"/v1/{name}").json()["state"] != "PROCESSED" for name in names):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"the photos were not processed within {PATIENCE_SECONDS:g} s")
+        time.sleep(1)
+
+
+def _drop(mesh: LoadedMesh, count: int) -> None:
+    series = DropSeries(0, count)
+    result = send_load(mesh.port, series.requests("/v1/measurements"), per_second=None, connections=32)
+    if result.count(202) != count:
+        raise RuntimeError(f"only {result.count(202)} of {count} readings were accepted")
+    while mesh.queue_depth():
+        time.sleep(0.5)
+    time.sleep(2)
+
+
+def _cost(mesh: LoadedMesh, count: int, work: Callable[[], None]) -> Cost:
+    cpu, stored = _cpu(mesh), _stored(mesh)
+    work()
+    cpu_after, stored_after = _cpu(mesh), _stored(mesh)
+    return Cost(
+        {name: (cpu_after[name] - used) / count for name, used in cpu.items()},
+        {name: (stored_after[name] - held) / count for name, held in stored.items()},
+    )
+
+
+def _cpu(mesh: LoadedMesh) -> dict[str, float]:
+    """The CPU time of each service with its child processes."""
+    parents = _parents()
+    used = {}
+    for name, number in mesh.processes().items():
+        family = {number}
+        while more := {child for child, parent in parents.items() if parent in family} - family:
+            family |= more
+        used[name] = sum(map(_cpu_seconds, family))
+    return used
+
+
+def _parents() -> dict[int, int]:
+    found = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and (fields := _stat(int(entry.name))):
+            found[int(entry.name)] = int(fields[1])
+    return found
+
+
+def _cpu_seconds(number: int) -> float:
+    fields = _stat(number)
+    # With the children that ended.
+    return sum(map(int, fields[11:15])) / _TICKS if fields else 0.0
+
+
+def _stat(number: int) -> list[str]:
+    try:
+        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
+def _memory(mesh: LoadedMesh) -> dict[str, int]:
+    parents = _parents()
+    held = {}
+    for name, number in mesh.processes().items():
+        family = {number, *(child for child, parent in parents.items() if parent == number)}
+        held[name] = sum(map(_resident, family))
+    return held
+
+
+def _resident(number: int) -> int:
+    try:
+        return int(Path(f"/proc/{number}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
+
+
+def _stored(mesh: LoadedMesh) -> dict[str, int]:
+    return {
+        "catalog": sum(file.stat().st_size for file in mesh.data.glob("catalog.sqlite*")),
+        "objects": sum(file.stat().st_size for file in (mesh.data / "objects").rglob("*") if file.is_file()),
+    }
+
+
+def _rate(seconds: float) -> str:
+    return f"{1 / seconds:,.1f}" if seconds > 0 else "-"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

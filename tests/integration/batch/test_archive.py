@@ -1,0 +1,97 @@
+"""The archive, and the statistics that engines compute from it."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+
+import pyarrow.parquet as pq
+
+from batch.archive.days import ArchivedDays
+from batch.archive.job import archive
+from batch.recompute import recompute
+from services.common.base.instants import utc_day
+from services.common.media.store import MediaStore
+from services.common.media.transitions import delete
+from tests.integration.batch.conftest import DAY_NS, Filled
+
+
+def first_day() -> date:
+    return datetime.now(UTC).date() - timedelta(days=3)
+
+
+async def run_archive(filled: Filled) -> None:
+    assert await archive(filled.stores, filled.settings, filled.arguments(days=8, since=first_day())) == 0
+
+
+async def test_duckdb_over_the_archive_agrees_with_the_services_to_the_last_count(filled, capsys) -> None:
+    await filled.add_media(150)
+    await filled.add_measurements(40)
+    await run_archive(filled)
+    assert await recompute(filled.stores, filled.settings, filled.arguments(engine="duckdb")) == 0
+    said = capsys.readouterr().out
+    assert "duckdb over the archive agrees with the services" in said
+    expected = defaultdict(list)
+    for one in {one.id: one for one in filled.measurements}.values():
+        expected[utc_day(one.time_ns), one.owner].append(one)
+    for (day, owner), some in expected.items():
+        points, receipts = sum(one.count for one in some), sum(1 + (one.sequence + 1) % 2 for one in some)
+        least, greatest = min(one.min for one in some), max(one.max for one in some)
+        assert f"{day} {owner}: {len(some)} measurements of {points} numbers from {least} to {greatest}, " in said
+        assert receipts >= len(some)
+
+
+async def test_a_media_that_changed_after_the_archive_is_a_difference_until_it_is_archived_again(
+    filled, capsys
+) -> None:
+    media = await filled.add_media(20)
+    await run_archive(filled)
+    first = next(one for one in media if not one.is_deleted)
+    deleted = partial(delete, now_ns=filled.now_ns, purge_after_ns=DAY_NS)
+    await MediaStore(filled.stores.catalog).change(first.id, deleted)
+    capsys.readouterr()
+    assert await recompute(filled.stores, filled.settings, filled.arguments(engine="duckdb")) == 1
+    said = capsys.readouterr().out
+    assert f"{first.owner}: states deleted: stored " in said
+    assert "differences" in said
+    await run_archive(filled)
+    assert await recompute(filled.stores, filled.settings, filled.arguments(engine="duckdb")) == 0
+
+
+async def test_the_archive_has_a_file_for_each_table_owner_and_day_and_running_it_again_changes_nothing(
+    filled, tmp_path, capsys
+) -> None:
+    media = await filled.add_media(60)
+    await filled.add_measurements(10)
+    await run_archive(filled)
+    parts = await ArchivedDays(filled.stores.objects).parts()
+    stored = [part for some in parts.values() for part in some if part.table == "media"]
+    counted = Counter((one.owner, utc_day(one.create_time_ns)) for one in media)
+    assert {(part.owner, part.key.split("/")[2]): part.rows for part in stored} == counted
+    capsys.readouterr()
+    await run_archive(filled)
+    assert "0 of them changed" in capsys.readouterr().out
+    assert await ArchivedDays(filled.stores.objects).parts() == parts
+
+    await filled.stores.objects.fetch(stored[0].key, tmp_path / "part.parquet")
+    rows = pq.read_table(tmp_path / "part.parquet").to_pylist()
+    assert {row["owner"] for row in rows} == {stored[0].owner}
+
+
+async def test_a_day_that_changed_is_replaced_and_its_old_files_go_a_day_later(filled) -> None:
+    await filled.add_media(30)
+    await run_archive(filled)
+    before = await ArchivedDays(filled.stores.objects).parts()
+    await filled.add_media(30, seed=2)
+    await run_archive(filled)
+    days = ArchivedDays(filled.stores.objects)
+    after = await days.parts()
+    changed = [day for day in after if after[day] != before.get(day)]
+    assert changed
+    (day,) = changed[:1]
+    gone = {part.key for part in before[day]} - {part.key for part in after[day]}
+    tables = ["media", "media_objects"]
+    assert await days.clean(day, tables, now_ns=filled.now_ns) == 0
+    assert await days.clean(day, tables, now_ns=filled.now_ns + 2 * DAY_NS) == len(gone) + 1
+    assert await days.parts() == after
