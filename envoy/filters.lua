@@ -28,12 +28,12 @@ function envoy_on_request(handle)
     headers:replace(":method", "GET")
     handle:streamInfo():dynamicMetadata():set("dropmesh", "head", true)
   end
-  -- `Accept: text/csv` on the list of measurements asks for the export of them.
+  -- `Accept: text/csv` on the list of measurements asks for the export of them, also on that of a source.
   local accept = headers:get("accept")
   if accept ~= nil and accept:find("text/csv", 1, true) and headers:get(":method") == "GET" then
-    local query = path:match("^/v1/measurements(%?.*)$")
-    if path == "/v1/measurements" or query ~= nil then
-      headers:replace(":path", "/v1/measurements:export" .. (query or ""))
+    local list, query = path:match("^([^?]*)(.*)$")
+    if list == "/v1/measurements" or list:match("^/v1/sources/[^/]+/measurements$") then
+      headers:replace(":path", list .. ":export" .. query)
     end
   end
 end

@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["tests.servers.report", "tests.servers.fixtures", "tests.support.media_fixtures"]
+pytest_plugins = [
+    "tests.servers.report",
+    "tests.servers.fixtures",
+    "tests.support.media_fixtures",
+    "tests.support.store_fixtures",
+]
 
 
 @pytest.fixture(scope="session")

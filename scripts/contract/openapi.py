@@ -40,7 +40,9 @@ BYTES: Schema = {"type": "string", "format": "binary"}
 REASONS = error_reason_pb2.ErrorReason.DESCRIPTOR
 # Where the edge answers the same reason with another status.
 BY_THE_EDGE = {408: "TIMED_OUT", 431: "REQUEST_TOO_LARGE", 502: "SERVICE_UNAVAILABLE"}
-VARIABLE = re.compile(r"\{(?P<field>\w+)(?:=(?P<collection>\w+)/\*)?\}")
+# {source}, or {name=sources/*/measurements/*}: then each collection has a parameter of its own.
+VARIABLE = re.compile(r"\{(?P<field>\w+)(?:=(?P<segments>[\w/*]+))?\}")
+COLLECTION = re.compile(r"(\w+)/\*")
 
 
 def openapi_document(files: descriptor_pb2.FileDescriptorSet) -> str:
@@ -92,8 +94,9 @@ def _verb_and_path(rule: http_pb2.HttpRule) -> tuple[str, str, str]:
 
 
 def _path_text(found: re.Match[str]) -> str:
-    collection = found["collection"]
-    return f"{collection}/{{{_singular(collection)}}}" if collection else f"{{{found['field']}}}"
+    if found["segments"] is None:
+        return f"{{{found['field']}}}"
+    return COLLECTION.sub(lambda part: f"{part[1]}/{{{_singular(part[1])}}}", found["segments"])
 
 
 def _singular(collection: str) -> str:
@@ -110,15 +113,15 @@ def _operation(
     statuses: dict[str, int],
 ) -> Schema:
     behavior = method.GetOptions().Extensions[behavior_pb2.behavior]
-    in_path = {found["field"]: found["collection"] for found in VARIABLE.finditer(template)}
+    in_path = {found["field"]: COLLECTION.findall(found["segments"] or "") for found in VARIABLE.finditer(template)}
     fields = {field.name: field for field in method.input_type.fields}
-    parameters = [_path_parameter(fields[name], collection, schemas) for name, collection in in_path.items()]
+    parameters = [one for name, of in in_path.items() for one in _path_parameters(fields[name], of, schemas)]
     if body != "*":
         rest = [field for name, field in fields.items() if name not in in_path and name != body]
         parameters += [parameter for field in rest for parameter in _query_parameters(field, "", schemas)]
     summary, _, description = comments.of(method.full_name).partition("\n\n")
     operation: Schema = {
-        "operationId": method.name if verb == next(_routes(method))[0] else f"{method.name}{verb.capitalize()}",
+        "operationId": _operation_id(method, verb, template),
         "tags": [method.containing_service.name],
         "summary": summary,
         "description": description,
@@ -137,6 +140,20 @@ def _operation(
     return {key: value for key, value in operation.items() if value not in ("", []) or key == "security"}
 
 
+def _operation_id(method: MethodDescriptor, verb: str, template: str) -> str:
+    """The method's name; on a route beside the first one also the verb, or the collections that its path adds."""
+    first_verb, first_template, _ = next(_routes(method))
+    if verb != first_verb:
+        return f"{method.name}{verb.capitalize()}"
+    usual = _path_names(first_template)
+    added = "".join(name.capitalize() for name in _path_names(template) if name not in usual)
+    return f"{method.name}Of{added}" if added else method.name
+
+
+def _path_names(template: str) -> list[str]:
+    return re.findall(r"\{(\w+)\}", VARIABLE.sub(_path_text, template))
+
+
 def _body_content(field: FieldDescriptor, behavior: Behavior, schemas: Schemas) -> Schema:
     message = field.message_type
     if message is not None and message.full_name != HTTP_BODY:
@@ -144,17 +161,18 @@ def _body_content(field: FieldDescriptor, behavior: Behavior, schemas: Schemas) 
     return {media_type: {"schema": BYTES} for media_type in behavior.consumes}
 
 
-def _path_parameter(field: FieldDescriptor, collection: str | None, schemas: Schemas) -> Schema:
+def _path_parameters(field: FieldDescriptor, collections: list[str], schemas: Schemas) -> Iterator[Schema]:
     schema = schemas.field(field)
     schema.pop("description", None)
-    if collection and "pattern" in schema:
-        schema["pattern"] = schema["pattern"].replace(f"{collection}/", "", 1)
-    return {
-        "name": _singular(collection) if collection else field.name,
-        "in": "path",
-        "required": True,
-        "schema": schema,
-    }
+    for collection in collections or [""]:
+        name = _singular(collection) if collection else field.name
+        yield {"name": name, "in": "path", "required": True, "schema": _segment_schema(schema, collection)}
+
+
+def _segment_schema(schema: Schema, collection: str) -> Schema:
+    """The schema of one segment of a name: the part of the name's pattern that follows its collection."""
+    found = re.search(rf"\b{collection}/([^/]*?\[(?:\\.|[^\]])*\][^/)$]*)", schema.get("pattern", ""))
+    return {**schema, "pattern": f"^{found[1]}$"} if collection and found else schema
 
 
 def _query_parameters(field: FieldDescriptor, prefix: str, schemas: Schemas) -> Iterator[Schema]:

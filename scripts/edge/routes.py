@@ -29,7 +29,7 @@ PIXELS_TIMEOUT = "120s"
 # It reads a whole video, perhaps gigabytes from a distant store, before its answer.
 SILENT_TIMEOUTS = {"FinishUpload": "1800s"}
 RETRIES = 2
-VARIABLE = re.compile(r"\{\w+(?:=(\w+)/\*)?\}")
+VARIABLE = re.compile(r"\{\w+(?:=([\w/*]+))?\}")
 BUFFER = "envoy.filters.http.buffer"
 TRANSCODER = "envoy.filters.http.grpc_json_transcoder"
 # What the Lua filter reads of a route: the service is asked as if by GET, and the client gets the headers alone.
@@ -190,11 +190,10 @@ def rest_paths() -> tuple[RestPath, ...]:
 
 def _pattern(template: str) -> str:
     """The template as a regular expression over a whole path without its query."""
-    # Split at the variables, every other part is the collection that a variable begins with, if any.
+    # Split at the variables, every other part is what a variable stands for: a name, or one segment.
     parts = VARIABLE.split(template)
     return "".join(
-        re.escape(part) if index % 2 == 0 else (f"{part}/[^/]+" if part else "[^/]+")
-        for index, part in enumerate(parts)
+        re.escape(part) if index % 2 == 0 else (part or "*").replace("*", "[^/]+") for index, part in enumerate(parts)
     )
 
 

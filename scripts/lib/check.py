@@ -12,6 +12,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from scripts.contract.annotations import missing_annotations
+from scripts.contract.method_errors import METHODS
 from scripts.lib.compose import FILES, ComposeInvalid, read_compose
 from scripts.lib.contract_image import contract_image
 from scripts.lib.kubernetes.faults import overlay_faults
@@ -89,7 +91,9 @@ def check_workflows() -> None:
 
 
 def check_contract() -> None:
-    """The contract keeps buf's rules."""
+    """The contract keeps buf's rules, and has the annotations that generators of clients read."""
+    if found := missing_annotations(METHODS.values()):
+        raise Failed("\n".join(found))
     with tempfile.TemporaryDirectory() as folder:
         _run(find_tool("buf"), "lint", contract_image(Path(folder)), *CONTRACT)
 

@@ -23,6 +23,7 @@ from services.common.series.computed import ComputedStore
 from services.common.series.store import SeriesStore
 from services.common.service import Service, Wiring
 from services.common.uploads.store import Uploads
+from services.ingest.drops.deletes import DropDeletes
 from services.ingest.drops.leftovers import DropLeftovers
 from services.ingest.drops.outcomes import DropOutcomes
 from services.ingest.drops.unqueued import drop_outbox
@@ -72,6 +73,7 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
             max_drop_bytes=settings.max_drop_bytes,
             now_ns=time.time_ns,
         ),
+        DropDeletes(receipts, Measurements(catalog), now_ns=time.time_ns),
         MediaUploads(storing, invites),
         MediaChanges(media, found, cleaning, media_out, purge_after=timedelta(days=settings.purge_days)),
         UploadWrites(

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from services.common.drops.measurements import Measurements
 from services.common.drops.receipts import Receipts
+from services.common.drops.sources import Sources
 from services.common.invites.store import Invites
 from services.common.media.detected_objects import MediaObjects
 from services.common.media.store import MediaStore
@@ -18,6 +19,7 @@ from services.common.uploads.store import Uploads
 from services.query.docs.pages import DocumentReads
 from services.query.drops.measurements import MeasurementReads
 from services.query.drops.receipts import ReceiptReads
+from services.query.drops.sources import SourceReads
 from services.query.invites.reads import InviteReads
 from services.query.media.downloads import Downloads
 from services.query.media.reads import MediaReads
@@ -36,6 +38,7 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
         service.methods(
             DocumentReads(),
             MeasurementReads(Measurements(catalog), receipts),
+            SourceReads(Sources(catalog)),
             ReceiptReads(receipts),
             MediaReads(media, MediaObjects(catalog)),
             Downloads(media, objects, presigned=presigned),

@@ -49,7 +49,7 @@ REFUSED = [
     Refused("GET", "/v1/media?state=SLEEPING", 400, "REQUEST_MALFORMED"),
     Refused("GET", "/v1/media?page_size=many", 400, "REQUEST_MALFORMED"),
     Refused("GET", "/v1/media?start=yesterday", 400, "REQUEST_MALFORMED"),
-    Refused("GET", "/v1/media?page_size=1001", 400, "INVALID_FIELD"),
+    Refused("GET", "/v1/media?page_size=-1", 400, "INVALID_FIELD"),
     Refused("GET", "/v1/media?page_token=forged", 400, "PAGE_TOKEN_INVALID"),
     Refused("GET", "/v1/media/a%2fb", 400, "REQUEST_MALFORMED"),
     Refused("GET", "/v1/media/a%00", 400, "REQUEST_MALFORMED"),

@@ -34,6 +34,7 @@ def exif_block(
     exif[ExifTags.Base.Make] = "Acme"
     exif[ExifTags.Base.Model] = "Roadrunner 5"
     exif[ExifTags.Base.Orientation] = orientation
+    exif[ExifTags.Base.Software] = "Acme OS 1.2"
     photo = exif.get_ifd(ExifTags.IFD.Exif)
     photo[ExifTags.Base.DateTimeOriginal] = "2021:03:04 23:59:58"
     photo[ExifTags.Base.SubsecTimeOriginal] = "250"
@@ -41,6 +42,11 @@ def exif_block(
         photo[ExifTags.Base.OffsetTimeOriginal] = offset
     photo[ExifTags.Base.LensModel] = "Acme 50mm F1.8"
     photo[ExifTags.Base.ColorSpace] = 1
+    photo[ExifTags.Base.ExposureTime] = IFDRational(1, 250)
+    photo[ExifTags.Base.FNumber] = IFDRational(28, 10)
+    photo[ExifTags.Base.ISOSpeedRatings] = 400
+    photo[ExifTags.Base.FocalLength] = IFDRational(50, 1)
+    photo[ExifTags.Base.Flash] = 0x19
     gps = exif.get_ifd(ExifTags.IFD.GPSInfo)
     gps[ExifTags.GPS.GPSLatitudeRef] = latitude[1]
     gps[ExifTags.GPS.GPSLatitude] = _degrees(latitude[0])

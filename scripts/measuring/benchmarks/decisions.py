@@ -31,7 +31,7 @@ _TURNS = 15
 _NS = 1_700_000_000_000_000_000
 _NEW = Receipt("r", "o", "s", ReceiptState.NEW, b"x" * 32, 200, _NS, b"r" * 200, None, 7, _NS)
 _SETTLED = replace(_NEW, state=ReceiptState.PROCESSED, new_since_ns=None, process_time_ns=_NS, measurement_count=1)
-_MEASUREMENT = Measurement("o/1", "o", _NS, 3, 1.5, 0.5, 0.7, 1.0, 2.0, "r", 7, _NS, _NS)
+_MEASUREMENT = Measurement("o//1", "o", "", _NS, 3, 1.5, 0.5, 0.7, 1.0, 2.0, "r", 7, _NS, _NS)
 _LINEAGE = LineageEntry("r/1", "o/1", "r", 7)
 
 

@@ -1,4 +1,4 @@
-"""Measurements by owner and instant, and the lineage of each: every receipt that wrote it.
+"""Measurements by owner, source and instant, and the lineage of each: every receipt that wrote it.
 
 Both are written again and again by workers that do not know of each other, in any order: a measurement gives way to a
 newer receipt alone, and a lineage entry is the same however often it is written.
@@ -6,30 +6,49 @@ newer receipt alone, and a lineage entry is the same however often it is written
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from dropmesh.v1 import error_reason_pb2 as reasons
 
 from services.common.base.errors import NotFound
-from services.common.base.timestamps import format_timestamp
-from services.common.catalog import Catalog, Collection, Index, Insert, Operation, Position, Range, Upsert, position
+from services.common.catalog import (
+    Catalog,
+    Collection,
+    Delete,
+    Index,
+    Insert,
+    Operation,
+    Outcome,
+    Position,
+    Range,
+    Upsert,
+    position,
+)
 from services.common.catalog.documents import from_document, to_document
+from services.common.drops.names import NamedMeasurement, may_read, measurement_name
+from services.common.rpc.identity import Caller
 
-MEASUREMENTS = Collection("measurements", (Index("by_time", ("owner", "time_ns")),))
+MEASUREMENTS = Collection(
+    "measurements", (Index("by_time", ("owner", "time_ns")), Index("by_source", ("owner", "source", "time_ns")))
+)
 LINEAGE = Collection("lineage", (Index("by_measurement", ("measurement", "sequence")),))
 # Larger batches hold the catalog for too long against others.
 _BATCH = 500
 _PAGE = 1000
+# Searches under way at once.
+_AT_ONCE = 50
 
 
 # Neither is ever changed, and neither is frozen: see Receipt.
 @dataclass(slots=True)
 class Measurement:
-    """The aggregate of the last received drop of an instant."""
+    """The aggregate of the last received drop of an instant; `source` is empty for drops without one."""
 
     id: str
     owner: str
+    source: str
     time_ns: int
     count: int
     mean: float
@@ -55,40 +74,47 @@ class LineageEntry:
 
 
 class Measurements:
-    """The measurements of a mesh. An instant names one within its owner; a caller never reads another owner's."""
+    """The measurements of a mesh: one for each owner, source and instant."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
 
-    async def get(self, owner: str, time_ns: int) -> Measurement:
-        """The measurement of an instant, or NotFound."""
-        document = await self._catalog.get(MEASUREMENTS, measurement_key(owner, time_ns))
+    async def get(self, caller: Caller, named: NamedMeasurement) -> Measurement:
+        """The measurement that a name names, or NotFound: also where the caller may not read it."""
+        document = None
+        if may_read(named.owner, caller):
+            key = measurement_key(named.owner, named.source, named.time_ns)
+            document = await self._catalog.get(MEASUREMENTS, key)
         if document is None:
-            name = f"measurements/{format_timestamp(time_ns)}"
+            name = measurement_name(named.owner, named.source, named.time_ns, caller.owner)
             raise NotFound(reasons.MEASUREMENT_NOT_FOUND, f"{name} does not exist", metadata={"name": name})
         return from_document(Measurement, document)
 
-    async def get_many(self, owner: str, times_ns: Sequence[int]) -> list[Measurement]:
+    async def get_many(self, owner: str, source: str, times_ns: Sequence[int]) -> list[Measurement]:
         """The measurements of these instants, in their order, without those that are not there."""
-        keys = [measurement_key(owner, time_ns) for time_ns in times_ns]
+        keys = [measurement_key(owner, source, time_ns) for time_ns in times_ns]
         found = await self._catalog.get_many(MEASUREMENTS, keys)
         return [from_document(Measurement, found[key]) for key in keys if key in found]
 
     async def by_time(
-        self, owner: str, within: Range, *, descending: bool, after: Position | None, limit: int
+        self, owner: str, source: str | None, within: Range, *, descending: bool, after: Position | None, limit: int
     ) -> tuple[list[Measurement], Position | None]:
-        """A page of measurements, and where it ended if there are more."""
+        """A page of the measurements of one source, or with None of all, and where it ended if there are more."""
+        index = MEASUREMENTS.index("by_time" if source is None else "by_source")
+        equals = (owner,) if source is None else (owner, source)
         documents = await self._catalog.find(
-            MEASUREMENTS, "by_time", (owner,), within, descending=descending, after=after, limit=limit + 1
+            MEASUREMENTS, index.name, equals, within, descending=descending, after=after, limit=limit + 1
         )
-        end = position(MEASUREMENTS.index("by_time"), documents[limit - 1]) if len(documents) > limit else None
+        end = position(index, documents[limit - 1]) if len(documents) > limit else None
         return [from_document(Measurement, document) for document in documents[:limit]], end
 
-    async def all_by_time(self, owner: str, within: Range, *, descending: bool) -> AsyncIterator[list[Measurement]]:
+    async def all_by_time(
+        self, owner: str, source: str | None, within: Range, *, descending: bool
+    ) -> AsyncIterator[list[Measurement]]:
         """Every measurement of a time range, in pages."""
         after: Position | None = None
         while True:
-            page, after = await self.by_time(owner, within, descending=descending, after=after, limit=_PAGE)
+            page, after = await self.by_time(owner, source, within, descending=descending, after=after, limit=_PAGE)
             yield page
             if after is None:
                 return
@@ -102,6 +128,24 @@ class Measurements:
         )
         end = position(LINEAGE.index("by_measurement"), documents[limit - 1]) if len(documents) > limit else None
         return [from_document(LineageEntry, document) for document in documents[:limit]], end
+
+    async def delete(self, measurements: Sequence[Measurement]) -> int:
+        """Deletes measurements as they were read, each after its lineage; returns how many.
+
+        One that a later drop wrote meanwhile stays, with that drop's lineage.
+        """
+        for start in range(0, len(measurements), _AT_ONCE):
+            await asyncio.gather(*map(self._delete_lineage, measurements[start : start + _AT_ONCE]))
+        outcomes: list[Outcome] = []
+        for start in range(0, len(measurements), _BATCH):
+            some = measurements[start : start + _BATCH]
+            outcomes += await self._catalog.batch([Delete(MEASUREMENTS, one.id, one.version) for one in some])
+        return sum(outcome.applied for outcome in outcomes)
+
+    async def _delete_lineage(self, measurement: Measurement) -> None:
+        until = Range(high=measurement.sequence + 1)
+        while entries := await self._catalog.find(LINEAGE, "by_measurement", (measurement.id,), until, limit=_BATCH):
+            await self._catalog.batch([Delete(LINEAGE, entry["_id"]) for entry in entries])
 
     async def write(self, measurements: Sequence[Measurement]) -> None:
         """Writes measurements with their lineage; a stored newer one stays. Repeating it changes nothing."""
@@ -117,9 +161,9 @@ class Measurements:
             await self._catalog.batch(operations[start : start + _BATCH])
 
 
-def measurement_key(owner: str, time_ns: int) -> str:
-    """The key of an owner's measurement."""
-    return f"{owner}/{time_ns}"
+def measurement_key(owner: str, source: str, time_ns: int) -> str:
+    """The key of a measurement; an owner may have a slash, a source has none."""
+    return f"{owner}/{source}/{time_ns}"
 
 
 def lineage_entry(measurement: Measurement) -> LineageEntry:

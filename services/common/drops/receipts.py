@@ -19,6 +19,7 @@ from dropmesh.v1 import error_reason_pb2 as reasons
 
 from services.common.base.errors import AlreadyExists, FailedPrecondition, NotFound, StoreUnavailable
 from services.common.base.ids import new_id
+from services.common.base.timestamps import format_timestamp
 from services.common.catalog import Catalog, Collection, Index, Insert, Position, Range, Replace, change, position
 from services.common.catalog.documents import from_document, to_document
 from services.common.objects import Objects
@@ -49,6 +50,7 @@ class ReceiptState(StrEnum):
     NEW = "new"
     PROCESSED = "processed"
     QUARANTINED = "quarantined"
+    DELETED = "deleted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,8 @@ class Receipt:
     failure_count: int = 0
     warnings: tuple[Remark, ...] = ()
     code_version: str = ""
+    source: str = ""
+    raw_delete_time_ns: int | None = None
     version: int = 0
 
 
@@ -99,16 +103,18 @@ class Receipts:
         self._objects = objects
 
     async def keep(
-        self, caller: Caller, raw: bytes, sha256: bytes, *, now_ns: int, request_id: str = ""
+        self, caller: Caller, raw: bytes, sha256: bytes, *, source: str = "", now_ns: int, request_id: str = ""
     ) -> tuple[Receipt, bool]:
         """Makes a drop durable; returns its receipt, and whether its work must be published.
 
         A catalog that does not answer is asked once more: the key shows whether the first try was stored. A request id
-        that this owner used before gives the receipt of then, or AlreadyExists for other bytes.
+        that this owner used before gives the receipt of then, or AlreadyExists for other bytes or another source.
         """
         key = request_key(caller.owner, request_id) if request_id else new_id(now_ns)
         object_key = None if len(raw) <= INLINE_BYTES else await self._store(key, raw)
         document = _new_document(key, caller, raw if object_key is None else None, sha256, len(raw), now_ns, object_key)
+        if source:
+            document["source"] = source
         insert = Insert(RECEIPTS, document)
         try:
             (outcome,) = await self._catalog.batch([insert])
@@ -120,7 +126,7 @@ class Receipts:
         first = (await self.get_many([key]))[key]
         if object_key is not None and object_key != first.object_key:
             await self._objects.delete([object_key])
-        if first.sha256 != sha256:
+        if first.sha256 != sha256 or first.source != source:
             raise AlreadyExists(
                 reasons.REQUEST_ID_REUSED,
                 f"request_id: {request_id} was already used for another drop; use a new one",
@@ -132,7 +138,7 @@ class Receipts:
         """A receipt of this caller's, or NotFound."""
         document = await self._catalog.get(RECEIPTS, key)
         if document is None or not caller.owns(document):
-            raise _not_found(key)
+            raise receipt_not_found(key)
         return from_document(Receipt, document)
 
     async def get_many(self, keys: Sequence[str]) -> dict[str, Receipt]:
@@ -158,8 +164,9 @@ class Receipts:
 
         def edit(document: dict[str, Any] | None) -> dict[str, Any]:
             if document is None or not caller.owns(document):
-                raise _not_found(key)
+                raise receipt_not_found(key)
             receipt = from_document(Receipt, document)
+            check_raw_kept(receipt)
             if receipt.state is not ReceiptState.QUARANTINED:
                 state = receipt.state.name
                 message = f"the receipt is {state}; only a QUARANTINED receipt can be replayed"
@@ -181,6 +188,23 @@ class Receipts:
         if document is None:
             raise AssertionError("an edit that never declines leaves a document")
         return from_document(Receipt, document)
+
+    async def delete_raw(self, receipt: Receipt, *, now_ns: int) -> Receipt:
+        """Deletes the bytes of a drop and keeps its receipt; one that is deleted already stays as it is.
+
+        Its object goes last: where that fails, the sweep of drops finds an object that no receipt names.
+        """
+
+        def edit(document: dict[str, Any] | None) -> dict[str, Any] | None:
+            if document is None:
+                raise receipt_not_found(receipt.id)
+            stored = from_document(Receipt, document)
+            return None if stored.state is ReceiptState.DELETED else to_document(_without_raw(stored, now_ns))
+
+        document = await change(self._catalog, RECEIPTS, receipt.id, edit)
+        if receipt.object_key is not None:
+            await self._objects.delete([receipt.object_key])
+        return from_document(Receipt, document or {})
 
     async def settle(self, receipts: Iterable[Receipt]) -> None:
         """Stores what became of receipts, each as it was read; one that was settled meanwhile stays as it is."""
@@ -266,7 +290,35 @@ def _new_receipt(document: Mapping[str, Any]) -> Receipt:
         document["object_key"],
         document["sequence"],
         document["new_since_ns"],
+        source=document.get("source", ""),
         version=document["_version"],
+    )
+
+
+def _without_raw(receipt: Receipt, now_ns: int) -> Receipt:
+    return replace(
+        receipt,
+        state=ReceiptState.DELETED,
+        raw=None,
+        object_key=None,
+        new_since_ns=None,
+        # Their texts quote the drop.
+        failures=(),
+        warnings=(),
+        raw_delete_time_ns=now_ns,
+    )
+
+
+def check_raw_kept(receipt: Receipt) -> None:
+    """Refuses where the bytes of a drop were deleted."""
+    if receipt.raw_delete_time_ns is None:
+        return
+    name, since = f"receipts/{receipt.id}", format_timestamp(receipt.raw_delete_time_ns)
+    raise FailedPrecondition(
+        reasons.RECEIPT_DELETED,
+        f"{name}: its raw bytes were deleted at {since}",
+        metadata={"name": name, "raw_delete_time": since},
+        http_status=410,
     )
 
 
@@ -282,6 +334,7 @@ def _key_of(object_key: str) -> str:
     return object_key.removeprefix(PREFIX).partition(".")[0]
 
 
-def _not_found(key: str) -> NotFound:
+def receipt_not_found(key: str) -> NotFound:
+    """There is no such receipt, or it is another owner's."""
     name = f"receipts/{key}"
     return NotFound(reasons.RECEIPT_NOT_FOUND, f"{name}: there is no such receipt", metadata={"name": name})

@@ -7,7 +7,7 @@ from dropmesh.v1 import invite_pb2
 from services.common.base.instants import to_timestamp
 from services.common.base.names import resource_name
 from services.common.invites.store import Invite
-from services.common.media.anonymize_messages import options_message
+from services.common.media.anonymize.messages import options_message
 
 
 def invite_message(invite: Invite, now_ns: int, uri: str = "") -> invite_pb2.Invite:

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -14,9 +15,9 @@ from dropmesh.v1 import error_reason_pb2 as reasons
 
 from services.common.base.errors import DropmeshError, FailedPrecondition, NotFound
 from services.common.base.instants import to_timestamp
-from services.common.catalog import Catalog, Collection, Index, Insert, Position, Range, change, position
+from services.common.catalog import Catalog, Collection, Delete, Index, Insert, Position, Range, change, position
 from services.common.catalog.documents import from_document, to_document
-from services.common.media.model import AnonymizeOptions
+from services.common.media.anonymize.options import AnonymizeOptions
 from services.common.rpc.identity import Caller
 
 INVITES = Collection(
@@ -137,6 +138,11 @@ class Invites:
             lambda invite: None if invite.revoke_time_ns is not None else replace(invite, revoke_time_ns=now_ns),
         )
 
+    async def delete(self, caller: Caller, invite_id: str) -> None:
+        """Removes an invite of the caller's, or NotFound; its media stay."""
+        await self.get(caller, invite_id)
+        await self._catalog.batch([Delete(INVITES, invite_id)])
+
     async def reserve(self, invite_id: str, media_id: str, *, now_ns: int) -> None:
         """Takes one use for a media that is about to be stored; refuses where there is none left."""
 
@@ -147,7 +153,10 @@ class Invites:
         await self._change(invite_id, edit)
 
     async def settle(self, invite_id: str, media_id: str, *, used: bool) -> None:
-        """Ends a reservation: the media was stored and counts, or it was not. Repeating it changes nothing."""
+        """Ends a reservation: the media was stored and counts, or it was not. Repeating it changes nothing.
+
+        An invite that was deleted meanwhile counts no more.
+        """
 
         def edit(invite: Invite) -> Invite | None:
             left = tuple(held for held in invite.reservations if held.media_id != media_id)
@@ -155,7 +164,8 @@ class Invites:
                 return None
             return replace(_with_reservations(invite, left), upload_count=invite.upload_count + used)
 
-        await self._change(invite_id, edit)
+        with suppress(NotFound):
+            await self._change(invite_id, edit)
 
     async def check_unsettled(
         self, before_ns: int, is_stored: Callable[[str], Awaitable[bool]], *, limit: int = 100

@@ -13,7 +13,7 @@ from google.rpc.status_pb2 import Status
 from services.common.base.errors import DropmeshError
 from services.common.base.instants import SECOND_NS, to_duration, to_timestamp
 from services.common.base.names import resource_name
-from services.common.media.anonymize_messages import box_message, class_number, count_messages, options_message
+from services.common.media.anonymize.messages import box_message, class_number, count_messages, options_message
 from services.common.media.detected_objects import DetectedObject
 from services.common.media.model import Content, Failure, Media, Metadata, Processing
 from services.common.media.transitions import UNFINISHED
@@ -53,7 +53,8 @@ def media_message(media: Media) -> media_pb2.Media:
         anonymize=options_message(media.anonymize),
         processing=processing_message(media.processing),
         object_counts=count_messages(list(media.object_counts.items())),
-        labels=[object_pb2.Label(label=label.label, score=label.score) for label in media.labels],
+        class_labels=[object_pb2.Label(label=label.label, score=label.score) for label in media.class_labels],
+        labels=media.labels,
     )
     if media.invites:
         message.invite = resource_name("invites", media.invites[0])
@@ -67,8 +68,10 @@ def media_message(media: Media) -> media_pb2.Media:
 
 
 def holder_message(media: Media) -> media_pb2.Media:
-    """Returns a media for the holder of an invite's link: its name and its state."""
-    return media_pb2.Media(name=media_name(media.id), state=state_number(media.state))
+    """Returns a media for the holder of an invite's link: its name, its state, and what is covered and how."""
+    return media_pb2.Media(
+        name=media_name(media.id), state=state_number(media.state), anonymize=options_message(media.anonymize)
+    )
 
 
 def etag(media: Media) -> str:
@@ -77,7 +80,7 @@ def etag(media: Media) -> str:
 
 
 def is_settled(media: Media) -> bool:
-    """Whether a media is in a final state: PROCESSED, FAILED or DELETED."""
+    """Whether a media is in a final state: PROCESSED, FAILED, CANCELLED or DELETED."""
     return media.state not in UNFINISHED
 
 

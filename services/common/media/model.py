@@ -6,33 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from services.common.base.instants import utc_day
-from services.common.media.vocabulary import Box, MediaKind, MediaState, Mode, ObjectClass, Shape
-
-
-@dataclass(frozen=True, slots=True)
-class ExcludedObject:
-    """An object of an earlier run that stays uncovered, with its box and class to find it again."""
-
-    number: int
-    object_class: ObjectClass
-    box: Box
-    time_ns: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class AnonymizeOptions:
-    """Which objects are covered, and how; None means the default."""
-
-    objects: tuple[ObjectClass, ...] = (ObjectClass.FACE, ObjectClass.LICENSE_PLATE)
-    mode: Mode = Mode.BLUR
-    shape: Shape | None = None
-    margin: float | None = None
-    feather: float | None = None
-    regions: tuple[Box, ...] = ()
-    exempt: tuple[Box, ...] = ()
-    excluded: tuple[ExcludedObject, ...] = ()
-    thresholds: Mapping[ObjectClass, float] = field(default_factory=dict)
-    drop_audio: bool = False
+from services.common.media.anonymize.options import AnonymizeOptions
+from services.common.media.vocabulary import MediaKind, MediaState
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +58,13 @@ class Metadata:
     """None where there is no sound."""
     frames: int | None = None
     """How many, of an animated image."""
+    capture_time_offset: str | None = None
+    exposure_seconds: float | None = None
+    f_number: float | None = None
+    iso: int | None = None
+    focal_length_mm: float | None = None
+    flash_fired: bool | None = None
+    software: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,13 +156,17 @@ class Media:
     update_time_ns: int
     original: Content
     metadata: Metadata
-    anonymize: AnonymizeOptions = AnonymizeOptions()
+    anonymize: AnonymizeOptions = field(default_factory=AnonymizeOptions)
+    options_digest: str = ""
+    """Of `anonymize`: an owner has one media for each content and digest."""
     invites: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     anonymized: Content | None = None
     processing: Processing = Processing()
     object_counts: Mapping[str, int] = field(default_factory=dict)
-    labels: tuple[Label, ...] = ()
+    class_labels: tuple[Label, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """The owner's own, by name."""
     delete_time_ns: int | None = None
     purge_time_ns: int | None = None
     duplicate_count: int = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dropmesh.v1 import error_reason_pb2
 
-from services.common.base.errors import FailedPrecondition, InvalidArgument
+from services.common.base.errors import AlreadyExists, FailedPrecondition, InvalidArgument
 from services.common.base.names import resource_name
 
 ACRONYM_LETTERS = 4
@@ -123,6 +123,18 @@ class MediaDeleted(FailedPrecondition):
         name = resource_name("media", media_id)
         super().__init__(
             error_reason_pb2.MEDIA_DELETED, f"{name} was deleted", metadata={"name": name}, http_status=410
+        )
+
+
+class MediaExists(AlreadyExists):
+    """Another media of the owner has the same content and the options that this one would get."""
+
+    def __init__(self, media_id: str, other_id: str) -> None:
+        name, other = resource_name("media", media_id), resource_name("media", other_id)
+        super().__init__(
+            error_reason_pb2.MEDIA_EXISTS,
+            f"anonymize: {other} has the content of {name} with these options already; use it, or delete it first",
+            metadata={"name": other},
         )
 
 

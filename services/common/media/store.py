@@ -33,7 +33,7 @@ from services.common.rpc.identity import Caller
 MEDIA = Collection(
     "media",
     (
-        Index("by_content", ("owner", "content_key"), unique=True),
+        Index("by_content", ("owner", "content_key", "options_digest"), unique=True),
         Index("by_owner", ("owner", "listed_ns"), sparse=True),
         Index("by_owner_state", ("owner", "state", "create_time_ns")),
         Index("by_owner_kind", ("owner", "kind", "listed_ns"), sparse=True),
@@ -93,7 +93,7 @@ class MediaStore:
         self._catalog = catalog
 
     async def insert(self, media: Media) -> Media | None:
-        """Stores a new media, to be queued and counted; None when its owner has its content already."""
+        """Stores a new media, to be queued and counted; None when its owner has one with its content and options."""
         new = transitions.stored(media)
         (outcome,) = await self._catalog.batch([Insert(MEDIA, media_document(new))])
         return new if outcome.applied else None
@@ -120,9 +120,10 @@ class MediaStore:
             raise media_not_found(media_id)
         return from_document(Media, document)
 
-    async def find_by_content(self, owner: str, sha256: str) -> Media | None:
-        """The media of an owner with these bytes that is not deleted."""
-        documents = await self._catalog.find(MEDIA, "by_content", (owner, sha256), limit=1)
+    async def find_by_content(self, owner: str, sha256: str, options_digest: str | None = None) -> Media | None:
+        """The media of an owner with these bytes and options that is not deleted; without options, one with any."""
+        equals = (owner, sha256) if options_digest is None else (owner, sha256, options_digest)
+        documents = await self._catalog.find(MEDIA, "by_content", equals, limit=1)
         return from_document(Media, documents[0]) if documents else None
 
     async def page(self, caller: Caller, wanted: MediaFilter, *, after: Position | None, limit: int) -> MediaPage:

@@ -8,7 +8,7 @@
 | `let_go`                     | PROCESSING, the same run | PROCESSING |
 | `finish`                     | PROCESSING, the same run | PROCESSED  |
 | `fail`                       | PROCESSING, the same run | FAILED     |
-| `cancel`                     | NEW, PROCESSING          | FAILED     |
+| `cancel`                     | NEW, PROCESSING          | CANCELLED  |
 | `process_again`              | all but DELETED          | NEW        |
 | `delete`                     | all but DELETED          | DELETED    |
 | `purge`                      | DELETED                  | removed    |
@@ -25,9 +25,9 @@ from typing import Any
 
 from dropmesh.v1 import error_reason_pb2 as reasons
 
-from services.common.base.errors import DropmeshError, FailedPrecondition
+from services.common.base.errors import DropmeshError
+from services.common.media.anonymize.options import AnonymizeOptions
 from services.common.media.model import (
-    AnonymizeOptions,
     Content,
     Failure,
     Label,
@@ -59,7 +59,14 @@ class Findings:
 def stored(media: Media) -> Media:
     """A media as it is inserted: to be queued and counted. An insertion's version is known before."""
     now_ns = media.create_time_ns
-    return replace(media, state=MediaState.NEW, unqueued_since_ns=now_ns, uncounted_since_ns=now_ns, version=1)
+    return replace(
+        media,
+        state=MediaState.NEW,
+        options_digest=media.anonymize.digest(),
+        unqueued_since_ns=now_ns,
+        uncounted_since_ns=now_ns,
+        version=1,
+    )
 
 
 def take(media: Media, *, now_ns: int, lease_end_ns: int, excuses: Callable[[int], bool]) -> Media | None:
@@ -137,7 +144,7 @@ def finish(media: Media, run: int, anonymized: Content, findings: Findings, *, n
             error=None,
         ),
         object_counts=dict(findings.object_counts),
-        labels=findings.labels,
+        class_labels=findings.labels,
         warnings=tuple(dict.fromkeys((*media.warnings, *findings.warnings))),
         objects_run=run,
         clean_run=clean_run,
@@ -149,7 +156,7 @@ def finish(media: Media, run: int, anonymized: Content, findings: Findings, *, n
 
 def fail(media: Media, run: int, failure: Failure, *, now_ns: int) -> Media | None:
     """A worker ends the work for good."""
-    return _failed(media, failure, now_ns) if is_in_run(media, run) else None
+    return _ended(media, MediaState.FAILED, failure, now_ns) if is_in_run(media, run) else None
 
 
 def cancel(media: Media, *, now_ns: int) -> Media:
@@ -158,20 +165,21 @@ def cancel(media: Media, *, now_ns: int) -> Media:
         raise MediaDeleted(media.id)
     if media.state not in UNFINISHED:
         raise MediaNotProcessing(media.id, media.state)
-    cancelled = FailedPrecondition(reasons.PROCESSING_CANCELLED, "the work was cancelled by its owner")
-    return _failed(media, failure_of(cancelled), now_ns)
+    return _ended(media, MediaState.CANCELLED, None, now_ns)
 
 
 def process_again(media: Media, options: AnonymizeOptions | None, *, now_ns: int) -> Media:
     """The owner asks for another result; None keeps the options."""
     if media.is_deleted:
         raise MediaDeleted(media.id)
+    chosen = media.anonymize if options is None else options
     return _changed(
         media,
         now_ns,
         state=MediaState.NEW,
         run=media.run + 1,
-        anonymize=media.anonymize if options is None else options,
+        anonymize=chosen,
+        options_digest=chosen.digest(),
         processing=Processing(),
         unqueued_since_ns=now_ns,
     )
@@ -193,7 +201,9 @@ def delete(media: Media, *, now_ns: int, purge_after_ns: int) -> Media | None:
         # A place identifies a person as the picture does.
         metadata=replace(media.metadata, latitude_degrees=None, longitude_degrees=None, altitude_meters=None),
         object_counts={},
-        labels=(),
+        class_labels=(),
+        # They may name a person too.
+        labels={},
         leftovers=(*media.leftovers, *held),
         clean_run=_clean_run(media),
         unqueued_since_ns=None,
@@ -218,7 +228,7 @@ def moved(media: Media, object_key: str) -> Media:
 
 
 def uploaded_again(media: Media, *, invite: str | None, upload: str | None) -> Media | None:
-    """The same bytes came again; None where this resumable upload was counted already."""
+    """The same bytes came again with the same options; None where this resumable upload was counted already."""
     if media.is_deleted or (upload is not None and upload in media.duplicate_uploads):
         return None
     invites = media.invites if invite is None else tuple(dict.fromkeys((*media.invites, invite)))
@@ -267,11 +277,12 @@ def failure_of(error: DropmeshError) -> Failure:
     return Failure(error.code.value[0], reasons.ErrorReason.Name(error.reason), error.message, error.metadata)
 
 
-def _failed(media: Media, failure: Failure, now_ns: int) -> Media:
+def _ended(media: Media, state: MediaState, failure: Failure | None, now_ns: int) -> Media:
+    """A media whose work ended without a result; the last one stays."""
     return _changed(
         media,
         now_ns,
-        state=MediaState.FAILED,
+        state=state,
         run=media.run + 1,
         processing=replace(media.processing, end_time_ns=now_ns, lease_end_ns=None, error=failure),
         unclean_since_ns=now_ns,

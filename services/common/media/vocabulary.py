@@ -13,6 +13,7 @@ class MediaState(StrEnum):
     PROCESSING = "processing"
     PROCESSED = "processed"
     FAILED = "failed"
+    CANCELLED = "cancelled"
     DELETED = "deleted"
 
 
@@ -45,6 +46,11 @@ class Shape(StrEnum):
 
     ELLIPSE = "ellipse"
     BOX = "box"
+
+
+def usual_shape(object_class: ObjectClass) -> Shape:
+    """The outline that covers an object of this class unless another is chosen."""
+    return Shape.ELLIPSE if object_class is ObjectClass.FACE else Shape.BOX
 
 
 @dataclass(frozen=True, slots=True)

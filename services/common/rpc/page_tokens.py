@@ -14,12 +14,13 @@ from services.common.base.errors import PageTokenInvalid
 from services.common.catalog import Position
 
 DEFAULT_PAGE_SIZE = 50
+MAX_PAGE_SIZE = 1000
 _SCALAR = (str, int, float, bytes, NoneType)
 
 
 def page_size(asked: int) -> int:
-    """How many entries a page has; the contract bounds what can be asked for."""
-    return asked or DEFAULT_PAGE_SIZE
+    """How many entries a page has at most, for what a request asks."""
+    return min(asked or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
 
 
 def page_token(request: Message, owner: str, position: Position) -> str:

@@ -6,7 +6,7 @@ from dropmesh.v1 import upload_pb2
 
 from services.common.base.instants import to_timestamp
 from services.common.base.names import resource_name
-from services.common.media.anonymize_messages import options_message
+from services.common.media.anonymize.messages import options_message
 from services.common.uploads.store import Upload
 
 

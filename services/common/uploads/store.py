@@ -12,7 +12,7 @@ from dropmesh.v1 import error_reason_pb2 as reasons
 from services.common.base.errors import Aborted, FailedPrecondition, InvalidArgument, NotFound
 from services.common.catalog import Catalog, Collection, Delete, Index, Insert, Range, change
 from services.common.catalog.documents import from_document, to_document
-from services.common.media.model import AnonymizeOptions
+from services.common.media.anonymize.options import AnonymizeOptions
 from services.common.objects import Objects
 from services.common.rpc.identity import Caller
 

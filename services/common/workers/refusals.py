@@ -21,7 +21,6 @@ _REASONS: Final = frozenset(
         "MEDIA_EMPTY",
         "MEDIA_UNREADABLE",
         "CLASSIFIER_NOT_INSTALLED",
-        "PROCESSING_CANCELLED",
         "SERIES_TOO_SHORT",
     }
 )

@@ -14,6 +14,7 @@ from services.common.base.instants import SECOND_NS, from_duration
 from services.common.base.names import resource_id
 from services.common.drops.measurements import Measurements
 from services.common.drops.messages import fill_receipt, measurement_message, receipt_message
+from services.common.drops.names import stored_source
 from services.common.drops.receipts import Receipt, Receipts, ReceiptState
 from services.common.queue.outbox import Outbox
 from services.common.rpc.call import Call
@@ -59,7 +60,12 @@ class DropWrites:
             )
         sha256 = await asyncio.to_thread(_sha256, raw) if len(raw) > _LARGE_BYTES else _sha256(raw)
         receipt, is_waiting = await self._receipts.keep(
-            call.caller, raw, sha256, now_ns=self._now_ns(), request_id=request.request_id
+            call.caller,
+            raw,
+            sha256,
+            source=stored_source(request.source),
+            now_ns=self._now_ns(),
+            request_id=request.request_id,
         )
         if is_waiting:
             self._drop_outbox.add(receipt)
@@ -68,10 +74,11 @@ class DropWrites:
         if receipt.state is ReceiptState.QUARANTINED and request.HasField("wait"):
             raise _quarantined(receipt)
         response = ingest_service_pb2.DropMeasurementsResponse()
-        fill_receipt(receipt, response.receipt)
+        viewer = call.caller.owner
+        fill_receipt(receipt, response.receipt, viewer)
         if receipt.state is ReceiptState.PROCESSED and request.HasField("wait"):
-            found = await self._measurements.get_many(receipt.owner, receipt.measurement_times_ns)
-            response.measurements.extend(map(measurement_message, found))
+            found = await self._measurements.get_many(receipt.owner, receipt.source, receipt.measurement_times_ns)
+            response.measurements.extend(measurement_message(one, viewer) for one in found)
         else:
             call.answer_with(202)
         return response
@@ -83,7 +90,7 @@ class DropWrites:
         receipt = await self._receipts.replay(call.caller, resource_id(request.name), now_ns=self._now_ns())
         self._drop_outbox.add(receipt)
         call.answer_with(202)
-        return receipt_message(receipt)
+        return receipt_message(receipt, call.caller.owner)
 
 
 def _sha256(raw: bytes) -> bytes:

@@ -83,4 +83,5 @@ def _new_receipt(receipt: measurement_pb2.Receipt) -> dict[str, Any]:
         "failure_count": "0",
         "warnings": [],
         "code_version": "",
+        "source": receipt.source,
     }

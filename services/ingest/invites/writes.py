@@ -1,4 +1,4 @@
-"""Invites: made and revoked by their owners."""
+"""Invites: made, revoked and deleted by their owners."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import time
 from collections.abc import Callable
 
 from dropmesh.v1 import ingest_service_pb2, invite_pb2
+from google.protobuf.empty_pb2 import Empty
 
+from services.common.base.errors import NotFound
 from services.common.base.ids import new_id
 from services.common.base.instants import SECOND_NS, from_duration, from_timestamp
 from services.common.base.names import resource_id
 from services.common.invites.messages import invite_message
 from services.common.invites.store import Invite, Invites, new_secret
-from services.common.media.anonymize_messages import to_options
+from services.common.media.anonymize.messages import to_options
 from services.common.rpc.call import Call
 from services.ingest.media.files import invalid_field
 from services.ingest.media.uploads import CREATED
@@ -22,7 +24,7 @@ LONGEST_DAYS = 366
 
 
 class InviteWrites:
-    """Makes and revokes invites."""
+    """Makes, revokes and deletes invites."""
 
     def __init__(self, invites: Invites, *, edge_url: str, now_ns: Callable[[], int] = time.time_ns) -> None:
         self._invites = invites
@@ -56,6 +58,15 @@ class InviteWrites:
         """Ends an invite now."""
         now_ns = self._now_ns()
         return invite_message(await self._invites.revoke(call.caller, resource_id(request.name), now_ns=now_ns), now_ns)
+
+    async def DeleteInvite(self, request: ingest_service_pb2.DeleteInviteRequest, call: Call) -> Empty:
+        """Ends an invite now and removes its record."""
+        try:
+            await self._invites.delete(call.caller, resource_id(request.name))
+        except NotFound:
+            if not request.allow_missing:
+                raise
+        return Empty()
 
 
 def expire_time(wanted: invite_pb2.Invite, now_ns: int) -> int:

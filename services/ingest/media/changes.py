@@ -9,14 +9,17 @@ from datetime import timedelta
 from dropmesh.v1 import error_reason_pb2 as reasons
 from dropmesh.v1 import ingest_service_pb2, media_pb2
 
-from services.common.base.errors import Aborted, InvalidArgument
+from services.common.base.errors import Aborted, DropmeshError, InvalidArgument, StoreUnavailable
 from services.common.base.instants import to_ns
 from services.common.base.names import resource_id
+from services.common.catalog import PlaceTaken
 from services.common.media import transitions
-from services.common.media.anonymize_messages import to_options
+from services.common.media.anonymize.messages import to_options
+from services.common.media.anonymize.options import AnonymizeOptions, ExcludedObject
 from services.common.media.detected_objects import DetectedObject, MediaObjects
 from services.common.media.messages import etag, media_message, media_name
-from services.common.media.model import ExcludedObject, Media
+from services.common.media.model import Media
+from services.common.media.refusals import MediaExists
 from services.common.media.store import MediaStore
 from services.common.queue.outbox import Outbox
 from services.common.rpc.call import Call
@@ -56,7 +59,10 @@ class MediaChanges:
             _check_etag(found, request.etag)
             return changed
 
-        changed = await self._media.change_owned(call.caller, media_id, edit)
+        try:
+            changed = await self._media.change_owned(call.caller, media_id, edit)
+        except PlaceTaken:
+            raise await self._taken(media, options or media.anonymize) from None
         self._outbox.add(changed)
         return media_message(changed)
 
@@ -80,6 +86,13 @@ class MediaChanges:
         if changed.unclean_since_ns is not None:
             await self._cleaning.clean(changed)
         return media_message(changed)
+
+    async def _taken(self, media: Media, options: AnonymizeOptions) -> DropmeshError:
+        """Returns the error where another media of the owner has the same content and these options."""
+        other = await self._media.find_by_content(media.owner, media.original.sha256, options.digest())
+        if other is None:
+            return StoreUnavailable("catalog", "a media with the same content and options changed at the same time")
+        return MediaExists(media.id, other.id)
 
     async def _excluded(self, media: Media, numbers: Sequence[int]) -> list[ExcludedObject]:
         if not numbers:

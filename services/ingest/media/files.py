@@ -10,7 +10,7 @@ from typing import TypeVar
 from dropmesh.v1 import error_reason_pb2 as reasons
 
 from services.common.base.errors import InvalidArgument
-from services.common.media.model import AnonymizeOptions
+from services.common.media.anonymize.options import AnonymizeOptions
 from services.common.media.refusals import EmptyMedia
 from services.common.media.vocabulary import Mode, ObjectClass
 from services.ingest.media.multipart import (

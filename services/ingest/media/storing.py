@@ -43,7 +43,7 @@ class Destination:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A media, and whether its owner had it already."""
+    """A media, and whether its owner had one with its content and options already."""
 
     media: Media
     duplicate: bool
@@ -114,7 +114,7 @@ class MediaStoring:
                 reserved = True
             is_held = await self._contents.get(sha256) is not None
             # Without a holder no media has these bytes; one that is stored right now is found at the insertion.
-            known = await self._known(sha256, media_id, destination) if is_held else None
+            known = await self._known(sha256, media_id, options, destination) if is_held else None
             if known is not None:
                 return known
             written, reading = await self._write(writer, media_type)
@@ -186,12 +186,12 @@ class MediaStoring:
         if inserted is not None:
             self._outbox.add(inserted)
             return Stored(inserted, duplicate=False)
-        # Another call stored the same content for the same owner at the same time, or finished the same upload.
-        known = await self._known(written.sha256, media_id, destination)
-        if known is None or known.media.id != media_id:
+        # Another call stored the same at the same time, or finished the same upload.
+        known = await self._known(written.sha256, media_id, options, destination)
+        if known is None or known.media.id != media_id or known.media.is_deleted:
             await self._contents.release(written.sha256, holder.name)
         if known is None:
-            raise StoreUnavailable("catalog", "a media with the same content was deleted at the same time")
+            raise StoreUnavailable("catalog", "a media with the same content and options changed at the same time")
         return known
 
     async def _insert_claimed(self, media: Media, holder: Holder, is_held: bool) -> Media | None:
@@ -208,7 +208,7 @@ class MediaStoring:
         return await self._media.insert(replace(media, original=replace(content, object_key=key)))
 
     async def _move_over(self, media: Media, holder: Holder) -> Media | None:
-        """Has a stored media hold the bytes that another owner claimed a moment before.
+        """Has a stored media hold the bytes that another media claimed a moment before.
 
         It is not taken back: it may have been found already, and counted, or returned as the media of a duplicate.
         """
@@ -219,18 +219,25 @@ class MediaStoring:
             await self._contents.release(content.sha256, holder.name)
         return moved
 
-    async def _known(self, sha256: str, media_id: str, destination: Destination) -> Stored | None:
-        """The owner's media with these bytes, its duplicate noted; the very same media is no duplicate."""
-        found = await self._media.find_by_content(destination.owner, sha256)
+    async def _known(self, sha256: str, media_id: str, options: FileOptions, destination: Destination) -> Stored | None:
+        """The owner's media with these bytes and options, its duplicate noted; the very same media is no duplicate."""
+        if destination.media_id is not None and (finished := await self._media.find(media_id)) is not None:
+            return Stored(finished, duplicate=False)
+        digest = options.anonymize.digest()
+        found = await self._media.find_by_content(destination.owner, sha256, digest)
         if found is None:
             return None
-        if found.id == media_id:
-            return Stored(found, duplicate=False)
         invite = None if destination.invite is None else destination.invite.id
-        changed = await self._media.change(
-            found.id, lambda media: uploaded_again(media, invite=invite, upload=destination.upload)
-        )
-        return None if changed is None or changed.is_deleted else Stored(changed, duplicate=True)
+
+        def edit(media: Media) -> Media | None:
+            if media.options_digest != digest:
+                return None
+            return uploaded_again(media, invite=invite, upload=destination.upload)
+
+        changed = await self._media.change(found.id, edit)
+        if changed is None or changed.is_deleted or changed.options_digest != digest:
+            return None
+        return Stored(changed, duplicate=True)
 
     async def _shielded(self, work: Coroutine[Any, Any, T]) -> T:
         """Does work that is not cut short when the caller is cancelled."""

@@ -10,7 +10,7 @@ from dropmesh.v1 import ingest_service_pb2, object_pb2
 
 from services.common.base.errors import DropmeshError
 from services.common.invites.store import Invites
-from services.common.media.anonymize_messages import to_options
+from services.common.media.anonymize.messages import to_options
 from services.common.media.file_names import plain_name
 from services.common.media.messages import holder_message, media_message
 from services.common.media.refusals import BodyInterrupted, EmptyMedia

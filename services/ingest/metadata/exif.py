@@ -47,6 +47,13 @@ def read_exif(exif: Exif, size: tuple[int, int], warnings: list[str]) -> Metadat
         color_space=attempt("colour space", lambda: _COLOR_SPACES.get(photo.get(Base.ColorSpace, 0))),
         capture_time_text=captured.text if captured else None,
         capture_time_ns=captured.instant_ns if captured else None,
+        capture_time_offset=captured.offset if captured else None,
+        exposure_seconds=attempt("exposure time", lambda: _positive(photo, Base.ExposureTime)),
+        f_number=attempt("aperture", lambda: _positive(photo, Base.FNumber)),
+        iso=attempt("sensitivity", lambda: _iso(photo)),
+        focal_length_mm=attempt("focal length", lambda: _positive(photo, Base.FocalLength)),
+        flash_fired=attempt("flash", lambda: _flash_fired(photo)),
+        software=attempt("software", lambda: _text(exif, Base.Software)),
         latitude_degrees=attempt(
             "GPS latitude", lambda: _degrees(gps, GPS.GPSLatitude, GPS.GPSLatitudeRef, "N", "S", 90)
         ),
@@ -60,6 +67,40 @@ def read_exif(exif: Exif, size: tuple[int, int], warnings: list[str]) -> Metadat
 def _text(tags: Tags | Exif, tag: int) -> str | None:
     value = tags.get(tag)
     return None if value is None else clean_text(value)
+
+
+def _positive(tags: Tags, tag: int) -> float | None:
+    """A measured quantity; cameras write 0 where they do not know it."""
+    value = tags.get(tag)
+    if value is None:
+        return None
+    number = float(value)
+    if not math.isfinite(number) or number < 0:
+        # A rational of 0/0 is how EXIF writes an unknown number.
+        if math.isnan(number):
+            return None
+        raise ValueError(f"{value!r} is not a positive number")
+    return number or None
+
+
+def _iso(photo: Tags) -> int | None:
+    value = photo.get(Base.ISOSpeedRatings)
+    # Some cameras write two equal numbers.
+    value = value[0] if isinstance(value, tuple) and value else value
+    if value is None:
+        return None
+    if not isinstance(value, int) or not 0 <= value < 2**31:
+        raise ValueError(f"{value!r} is not a sensitivity")
+    return value or None
+
+
+def _flash_fired(photo: Tags) -> bool | None:
+    value = photo.get(Base.Flash)
+    if value is None:
+        return None
+    if not isinstance(value, int):
+        raise ValueError(f"{value!r} is not a number")  # noqa: TRY004 - what every function here raises
+    return bool(value & 1)
 
 
 def _orientation(exif: Exif) -> int | None:

@@ -27,6 +27,11 @@ class CaptureTime:
     text: str
     instant_ns: int | None
 
+    @property
+    def offset(self) -> str | None:
+        """The offset from UTC, such as "+02:00", where it is known: the text ends with it."""
+        return None if self.instant_ns is None else self.text[-6:]
+
 
 def clean_text(value: object) -> str | None:
     """The text up to its first NUL, without what cannot be printed; None where nothing is left."""

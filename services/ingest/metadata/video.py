@@ -85,6 +85,7 @@ def _read(container: InputContainer, media_type: MediaType, limits: MediaLimits)
             lens=_first(tags, _LENS),
             capture_time_text=captured.text if captured else None,
             capture_time_ns=captured.instant_ns if captured else None,
+            capture_time_offset=captured.offset if captured else None,
             latitude_degrees=latitude,
             longitude_degrees=longitude,
             altitude_meters=altitude,

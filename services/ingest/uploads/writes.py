@@ -14,7 +14,7 @@ from google.protobuf.empty_pb2 import Empty
 from services.common.base.errors import Aborted, FailedPrecondition, InvalidArgument, NotFound
 from services.common.base.ids import new_id
 from services.common.base.names import resource_id
-from services.common.media.anonymize_messages import to_options
+from services.common.media.anonymize.messages import to_options
 from services.common.media.file_names import plain_name
 from services.common.media.refusals import EmptyMedia, MediaTooLarge
 from services.common.media.store import MediaStore
@@ -110,13 +110,10 @@ class UploadWrites:
         upload = await self._uploads.get(call.caller, resource_id(request.name), now_ns=self._now_ns())
         stored = await self._finished(upload)
         if stored is None:
+            if upload.size_bytes is not None and upload.committed_bytes != upload.size_bytes:
+                raise _incomplete(upload, upload.size_bytes)
             if upload.committed_bytes == 0:
                 raise EmptyMedia
-            if upload.size_bytes is not None and upload.committed_bytes != upload.size_bytes:
-                raise InvalidArgument(
-                    reasons.BODY_INTERRUPTED,
-                    f"{request.name} has {upload.committed_bytes} of {upload.size_bytes} bytes; append the rest",
-                )
             options = FileOptions(upload.anonymize, upload.filename, checked_sha256(request.sha256))
             file = IncomingFile(options, self._bytes_of(upload))
             destination = Destination(upload.owner, upload=upload.id, media_id=upload.media_id)
@@ -163,3 +160,12 @@ class UploadWrites:
             raise MediaTooLarge(MediaKind.VIDEO, self._most_bytes)
         if upload.size_bytes is not None and size_bytes > upload.size_bytes:
             raise invalid_field("body", f"more bytes than the upload's size_bytes, which is {upload.size_bytes}")
+
+
+def _incomplete(upload: Upload, size_bytes: int) -> FailedPrecondition:
+    return FailedPrecondition(
+        reasons.UPLOAD_INCOMPLETE,
+        f"uploads/{upload.id} has {upload.committed_bytes} of {size_bytes} bytes; append the rest, then finish it",
+        metadata={"committed_bytes": str(upload.committed_bytes), "size_bytes": str(size_bytes)},
+        http_status=409,
+    )

@@ -1,17 +1,12 @@
-"""Which objects are covered, and how: the options of one run, and their fingerprint."""
+"""Which objects are covered, and how: the options of one run."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from services.common.media.vocabulary import Box, Mode, ObjectClass, Shape
-
-COVER_VERSION = 1
-"""Raised whenever the same options give other pixels, so that outputs are made again."""
+from services.common.media.vocabulary import Box, Mode, ObjectClass, Shape, usual_shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,33 +45,4 @@ class AnonymizeOptions:
 
     def shape_of(self, object_class: ObjectClass) -> Shape:
         """The outline that covers an object of this class."""
-        if self.shape is not None:
-            return self.shape
-        return Shape.ELLIPSE if object_class is ObjectClass.FACE else Shape.BOX
-
-    def fingerprint(self) -> str:
-        """Returns a short text that is equal for options with equal output, in any order."""
-        canonical = {
-            "version": COVER_VERSION,
-            "objects": sorted(self.object_classes),
-            "mode": self.mode,
-            "shape": self.shape,
-            "margin": float(self.margin),
-            "feather": float(self.feather),
-            "regions": sorted(_numbers(box) for box in self.regions),
-            "exempt": sorted(_numbers(box) for box in self.exempt),
-            "excluded": sorted(_excluded(excluded) for excluded in self.excluded),
-            "thresholds": sorted((name, float(value)) for name, value in self.thresholds.items()),
-            "audio": self.keep_audio,
-        }
-        text = json.dumps(canonical, sort_keys=True, separators=(",", ":"), allow_nan=False)
-        return hashlib.sha256(text.encode()).hexdigest()[:32]
-
-
-def _numbers(box: Box) -> list[float]:
-    return [float(box.left), float(box.top), float(box.right), float(box.bottom)]
-
-
-def _excluded(excluded: ExcludedObject) -> list[str | float]:
-    microseconds = -1 if excluded.time is None else excluded.time // timedelta(microseconds=1)
-    return [excluded.object_class, microseconds, *_numbers(excluded.box)]
+        return self.shape or usual_shape(object_class)

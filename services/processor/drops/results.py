@@ -69,8 +69,9 @@ def _processed(receipt: Receipt, parsed: ParsedDrop, rules: DropRules, now_ns: i
 def _measurement(receipt: Receipt, measured: Measured, now_ns: int) -> Measurement:
     statistics = compute_statistics(measured.points)
     return Measurement(
-        measurement_key(receipt.owner, measured.time_ns),
+        measurement_key(receipt.owner, receipt.source, measured.time_ns),
         receipt.owner,
+        receipt.source,
         measured.time_ns,
         statistics.count,
         statistics.mean,

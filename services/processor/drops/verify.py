@@ -12,8 +12,9 @@ from dropmesh.v1 import processor_service_pb2
 
 from services.common.base.errors import ObjectMissing
 from services.common.drops.measurements import Measurement, Measurements
-from services.common.drops.messages import measurement_message, named_instant
-from services.common.drops.receipts import Receipt, Receipts
+from services.common.drops.messages import measurement_message
+from services.common.drops.names import named_measurement
+from services.common.drops.receipts import Receipt, Receipts, check_raw_kept
 from services.common.rpc.call import Call
 from services.processor.drops.parsing.outcomes import DropLimits
 from services.processor.drops.results import DropRules, drop_result
@@ -36,16 +37,19 @@ class MeasurementChecks:
         self, request: processor_service_pb2.VerifyMeasurementRequest, call: Call
     ) -> processor_service_pb2.VerifyMeasurementResponse:
         """Computes a measurement again from its raw bytes and compares, to the last bit."""
-        stored = await self._measurements.get(call.caller.owner, named_instant(request.name, "name"))
+        stored = await self._measurements.get(call.caller, named_measurement(request.name, "name", call.caller))
+        viewer = call.caller.owner
         receipt = (await self._receipts.get_many([stored.receipt])).get(stored.receipt)
+        if receipt is not None:
+            check_raw_kept(receipt)
         raw = None if receipt is None else await self._raw(receipt)
-        response = processor_service_pb2.VerifyMeasurementResponse(stored=measurement_message(stored))
+        response = processor_service_pb2.VerifyMeasurementResponse(stored=measurement_message(stored, viewer))
         if receipt is None or raw is None:
             return response
         response.sha256_agrees, computed = await asyncio.to_thread(self._compute, receipt, raw, stored)
         if computed is not None:
             response.numbers_agree = _numbers(computed) == _numbers(stored)
-            response.computed.CopyFrom(measurement_message(computed))
+            response.computed.CopyFrom(measurement_message(computed, viewer))
         response.agrees = response.sha256_agrees and response.numbers_agree
         return response
 

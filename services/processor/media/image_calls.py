@@ -8,7 +8,7 @@ from dropmesh.v1 import model_pb2, object_pb2, processor_service_pb2
 from google.api.httpbody_pb2 import HttpBody
 
 from services.common.base.names import resource_name
-from services.common.media.anonymize_messages import to_classes, to_options
+from services.common.media.anonymize.messages import to_classes, to_options
 from services.common.media.messages import object_message
 from services.common.media.model import ModelVersion
 from services.common.media.refusals import EmptyMedia, MediaTooLarge

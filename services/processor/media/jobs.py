@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from services.common.media.model import AnonymizeOptions, Label, ModelVersion
+from services.common.media.anonymize.options import AnonymizeOptions
+from services.common.media.model import Label, ModelVersion
 from services.common.media.transitions import Findings
 from services.common.media.vocabulary import MediaKind, ObjectClass
 from services.common.workers.jobs import job

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from services.common.base.instants import to_ns
-from services.common.media import model as stored
+from services.common.media.anonymize import options as stored
 from services.common.media.detected_objects import DetectedObject, TrackPoint
 from services.common.media.vocabulary import Box, ObjectClass
 from services.processor.anonymize.options import AnonymizeOptions, ExcludedObject
@@ -15,14 +15,13 @@ from services.processor.vision.detections import Detection
 
 
 def to_plan(options: stored.AnonymizeOptions) -> AnonymizeOptions:
-    """Returns the stored options as the processor's; None means the default."""
-    defaults = AnonymizeOptions()
+    """Returns the stored options as the processor's."""
     return AnonymizeOptions(
         object_classes=frozenset(options.objects),
         mode=options.mode,
         shape=options.shape,
-        margin=defaults.margin if options.margin is None else options.margin,
-        feather=defaults.feather if options.feather is None else options.feather,
+        margin=options.margin,
+        feather=options.feather,
         regions=options.regions,
         exempt=options.exempt,
         excluded=tuple(map(_excluded, options.excluded)),

@@ -7,7 +7,7 @@ from dropmesh.v1 import model_pb2, processor_service_pb2
 
 from services.common.base.errors import NotFound
 from services.common.base.names import resource_id, resource_name
-from services.common.media.anonymize_messages import class_number
+from services.common.media.anonymize.messages import class_number
 from services.common.media.vocabulary import ObjectClass
 from services.common.rpc.call import Call
 from services.common.rpc.page_tokens import page_size, page_start, page_token

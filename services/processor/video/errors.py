@@ -1,14 +1,7 @@
-"""How the work on a video can end early."""
+"""The error of the work on a video that its own code may want to tell apart."""
 
 from __future__ import annotations
 
-from dropmesh.v1 import error_reason_pb2
 
-from services.common.base.errors import FailedPrecondition
-
-
-class VideoCancelled(FailedPrecondition):
+class VideoCancelled(Exception):
     """The work was cancelled between two frames; nothing is left of it."""
-
-    def __init__(self) -> None:
-        super().__init__(error_reason_pb2.PROCESSING_CANCELLED, "the processing was cancelled")

@@ -13,12 +13,13 @@ from dropmesh.v1 import query_service_pb2
 
 from services.common.base.timestamps import format_timestamp
 from services.common.drops.measurements import Measurement
-from services.common.drops.messages import measurement_name
+from services.common.drops.names import measurement_name
 
 Request = query_service_pb2.ExportMeasurementsRequest
 
 COLUMNS = (
     "time",
+    "source",
     "count",
     "mean",
     "population_stddev",
@@ -49,13 +50,14 @@ class ExportFormat:
 
     extension: str
     content_type: str
-    open: Callable[[], Writer]
+    open: Callable[[str], Writer]
+    """Makes a writer; names are as the owner that is given sees them."""
 
 
 class CsvWriter:
     """RFC 4180, with a header line; floats in the shortest text that reads back as the same bits."""
 
-    def __init__(self) -> None:
+    def __init__(self, _viewer: str) -> None:
         self._header = ",".join(COLUMNS) + "\r\n"
 
     def write(self, page: Sequence[Measurement]) -> bytes:
@@ -66,7 +68,7 @@ class CsvWriter:
         for one in page:
             sample = "" if one.sample_stddev is None else repr(one.sample_stddev)
             text.write(
-                f"{format_timestamp(one.time_ns)},{one.count},{one.mean!r},{one.population_stddev!r},{sample},"
+                f"{format_timestamp(one.time_ns)},{one.source},{one.count},{one.mean!r},{one.population_stddev!r},{sample},"
                 f"{one.min!r},{one.max!r},receipts/{one.receipt},"
                 f"{format_timestamp(one.receive_time_ns)},{format_timestamp(one.process_time_ns)}\r\n"
             )
@@ -80,19 +82,23 @@ class CsvWriter:
 class NdjsonWriter:
     """One JSON object a line."""
 
+    def __init__(self, viewer: str) -> None:
+        self._viewer = viewer
+
     def write(self, page: Sequence[Measurement]) -> bytes:
         """See `Writer`."""
-        return b"".join(orjson.dumps(_row(one), option=orjson.OPT_APPEND_NEWLINE) for one in page)
+        return b"".join(orjson.dumps(_row(one, self._viewer), option=orjson.OPT_APPEND_NEWLINE) for one in page)
 
     def finish(self) -> bytes:
         """See `Writer`."""
         return b""
 
 
-def _row(one: Measurement) -> dict[str, Any]:
+def _row(one: Measurement, viewer: str) -> dict[str, Any]:
     return {
-        "name": measurement_name(one.time_ns),
+        "name": measurement_name(one.owner, one.source, one.time_ns, viewer),
         "time": format_timestamp(one.time_ns),
+        "source": one.source,
         "count": one.count,
         "mean": one.mean,
         "population_stddev": one.population_stddev,
@@ -105,7 +111,7 @@ def _row(one: Measurement) -> dict[str, Any]:
     }
 
 
-def _open_parquet() -> Writer:
+def _open_parquet(_viewer: str) -> Writer:
     # Imported where it is asked for: it takes 60 MB of the process.
     from services.query.drops.export_parquet import ParquetWriter
 
@@ -123,9 +129,11 @@ def export_format(asked: Request.Format.ValueType) -> ExportFormat:
     return _FORMATS[asked]
 
 
-async def exported(pages: AsyncIterator[Sequence[Measurement]], form: ExportFormat) -> AsyncIterator[bytes]:
+async def exported(
+    pages: AsyncIterator[Sequence[Measurement]], form: ExportFormat, viewer: str
+) -> AsyncIterator[bytes]:
     """The file's bytes in chunks; at least one, also of a file without measurements."""
-    writer = await asyncio.to_thread(form.open)
+    writer = await asyncio.to_thread(form.open, viewer)
     async for page in pages:
         if chunk := await asyncio.to_thread(writer.write, page):
             yield chunk

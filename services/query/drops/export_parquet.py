@@ -15,6 +15,7 @@ _INSTANT = pa.timestamp("ns", tz="UTC")
 SCHEMA = pa.schema(
     [
         pa.field("time", _INSTANT, nullable=False),
+        pa.field("source", pa.string(), nullable=False),
         pa.field("count", pa.int64(), nullable=False),
         pa.field("mean", pa.float64(), nullable=False),
         pa.field("population_stddev", pa.float64(), nullable=False),
@@ -54,6 +55,7 @@ class ParquetWriter:
         rows, self._rows = self._rows, []
         columns = [
             [one.time_ns for one in rows],
+            [one.source for one in rows],
             [one.count for one in rows],
             [one.mean for one in rows],
             [one.population_stddev for one in rows],

@@ -10,13 +10,15 @@ from google.api.httpbody_pb2 import HttpBody
 from services.common.base.instants import from_timestamp
 from services.common.catalog import Range
 from services.common.drops.measurements import Measurements
-from services.common.drops.messages import lineage_messages, measurement_message, named_instant
+from services.common.drops.messages import lineage_messages, measurement_message
+from services.common.drops.names import asked_owner, named_measurement, stored_source
 from services.common.drops.receipts import Receipts
 from services.common.rpc.call import Call
 from services.common.rpc.page_tokens import page_size, page_start, page_token
 from services.query.drops.export import export_format, exported
 
 DESCENDING = "time desc"
+Selection = query_service_pb2.ListMeasurementsRequest | query_service_pb2.ExportMeasurementsRequest
 
 
 class MeasurementReads:
@@ -30,22 +32,24 @@ class MeasurementReads:
         self, request: query_service_pb2.GetMeasurementRequest, call: Call
     ) -> measurement_pb2.Measurement:
         """Returns the measurement of an instant, in any notation of its offset."""
-        return measurement_message(await self._measurements.get(call.caller.owner, named_instant(request.name, "name")))
+        named = named_measurement(request.name, "name", call.caller)
+        return measurement_message(await self._measurements.get(call.caller, named), call.caller.owner)
 
     async def ListMeasurements(
         self, request: query_service_pb2.ListMeasurementsRequest, call: Call
     ) -> query_service_pb2.ListMeasurementsResponse:
         """Lists measurements by time."""
-        owner = call.caller.owner
+        owner = asked_owner(request.owner, call.caller)
         page, end = await self._measurements.by_time(
             owner,
+            _source(request),
             _range(request),
             descending=request.order_by == DESCENDING,
             after=page_start(request, owner),
             limit=page_size(request.page_size),
         )
         return query_service_pb2.ListMeasurementsResponse(
-            measurements=map(measurement_message, page),
+            measurements=(measurement_message(one, call.caller.owner) for one in page),
             next_page_token="" if end is None else page_token(request, owner, end),
         )
 
@@ -55,11 +59,14 @@ class MeasurementReads:
         """Sends every measurement of a time range, by time, for analytics."""
         form = export_format(request.format)
         pages = self._measurements.all_by_time(
-            call.caller.owner, _range(request), descending=request.order_by == DESCENDING
+            asked_owner(request.owner, call.caller),
+            _source(request),
+            _range(request),
+            descending=request.order_by == DESCENDING,
         )
         call.answer_with(200, {"content-disposition": f'attachment; filename="measurements.{form.extension}"'})
         content_type = form.content_type
-        async for chunk in exported(pages, form):
+        async for chunk in exported(pages, form, call.caller.owner):
             yield HttpBody(content_type=content_type, data=chunk)
             content_type = ""
 
@@ -68,7 +75,8 @@ class MeasurementReads:
     ) -> query_service_pb2.ListLineageResponse:
         """Lists every receipt that ever wrote a measurement, newest first."""
         owner = call.caller.owner
-        measurement = await self._measurements.get(owner, named_instant(request.parent, "parent"))
+        named = named_measurement(request.parent, "parent", call.caller)
+        measurement = await self._measurements.get(call.caller, named)
         page, end = await self._measurements.lineage(
             measurement, after=page_start(request, owner), limit=page_size(request.page_size)
         )
@@ -79,7 +87,11 @@ class MeasurementReads:
         )
 
 
-def _range(request: query_service_pb2.ListMeasurementsRequest | query_service_pb2.ExportMeasurementsRequest) -> Range:
+def _source(request: Selection) -> str | None:
+    return stored_source(request.source) if request.source else None
+
+
+def _range(request: Selection) -> Range:
     return Range(
         low=from_timestamp(request.start) if request.HasField("start") else None,
         high=from_timestamp(request.end) if request.HasField("end") else None,

@@ -9,7 +9,7 @@ from google.api.httpbody_pb2 import HttpBody
 
 from services.common.base.names import resource_id
 from services.common.drops.messages import receipt_message, receipt_state
-from services.common.drops.receipts import Receipts
+from services.common.drops.receipts import Receipts, check_raw_kept
 from services.common.rpc.call import Call
 from services.common.rpc.page_tokens import page_size, page_start, page_token
 
@@ -24,7 +24,8 @@ class ReceiptReads:
 
     async def GetReceipt(self, request: query_service_pb2.GetReceiptRequest, call: Call) -> measurement_pb2.Receipt:
         """Returns the state of a drop, and its findings."""
-        return receipt_message(await self._receipts.get(call.caller, resource_id(request.name)))
+        receipt = await self._receipts.get(call.caller, resource_id(request.name))
+        return receipt_message(receipt, call.caller.owner)
 
     async def ListReceipts(
         self, request: query_service_pb2.ListReceiptsRequest, call: Call
@@ -41,7 +42,7 @@ class ReceiptReads:
             if len(response.receipts) == size:
                 response.next_page_token = page_token(request, whose, end or place)
                 break
-            response.receipts.append(receipt_message(receipt))
+            response.receipts.append(receipt_message(receipt, call.caller.owner))
             end = place
         return response
 
@@ -50,6 +51,7 @@ class ReceiptReads:
     ) -> AsyncIterator[HttpBody]:
         """Returns a drop's bytes exactly as they came."""
         receipt = await self._receipts.get(call.caller, resource_id(request.name))
+        check_raw_kept(receipt)
         content_type = RAW_TYPE
         async for chunk in self._receipts.read_raw(receipt):
             yield HttpBody(content_type=content_type, data=chunk)

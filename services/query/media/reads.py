@@ -56,7 +56,7 @@ class MediaReads:
     async def WatchMedia(
         self, request: query_service_pb2.WatchMediaRequest, call: Call
     ) -> AsyncIterator[media_pb2.Media]:
-        """Streams the media at once, on every change and every 60 s, until it is PROCESSED, FAILED or DELETED."""
+        """Streams the media at once, on every change and every 60 s, until it is in a final state."""
         sent = 0
         sent_at = 0.0
         pause = FIRST_LOOK_SECONDS

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from dropmesh.v1 import query_service_pb2, statistics_pb2
 
 from services.common.base.instants import to_timestamp, utc_day
-from services.common.media.anonymize_messages import count_messages
+from services.common.media.anonymize.messages import count_messages
 from services.common.media.messages import state_number
 from services.common.media.vocabulary import MediaState
 from services.common.rpc.call import Call

@@ -171,6 +171,11 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The media has no object with this id. INVALID_ARGUMENT, 400.
     {"reason": "OBJECT_NOT_FOUND", "metadata": {"object": "3"}}
     """
+    MEDIA_EXISTS: _ErrorReason.ValueType  # 114
+    """Another media of the owner has the same content and the options that ProcessMedia would give this one. ALREADY_EXISTS, 409:
+    use the media that `name` names, or delete it first.
+    {"reason": "MEDIA_EXISTS", "metadata": {"name": "media/…"}}
+    """
     UPLOAD_NOT_FOUND: _ErrorReason.ValueType  # 200
     """No such upload, or it belongs to another owner. NOT_FOUND, 404.
     {"reason": "UPLOAD_NOT_FOUND", "metadata": {"name": "uploads/…"}}
@@ -186,6 +191,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     UPLOAD_FINISHED: _ErrorReason.ValueType  # 203
     """The upload is finished and accepts no more bytes. FAILED_PRECONDITION, 409.
     {"reason": "UPLOAD_FINISHED", "metadata": {"media": "media/…"}}
+    """
+    UPLOAD_INCOMPLETE: _ErrorReason.ValueType  # 204
+    """The upload has fewer bytes than its size_bytes. FAILED_PRECONDITION, 409: append the rest, then finish it.
+    {"reason": "UPLOAD_INCOMPLETE", "metadata": {"committed_bytes": "1048576", "size_bytes": "4194304"}}
     """
     INVITE_NOT_FOUND: _ErrorReason.ValueType  # 300
     """No such invite, it belongs to another owner, or the link's secret is wrong. NOT_FOUND, 404.
@@ -220,6 +229,14 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The caller has no measurement of this instant. NOT_FOUND, 404.
     {"reason": "MEASUREMENT_NOT_FOUND", "metadata": {"name": "measurements/2019-05-01T10:00:00Z"}}
     """
+    SOURCE_NOT_FOUND: _ErrorReason.ValueType  # 404
+    """The owner has no measurement of this source. NOT_FOUND, 404.
+    {"reason": "SOURCE_NOT_FOUND", "metadata": {"name": "sources/pump-3"}}
+    """
+    RECEIPT_DELETED: _ErrorReason.ValueType  # 405
+    """The raw bytes of the drop were deleted; only its receipt exists. FAILED_PRECONDITION, 410.
+    {"reason": "RECEIPT_DELETED", "metadata": {"name": "receipts/…", "raw_delete_time": "2026-01-01T00:00:00Z"}}
+    """
     MODEL_NOT_FOUND: _ErrorReason.ValueType  # 500
     """No such model. NOT_FOUND, 404.
     {"reason": "MODEL_NOT_FOUND", "metadata": {"name": "models/…"}}
@@ -236,15 +253,11 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The content crashed its decoder. FAILED_PRECONDITION, 400.
     {"reason": "PROCESSING_CRASHED"}
     """
-    PROCESSING_CANCELLED: _ErrorReason.ValueType  # 504
-    """The owner cancelled the processing. FAILED_PRECONDITION, 400.
-    {"reason": "PROCESSING_CANCELLED"}
-    """
-    PROCESSING_GIVEN_UP: _ErrorReason.ValueType  # 505
+    PROCESSING_GIVEN_UP: _ErrorReason.ValueType  # 504
     """Every attempt failed. FAILED_PRECONDITION, 400.
     {"reason": "PROCESSING_GIVEN_UP", "metadata": {"attempts": "5"}}
     """
-    PROCESSING_OUT_OF_MEMORY: _ErrorReason.ValueType  # 506
+    PROCESSING_OUT_OF_MEMORY: _ErrorReason.ValueType  # 505
     """Processing the content needs more memory than the limit. FAILED_PRECONDITION, 400.
     {"reason": "PROCESSING_OUT_OF_MEMORY", "metadata": {"limit_bytes": "…"}}
     """
@@ -459,6 +472,11 @@ OBJECT_NOT_FOUND: ErrorReason.ValueType  # 113
 """The media has no object with this id. INVALID_ARGUMENT, 400.
 {"reason": "OBJECT_NOT_FOUND", "metadata": {"object": "3"}}
 """
+MEDIA_EXISTS: ErrorReason.ValueType  # 114
+"""Another media of the owner has the same content and the options that ProcessMedia would give this one. ALREADY_EXISTS, 409:
+use the media that `name` names, or delete it first.
+{"reason": "MEDIA_EXISTS", "metadata": {"name": "media/…"}}
+"""
 UPLOAD_NOT_FOUND: ErrorReason.ValueType  # 200
 """No such upload, or it belongs to another owner. NOT_FOUND, 404.
 {"reason": "UPLOAD_NOT_FOUND", "metadata": {"name": "uploads/…"}}
@@ -474,6 +492,10 @@ UPLOAD_EXPIRED: ErrorReason.ValueType  # 202
 UPLOAD_FINISHED: ErrorReason.ValueType  # 203
 """The upload is finished and accepts no more bytes. FAILED_PRECONDITION, 409.
 {"reason": "UPLOAD_FINISHED", "metadata": {"media": "media/…"}}
+"""
+UPLOAD_INCOMPLETE: ErrorReason.ValueType  # 204
+"""The upload has fewer bytes than its size_bytes. FAILED_PRECONDITION, 409: append the rest, then finish it.
+{"reason": "UPLOAD_INCOMPLETE", "metadata": {"committed_bytes": "1048576", "size_bytes": "4194304"}}
 """
 INVITE_NOT_FOUND: ErrorReason.ValueType  # 300
 """No such invite, it belongs to another owner, or the link's secret is wrong. NOT_FOUND, 404.
@@ -508,6 +530,14 @@ MEASUREMENT_NOT_FOUND: ErrorReason.ValueType  # 403
 """The caller has no measurement of this instant. NOT_FOUND, 404.
 {"reason": "MEASUREMENT_NOT_FOUND", "metadata": {"name": "measurements/2019-05-01T10:00:00Z"}}
 """
+SOURCE_NOT_FOUND: ErrorReason.ValueType  # 404
+"""The owner has no measurement of this source. NOT_FOUND, 404.
+{"reason": "SOURCE_NOT_FOUND", "metadata": {"name": "sources/pump-3"}}
+"""
+RECEIPT_DELETED: ErrorReason.ValueType  # 405
+"""The raw bytes of the drop were deleted; only its receipt exists. FAILED_PRECONDITION, 410.
+{"reason": "RECEIPT_DELETED", "metadata": {"name": "receipts/…", "raw_delete_time": "2026-01-01T00:00:00Z"}}
+"""
 MODEL_NOT_FOUND: ErrorReason.ValueType  # 500
 """No such model. NOT_FOUND, 404.
 {"reason": "MODEL_NOT_FOUND", "metadata": {"name": "models/…"}}
@@ -524,15 +554,11 @@ PROCESSING_CRASHED: ErrorReason.ValueType  # 503
 """The content crashed its decoder. FAILED_PRECONDITION, 400.
 {"reason": "PROCESSING_CRASHED"}
 """
-PROCESSING_CANCELLED: ErrorReason.ValueType  # 504
-"""The owner cancelled the processing. FAILED_PRECONDITION, 400.
-{"reason": "PROCESSING_CANCELLED"}
-"""
-PROCESSING_GIVEN_UP: ErrorReason.ValueType  # 505
+PROCESSING_GIVEN_UP: ErrorReason.ValueType  # 504
 """Every attempt failed. FAILED_PRECONDITION, 400.
 {"reason": "PROCESSING_GIVEN_UP", "metadata": {"attempts": "5"}}
 """
-PROCESSING_OUT_OF_MEMORY: ErrorReason.ValueType  # 506
+PROCESSING_OUT_OF_MEMORY: ErrorReason.ValueType  # 505
 """Processing the content needs more memory than the limit. FAILED_PRECONDITION, 400.
 {"reason": "PROCESSING_OUT_OF_MEMORY", "metadata": {"limit_bytes": "…"}}
 """

@@ -33,6 +33,7 @@ from dropmesh.v1 import upload_pb2 as dropmesh_dot_v1_dot_upload__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
+from google.api import resource_pb2 as google_dot_api_dot_resource__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
@@ -40,86 +41,142 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n dropmesh/v1/ingest_service.proto\x12\x0b\x64ropmesh.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1a\x64ropmesh/v1/behavior.proto\x1a\x18\x64ropmesh/v1/invite.proto\x1a\x1d\x64ropmesh/v1/measurement.proto\x1a\x17\x64ropmesh/v1/media.proto\x1a\x18\x64ropmesh/v1/object.proto\x1a\x18\x64ropmesh/v1/series.proto\x1a\x18\x64ropmesh/v1/upload.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\"\xaf\x02\n\x12UploadMediaRequest\x12\"\n\x04\x62ody\x18\x01 \x01(\x0b\x32\x14.google.api.HttpBody\x12\x1a\n\x08\x66ilename\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01\x12>\n\x07objects\x18\x03 \x03(\x0e\x32\x18.dropmesh.v1.ObjectClassB\x13\xbaH\x10\x92\x01\r\x10\x04\x18\x01\"\x07\x82\x01\x04\x10\x01 \x00\x12:\n\x04mode\x18\x04 \x01(\x0e\x32\".dropmesh.v1.AnonymizeOptions.ModeB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x30\n\tanonymize\x18\x05 \x01(\x0b\x32\x1d.dropmesh.v1.AnonymizeOptions\x12+\n\x06sha256\x18\x06 \x01(\tB\x1b\xbaH\x18r\x16\x32\x14^([0-9a-fA-F]{64})?$\"\xa5\x01\n\x18UploadInviteMediaRequest\x12\x1c\n\x04link\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x05\x10\x01\x18\x80\x01\x12\"\n\x04\x62ody\x18\x02 \x01(\x0b\x32\x14.google.api.HttpBody\x12\x1a\n\x08\x66ilename\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01\x12+\n\x06sha256\x18\x04 \x01(\tB\x1b\xbaH\x18r\x16\x32\x14^([0-9a-fA-F]{64})?$\"A\n\x13UploadMediaResponse\x12*\n\x07results\x18\x01 \x03(\x0b\x32\x19.dropmesh.v1.UploadResult\"y\n\x0cUploadResult\x12\x10\n\x08\x66ilename\x18\x01 \x01(\t\x12!\n\x05media\x18\x02 \x01(\x0b\x32\x12.dropmesh.v1.Media\x12\x11\n\tduplicate\x18\x03 \x01(\x08\x12!\n\x05\x65rror\x18\x04 \x01(\x0b\x32\x12.google.rpc.Status\"\x8b\x01\n\x13ProcessMediaRequest\x12\x34\n\x04name\x18\x01 \x01(\tB&\xe2\x41\x01\x02\xbaH\x1fr\x1d\x32\x1b^media/[A-Za-z0-9_-]{1,64}$\x12\x30\n\tanonymize\x18\x02 \x01(\x0b\x32\x1d.dropmesh.v1.AnonymizeOptions\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\"J\n\x12\x43\x61ncelMediaRequest\x12\x34\n\x04name\x18\x01 \x01(\tB&\xe2\x41\x01\x02\xbaH\x1fr\x1d\x32\x1b^media/[A-Za-z0-9_-]{1,64}$\"X\n\x12\x44\x65leteMediaRequest\x12\x34\n\x04name\x18\x01 \x01(\tB&\xe2\x41\x01\x02\xbaH\x1fr\x1d\x32\x1b^media/[A-Za-z0-9_-]{1,64}$\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\":\n\x13\x43reateUploadRequest\x12#\n\x06upload\x18\x01 \x01(\x0b\x32\x13.dropmesh.v1.Upload\"\x8e\x01\n\x13\x41ppendUploadRequest\x12\x36\n\x04name\x18\x01 \x01(\tB(\xe2\x41\x01\x02\xbaH!r\x1f\x32\x1d^uploads/[A-Za-z0-9_-]{1,64}$\x12\x1b\n\x06offset\x18\x02 \x01(\x03\x42\x0b\xe2\x41\x01\x02\xbaH\x04\"\x02(\x00\x12\"\n\x04\x62ody\x18\x03 \x01(\x0b\x32\x14.google.api.HttpBody\"z\n\x13\x46inishUploadRequest\x12\x36\n\x04name\x18\x01 \x01(\tB(\xe2\x41\x01\x02\xbaH!r\x1f\x32\x1d^uploads/[A-Za-z0-9_-]{1,64}$\x12+\n\x06sha256\x18\x02 \x01(\tB\x1b\xbaH\x18r\x16\x32\x14^([0-9a-fA-F]{64})?$\"M\n\x13\x44\x65leteUploadRequest\x12\x36\n\x04name\x18\x01 \x01(\tB(\xe2\x41\x01\x02\xbaH!r\x1f\x32\x1d^uploads/[A-Za-z0-9_-]{1,64}$\":\n\x13\x43reateInviteRequest\x12#\n\x06invite\x18\x01 \x01(\x0b\x32\x13.dropmesh.v1.Invite\"M\n\x13RevokeInviteRequest\x12\x36\n\x04name\x18\x01 \x01(\tB(\xe2\x41\x01\x02\xbaH!r\x1f\x32\x1d^invites/[A-Za-z0-9_-]{1,64}$\"\x95\x01\n\x17\x44ropMeasurementsRequest\x12\"\n\x04\x62ody\x18\x01 \x01(\x0b\x32\x14.google.api.HttpBody\x12\x1f\n\nrequest_id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x35\n\x04wait\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationB\x0c\xbaH\t\xaa\x01\x06\"\x02\x08\n2\x00\"q\n\x18\x44ropMeasurementsResponse\x12%\n\x07receipt\x18\x01 \x01(\x0b\x32\x14.dropmesh.v1.Receipt\x12.\n\x0cmeasurements\x18\x02 \x03(\x0b\x32\x18.dropmesh.v1.Measurement\"O\n\x14ReplayReceiptRequest\x12\x37\n\x04name\x18\x01 \x01(\tB)\xe2\x41\x01\x02\xbaH\"r 2\x1e^receipts/[A-Za-z0-9_-]{1,64}$\"\xc9\x03\n\x13\x43reateSeriesRequest\x12\"\n\x04\x62ody\x18\x01 \x01(\x0b\x32\x14.google.api.HttpBody\x12)\n\x06points\x18\x02 \x01(\x0b\x32\x19.dropmesh.v1.SeriesPoints\x12\x1e\n\x0c\x64isplay_name\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12L\n\x06labels\x18\x04 \x03(\tB<\xbaH9\x92\x01\x36\x10@\"2r02.^[A-Za-z_][A-Za-z0-9_.-]{0,62}=[^\\x00]{0,200}$\x12\x41\n\x08\x63hannels\x18\x05 \x03(\tB/\xbaH,\x92\x01)\x10@\x18\x01\"#r!2\x1f^[A-Za-z_][A-Za-z0-9_.-]{0,62}$\x12\x1c\n\x04unit\x18\x06 \x03(\tB\x0e\xbaH\x0b\x92\x01\x08\x10@\"\x04r\x02\x18 \x12/\n\x0esample_rate_hz\x18\x07 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x84\xd7\x97\x41)\x00\x00\x00\x00\x00\x00\x00\x00\x12.\n\nstart_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nallow_gaps\x18\t \x01(\x08\x12\x1f\n\nrequest_id\x18\n \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\"\xbc\x01\n\x13\x41ppendSeriesRequest\x12\x35\n\x04name\x18\x01 \x01(\tB\'\xe2\x41\x01\x02\xbaH r\x1e\x32\x1c^series/[A-Za-z0-9_-]{1,64}$\x12\"\n\x04\x62ody\x18\x02 \x01(\x0b\x32\x14.google.api.HttpBody\x12)\n\x06points\x18\x03 \x01(\x0b\x32\x19.dropmesh.v1.SeriesPoints\x12\x1f\n\nrequest_id\x18\x04 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\"\xf5\x02\n\x13UpdateSeriesRequest\x12\x35\n\x04name\x18\x01 \x01(\tB\'\xe2\x41\x01\x02\xbaH r\x1e\x32\x1c^series/[A-Za-z0-9_-]{1,64}$\x12\x1e\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12r\n\x06labels\x18\x03 \x03(\x0b\x32,.dropmesh.v1.UpdateSeriesRequest.LabelsEntryB4\xbaH1\x9a\x01.\x10@\"#r!2\x1f^[A-Za-z_][A-Za-z0-9_.-]{0,62}$*\x05r\x03\x18\xc8\x01\x12M\n\x0bupdate_mask\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x1c\xbaH\x19\xe2\x01\x16\x12\x0c\x64isplay_name\x12\x06labels\x12\x15\n\x04\x65tag\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"c\n\x13\x44\x65leteSeriesRequest\x12\x35\n\x04name\x18\x01 \x01(\tB\'\xe2\x41\x01\x02\xbaH r\x1e\x32\x1c^series/[A-Za-z0-9_-]{1,64}$\x12\x15\n\x04\x65tag\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\"\xb2\x01\n\x19\x44\x65leteSeriesPointsRequest\x12\x35\n\x04name\x18\x01 \x01(\tB\'\xe2\x41\x01\x02\xbaH r\x1e\x32\x1c^series/[A-Za-z0-9_-]{1,64}$\x12/\n\x05start\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x02\x12-\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x02\x32\xc2\x16\n\rIngestService\x12\xd5\x01\n\x0bUploadMedia\x12\x1f.dropmesh.v1.UploadMediaRequest\x1a .dropmesh.v1.UploadMediaResponse\"\x80\x01\x9a\xfb\x18R\x08\x03\x1a\x02\xc9\x01\"\thijklmno\x0c*\x18\x61pplication/octet-stream*\x13multipart/form-data*\x07image/**\x07video/*\x82\xd3\xe4\x93\x02$\"\t/v1/media:\x04\x62odyZ\x11\x1a\t/v1/media:\x04\x62ody(\x01\x12\x87\x02\n\x11UploadInviteMedia\x12%.dropmesh.v1.UploadInviteMediaRequest\x1a .dropmesh.v1.UploadMediaResponse\"\xa6\x01\x9a\xfb\x18Z\x08\x01\x1a\x02\xc9\x01\"\x11\xac\x02\xad\x02\xae\x02\xaf\x02hijklmno\x0c*\x18\x61pplication/octet-stream*\x13multipart/form-data*\x07image/**\x07video/*\x82\xd3\xe4\x93\x02\x42\"\x18/v1/invites/{link}/media:\x04\x62odyZ \x1a\x18/v1/invites/{link}/media:\x04\x62ody(\x01\x12z\n\x0cProcessMedia\x12 .dropmesh.v1.ProcessMediaRequest\x1a\x12.dropmesh.v1.Media\"4\x90\x02\x02\x9a\xfb\x18\x08\x08\x03\"\x04\x64\x65q\x14\x82\xd3\xe4\x93\x02\x1f\"\x1a/v1/{name=media/*}:process:\x01*\x12s\n\x0b\x43\x61ncelMedia\x12\x1f.dropmesh.v1.CancelMediaRequest\x1a\x12.dropmesh.v1.Media\"/\x9a\xfb\x18\x07\x08\x03\"\x03\x64\x65g\x82\xd3\xe4\x93\x02\x1e\"\x19/v1/{name=media/*}:cancel:\x01*\x12m\n\x0b\x44\x65leteMedia\x12\x1f.dropmesh.v1.DeleteMediaRequest\x1a\x12.dropmesh.v1.Media\")\x90\x02\x02\x9a\xfb\x18\x08\x08\x03\x10\x01\"\x02\x64\x14\x82\xd3\xe4\x93\x02\x14*\x12/v1/{name=media/*}\x12o\n\x0c\x43reateUpload\x12 .dropmesh.v1.CreateUploadRequest\x1a\x13.dropmesh.v1.Upload\"(\x9a\xfb\x18\t\x08\x03\x1a\x02\xc9\x01\"\x01i\x82\xd3\xe4\x93\x02\x15\"\x0b/v1/uploads:\x06upload\x12\x9e\x01\n\x0c\x41ppendUpload\x12 .dropmesh.v1.AppendUploadRequest\x1a\x13.dropmesh.v1.Upload\"U\x9a\xfb\x18(\x08\x03\"\n\xc8\x01\xc9\x01\xca\x01\xcb\x01i\x0c*\x18\x61pplication/octet-stream\x82\xd3\xe4\x93\x02#\x1a\x1b/v1/{name=uploads/*}:append:\x04\x62ody(\x01\x12\x95\x01\n\x0c\x46inishUpload\x12 .dropmesh.v1.FinishUploadRequest\x1a .dropmesh.v1.UploadMediaResponse\"A\x90\x02\x02\x9a\xfb\x18\x14\x08\x03\x1a\x02\xc9\x01\"\x0c\xc8\x01\xca\x01hijklmn\x0c\x82\xd3\xe4\x93\x02 \"\x1b/v1/{name=uploads/*}:finish:\x01*\x12o\n\x0c\x44\x65leteUpload\x12 .dropmesh.v1.DeleteUploadRequest\x1a\x16.google.protobuf.Empty\"%\x90\x02\x02\x9a\xfb\x18\x02\x08\x03\x82\xd3\xe4\x93\x02\x16*\x14/v1/{name=uploads/*}\x12n\n\x0c\x43reateInvite\x12 .dropmesh.v1.CreateInviteRequest\x1a\x13.dropmesh.v1.Invite\"\'\x9a\xfb\x18\x08\x08\x03\x10\x01\x1a\x02\xc9\x01\x82\xd3\xe4\x93\x02\x15\"\x0b/v1/invites:\x06invite\x12|\n\x0cRevokeInvite\x12 .dropmesh.v1.RevokeInviteRequest\x1a\x13.dropmesh.v1.Invite\"5\x90\x02\x02\x9a\xfb\x18\x08\x08\x03\x10\x01\"\x02\xac\x02\x82\xd3\xe4\x93\x02 \"\x1b/v1/{name=invites/*}:revoke:\x01*\x12\xe2\x01\n\x10\x44ropMeasurements\x12$.dropmesh.v1.DropMeasurementsRequest\x1a%.dropmesh.v1.DropMeasurementsResponse\"\x80\x01\x9a\xfb\x18^\x08\x03\x1a\x04\xc8\x01\xca\x01\"\x05\x08\x90\x03\x12\x0c*\x10\x61pplication/json*!application/x-www-form-urlencoded*\x18\x61pplication/octet-stream\x82\xd3\xe4\x93\x02\x18\"\x10/v1/measurements:\x04\x62ody\x12\x81\x01\n\rReplayReceipt\x12!.dropmesh.v1.ReplayReceiptRequest\x1a\x14.dropmesh.v1.Receipt\"7\x9a\xfb\x18\x0c\x08\x03\x1a\x02\xca\x01\"\x04\x91\x03\x92\x03\x82\xd3\xe4\x93\x02!\"\x1c/v1/{name=receipts/*}:replay:\x01*\x12\xfc\x01\n\x0c\x43reateSeries\x12 .dropmesh.v1.CreateSeriesRequest\x1a\x13.dropmesh.v1.Series\"\xb2\x01\x9a\xfb\x18\x95\x01\x08\x03\x1a\x02\xc9\x01\"\x12\xd9\x04\xda\x04\xdb\x04\xdc\x04\xdd\x04\xde\x04\xdf\x04\x08n\x12\x0c*\x10\x61pplication/json*\x08text/csv*#application/vnd.apache.arrow.stream*\x1e\x61pplication/vnd.apache.parquet*\x18\x61pplication/octet-stream\x82\xd3\xe4\x93\x02\x12\"\n/v1/series:\x04\x62ody(\x01\x12\x8c\x02\n\x0c\x41ppendSeries\x12 .dropmesh.v1.AppendSeriesRequest\x1a\x13.dropmesh.v1.Series\"\xc2\x01\x9a\xfb\x18\x95\x01\x08\x03\"\x16\xd8\x04\xe0\x04\xd9\x04\xda\x04\xdb\x04\xdc\x04\xdd\x04\xde\x04\xdf\x04\x08n\x12\x0c*\x10\x61pplication/json*\x08text/csv*#application/vnd.apache.arrow.stream*\x1e\x61pplication/vnd.apache.parquet*\x18\x61pplication/octet-stream\x82\xd3\xe4\x93\x02\"\"\x1a/v1/{name=series/*}:append:\x04\x62ody(\x01\x12s\n\x0cUpdateSeries\x12 .dropmesh.v1.UpdateSeriesRequest\x1a\x13.dropmesh.v1.Series\",\x90\x02\x02\x9a\xfb\x18\x07\x08\x03\"\x03\xd8\x04\x14\x82\xd3\xe4\x93\x02\x18\x32\x13/v1/{name=series/*}:\x01*\x12s\n\x0c\x44\x65leteSeries\x12 .dropmesh.v1.DeleteSeriesRequest\x1a\x16.google.protobuf.Empty\")\x90\x02\x02\x9a\xfb\x18\x07\x08\x03\"\x03\x14\xe0\x04\x82\xd3\xe4\x93\x02\x15*\x13/v1/{name=series/*}\x12\x84\x01\n\x12\x44\x65leteSeriesPoints\x12&.dropmesh.v1.DeleteSeriesPointsRequest\x1a\x13.dropmesh.v1.Series\"1\x90\x02\x02\x9a\xfb\x18\x08\x08\x03\"\x04\xd8\x04\xe0\x04\x82\xd3\xe4\x93\x02\x1c*\x1a/v1/{name=series/*}/pointsB Z\x1e\x64ropmesh.dev/api/v1;dropmeshv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n dropmesh/v1/ingest_service.proto\x12\x0b\x64ropmesh.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1a\x64ropmesh/v1/behavior.proto\x1a\x18\x64ropmesh/v1/invite.proto\x1a\x1d\x64ropmesh/v1/measurement.proto\x1a\x17\x64ropmesh/v1/media.proto\x1a\x18\x64ropmesh/v1/object.proto\x1a\x18\x64ropmesh/v1/series.proto\x1a\x18\x64ropmesh/v1/upload.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\"\xcb\x02\n\x12UploadMediaRequest\x12(\n\x04\x62ody\x18\x01 \x01(\x0b\x32\x14.google.api.HttpBodyB\x04\xe2\x41\x01\x02\x12\x1e\n\x08\x66ilename\x18\x02 \x01(\tB\x0c\xe2\x41\x01\x01\xbaH\x05r\x03\x18\xff\x01\x12\x42\n\x07objects\x18\x03 \x03(\x0e\x32\x18.dropmesh.v1.ObjectClassB\x17\xe2\x41\x01\x01\xbaH\x10\x92\x01\r\x10\x04\x18\x01\"\x07\x82\x01\x04\x10\x01 \x00\x12>\n\x04mode\x18\x04 \x01(\x0e\x32\".dropmesh.v1.AnonymizeOptions.ModeB\x0c\xe2\x41\x01\x01\xbaH\x05\x82\x01\x02\x10\x01\x12\x36\n\tanonymize\x18\x05 \x01(\x0b\x32\x1d.dropmesh.v1.AnonymizeOptionsB\x04\xe2\x41\x01\x01\x12/\n\x06sha256\x18\x06 \x01(\tB\x1f\xe2\x41\x01\x01\xbaH\x18r\x16\x32\x14^([0-9a-fA-F]{64})?$\"\xb3\x01\n\x18UploadInviteMediaRequest\x12\x1c\n\x04link\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x05\x10\x01\x18\x80\x01\x12(\n\x04\x62ody\x18\x02 \x01(\x0b\x32\x14.google.api.HttpBodyB\x04\xe2\x41\x01\x02\x12\x1e\n\x08\x66ilename\x18\x03 \x01(\tB\x0c\xe2\x41\x01\x01\xbaH\x05r\x03\x18\xff\x01\x12/\n\x06sha256\x18\x04 \x01(\tB\x1f\xe2\x41\x01\x01\xbaH\x18r\x16\x32\x14^([0-9a-fA-F]{64})?$\"A\n\x13UploadMediaResponse\x12*\n\x07results\x18\x01 \x03(\x0b\x32\x19.dropmesh.v1.UploadResult\"y\n\x0cUploadResult\x12\x10\n\x08\x66ilename\x18\x01 \x01(\t\x12!\n\x05media\x18\x02 \x01(\x0b\x32\x12.dropmesh.v1.Media\x12\x11\n\tduplicate\x18\x03 \x01(\x08\x12!\n\x05\x65rror\x18\x04 \x01(\x0b\x32\x12.google.rpc.Status\"\xae\x01\n\x13ProcessMediaRequest\x12K\n\x04name\x18\x01 \x01(\tB=\xe2\x41\x01\x02\xfa\x41\x14\n\x12\x64ropmesh.dev/Media\xbaH\x1fr\x1d\x32\x1b^media/[A-Za-z0-9_-]{1,64}$\x12\x36\n\tanonymize\x18\x02 \x01(\x0b\x32\x1d.dropmesh.v1.AnonymizeOptionsB\x04\xe2\x41\x01\x01\x12\x12\n\x04\x65tag\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"a\n\x12\x43\x61ncelMediaRequest\x12K\n\x04name\x18\x01 \x01(\tB=\xe2\x41\x01\x02\xfa\x41\x14\n\x12\x64ropmesh.dev/Media\xbaH\x1fr\x1d\x32\x1b^media/[A-Za-z0-9_-]{1,64}$\"u\n\x12\x44\x65leteMediaRequest\x12K\n\x04name\x18\x01 \x01(\tB=\xe2\x41\x01\x02\xfa\x41\x14\n\x12\x64ropmesh.dev/Media\xbaH\x1fr\x1d\x32\x1b^media/[A-Za-z0-9_-]{1,64}$\x12\x12\n\x04\x65tag\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"@\n\x13\x43reateUploadRequest\x12)\n\x06upload\x18\x01 \x01(\x0b\x32\x13.dropmesh.v1.UploadB\x04\xe2\x41\x01\x01\"\xac\x01\n\x13\x41ppendUploadRequest\x12N\n\x04name\x18\x01 \x01(\tB@\xe2\x41\x01\x02\xfa\x41\x15\n\x13\x64ropmesh.dev/Upload\xbaH!r\x1f\x32\x1d^uploads/[A-Za-z0-9_-]{1,64}$\x12\x1b\n\x06offset\x18\x02 \x01(\x03\x42\x0b\xe2\x41\x01\x02\xbaH\x04\"\x02(\x00\x12(\n\x04\x62ody\x18\x03 \x01(\x0b\x32\x14.google.api.HttpBodyB\x04\xe2\x41\x01\x02\"\x96\x01\n\x13\x46inishUploadRequest\x12N\n\x04name\x18\x01 \x01(\tB@\xe2\x41\x01\x02\xfa\x41\x15\n\x13\x64ropmesh.dev/Upload\xbaH!r\x1f\x32\x1d^uploads/[A-Za-z0-9_-]{1,64}$\x12/\n\x06sha256\x18\x02 \x01(\tB\x1f\xe2\x41\x01\x01\xbaH\x18r\x16\x32\x14^([0-9a-fA-F]{64})?$\"e\n\x13\x44\x65leteUploadRequest\x12N\n\x04name\x18\x01 \x01(\tB@\xe2\x41\x01\x02\xfa\x41\x15\n\x13\x64ropmesh.dev/Upload\xbaH!r\x1f\x32\x1d^uploads/[A-Za-z0-9_-]{1,64}$\"@\n\x13\x43reateInviteRequest\x12)\n\x06invite\x18\x01 \x01(\x0b\x32\x13.dropmesh.v1.InviteB\x04\xe2\x41\x01\x01\"e\n\x13RevokeInviteRequest\x12N\n\x04name\x18\x01 \x01(\tB@\xe2\x41\x01\x02\xfa\x41\x15\n\x13\x64ropmesh.dev/Invite\xbaH!r\x1f\x32\x1d^invites/[A-Za-z0-9_-]{1,64}$\"j\n\x13\x44\x65leteInviteRequest\x12\x36\n\x04name\x18\x01 \x01(\tB(\xe2\x41\x01\x02\xbaH!r\x1f\x32\x1d^invites/[A-Za-z0-9_-]{1,64}$\x12\x1b\n\rallow_missing\x18\x02 \x01(\x08\x42\x04\xe2\x41\x01\x01\"\xe1\x01\n\x17\x44ropMeasurementsRequest\x12(\n\x04\x62ody\x18\x01 \x01(\x0b\x32\x14.google.api.HttpBodyB\x04\xe2\x41\x01\x02\x12#\n\nrequest_id\x18\x02 \x01(\tB\x0f\xe2\x41\x01\x01\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x39\n\x04wait\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationB\x10\xe2\x41\x01\x01\xbaH\t\xaa\x01\x06\"\x02\x08\n2\x00\x12<\n\x06source\x18\x04 \x01(\tB,\xe2\x41\x01\x01\xbaH%r \x18@2\x1c^[A-Za-z0-9][A-Za-z0-9_.-]*$\xd8\x01\x01\"q\n\x18\x44ropMeasurementsResponse\x12%\n\x07receipt\x18\x01 \x01(\x0b\x32\x14.dropmesh.v1.Receipt\x12.\n\x0cmeasurements\x18\x02 \x03(\x0b\x32\x18.dropmesh.v1.Measurement\"h\n\x14ReplayReceiptRequest\x12P\n\x04name\x18\x01 \x01(\tBB\xe2\x41\x01\x02\xfa\x41\x16\n\x14\x64ropmesh.dev/Receipt\xbaH\"r 2\x1e^receipts/[A-Za-z0-9_-]{1,64}$\"r\n\x14\x44\x65leteReceiptRequest\x12\x37\n\x04name\x18\x01 \x01(\tB)\xe2\x41\x01\x02\xbaH\"r 2\x1e^receipts/[A-Za-z0-9_-]{1,64}$\x12!\n\x13\x64\x65lete_measurements\x18\x02 \x01(\x08\x42\x04\xe2\x41\x01\x01\"\xf1\x01\n\x18\x44\x65leteMeasurementRequest\x12\x9c\x01\n\x04name\x18\x01 \x01(\tB\x8d\x01\xe2\x41\x01\x02\xfa\x41\x1a\n\x18\x64ropmesh.dev/Measurement\xbaHirg2e^(owners/[^/]{1,600}/)?(sources/[A-Za-z0-9][A-Za-z0-9_.-]{0,63}/)?measurements/[0-9A-Za-z:.+-]{1,64}$\x12\x19\n\x04\x65tag\x18\x02 \x01(\tB\x0b\xe2\x41\x01\x01\xbaH\x04r\x02\x18\x64\x12\x1b\n\rallow_missing\x18\x03 \x01(\x08\x42\x04\xe2\x41\x01\x01\"\xe2\x01\n\x19\x44\x65leteMeasurementsRequest\x12\x35\n\x05start\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01\x12\x33\n\x03\x65nd\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01\x12<\n\x06source\x18\x03 \x01(\tB,\xe2\x41\x01\x01\xbaH%r \x18@2\x1c^[A-Za-z0-9][A-Za-z0-9_.-]*$\xd8\x01\x01\x12\x1b\n\x05owner\x18\x04 \x01(\tB\x0c\xe2\x41\x01\x01\xbaH\x05r\x03\x18\xc8\x01\"A\n\x1a\x44\x65leteMeasurementsResponse\x12\x15\n\rdeleted_count\x18\x01 \x01(\x03\x12\x0c\n\x04more\x18\x02 \x01(\x08\"\xf9\x03\n\x13\x43reateSeriesRequest\x12(\n\x04\x62ody\x18\x01 \x01(\x0b\x32\x14.google.api.HttpBodyB\x04\xe2\x41\x01\x01\x12/\n\x06points\x18\x02 \x01(\x0b\x32\x19.dropmesh.v1.SeriesPointsB\x04\xe2\x41\x01\x01\x12\"\n\x0c\x64isplay_name\x18\x03 \x01(\tB\x0c\xe2\x41\x01\x01\xbaH\x05r\x03\x18\xc8\x01\x12P\n\x06labels\x18\x04 \x03(\tB@\xe2\x41\x01\x01\xbaH9\x92\x01\x36\x10@\"2r02.^[A-Za-z_][A-Za-z0-9_.-]{0,62}=[^\\x00]{0,200}$\x12\x45\n\x08\x63hannels\x18\x05 \x03(\tB3\xe2\x41\x01\x01\xbaH,\x92\x01)\x10@\x18\x01\"#r!2\x1f^[A-Za-z_][A-Za-z0-9_.-]{0,62}$\x12 \n\x04unit\x18\x06 \x03(\tB\x12\xe2\x41\x01\x01\xbaH\x0b\x92\x01\x08\x10@\"\x04r\x02\x18 \x12\x33\n\x0esample_rate_hz\x18\x07 \x01(\x01\x42\x1b\xe2\x41\x01\x01\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x84\xd7\x97\x41)\x00\x00\x00\x00\x00\x00\x00\x00\x12\x34\n\nstart_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01\x12\x18\n\nallow_gaps\x18\t \x01(\x08\x42\x04\xe2\x41\x01\x01\x12#\n\nrequest_id\x18\n \x01(\tB\x0f\xe2\x41\x01\x01\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\"\xe4\x01\n\x13\x41ppendSeriesRequest\x12M\n\x04name\x18\x01 \x01(\tB?\xe2\x41\x01\x02\xfa\x41\x15\n\x13\x64ropmesh.dev/Series\xbaH r\x1e\x32\x1c^series/[A-Za-z0-9_-]{1,64}$\x12(\n\x04\x62ody\x18\x02 \x01(\x0b\x32\x14.google.api.HttpBodyB\x04\xe2\x41\x01\x01\x12/\n\x06points\x18\x03 \x01(\x0b\x32\x19.dropmesh.v1.SeriesPointsB\x04\xe2\x41\x01\x01\x12#\n\nrequest_id\x18\x04 \x01(\tB\x0f\xe2\x41\x01\x01\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\"\x9d\x03\n\x13UpdateSeriesRequest\x12M\n\x04name\x18\x01 \x01(\tB?\xe2\x41\x01\x02\xfa\x41\x15\n\x13\x64ropmesh.dev/Series\xbaH r\x1e\x32\x1c^series/[A-Za-z0-9_-]{1,64}$\x12\"\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x0c\xe2\x41\x01\x01\xbaH\x05r\x03\x18\xc8\x01\x12v\n\x06labels\x18\x03 \x03(\x0b\x32,.dropmesh.v1.UpdateSeriesRequest.LabelsEntryB8\xe2\x41\x01\x01\xbaH1\x9a\x01.\x10@\"#r!2\x1f^[A-Za-z_][A-Za-z0-9_.-]{0,62}$*\x05r\x03\x18\xc8\x01\x12Q\n\x0bupdate_mask\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB \xe2\x41\x01\x01\xbaH\x19\xe2\x01\x16\x12\x0c\x64isplay_name\x12\x06labels\x12\x19\n\x04\x65tag\x18\x05 \x01(\tB\x0b\xe2\x41\x01\x01\xbaH\x04r\x02\x18\x64\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x7f\n\x13\x44\x65leteSeriesRequest\x12M\n\x04name\x18\x01 \x01(\tB?\xe2\x41\x01\x02\xfa\x41\x15\n\x13\x64ropmesh.dev/Series\xbaH r\x1e\x32\x1c^series/[A-Za-z0-9_-]{1,64}$\x12\x19\n\x04\x65tag\x18\x02 \x01(\tB\x0b\xe2\x41\x01\x01\xbaH\x04r\x02\x18\x64\"\xca\x01\n\x19\x44\x65leteSeriesPointsRequest\x12M\n\x04name\x18\x01 \x01(\tB?\xe2\x41\x01\x02\xfa\x41\x15\n\x13\x64ropmesh.dev/Series\xbaH r\x1e\x32\x1c^series/[A-Za-z0-9_-]{1,64}$\x12/\n\x05start\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x02\x12-\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x02\x32\x99\x1c\n\rIngestService\x12\xd5\x01\n\x0bUploadMedia\x12\x1f.dropmesh.v1.UploadMediaRequest\x1a .dropmesh.v1.UploadMediaResponse\"\x80\x01\x9a\xfb\x18R\x08\x03\x1a\x02\xc9\x01\"\thijklmno\x0c*\x18\x61pplication/octet-stream*\x13multipart/form-data*\x07image/**\x07video/*\x82\xd3\xe4\x93\x02$\"\t/v1/media:\x04\x62odyZ\x11\x1a\t/v1/media:\x04\x62ody(\x01\x12\x87\x02\n\x11UploadInviteMedia\x12%.dropmesh.v1.UploadInviteMediaRequest\x1a .dropmesh.v1.UploadMediaResponse\"\xa6\x01\x9a\xfb\x18Z\x08\x01\x1a\x02\xc9\x01\"\x11\xac\x02\xad\x02\xae\x02\xaf\x02hijklmno\x0c*\x18\x61pplication/octet-stream*\x13multipart/form-data*\x07image/**\x07video/*\x82\xd3\xe4\x93\x02\x42\"\x18/v1/invites/{link}/media:\x04\x62odyZ \x1a\x18/v1/invites/{link}/media:\x04\x62ody(\x01\x12{\n\x0cProcessMedia\x12 .dropmesh.v1.ProcessMediaRequest\x1a\x12.dropmesh.v1.Media\"5\x90\x02\x02\x9a\xfb\x18\t\x08\x03\"\x05\x64\x65rq\x14\x82\xd3\xe4\x93\x02\x1f\"\x1a/v1/{name=media/*}:process:\x01*\x12s\n\x0b\x43\x61ncelMedia\x12\x1f.dropmesh.v1.CancelMediaRequest\x1a\x12.dropmesh.v1.Media\"/\x9a\xfb\x18\x07\x08\x03\"\x03\x64\x65g\x82\xd3\xe4\x93\x02\x1e\"\x19/v1/{name=media/*}:cancel:\x01*\x12m\n\x0b\x44\x65leteMedia\x12\x1f.dropmesh.v1.DeleteMediaRequest\x1a\x12.dropmesh.v1.Media\")\x90\x02\x02\x9a\xfb\x18\x08\x08\x03\x10\x01\"\x02\x64\x14\x82\xd3\xe4\x93\x02\x14*\x12/v1/{name=media/*}\x12o\n\x0c\x43reateUpload\x12 .dropmesh.v1.CreateUploadRequest\x1a\x13.dropmesh.v1.Upload\"(\x9a\xfb\x18\t\x08\x03\x1a\x02\xc9\x01\"\x01i\x82\xd3\xe4\x93\x02\x15\"\x0b/v1/uploads:\x06upload\x12\x9e\x01\n\x0c\x41ppendUpload\x12 .dropmesh.v1.AppendUploadRequest\x1a\x13.dropmesh.v1.Upload\"U\x9a\xfb\x18(\x08\x03\"\n\xc8\x01\xc9\x01\xca\x01\xcb\x01i\x0c*\x18\x61pplication/octet-stream\x82\xd3\xe4\x93\x02#\x1a\x1b/v1/{name=uploads/*}:append:\x04\x62ody(\x01\x12\x96\x01\n\x0c\x46inishUpload\x12 .dropmesh.v1.FinishUploadRequest\x1a .dropmesh.v1.UploadMediaResponse\"B\x90\x02\x02\x9a\xfb\x18\x15\x08\x03\x1a\x02\xc9\x01\"\r\xc8\x01\xca\x01hijklm\xcc\x01\x0c\x82\xd3\xe4\x93\x02 \"\x1b/v1/{name=uploads/*}:finish:\x01*\x12o\n\x0c\x44\x65leteUpload\x12 .dropmesh.v1.DeleteUploadRequest\x1a\x16.google.protobuf.Empty\"%\x90\x02\x02\x9a\xfb\x18\x02\x08\x03\x82\xd3\xe4\x93\x02\x16*\x14/v1/{name=uploads/*}\x12n\n\x0c\x43reateInvite\x12 .dropmesh.v1.CreateInviteRequest\x1a\x13.dropmesh.v1.Invite\"\'\x9a\xfb\x18\x08\x08\x03\x10\x01\x1a\x02\xc9\x01\x82\xd3\xe4\x93\x02\x15\"\x0b/v1/invites:\x06invite\x12|\n\x0cRevokeInvite\x12 .dropmesh.v1.RevokeInviteRequest\x1a\x13.dropmesh.v1.Invite\"5\x90\x02\x02\x9a\xfb\x18\x08\x08\x03\x10\x01\"\x02\xac\x02\x82\xd3\xe4\x93\x02 \"\x1b/v1/{name=invites/*}:revoke:\x01*\x12u\n\x0c\x44\x65leteInvite\x12 .dropmesh.v1.DeleteInviteRequest\x1a\x16.google.protobuf.Empty\"+\x90\x02\x02\x9a\xfb\x18\x08\x08\x03\x10\x01\"\x02\xac\x02\x82\xd3\xe4\x93\x02\x16*\x14/v1/{name=invites/*}\x12\x8d\x02\n\x10\x44ropMeasurements\x12$.dropmesh.v1.DropMeasurementsRequest\x1a%.dropmesh.v1.DropMeasurementsResponse\"\xab\x01\x9a\xfb\x18^\x08\x03\x1a\x04\xc8\x01\xca\x01\"\x05\x08\x90\x03\x12\x0c*\x10\x61pplication/json*!application/x-www-form-urlencoded*\x18\x61pplication/octet-stream\x82\xd3\xe4\x93\x02\x43\"\x10/v1/measurements:\x04\x62odyZ)\"!/v1/sources/{source}/measurements:\x04\x62ody\x12\x83\x01\n\rReplayReceipt\x12!.dropmesh.v1.ReplayReceiptRequest\x1a\x14.dropmesh.v1.Receipt\"9\x9a\xfb\x18\x0e\x08\x03\x1a\x02\xca\x01\"\x06\x91\x03\x92\x03\x95\x03\x82\xd3\xe4\x93\x02!\"\x1c/v1/{name=receipts/*}:replay:\x01*\x12v\n\rDeleteReceipt\x12!.dropmesh.v1.DeleteReceiptRequest\x1a\x14.dropmesh.v1.Receipt\",\x90\x02\x02\x9a\xfb\x18\x08\x08\x03\x10\x01\"\x02\x91\x03\x82\xd3\xe4\x93\x02\x17*\x15/v1/{name=receipts/*}\x12\x84\x02\n\x11\x44\x65leteMeasurement\x12%.dropmesh.v1.DeleteMeasurementRequest\x1a\x16.google.protobuf.Empty\"\xaf\x01\x90\x02\x02\x9a\xfb\x18\t\x08\x03\x10\x01\"\x03\x93\x03\x14\x82\xd3\xe4\x93\x02\x98\x01*\x19/v1/{name=measurements/*}Z%*#/v1/{name=sources/*/measurements/*}Z$*\"/v1/{name=owners/*/measurements/*}Z.*,/v1/{name=owners/*/sources/*/measurements/*}\x12\xaf\x01\n\x12\x44\x65leteMeasurements\x12&.dropmesh.v1.DeleteMeasurementsRequest\x1a\'.dropmesh.v1.DeleteMeasurementsResponse\"H\x90\x02\x02\x9a\xfb\x18\x04\x08\x03\x10\x01\x82\xd3\xe4\x93\x02\x37*\x10/v1/measurementsZ#*!/v1/sources/{source}/measurements\x12\xfc\x01\n\x0c\x43reateSeries\x12 .dropmesh.v1.CreateSeriesRequest\x1a\x13.dropmesh.v1.Series\"\xb2\x01\x9a\xfb\x18\x95\x01\x08\x03\x1a\x02\xc9\x01\"\x12\xd9\x04\xda\x04\xdb\x04\xdc\x04\xdd\x04\xde\x04\xdf\x04\x08n\x12\x0c*\x10\x61pplication/json*\x08text/csv*#application/vnd.apache.arrow.stream*\x1e\x61pplication/vnd.apache.parquet*\x18\x61pplication/octet-stream\x82\xd3\xe4\x93\x02\x12\"\n/v1/series:\x04\x62ody(\x01\x12\x8c\x02\n\x0c\x41ppendSeries\x12 .dropmesh.v1.AppendSeriesRequest\x1a\x13.dropmesh.v1.Series\"\xc2\x01\x9a\xfb\x18\x95\x01\x08\x03\"\x16\xd8\x04\xe0\x04\xd9\x04\xda\x04\xdb\x04\xdc\x04\xdd\x04\xde\x04\xdf\x04\x08n\x12\x0c*\x10\x61pplication/json*\x08text/csv*#application/vnd.apache.arrow.stream*\x1e\x61pplication/vnd.apache.parquet*\x18\x61pplication/octet-stream\x82\xd3\xe4\x93\x02\"\"\x1a/v1/{name=series/*}:append:\x04\x62ody(\x01\x12s\n\x0cUpdateSeries\x12 .dropmesh.v1.UpdateSeriesRequest\x1a\x13.dropmesh.v1.Series\",\x90\x02\x02\x9a\xfb\x18\x07\x08\x03\"\x03\xd8\x04\x14\x82\xd3\xe4\x93\x02\x18\x32\x13/v1/{name=series/*}:\x01*\x12s\n\x0c\x44\x65leteSeries\x12 .dropmesh.v1.DeleteSeriesRequest\x1a\x16.google.protobuf.Empty\")\x90\x02\x02\x9a\xfb\x18\x07\x08\x03\"\x03\x14\xe0\x04\x82\xd3\xe4\x93\x02\x15*\x13/v1/{name=series/*}\x12\x84\x01\n\x12\x44\x65leteSeriesPoints\x12&.dropmesh.v1.DeleteSeriesPointsRequest\x1a\x13.dropmesh.v1.Series\"1\x90\x02\x02\x9a\xfb\x18\x08\x08\x03\"\x04\xd8\x04\xe0\x04\x82\xd3\xe4\x93\x02\x1c*\x1a/v1/{name=series/*}/pointsBK\n\x13\x64\x65v.dropmesh.api.v1B\x12IngestServiceProtoP\x01Z\x1e\x64ropmesh.dev/api/v1;dropmeshv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'dropmesh.v1.ingest_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
-  _globals['DESCRIPTOR']._serialized_options = b'Z\036dropmesh.dev/api/v1;dropmeshv1'
+  _globals['DESCRIPTOR']._serialized_options = b'\n\023dev.dropmesh.api.v1B\022IngestServiceProtoP\001Z\036dropmesh.dev/api/v1;dropmeshv1'
+  _globals['_UPLOADMEDIAREQUEST'].fields_by_name['body']._loaded_options = None
+  _globals['_UPLOADMEDIAREQUEST'].fields_by_name['body']._serialized_options = b'\342A\001\002'
   _globals['_UPLOADMEDIAREQUEST'].fields_by_name['filename']._loaded_options = None
-  _globals['_UPLOADMEDIAREQUEST'].fields_by_name['filename']._serialized_options = b'\272H\005r\003\030\377\001'
+  _globals['_UPLOADMEDIAREQUEST'].fields_by_name['filename']._serialized_options = b'\342A\001\001\272H\005r\003\030\377\001'
   _globals['_UPLOADMEDIAREQUEST'].fields_by_name['objects']._loaded_options = None
-  _globals['_UPLOADMEDIAREQUEST'].fields_by_name['objects']._serialized_options = b'\272H\020\222\001\r\020\004\030\001\"\007\202\001\004\020\001 \000'
+  _globals['_UPLOADMEDIAREQUEST'].fields_by_name['objects']._serialized_options = b'\342A\001\001\272H\020\222\001\r\020\004\030\001\"\007\202\001\004\020\001 \000'
   _globals['_UPLOADMEDIAREQUEST'].fields_by_name['mode']._loaded_options = None
-  _globals['_UPLOADMEDIAREQUEST'].fields_by_name['mode']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_UPLOADMEDIAREQUEST'].fields_by_name['mode']._serialized_options = b'\342A\001\001\272H\005\202\001\002\020\001'
+  _globals['_UPLOADMEDIAREQUEST'].fields_by_name['anonymize']._loaded_options = None
+  _globals['_UPLOADMEDIAREQUEST'].fields_by_name['anonymize']._serialized_options = b'\342A\001\001'
   _globals['_UPLOADMEDIAREQUEST'].fields_by_name['sha256']._loaded_options = None
-  _globals['_UPLOADMEDIAREQUEST'].fields_by_name['sha256']._serialized_options = b'\272H\030r\0262\024^([0-9a-fA-F]{64})?$'
+  _globals['_UPLOADMEDIAREQUEST'].fields_by_name['sha256']._serialized_options = b'\342A\001\001\272H\030r\0262\024^([0-9a-fA-F]{64})?$'
   _globals['_UPLOADINVITEMEDIAREQUEST'].fields_by_name['link']._loaded_options = None
   _globals['_UPLOADINVITEMEDIAREQUEST'].fields_by_name['link']._serialized_options = b'\342A\001\002\272H\007r\005\020\001\030\200\001'
+  _globals['_UPLOADINVITEMEDIAREQUEST'].fields_by_name['body']._loaded_options = None
+  _globals['_UPLOADINVITEMEDIAREQUEST'].fields_by_name['body']._serialized_options = b'\342A\001\002'
   _globals['_UPLOADINVITEMEDIAREQUEST'].fields_by_name['filename']._loaded_options = None
-  _globals['_UPLOADINVITEMEDIAREQUEST'].fields_by_name['filename']._serialized_options = b'\272H\005r\003\030\377\001'
+  _globals['_UPLOADINVITEMEDIAREQUEST'].fields_by_name['filename']._serialized_options = b'\342A\001\001\272H\005r\003\030\377\001'
   _globals['_UPLOADINVITEMEDIAREQUEST'].fields_by_name['sha256']._loaded_options = None
-  _globals['_UPLOADINVITEMEDIAREQUEST'].fields_by_name['sha256']._serialized_options = b'\272H\030r\0262\024^([0-9a-fA-F]{64})?$'
+  _globals['_UPLOADINVITEMEDIAREQUEST'].fields_by_name['sha256']._serialized_options = b'\342A\001\001\272H\030r\0262\024^([0-9a-fA-F]{64})?$'
   _globals['_PROCESSMEDIAREQUEST'].fields_by_name['name']._loaded_options = None
-  _globals['_PROCESSMEDIAREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\272H\037r\0352\033^media/[A-Za-z0-9_-]{1,64}$'
+  _globals['_PROCESSMEDIAREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\024\n\022dropmesh.dev/Media\272H\037r\0352\033^media/[A-Za-z0-9_-]{1,64}$'
+  _globals['_PROCESSMEDIAREQUEST'].fields_by_name['anonymize']._loaded_options = None
+  _globals['_PROCESSMEDIAREQUEST'].fields_by_name['anonymize']._serialized_options = b'\342A\001\001'
+  _globals['_PROCESSMEDIAREQUEST'].fields_by_name['etag']._loaded_options = None
+  _globals['_PROCESSMEDIAREQUEST'].fields_by_name['etag']._serialized_options = b'\342A\001\001'
   _globals['_CANCELMEDIAREQUEST'].fields_by_name['name']._loaded_options = None
-  _globals['_CANCELMEDIAREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\272H\037r\0352\033^media/[A-Za-z0-9_-]{1,64}$'
+  _globals['_CANCELMEDIAREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\024\n\022dropmesh.dev/Media\272H\037r\0352\033^media/[A-Za-z0-9_-]{1,64}$'
   _globals['_DELETEMEDIAREQUEST'].fields_by_name['name']._loaded_options = None
-  _globals['_DELETEMEDIAREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\272H\037r\0352\033^media/[A-Za-z0-9_-]{1,64}$'
+  _globals['_DELETEMEDIAREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\024\n\022dropmesh.dev/Media\272H\037r\0352\033^media/[A-Za-z0-9_-]{1,64}$'
+  _globals['_DELETEMEDIAREQUEST'].fields_by_name['etag']._loaded_options = None
+  _globals['_DELETEMEDIAREQUEST'].fields_by_name['etag']._serialized_options = b'\342A\001\001'
+  _globals['_CREATEUPLOADREQUEST'].fields_by_name['upload']._loaded_options = None
+  _globals['_CREATEUPLOADREQUEST'].fields_by_name['upload']._serialized_options = b'\342A\001\001'
   _globals['_APPENDUPLOADREQUEST'].fields_by_name['name']._loaded_options = None
-  _globals['_APPENDUPLOADREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\272H!r\0372\035^uploads/[A-Za-z0-9_-]{1,64}$'
+  _globals['_APPENDUPLOADREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\025\n\023dropmesh.dev/Upload\272H!r\0372\035^uploads/[A-Za-z0-9_-]{1,64}$'
   _globals['_APPENDUPLOADREQUEST'].fields_by_name['offset']._loaded_options = None
   _globals['_APPENDUPLOADREQUEST'].fields_by_name['offset']._serialized_options = b'\342A\001\002\272H\004\"\002(\000'
+  _globals['_APPENDUPLOADREQUEST'].fields_by_name['body']._loaded_options = None
+  _globals['_APPENDUPLOADREQUEST'].fields_by_name['body']._serialized_options = b'\342A\001\002'
   _globals['_FINISHUPLOADREQUEST'].fields_by_name['name']._loaded_options = None
-  _globals['_FINISHUPLOADREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\272H!r\0372\035^uploads/[A-Za-z0-9_-]{1,64}$'
+  _globals['_FINISHUPLOADREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\025\n\023dropmesh.dev/Upload\272H!r\0372\035^uploads/[A-Za-z0-9_-]{1,64}$'
   _globals['_FINISHUPLOADREQUEST'].fields_by_name['sha256']._loaded_options = None
-  _globals['_FINISHUPLOADREQUEST'].fields_by_name['sha256']._serialized_options = b'\272H\030r\0262\024^([0-9a-fA-F]{64})?$'
+  _globals['_FINISHUPLOADREQUEST'].fields_by_name['sha256']._serialized_options = b'\342A\001\001\272H\030r\0262\024^([0-9a-fA-F]{64})?$'
   _globals['_DELETEUPLOADREQUEST'].fields_by_name['name']._loaded_options = None
-  _globals['_DELETEUPLOADREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\272H!r\0372\035^uploads/[A-Za-z0-9_-]{1,64}$'
+  _globals['_DELETEUPLOADREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\025\n\023dropmesh.dev/Upload\272H!r\0372\035^uploads/[A-Za-z0-9_-]{1,64}$'
+  _globals['_CREATEINVITEREQUEST'].fields_by_name['invite']._loaded_options = None
+  _globals['_CREATEINVITEREQUEST'].fields_by_name['invite']._serialized_options = b'\342A\001\001'
   _globals['_REVOKEINVITEREQUEST'].fields_by_name['name']._loaded_options = None
-  _globals['_REVOKEINVITEREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\272H!r\0372\035^invites/[A-Za-z0-9_-]{1,64}$'
+  _globals['_REVOKEINVITEREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\025\n\023dropmesh.dev/Invite\272H!r\0372\035^invites/[A-Za-z0-9_-]{1,64}$'
+  _globals['_DELETEINVITEREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_DELETEINVITEREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\272H!r\0372\035^invites/[A-Za-z0-9_-]{1,64}$'
+  _globals['_DELETEINVITEREQUEST'].fields_by_name['allow_missing']._loaded_options = None
+  _globals['_DELETEINVITEREQUEST'].fields_by_name['allow_missing']._serialized_options = b'\342A\001\001'
+  _globals['_DROPMEASUREMENTSREQUEST'].fields_by_name['body']._loaded_options = None
+  _globals['_DROPMEASUREMENTSREQUEST'].fields_by_name['body']._serialized_options = b'\342A\001\002'
   _globals['_DROPMEASUREMENTSREQUEST'].fields_by_name['request_id']._loaded_options = None
-  _globals['_DROPMEASUREMENTSREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\010r\003\260\001\001\330\001\001'
+  _globals['_DROPMEASUREMENTSREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\001\272H\010r\003\260\001\001\330\001\001'
   _globals['_DROPMEASUREMENTSREQUEST'].fields_by_name['wait']._loaded_options = None
-  _globals['_DROPMEASUREMENTSREQUEST'].fields_by_name['wait']._serialized_options = b'\272H\t\252\001\006\"\002\010\n2\000'
+  _globals['_DROPMEASUREMENTSREQUEST'].fields_by_name['wait']._serialized_options = b'\342A\001\001\272H\t\252\001\006\"\002\010\n2\000'
+  _globals['_DROPMEASUREMENTSREQUEST'].fields_by_name['source']._loaded_options = None
+  _globals['_DROPMEASUREMENTSREQUEST'].fields_by_name['source']._serialized_options = b'\342A\001\001\272H%r \030@2\034^[A-Za-z0-9][A-Za-z0-9_.-]*$\330\001\001'
   _globals['_REPLAYRECEIPTREQUEST'].fields_by_name['name']._loaded_options = None
-  _globals['_REPLAYRECEIPTREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\272H\"r 2\036^receipts/[A-Za-z0-9_-]{1,64}$'
+  _globals['_REPLAYRECEIPTREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\026\n\024dropmesh.dev/Receipt\272H\"r 2\036^receipts/[A-Za-z0-9_-]{1,64}$'
+  _globals['_DELETERECEIPTREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_DELETERECEIPTREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\272H\"r 2\036^receipts/[A-Za-z0-9_-]{1,64}$'
+  _globals['_DELETERECEIPTREQUEST'].fields_by_name['delete_measurements']._loaded_options = None
+  _globals['_DELETERECEIPTREQUEST'].fields_by_name['delete_measurements']._serialized_options = b'\342A\001\001'
+  _globals['_DELETEMEASUREMENTREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_DELETEMEASUREMENTREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\032\n\030dropmesh.dev/Measurement\272Hirg2e^(owners/[^/]{1,600}/)?(sources/[A-Za-z0-9][A-Za-z0-9_.-]{0,63}/)?measurements/[0-9A-Za-z:.+-]{1,64}$'
+  _globals['_DELETEMEASUREMENTREQUEST'].fields_by_name['etag']._loaded_options = None
+  _globals['_DELETEMEASUREMENTREQUEST'].fields_by_name['etag']._serialized_options = b'\342A\001\001\272H\004r\002\030d'
+  _globals['_DELETEMEASUREMENTREQUEST'].fields_by_name['allow_missing']._loaded_options = None
+  _globals['_DELETEMEASUREMENTREQUEST'].fields_by_name['allow_missing']._serialized_options = b'\342A\001\001'
+  _globals['_DELETEMEASUREMENTSREQUEST'].fields_by_name['start']._loaded_options = None
+  _globals['_DELETEMEASUREMENTSREQUEST'].fields_by_name['start']._serialized_options = b'\342A\001\002\272H\003\310\001\001'
+  _globals['_DELETEMEASUREMENTSREQUEST'].fields_by_name['end']._loaded_options = None
+  _globals['_DELETEMEASUREMENTSREQUEST'].fields_by_name['end']._serialized_options = b'\342A\001\002\272H\003\310\001\001'
+  _globals['_DELETEMEASUREMENTSREQUEST'].fields_by_name['source']._loaded_options = None
+  _globals['_DELETEMEASUREMENTSREQUEST'].fields_by_name['source']._serialized_options = b'\342A\001\001\272H%r \030@2\034^[A-Za-z0-9][A-Za-z0-9_.-]*$\330\001\001'
+  _globals['_DELETEMEASUREMENTSREQUEST'].fields_by_name['owner']._loaded_options = None
+  _globals['_DELETEMEASUREMENTSREQUEST'].fields_by_name['owner']._serialized_options = b'\342A\001\001\272H\005r\003\030\310\001'
+  _globals['_CREATESERIESREQUEST'].fields_by_name['body']._loaded_options = None
+  _globals['_CREATESERIESREQUEST'].fields_by_name['body']._serialized_options = b'\342A\001\001'
+  _globals['_CREATESERIESREQUEST'].fields_by_name['points']._loaded_options = None
+  _globals['_CREATESERIESREQUEST'].fields_by_name['points']._serialized_options = b'\342A\001\001'
   _globals['_CREATESERIESREQUEST'].fields_by_name['display_name']._loaded_options = None
-  _globals['_CREATESERIESREQUEST'].fields_by_name['display_name']._serialized_options = b'\272H\005r\003\030\310\001'
+  _globals['_CREATESERIESREQUEST'].fields_by_name['display_name']._serialized_options = b'\342A\001\001\272H\005r\003\030\310\001'
   _globals['_CREATESERIESREQUEST'].fields_by_name['labels']._loaded_options = None
-  _globals['_CREATESERIESREQUEST'].fields_by_name['labels']._serialized_options = b'\272H9\222\0016\020@\"2r02.^[A-Za-z_][A-Za-z0-9_.-]{0,62}=[^\\x00]{0,200}$'
+  _globals['_CREATESERIESREQUEST'].fields_by_name['labels']._serialized_options = b'\342A\001\001\272H9\222\0016\020@\"2r02.^[A-Za-z_][A-Za-z0-9_.-]{0,62}=[^\\x00]{0,200}$'
   _globals['_CREATESERIESREQUEST'].fields_by_name['channels']._loaded_options = None
-  _globals['_CREATESERIESREQUEST'].fields_by_name['channels']._serialized_options = b'\272H,\222\001)\020@\030\001\"#r!2\037^[A-Za-z_][A-Za-z0-9_.-]{0,62}$'
+  _globals['_CREATESERIESREQUEST'].fields_by_name['channels']._serialized_options = b'\342A\001\001\272H,\222\001)\020@\030\001\"#r!2\037^[A-Za-z_][A-Za-z0-9_.-]{0,62}$'
   _globals['_CREATESERIESREQUEST'].fields_by_name['unit']._loaded_options = None
-  _globals['_CREATESERIESREQUEST'].fields_by_name['unit']._serialized_options = b'\272H\013\222\001\010\020@\"\004r\002\030 '
+  _globals['_CREATESERIESREQUEST'].fields_by_name['unit']._serialized_options = b'\342A\001\001\272H\013\222\001\010\020@\"\004r\002\030 '
   _globals['_CREATESERIESREQUEST'].fields_by_name['sample_rate_hz']._loaded_options = None
-  _globals['_CREATESERIESREQUEST'].fields_by_name['sample_rate_hz']._serialized_options = b'\272H\024\022\022\031\000\000\000\000\204\327\227A)\000\000\000\000\000\000\000\000'
+  _globals['_CREATESERIESREQUEST'].fields_by_name['sample_rate_hz']._serialized_options = b'\342A\001\001\272H\024\022\022\031\000\000\000\000\204\327\227A)\000\000\000\000\000\000\000\000'
+  _globals['_CREATESERIESREQUEST'].fields_by_name['start_time']._loaded_options = None
+  _globals['_CREATESERIESREQUEST'].fields_by_name['start_time']._serialized_options = b'\342A\001\001'
+  _globals['_CREATESERIESREQUEST'].fields_by_name['allow_gaps']._loaded_options = None
+  _globals['_CREATESERIESREQUEST'].fields_by_name['allow_gaps']._serialized_options = b'\342A\001\001'
   _globals['_CREATESERIESREQUEST'].fields_by_name['request_id']._loaded_options = None
-  _globals['_CREATESERIESREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\010r\003\260\001\001\330\001\001'
+  _globals['_CREATESERIESREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\001\272H\010r\003\260\001\001\330\001\001'
   _globals['_APPENDSERIESREQUEST'].fields_by_name['name']._loaded_options = None
-  _globals['_APPENDSERIESREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\272H r\0362\034^series/[A-Za-z0-9_-]{1,64}$'
+  _globals['_APPENDSERIESREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\025\n\023dropmesh.dev/Series\272H r\0362\034^series/[A-Za-z0-9_-]{1,64}$'
+  _globals['_APPENDSERIESREQUEST'].fields_by_name['body']._loaded_options = None
+  _globals['_APPENDSERIESREQUEST'].fields_by_name['body']._serialized_options = b'\342A\001\001'
+  _globals['_APPENDSERIESREQUEST'].fields_by_name['points']._loaded_options = None
+  _globals['_APPENDSERIESREQUEST'].fields_by_name['points']._serialized_options = b'\342A\001\001'
   _globals['_APPENDSERIESREQUEST'].fields_by_name['request_id']._loaded_options = None
-  _globals['_APPENDSERIESREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\010r\003\260\001\001\330\001\001'
+  _globals['_APPENDSERIESREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\001\272H\010r\003\260\001\001\330\001\001'
   _globals['_UPDATESERIESREQUEST_LABELSENTRY']._loaded_options = None
   _globals['_UPDATESERIESREQUEST_LABELSENTRY']._serialized_options = b'8\001'
   _globals['_UPDATESERIESREQUEST'].fields_by_name['name']._loaded_options = None
-  _globals['_UPDATESERIESREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\272H r\0362\034^series/[A-Za-z0-9_-]{1,64}$'
+  _globals['_UPDATESERIESREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\025\n\023dropmesh.dev/Series\272H r\0362\034^series/[A-Za-z0-9_-]{1,64}$'
   _globals['_UPDATESERIESREQUEST'].fields_by_name['display_name']._loaded_options = None
-  _globals['_UPDATESERIESREQUEST'].fields_by_name['display_name']._serialized_options = b'\272H\005r\003\030\310\001'
+  _globals['_UPDATESERIESREQUEST'].fields_by_name['display_name']._serialized_options = b'\342A\001\001\272H\005r\003\030\310\001'
   _globals['_UPDATESERIESREQUEST'].fields_by_name['labels']._loaded_options = None
-  _globals['_UPDATESERIESREQUEST'].fields_by_name['labels']._serialized_options = b'\272H1\232\001.\020@\"#r!2\037^[A-Za-z_][A-Za-z0-9_.-]{0,62}$*\005r\003\030\310\001'
+  _globals['_UPDATESERIESREQUEST'].fields_by_name['labels']._serialized_options = b'\342A\001\001\272H1\232\001.\020@\"#r!2\037^[A-Za-z_][A-Za-z0-9_.-]{0,62}$*\005r\003\030\310\001'
   _globals['_UPDATESERIESREQUEST'].fields_by_name['update_mask']._loaded_options = None
-  _globals['_UPDATESERIESREQUEST'].fields_by_name['update_mask']._serialized_options = b'\272H\031\342\001\026\022\014display_name\022\006labels'
+  _globals['_UPDATESERIESREQUEST'].fields_by_name['update_mask']._serialized_options = b'\342A\001\001\272H\031\342\001\026\022\014display_name\022\006labels'
   _globals['_UPDATESERIESREQUEST'].fields_by_name['etag']._loaded_options = None
-  _globals['_UPDATESERIESREQUEST'].fields_by_name['etag']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_UPDATESERIESREQUEST'].fields_by_name['etag']._serialized_options = b'\342A\001\001\272H\004r\002\030d'
   _globals['_DELETESERIESREQUEST'].fields_by_name['name']._loaded_options = None
-  _globals['_DELETESERIESREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\272H r\0362\034^series/[A-Za-z0-9_-]{1,64}$'
+  _globals['_DELETESERIESREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\025\n\023dropmesh.dev/Series\272H r\0362\034^series/[A-Za-z0-9_-]{1,64}$'
   _globals['_DELETESERIESREQUEST'].fields_by_name['etag']._loaded_options = None
-  _globals['_DELETESERIESREQUEST'].fields_by_name['etag']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_DELETESERIESREQUEST'].fields_by_name['etag']._serialized_options = b'\342A\001\001\272H\004r\002\030d'
   _globals['_DELETESERIESPOINTSREQUEST'].fields_by_name['name']._loaded_options = None
-  _globals['_DELETESERIESPOINTSREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\272H r\0362\034^series/[A-Za-z0-9_-]{1,64}$'
+  _globals['_DELETESERIESPOINTSREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\025\n\023dropmesh.dev/Series\272H r\0362\034^series/[A-Za-z0-9_-]{1,64}$'
   _globals['_DELETESERIESPOINTSREQUEST'].fields_by_name['start']._loaded_options = None
   _globals['_DELETESERIESPOINTSREQUEST'].fields_by_name['start']._serialized_options = b'\342A\001\002'
   _globals['_DELETESERIESPOINTSREQUEST'].fields_by_name['end']._loaded_options = None
@@ -129,7 +186,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_INGESTSERVICE'].methods_by_name['UploadInviteMedia']._loaded_options = None
   _globals['_INGESTSERVICE'].methods_by_name['UploadInviteMedia']._serialized_options = b'\232\373\030Z\010\001\032\002\311\001\"\021\254\002\255\002\256\002\257\002hijklmno\014*\030application/octet-stream*\023multipart/form-data*\007image/**\007video/*\202\323\344\223\002B\"\030/v1/invites/{link}/media:\004bodyZ \032\030/v1/invites/{link}/media:\004body'
   _globals['_INGESTSERVICE'].methods_by_name['ProcessMedia']._loaded_options = None
-  _globals['_INGESTSERVICE'].methods_by_name['ProcessMedia']._serialized_options = b'\220\002\002\232\373\030\010\010\003\"\004deq\024\202\323\344\223\002\037\"\032/v1/{name=media/*}:process:\001*'
+  _globals['_INGESTSERVICE'].methods_by_name['ProcessMedia']._serialized_options = b'\220\002\002\232\373\030\t\010\003\"\005derq\024\202\323\344\223\002\037\"\032/v1/{name=media/*}:process:\001*'
   _globals['_INGESTSERVICE'].methods_by_name['CancelMedia']._loaded_options = None
   _globals['_INGESTSERVICE'].methods_by_name['CancelMedia']._serialized_options = b'\232\373\030\007\010\003\"\003deg\202\323\344\223\002\036\"\031/v1/{name=media/*}:cancel:\001*'
   _globals['_INGESTSERVICE'].methods_by_name['DeleteMedia']._loaded_options = None
@@ -139,17 +196,25 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_INGESTSERVICE'].methods_by_name['AppendUpload']._loaded_options = None
   _globals['_INGESTSERVICE'].methods_by_name['AppendUpload']._serialized_options = b'\232\373\030(\010\003\"\n\310\001\311\001\312\001\313\001i\014*\030application/octet-stream\202\323\344\223\002#\032\033/v1/{name=uploads/*}:append:\004body'
   _globals['_INGESTSERVICE'].methods_by_name['FinishUpload']._loaded_options = None
-  _globals['_INGESTSERVICE'].methods_by_name['FinishUpload']._serialized_options = b'\220\002\002\232\373\030\024\010\003\032\002\311\001\"\014\310\001\312\001hijklmn\014\202\323\344\223\002 \"\033/v1/{name=uploads/*}:finish:\001*'
+  _globals['_INGESTSERVICE'].methods_by_name['FinishUpload']._serialized_options = b'\220\002\002\232\373\030\025\010\003\032\002\311\001\"\r\310\001\312\001hijklm\314\001\014\202\323\344\223\002 \"\033/v1/{name=uploads/*}:finish:\001*'
   _globals['_INGESTSERVICE'].methods_by_name['DeleteUpload']._loaded_options = None
   _globals['_INGESTSERVICE'].methods_by_name['DeleteUpload']._serialized_options = b'\220\002\002\232\373\030\002\010\003\202\323\344\223\002\026*\024/v1/{name=uploads/*}'
   _globals['_INGESTSERVICE'].methods_by_name['CreateInvite']._loaded_options = None
   _globals['_INGESTSERVICE'].methods_by_name['CreateInvite']._serialized_options = b'\232\373\030\010\010\003\020\001\032\002\311\001\202\323\344\223\002\025\"\013/v1/invites:\006invite'
   _globals['_INGESTSERVICE'].methods_by_name['RevokeInvite']._loaded_options = None
   _globals['_INGESTSERVICE'].methods_by_name['RevokeInvite']._serialized_options = b'\220\002\002\232\373\030\010\010\003\020\001\"\002\254\002\202\323\344\223\002 \"\033/v1/{name=invites/*}:revoke:\001*'
+  _globals['_INGESTSERVICE'].methods_by_name['DeleteInvite']._loaded_options = None
+  _globals['_INGESTSERVICE'].methods_by_name['DeleteInvite']._serialized_options = b'\220\002\002\232\373\030\010\010\003\020\001\"\002\254\002\202\323\344\223\002\026*\024/v1/{name=invites/*}'
   _globals['_INGESTSERVICE'].methods_by_name['DropMeasurements']._loaded_options = None
-  _globals['_INGESTSERVICE'].methods_by_name['DropMeasurements']._serialized_options = b'\232\373\030^\010\003\032\004\310\001\312\001\"\005\010\220\003\022\014*\020application/json*!application/x-www-form-urlencoded*\030application/octet-stream\202\323\344\223\002\030\"\020/v1/measurements:\004body'
+  _globals['_INGESTSERVICE'].methods_by_name['DropMeasurements']._serialized_options = b'\232\373\030^\010\003\032\004\310\001\312\001\"\005\010\220\003\022\014*\020application/json*!application/x-www-form-urlencoded*\030application/octet-stream\202\323\344\223\002C\"\020/v1/measurements:\004bodyZ)\"!/v1/sources/{source}/measurements:\004body'
   _globals['_INGESTSERVICE'].methods_by_name['ReplayReceipt']._loaded_options = None
-  _globals['_INGESTSERVICE'].methods_by_name['ReplayReceipt']._serialized_options = b'\232\373\030\014\010\003\032\002\312\001\"\004\221\003\222\003\202\323\344\223\002!\"\034/v1/{name=receipts/*}:replay:\001*'
+  _globals['_INGESTSERVICE'].methods_by_name['ReplayReceipt']._serialized_options = b'\232\373\030\016\010\003\032\002\312\001\"\006\221\003\222\003\225\003\202\323\344\223\002!\"\034/v1/{name=receipts/*}:replay:\001*'
+  _globals['_INGESTSERVICE'].methods_by_name['DeleteReceipt']._loaded_options = None
+  _globals['_INGESTSERVICE'].methods_by_name['DeleteReceipt']._serialized_options = b'\220\002\002\232\373\030\010\010\003\020\001\"\002\221\003\202\323\344\223\002\027*\025/v1/{name=receipts/*}'
+  _globals['_INGESTSERVICE'].methods_by_name['DeleteMeasurement']._loaded_options = None
+  _globals['_INGESTSERVICE'].methods_by_name['DeleteMeasurement']._serialized_options = b'\220\002\002\232\373\030\t\010\003\020\001\"\003\223\003\024\202\323\344\223\002\230\001*\031/v1/{name=measurements/*}Z%*#/v1/{name=sources/*/measurements/*}Z$*\"/v1/{name=owners/*/measurements/*}Z.*,/v1/{name=owners/*/sources/*/measurements/*}'
+  _globals['_INGESTSERVICE'].methods_by_name['DeleteMeasurements']._loaded_options = None
+  _globals['_INGESTSERVICE'].methods_by_name['DeleteMeasurements']._serialized_options = b'\220\002\002\232\373\030\004\010\003\020\001\202\323\344\223\0027*\020/v1/measurementsZ#*!/v1/sources/{source}/measurements'
   _globals['_INGESTSERVICE'].methods_by_name['CreateSeries']._loaded_options = None
   _globals['_INGESTSERVICE'].methods_by_name['CreateSeries']._serialized_options = b'\232\373\030\225\001\010\003\032\002\311\001\"\022\331\004\332\004\333\004\334\004\335\004\336\004\337\004\010n\022\014*\020application/json*\010text/csv*#application/vnd.apache.arrow.stream*\036application/vnd.apache.parquet*\030application/octet-stream\202\323\344\223\002\022\"\n/v1/series:\004body'
   _globals['_INGESTSERVICE'].methods_by_name['AppendSeries']._loaded_options = None
@@ -160,50 +225,60 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_INGESTSERVICE'].methods_by_name['DeleteSeries']._serialized_options = b'\220\002\002\232\373\030\007\010\003\"\003\024\340\004\202\323\344\223\002\025*\023/v1/{name=series/*}'
   _globals['_INGESTSERVICE'].methods_by_name['DeleteSeriesPoints']._loaded_options = None
   _globals['_INGESTSERVICE'].methods_by_name['DeleteSeriesPoints']._serialized_options = b'\220\002\002\232\373\030\010\010\003\"\004\330\004\340\004\202\323\344\223\002\034*\032/v1/{name=series/*}/points'
-  _globals['_UPLOADMEDIAREQUEST']._serialized_start=510
-  _globals['_UPLOADMEDIAREQUEST']._serialized_end=813
-  _globals['_UPLOADINVITEMEDIAREQUEST']._serialized_start=816
-  _globals['_UPLOADINVITEMEDIAREQUEST']._serialized_end=981
-  _globals['_UPLOADMEDIARESPONSE']._serialized_start=983
-  _globals['_UPLOADMEDIARESPONSE']._serialized_end=1048
-  _globals['_UPLOADRESULT']._serialized_start=1050
-  _globals['_UPLOADRESULT']._serialized_end=1171
-  _globals['_PROCESSMEDIAREQUEST']._serialized_start=1174
-  _globals['_PROCESSMEDIAREQUEST']._serialized_end=1313
-  _globals['_CANCELMEDIAREQUEST']._serialized_start=1315
-  _globals['_CANCELMEDIAREQUEST']._serialized_end=1389
-  _globals['_DELETEMEDIAREQUEST']._serialized_start=1391
-  _globals['_DELETEMEDIAREQUEST']._serialized_end=1479
-  _globals['_CREATEUPLOADREQUEST']._serialized_start=1481
-  _globals['_CREATEUPLOADREQUEST']._serialized_end=1539
-  _globals['_APPENDUPLOADREQUEST']._serialized_start=1542
-  _globals['_APPENDUPLOADREQUEST']._serialized_end=1684
-  _globals['_FINISHUPLOADREQUEST']._serialized_start=1686
-  _globals['_FINISHUPLOADREQUEST']._serialized_end=1808
-  _globals['_DELETEUPLOADREQUEST']._serialized_start=1810
-  _globals['_DELETEUPLOADREQUEST']._serialized_end=1887
-  _globals['_CREATEINVITEREQUEST']._serialized_start=1889
-  _globals['_CREATEINVITEREQUEST']._serialized_end=1947
-  _globals['_REVOKEINVITEREQUEST']._serialized_start=1949
-  _globals['_REVOKEINVITEREQUEST']._serialized_end=2026
-  _globals['_DROPMEASUREMENTSREQUEST']._serialized_start=2029
-  _globals['_DROPMEASUREMENTSREQUEST']._serialized_end=2178
-  _globals['_DROPMEASUREMENTSRESPONSE']._serialized_start=2180
-  _globals['_DROPMEASUREMENTSRESPONSE']._serialized_end=2293
-  _globals['_REPLAYRECEIPTREQUEST']._serialized_start=2295
-  _globals['_REPLAYRECEIPTREQUEST']._serialized_end=2374
-  _globals['_CREATESERIESREQUEST']._serialized_start=2377
-  _globals['_CREATESERIESREQUEST']._serialized_end=2834
-  _globals['_APPENDSERIESREQUEST']._serialized_start=2837
-  _globals['_APPENDSERIESREQUEST']._serialized_end=3025
-  _globals['_UPDATESERIESREQUEST']._serialized_start=3028
-  _globals['_UPDATESERIESREQUEST']._serialized_end=3401
-  _globals['_UPDATESERIESREQUEST_LABELSENTRY']._serialized_start=3356
-  _globals['_UPDATESERIESREQUEST_LABELSENTRY']._serialized_end=3401
-  _globals['_DELETESERIESREQUEST']._serialized_start=3403
-  _globals['_DELETESERIESREQUEST']._serialized_end=3502
-  _globals['_DELETESERIESPOINTSREQUEST']._serialized_start=3505
-  _globals['_DELETESERIESPOINTSREQUEST']._serialized_end=3683
-  _globals['_INGESTSERVICE']._serialized_start=3686
-  _globals['_INGESTSERVICE']._serialized_end=6568
+  _globals['_UPLOADMEDIAREQUEST']._serialized_start=537
+  _globals['_UPLOADMEDIAREQUEST']._serialized_end=868
+  _globals['_UPLOADINVITEMEDIAREQUEST']._serialized_start=871
+  _globals['_UPLOADINVITEMEDIAREQUEST']._serialized_end=1050
+  _globals['_UPLOADMEDIARESPONSE']._serialized_start=1052
+  _globals['_UPLOADMEDIARESPONSE']._serialized_end=1117
+  _globals['_UPLOADRESULT']._serialized_start=1119
+  _globals['_UPLOADRESULT']._serialized_end=1240
+  _globals['_PROCESSMEDIAREQUEST']._serialized_start=1243
+  _globals['_PROCESSMEDIAREQUEST']._serialized_end=1417
+  _globals['_CANCELMEDIAREQUEST']._serialized_start=1419
+  _globals['_CANCELMEDIAREQUEST']._serialized_end=1516
+  _globals['_DELETEMEDIAREQUEST']._serialized_start=1518
+  _globals['_DELETEMEDIAREQUEST']._serialized_end=1635
+  _globals['_CREATEUPLOADREQUEST']._serialized_start=1637
+  _globals['_CREATEUPLOADREQUEST']._serialized_end=1701
+  _globals['_APPENDUPLOADREQUEST']._serialized_start=1704
+  _globals['_APPENDUPLOADREQUEST']._serialized_end=1876
+  _globals['_FINISHUPLOADREQUEST']._serialized_start=1879
+  _globals['_FINISHUPLOADREQUEST']._serialized_end=2029
+  _globals['_DELETEUPLOADREQUEST']._serialized_start=2031
+  _globals['_DELETEUPLOADREQUEST']._serialized_end=2132
+  _globals['_CREATEINVITEREQUEST']._serialized_start=2134
+  _globals['_CREATEINVITEREQUEST']._serialized_end=2198
+  _globals['_REVOKEINVITEREQUEST']._serialized_start=2200
+  _globals['_REVOKEINVITEREQUEST']._serialized_end=2301
+  _globals['_DELETEINVITEREQUEST']._serialized_start=2303
+  _globals['_DELETEINVITEREQUEST']._serialized_end=2409
+  _globals['_DROPMEASUREMENTSREQUEST']._serialized_start=2412
+  _globals['_DROPMEASUREMENTSREQUEST']._serialized_end=2637
+  _globals['_DROPMEASUREMENTSRESPONSE']._serialized_start=2639
+  _globals['_DROPMEASUREMENTSRESPONSE']._serialized_end=2752
+  _globals['_REPLAYRECEIPTREQUEST']._serialized_start=2754
+  _globals['_REPLAYRECEIPTREQUEST']._serialized_end=2858
+  _globals['_DELETERECEIPTREQUEST']._serialized_start=2860
+  _globals['_DELETERECEIPTREQUEST']._serialized_end=2974
+  _globals['_DELETEMEASUREMENTREQUEST']._serialized_start=2977
+  _globals['_DELETEMEASUREMENTREQUEST']._serialized_end=3218
+  _globals['_DELETEMEASUREMENTSREQUEST']._serialized_start=3221
+  _globals['_DELETEMEASUREMENTSREQUEST']._serialized_end=3447
+  _globals['_DELETEMEASUREMENTSRESPONSE']._serialized_start=3449
+  _globals['_DELETEMEASUREMENTSRESPONSE']._serialized_end=3514
+  _globals['_CREATESERIESREQUEST']._serialized_start=3517
+  _globals['_CREATESERIESREQUEST']._serialized_end=4022
+  _globals['_APPENDSERIESREQUEST']._serialized_start=4025
+  _globals['_APPENDSERIESREQUEST']._serialized_end=4253
+  _globals['_UPDATESERIESREQUEST']._serialized_start=4256
+  _globals['_UPDATESERIESREQUEST']._serialized_end=4669
+  _globals['_UPDATESERIESREQUEST_LABELSENTRY']._serialized_start=4624
+  _globals['_UPDATESERIESREQUEST_LABELSENTRY']._serialized_end=4669
+  _globals['_DELETESERIESREQUEST']._serialized_start=4671
+  _globals['_DELETESERIESREQUEST']._serialized_end=4798
+  _globals['_DELETESERIESPOINTSREQUEST']._serialized_start=4801
+  _globals['_DELETESERIESPOINTSREQUEST']._serialized_end=5003
+  _globals['_INGESTSERVICE']._serialized_start=5006
+  _globals['_INGESTSERVICE']._serialized_end=8615
 # @@protoc_insertion_point(module_scope)

@@ -148,7 +148,7 @@ class UploadResult(_message.Message):
     filename: _builtins.str
     """The file's name as it is stored."""
     duplicate: _builtins.bool
-    """The owner already had this content; `media` is the existing one."""
+    """The owner already had this content with these options; `media` is the existing one."""
     @_builtins.property
     def media(self) -> _media_pb2.Media:
         """The media; set unless the file was refused."""
@@ -386,14 +386,43 @@ class RevokeInviteRequest(_message.Message):
 Global___RevokeInviteRequest: _TypeAlias = RevokeInviteRequest  # noqa: Y015
 
 @_typing.final
+class DeleteInviteRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    ALLOW_MISSING_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """invites/{invite}"""
+    allow_missing: _builtins.bool
+    """If set, deleting an invite that does not exist succeeds."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        allow_missing: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_missing", b"allow_missing", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteInviteRequest: _TypeAlias = DeleteInviteRequest  # noqa: Y015
+
+@_typing.final
 class DropMeasurementsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     BODY_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     WAIT_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """A UUID that the caller chooses, so that a retry does not store the drop twice. Empty: each call stores a drop."""
+    source: _builtins.str
+    """The source of the drop, for example the id of a device: 1 to 64 letters, digits, "_", "." and "-", the first a letter or a
+    digit. Empty or "default": none.
+    """
     @_builtins.property
     def body(self) -> _httpbody_pb2.HttpBody:
         """The raw JSON; at most 16 MiB by default (`DROPMESH_MAX_DROP_BYTES`)."""
@@ -408,10 +437,11 @@ class DropMeasurementsRequest(_message.Message):
         body: _httpbody_pb2.HttpBody | None = ...,
         request_id: _builtins.str = ...,
         wait: _duration_pb2.Duration | None = ...,
+        source: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "wait", b"wait"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "request_id", b"request_id", "wait", b"wait"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "request_id", b"request_id", "source", b"source", "wait", b"wait"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -464,6 +494,118 @@ class ReplayReceiptRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReplayReceiptRequest: _TypeAlias = ReplayReceiptRequest  # noqa: Y015
+
+@_typing.final
+class DeleteReceiptRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    DELETE_MEASUREMENTS_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """receipts/{receipt}"""
+    delete_measurements: _builtins.bool
+    """If set, the measurements whose present values come from this drop are deleted too, with their lineage."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        delete_measurements: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["delete_measurements", b"delete_measurements", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteReceiptRequest: _TypeAlias = DeleteReceiptRequest  # noqa: Y015
+
+@_typing.final
+class DeleteMeasurementRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    ALLOW_MISSING_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """measurements/{time} or sources/{source}/measurements/{time}; with the scope `admin` also owners/{owner}/ and one of these"""
+    etag: _builtins.str
+    """If set, the call fails unless the measurement still has this etag."""
+    allow_missing: _builtins.bool
+    """If set, deleting a measurement that does not exist succeeds."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        etag: _builtins.str = ...,
+        allow_missing: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_missing", b"allow_missing", "etag", b"etag", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteMeasurementRequest: _TypeAlias = DeleteMeasurementRequest  # noqa: Y015
+
+@_typing.final
+class DeleteMeasurementsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    START_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    source: _builtins.str
+    """Only measurements of this source; "default" means those without a source. Empty: all."""
+    owner: _builtins.str
+    """The owner of the measurements; for another owner the caller needs the scope `admin`. Empty: the caller."""
+    @_builtins.property
+    def start(self) -> _timestamp_pb2.Timestamp:
+        """The first instant of the range."""
+
+    @_builtins.property
+    def end(self) -> _timestamp_pb2.Timestamp:
+        """The instant after the range."""
+
+    def __init__(
+        self,
+        *,
+        start: _timestamp_pb2.Timestamp | None = ...,
+        end: _timestamp_pb2.Timestamp | None = ...,
+        source: _builtins.str = ...,
+        owner: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "start", b"start"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "owner", b"owner", "source", b"source", "start", b"start"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteMeasurementsRequest: _TypeAlias = DeleteMeasurementsRequest  # noqa: Y015
+
+@_typing.final
+class DeleteMeasurementsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DELETED_COUNT_FIELD_NUMBER: _builtins.int
+    MORE_FIELD_NUMBER: _builtins.int
+    deleted_count: _builtins.int
+    """The number of measurements that this call deleted."""
+    more: _builtins.bool
+    """Measurements of the range are left: call again."""
+    def __init__(
+        self,
+        *,
+        deleted_count: _builtins.int = ...,
+        more: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deleted_count", b"deleted_count", "more", b"more"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteMeasurementsResponse: _TypeAlias = DeleteMeasurementsResponse  # noqa: Y015
 
 @_typing.final
 class CreateSeriesRequest(_message.Message):

@@ -96,6 +96,11 @@ class IngestServiceStub:
                 request_serializer=dropmesh_dot_v1_dot_ingest__service__pb2.RevokeInviteRequest.SerializeToString,
                 response_deserializer=dropmesh_dot_v1_dot_invite__pb2.Invite.FromString,
                 _registered_method=True)
+        self.DeleteInvite = channel.unary_unary(
+                '/dropmesh.v1.IngestService/DeleteInvite',
+                request_serializer=dropmesh_dot_v1_dot_ingest__service__pb2.DeleteInviteRequest.SerializeToString,
+                response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                _registered_method=True)
         self.DropMeasurements = channel.unary_unary(
                 '/dropmesh.v1.IngestService/DropMeasurements',
                 request_serializer=dropmesh_dot_v1_dot_ingest__service__pb2.DropMeasurementsRequest.SerializeToString,
@@ -105,6 +110,21 @@ class IngestServiceStub:
                 '/dropmesh.v1.IngestService/ReplayReceipt',
                 request_serializer=dropmesh_dot_v1_dot_ingest__service__pb2.ReplayReceiptRequest.SerializeToString,
                 response_deserializer=dropmesh_dot_v1_dot_measurement__pb2.Receipt.FromString,
+                _registered_method=True)
+        self.DeleteReceipt = channel.unary_unary(
+                '/dropmesh.v1.IngestService/DeleteReceipt',
+                request_serializer=dropmesh_dot_v1_dot_ingest__service__pb2.DeleteReceiptRequest.SerializeToString,
+                response_deserializer=dropmesh_dot_v1_dot_measurement__pb2.Receipt.FromString,
+                _registered_method=True)
+        self.DeleteMeasurement = channel.unary_unary(
+                '/dropmesh.v1.IngestService/DeleteMeasurement',
+                request_serializer=dropmesh_dot_v1_dot_ingest__service__pb2.DeleteMeasurementRequest.SerializeToString,
+                response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                _registered_method=True)
+        self.DeleteMeasurements = channel.unary_unary(
+                '/dropmesh.v1.IngestService/DeleteMeasurements',
+                request_serializer=dropmesh_dot_v1_dot_ingest__service__pb2.DeleteMeasurementsRequest.SerializeToString,
+                response_deserializer=dropmesh_dot_v1_dot_ingest__service__pb2.DeleteMeasurementsResponse.FromString,
                 _registered_method=True)
         self.CreateSeries = channel.stream_unary(
                 '/dropmesh.v1.IngestService/CreateSeries',
@@ -143,8 +163,10 @@ class IngestServiceServicer:
         Over REST the body is one file's bytes, or multipart/form-data with one or more files and the options as form fields; POST
         and PUT (`curl -T`) are the same. Over gRPC the first message carries the options, and each message carries a chunk in
         body.data.
-        Stores the bytes, makes a media for each file and queues it for processing. Content that the same owner has uploaded before
-        is not stored again: the result is the existing media, with `duplicate` set.
+        Stores the bytes, makes a media for each file and queues it for processing. The same content with the same options as a
+        media of the owner is not stored again: the result is that media, with `duplicate` set. With other options it becomes a
+        media of its own, which shares the stored bytes. Options are the same if all of `anonymize` means the same: the order does
+        not matter, and an unset field has its default.
         With several files each file has its own result, and a refused file does not stop the others. A single refused file fails
         the call.
         Errors: MEDIA_TYPE_UNSUPPORTED, MEDIA_TOO_LARGE, MEDIA_TOO_LONG_OR_WIDE, MEDIA_EMPTY, MEDIA_UNREADABLE, SHA256_MISMATCH,
@@ -159,8 +181,8 @@ class IngestServiceServicer:
         """UploadInviteMedia stores images or videos that the holder of an invite's link sends.
 
         Like UploadMedia, but the link replaces the token, the media belong to the invite's owner, and the invite sets how they are
-        anonymized. Each stored media counts as one use; duplicates and refused files do not. The response contains only the name
-        and state of each media.
+        anonymized. Each stored media counts as one use; duplicates and refused files do not. The response contains only the
+        name, the state and the options of each media.
         Errors: those of UploadMedia, INVITE_NOT_FOUND, INVITE_EXPIRED, INVITE_REVOKED, INVITE_USED_UP.
         Retry: safe.
         """
@@ -171,8 +193,9 @@ class IngestServiceServicer:
     def ProcessMedia(self, request, context):
         """ProcessMedia processes a media again, with other options or newer models.
 
-        Sets its state to NEW and queues it. The anonymized content stays available until the new result replaces it.
-        Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, OBJECT_NOT_FOUND, ETAG_MISMATCH.
+        Sets its state to NEW and queues it. The anonymized content stays available until the new result replaces it. New options
+        replace those of the media: an upload of the same content with the earlier options is no duplicate from then on.
+        Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_EXISTS, OBJECT_NOT_FOUND, ETAG_MISMATCH.
         Retry: safe.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -182,7 +205,7 @@ class IngestServiceServicer:
     def CancelMedia(self, request, context):
         """CancelMedia stops the processing of a media.
 
-        Sets its state to FAILED with the reason PROCESSING_CANCELLED; the worker that processes it stops shortly after.
+        Sets its state to CANCELLED; the worker that processes it stops shortly after. ProcessMedia processes it again.
         Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_NOT_PROCESSING.
         Retry: safe; a second call returns MEDIA_NOT_PROCESSING.
         """
@@ -229,7 +252,7 @@ class IngestServiceServicer:
 
         The checks and the result are those of UploadMedia. A refused file leaves the upload unchanged.
         Errors: UPLOAD_NOT_FOUND, UPLOAD_EXPIRED, MEDIA_TYPE_UNSUPPORTED, MEDIA_TOO_LARGE, MEDIA_TOO_LONG_OR_WIDE, MEDIA_EMPTY,
-        MEDIA_UNREADABLE, SHA256_MISMATCH, BODY_INTERRUPTED (bytes are missing: append them), STORE_FULL.
+        MEDIA_UNREADABLE, SHA256_MISMATCH, UPLOAD_INCOMPLETE, STORE_FULL.
         Retry: safe; a finished upload returns its media.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -266,6 +289,17 @@ class IngestServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DeleteInvite(self, request, context):
+        """DeleteInvite ends an invite immediately and deletes its record.
+
+        The media that were uploaded through it are kept.
+        Errors: INVITE_NOT_FOUND.
+        Retry: safe with allow_missing; without it a second call returns INVITE_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DropMeasurements(self, request, context):
         """DropMeasurements stores a raw JSON drop and queues it, so that its measurements are computed.
 
@@ -273,6 +307,9 @@ class IngestServiceServicer:
         content type is ignored. The raw bytes are durable before the response. Without `wait` the response is the receipt (202
         over REST). With `wait` it also has the measurements (200); or the call fails with DROP_QUARANTINED, which lists the failed
         quality checks; or, if `wait` was too short, the response is the receipt (202).
+
+        A source has one measurement for each instant: a later drop for the same instant replaces it. Devices that share a token
+        need sources of their own.
         Errors: REQUEST_TOO_LARGE, DROP_QUARANTINED, REQUEST_ID_REUSED, STORE_FULL.
         Retry: with the same request_id; the drop is stored once and the first receipt is returned again.
         """
@@ -284,8 +321,45 @@ class IngestServiceServicer:
         """ReplayReceipt processes a quarantined drop again, for example after a limit was raised.
 
         Sets the receipt's state to NEW and queues it; its sequence number does not change.
-        Errors: RECEIPT_NOT_FOUND, RECEIPT_NOT_QUARANTINED.
+        Errors: RECEIPT_NOT_FOUND, RECEIPT_NOT_QUARANTINED, RECEIPT_DELETED.
         Retry: safe; a second call may return RECEIPT_NOT_QUARANTINED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteReceipt(self, request, context):
+        """DeleteReceipt deletes the raw bytes of a drop, for good.
+
+        The receipt itself is kept with the state DELETED, so that the lineage of measurements says that the bytes are gone and
+        since when; the texts of its failed quality checks and warnings, which may quote the drop, are deleted with the bytes. The
+        measurements that were computed from the drop are kept, unless `delete_measurements` is set. A drop that is being processed
+        at that moment may still write its measurements.
+        Errors: RECEIPT_NOT_FOUND.
+        Retry: safe; a receipt that is already DELETED is returned unchanged.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteMeasurement(self, request, context):
+        """DeleteMeasurement deletes a measurement with its lineage.
+
+        The receipts of its drops and their raw bytes are kept: delete them with DeleteReceipt. A drop that is processed later
+        writes the measurement again.
+        Errors: MEASUREMENT_NOT_FOUND, ETAG_MISMATCH.
+        Retry: safe with allow_missing; without it a second call returns MEASUREMENT_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteMeasurements(self, request, context):
+        """DeleteMeasurements deletes the measurements of a time range, of one source or of all, with their lineage.
+
+        One call deletes at most 10,000 measurements; while the response has `more`, call again. As with DeleteMeasurement, the
+        receipts are kept.
+        Retry: safe; a range without measurements deletes nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -419,6 +493,11 @@ def add_IngestServiceServicer_to_server(servicer, server):
                     request_deserializer=dropmesh_dot_v1_dot_ingest__service__pb2.RevokeInviteRequest.FromString,
                     response_serializer=dropmesh_dot_v1_dot_invite__pb2.Invite.SerializeToString,
             ),
+            'DeleteInvite': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteInvite,
+                    request_deserializer=dropmesh_dot_v1_dot_ingest__service__pb2.DeleteInviteRequest.FromString,
+                    response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            ),
             'DropMeasurements': grpc.unary_unary_rpc_method_handler(
                     servicer.DropMeasurements,
                     request_deserializer=dropmesh_dot_v1_dot_ingest__service__pb2.DropMeasurementsRequest.FromString,
@@ -428,6 +507,21 @@ def add_IngestServiceServicer_to_server(servicer, server):
                     servicer.ReplayReceipt,
                     request_deserializer=dropmesh_dot_v1_dot_ingest__service__pb2.ReplayReceiptRequest.FromString,
                     response_serializer=dropmesh_dot_v1_dot_measurement__pb2.Receipt.SerializeToString,
+            ),
+            'DeleteReceipt': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteReceipt,
+                    request_deserializer=dropmesh_dot_v1_dot_ingest__service__pb2.DeleteReceiptRequest.FromString,
+                    response_serializer=dropmesh_dot_v1_dot_measurement__pb2.Receipt.SerializeToString,
+            ),
+            'DeleteMeasurement': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteMeasurement,
+                    request_deserializer=dropmesh_dot_v1_dot_ingest__service__pb2.DeleteMeasurementRequest.FromString,
+                    response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            ),
+            'DeleteMeasurements': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteMeasurements,
+                    request_deserializer=dropmesh_dot_v1_dot_ingest__service__pb2.DeleteMeasurementsRequest.FromString,
+                    response_serializer=dropmesh_dot_v1_dot_ingest__service__pb2.DeleteMeasurementsResponse.SerializeToString,
             ),
             'CreateSeries': grpc.stream_unary_rpc_method_handler(
                     servicer.CreateSeries,
@@ -764,6 +858,33 @@ class IngestService:
             _registered_method=True)
 
     @staticmethod
+    def DeleteInvite(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dropmesh.v1.IngestService/DeleteInvite',
+            dropmesh_dot_v1_dot_ingest__service__pb2.DeleteInviteRequest.SerializeToString,
+            google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def DropMeasurements(request,
             target,
             options=(),
@@ -807,6 +928,87 @@ class IngestService:
             '/dropmesh.v1.IngestService/ReplayReceipt',
             dropmesh_dot_v1_dot_ingest__service__pb2.ReplayReceiptRequest.SerializeToString,
             dropmesh_dot_v1_dot_measurement__pb2.Receipt.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteReceipt(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dropmesh.v1.IngestService/DeleteReceipt',
+            dropmesh_dot_v1_dot_ingest__service__pb2.DeleteReceiptRequest.SerializeToString,
+            dropmesh_dot_v1_dot_measurement__pb2.Receipt.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteMeasurement(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dropmesh.v1.IngestService/DeleteMeasurement',
+            dropmesh_dot_v1_dot_ingest__service__pb2.DeleteMeasurementRequest.SerializeToString,
+            google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteMeasurements(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dropmesh.v1.IngestService/DeleteMeasurements',
+            dropmesh_dot_v1_dot_ingest__service__pb2.DeleteMeasurementsRequest.SerializeToString,
+            dropmesh_dot_v1_dot_ingest__service__pb2.DeleteMeasurementsResponse.FromString,
             options,
             channel_credentials,
             insecure,

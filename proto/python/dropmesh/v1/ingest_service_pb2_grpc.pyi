@@ -45,8 +45,10 @@ class IngestServiceStub:
     Over REST the body is one file's bytes, or multipart/form-data with one or more files and the options as form fields; POST
     and PUT (`curl -T`) are the same. Over gRPC the first message carries the options, and each message carries a chunk in
     body.data.
-    Stores the bytes, makes a media for each file and queues it for processing. Content that the same owner has uploaded before
-    is not stored again: the result is the existing media, with `duplicate` set.
+    Stores the bytes, makes a media for each file and queues it for processing. The same content with the same options as a
+    media of the owner is not stored again: the result is that media, with `duplicate` set. With other options it becomes a
+    media of its own, which shares the stored bytes. Options are the same if all of `anonymize` means the same: the order does
+    not matter, and an unset field has its default.
     With several files each file has its own result, and a refused file does not stop the others. A single refused file fails
     the call.
     Errors: MEDIA_TYPE_UNSUPPORTED, MEDIA_TOO_LARGE, MEDIA_TOO_LONG_OR_WIDE, MEDIA_EMPTY, MEDIA_UNREADABLE, SHA256_MISMATCH,
@@ -57,22 +59,23 @@ class IngestServiceStub:
     """UploadInviteMedia stores images or videos that the holder of an invite's link sends.
 
     Like UploadMedia, but the link replaces the token, the media belong to the invite's owner, and the invite sets how they are
-    anonymized. Each stored media counts as one use; duplicates and refused files do not. The response contains only the name
-    and state of each media.
+    anonymized. Each stored media counts as one use; duplicates and refused files do not. The response contains only the
+    name, the state and the options of each media.
     Errors: those of UploadMedia, INVITE_NOT_FOUND, INVITE_EXPIRED, INVITE_REVOKED, INVITE_USED_UP.
     Retry: safe.
     """
     ProcessMedia: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.ProcessMediaRequest, _media_pb2.Media]
     """ProcessMedia processes a media again, with other options or newer models.
 
-    Sets its state to NEW and queues it. The anonymized content stays available until the new result replaces it.
-    Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, OBJECT_NOT_FOUND, ETAG_MISMATCH.
+    Sets its state to NEW and queues it. The anonymized content stays available until the new result replaces it. New options
+    replace those of the media: an upload of the same content with the earlier options is no duplicate from then on.
+    Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_EXISTS, OBJECT_NOT_FOUND, ETAG_MISMATCH.
     Retry: safe.
     """
     CancelMedia: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.CancelMediaRequest, _media_pb2.Media]
     """CancelMedia stops the processing of a media.
 
-    Sets its state to FAILED with the reason PROCESSING_CANCELLED; the worker that processes it stops shortly after.
+    Sets its state to CANCELLED; the worker that processes it stops shortly after. ProcessMedia processes it again.
     Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_NOT_PROCESSING.
     Retry: safe; a second call returns MEDIA_NOT_PROCESSING.
     """
@@ -103,7 +106,7 @@ class IngestServiceStub:
 
     The checks and the result are those of UploadMedia. A refused file leaves the upload unchanged.
     Errors: UPLOAD_NOT_FOUND, UPLOAD_EXPIRED, MEDIA_TYPE_UNSUPPORTED, MEDIA_TOO_LARGE, MEDIA_TOO_LONG_OR_WIDE, MEDIA_EMPTY,
-    MEDIA_UNREADABLE, SHA256_MISMATCH, BODY_INTERRUPTED (bytes are missing: append them), STORE_FULL.
+    MEDIA_UNREADABLE, SHA256_MISMATCH, UPLOAD_INCOMPLETE, STORE_FULL.
     Retry: safe; a finished upload returns its media.
     """
     DeleteUpload: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.DeleteUploadRequest, _empty_pb2.Empty]
@@ -124,6 +127,13 @@ class IngestServiceStub:
     Errors: INVITE_NOT_FOUND.
     Retry: safe.
     """
+    DeleteInvite: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.DeleteInviteRequest, _empty_pb2.Empty]
+    """DeleteInvite ends an invite immediately and deletes its record.
+
+    The media that were uploaded through it are kept.
+    Errors: INVITE_NOT_FOUND.
+    Retry: safe with allow_missing; without it a second call returns INVITE_NOT_FOUND.
+    """
     DropMeasurements: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.DropMeasurementsRequest, _ingest_service_pb2.DropMeasurementsResponse]
     """DropMeasurements stores a raw JSON drop and queues it, so that its measurements are computed.
 
@@ -131,6 +141,9 @@ class IngestServiceStub:
     content type is ignored. The raw bytes are durable before the response. Without `wait` the response is the receipt (202
     over REST). With `wait` it also has the measurements (200); or the call fails with DROP_QUARANTINED, which lists the failed
     quality checks; or, if `wait` was too short, the response is the receipt (202).
+
+    A source has one measurement for each instant: a later drop for the same instant replaces it. Devices that share a token
+    need sources of their own.
     Errors: REQUEST_TOO_LARGE, DROP_QUARANTINED, REQUEST_ID_REUSED, STORE_FULL.
     Retry: with the same request_id; the drop is stored once and the first receipt is returned again.
     """
@@ -138,8 +151,33 @@ class IngestServiceStub:
     """ReplayReceipt processes a quarantined drop again, for example after a limit was raised.
 
     Sets the receipt's state to NEW and queues it; its sequence number does not change.
-    Errors: RECEIPT_NOT_FOUND, RECEIPT_NOT_QUARANTINED.
+    Errors: RECEIPT_NOT_FOUND, RECEIPT_NOT_QUARANTINED, RECEIPT_DELETED.
     Retry: safe; a second call may return RECEIPT_NOT_QUARANTINED.
+    """
+    DeleteReceipt: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.DeleteReceiptRequest, _measurement_pb2.Receipt]
+    """DeleteReceipt deletes the raw bytes of a drop, for good.
+
+    The receipt itself is kept with the state DELETED, so that the lineage of measurements says that the bytes are gone and
+    since when; the texts of its failed quality checks and warnings, which may quote the drop, are deleted with the bytes. The
+    measurements that were computed from the drop are kept, unless `delete_measurements` is set. A drop that is being processed
+    at that moment may still write its measurements.
+    Errors: RECEIPT_NOT_FOUND.
+    Retry: safe; a receipt that is already DELETED is returned unchanged.
+    """
+    DeleteMeasurement: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.DeleteMeasurementRequest, _empty_pb2.Empty]
+    """DeleteMeasurement deletes a measurement with its lineage.
+
+    The receipts of its drops and their raw bytes are kept: delete them with DeleteReceipt. A drop that is processed later
+    writes the measurement again.
+    Errors: MEASUREMENT_NOT_FOUND, ETAG_MISMATCH.
+    Retry: safe with allow_missing; without it a second call returns MEASUREMENT_NOT_FOUND.
+    """
+    DeleteMeasurements: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.DeleteMeasurementsRequest, _ingest_service_pb2.DeleteMeasurementsResponse]
+    """DeleteMeasurements deletes the measurements of a time range, of one source or of all, with their lineage.
+
+    One call deletes at most 10,000 measurements; while the response has `more`, call again. As with DeleteMeasurement, the
+    receipts are kept.
+    Retry: safe; a range without measurements deletes nothing.
     """
     CreateSeries: _grpc.StreamUnaryMultiCallable[_ingest_service_pb2.CreateSeriesRequest, _series_pb2.Series]
     """CreateSeries stores a series.
@@ -203,8 +241,10 @@ class IngestServiceAsyncStub(IngestServiceStub):
     Over REST the body is one file's bytes, or multipart/form-data with one or more files and the options as form fields; POST
     and PUT (`curl -T`) are the same. Over gRPC the first message carries the options, and each message carries a chunk in
     body.data.
-    Stores the bytes, makes a media for each file and queues it for processing. Content that the same owner has uploaded before
-    is not stored again: the result is the existing media, with `duplicate` set.
+    Stores the bytes, makes a media for each file and queues it for processing. The same content with the same options as a
+    media of the owner is not stored again: the result is that media, with `duplicate` set. With other options it becomes a
+    media of its own, which shares the stored bytes. Options are the same if all of `anonymize` means the same: the order does
+    not matter, and an unset field has its default.
     With several files each file has its own result, and a refused file does not stop the others. A single refused file fails
     the call.
     Errors: MEDIA_TYPE_UNSUPPORTED, MEDIA_TOO_LARGE, MEDIA_TOO_LONG_OR_WIDE, MEDIA_EMPTY, MEDIA_UNREADABLE, SHA256_MISMATCH,
@@ -215,22 +255,23 @@ class IngestServiceAsyncStub(IngestServiceStub):
     """UploadInviteMedia stores images or videos that the holder of an invite's link sends.
 
     Like UploadMedia, but the link replaces the token, the media belong to the invite's owner, and the invite sets how they are
-    anonymized. Each stored media counts as one use; duplicates and refused files do not. The response contains only the name
-    and state of each media.
+    anonymized. Each stored media counts as one use; duplicates and refused files do not. The response contains only the
+    name, the state and the options of each media.
     Errors: those of UploadMedia, INVITE_NOT_FOUND, INVITE_EXPIRED, INVITE_REVOKED, INVITE_USED_UP.
     Retry: safe.
     """
     ProcessMedia: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.ProcessMediaRequest, _media_pb2.Media]  # type: ignore[assignment]
     """ProcessMedia processes a media again, with other options or newer models.
 
-    Sets its state to NEW and queues it. The anonymized content stays available until the new result replaces it.
-    Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, OBJECT_NOT_FOUND, ETAG_MISMATCH.
+    Sets its state to NEW and queues it. The anonymized content stays available until the new result replaces it. New options
+    replace those of the media: an upload of the same content with the earlier options is no duplicate from then on.
+    Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_EXISTS, OBJECT_NOT_FOUND, ETAG_MISMATCH.
     Retry: safe.
     """
     CancelMedia: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.CancelMediaRequest, _media_pb2.Media]  # type: ignore[assignment]
     """CancelMedia stops the processing of a media.
 
-    Sets its state to FAILED with the reason PROCESSING_CANCELLED; the worker that processes it stops shortly after.
+    Sets its state to CANCELLED; the worker that processes it stops shortly after. ProcessMedia processes it again.
     Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_NOT_PROCESSING.
     Retry: safe; a second call returns MEDIA_NOT_PROCESSING.
     """
@@ -261,7 +302,7 @@ class IngestServiceAsyncStub(IngestServiceStub):
 
     The checks and the result are those of UploadMedia. A refused file leaves the upload unchanged.
     Errors: UPLOAD_NOT_FOUND, UPLOAD_EXPIRED, MEDIA_TYPE_UNSUPPORTED, MEDIA_TOO_LARGE, MEDIA_TOO_LONG_OR_WIDE, MEDIA_EMPTY,
-    MEDIA_UNREADABLE, SHA256_MISMATCH, BODY_INTERRUPTED (bytes are missing: append them), STORE_FULL.
+    MEDIA_UNREADABLE, SHA256_MISMATCH, UPLOAD_INCOMPLETE, STORE_FULL.
     Retry: safe; a finished upload returns its media.
     """
     DeleteUpload: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.DeleteUploadRequest, _empty_pb2.Empty]  # type: ignore[assignment]
@@ -282,6 +323,13 @@ class IngestServiceAsyncStub(IngestServiceStub):
     Errors: INVITE_NOT_FOUND.
     Retry: safe.
     """
+    DeleteInvite: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.DeleteInviteRequest, _empty_pb2.Empty]  # type: ignore[assignment]
+    """DeleteInvite ends an invite immediately and deletes its record.
+
+    The media that were uploaded through it are kept.
+    Errors: INVITE_NOT_FOUND.
+    Retry: safe with allow_missing; without it a second call returns INVITE_NOT_FOUND.
+    """
     DropMeasurements: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.DropMeasurementsRequest, _ingest_service_pb2.DropMeasurementsResponse]  # type: ignore[assignment]
     """DropMeasurements stores a raw JSON drop and queues it, so that its measurements are computed.
 
@@ -289,6 +337,9 @@ class IngestServiceAsyncStub(IngestServiceStub):
     content type is ignored. The raw bytes are durable before the response. Without `wait` the response is the receipt (202
     over REST). With `wait` it also has the measurements (200); or the call fails with DROP_QUARANTINED, which lists the failed
     quality checks; or, if `wait` was too short, the response is the receipt (202).
+
+    A source has one measurement for each instant: a later drop for the same instant replaces it. Devices that share a token
+    need sources of their own.
     Errors: REQUEST_TOO_LARGE, DROP_QUARANTINED, REQUEST_ID_REUSED, STORE_FULL.
     Retry: with the same request_id; the drop is stored once and the first receipt is returned again.
     """
@@ -296,8 +347,33 @@ class IngestServiceAsyncStub(IngestServiceStub):
     """ReplayReceipt processes a quarantined drop again, for example after a limit was raised.
 
     Sets the receipt's state to NEW and queues it; its sequence number does not change.
-    Errors: RECEIPT_NOT_FOUND, RECEIPT_NOT_QUARANTINED.
+    Errors: RECEIPT_NOT_FOUND, RECEIPT_NOT_QUARANTINED, RECEIPT_DELETED.
     Retry: safe; a second call may return RECEIPT_NOT_QUARANTINED.
+    """
+    DeleteReceipt: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.DeleteReceiptRequest, _measurement_pb2.Receipt]  # type: ignore[assignment]
+    """DeleteReceipt deletes the raw bytes of a drop, for good.
+
+    The receipt itself is kept with the state DELETED, so that the lineage of measurements says that the bytes are gone and
+    since when; the texts of its failed quality checks and warnings, which may quote the drop, are deleted with the bytes. The
+    measurements that were computed from the drop are kept, unless `delete_measurements` is set. A drop that is being processed
+    at that moment may still write its measurements.
+    Errors: RECEIPT_NOT_FOUND.
+    Retry: safe; a receipt that is already DELETED is returned unchanged.
+    """
+    DeleteMeasurement: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.DeleteMeasurementRequest, _empty_pb2.Empty]  # type: ignore[assignment]
+    """DeleteMeasurement deletes a measurement with its lineage.
+
+    The receipts of its drops and their raw bytes are kept: delete them with DeleteReceipt. A drop that is processed later
+    writes the measurement again.
+    Errors: MEASUREMENT_NOT_FOUND, ETAG_MISMATCH.
+    Retry: safe with allow_missing; without it a second call returns MEASUREMENT_NOT_FOUND.
+    """
+    DeleteMeasurements: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.DeleteMeasurementsRequest, _ingest_service_pb2.DeleteMeasurementsResponse]  # type: ignore[assignment]
+    """DeleteMeasurements deletes the measurements of a time range, of one source or of all, with their lineage.
+
+    One call deletes at most 10,000 measurements; while the response has `more`, call again. As with DeleteMeasurement, the
+    receipts are kept.
+    Retry: safe; a range without measurements deletes nothing.
     """
     CreateSeries: _aio.StreamUnaryMultiCallable[_ingest_service_pb2.CreateSeriesRequest, _series_pb2.Series]  # type: ignore[assignment]
     """CreateSeries stores a series.
@@ -364,8 +440,10 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         Over REST the body is one file's bytes, or multipart/form-data with one or more files and the options as form fields; POST
         and PUT (`curl -T`) are the same. Over gRPC the first message carries the options, and each message carries a chunk in
         body.data.
-        Stores the bytes, makes a media for each file and queues it for processing. Content that the same owner has uploaded before
-        is not stored again: the result is the existing media, with `duplicate` set.
+        Stores the bytes, makes a media for each file and queues it for processing. The same content with the same options as a
+        media of the owner is not stored again: the result is that media, with `duplicate` set. With other options it becomes a
+        media of its own, which shares the stored bytes. Options are the same if all of `anonymize` means the same: the order does
+        not matter, and an unset field has its default.
         With several files each file has its own result, and a refused file does not stop the others. A single refused file fails
         the call.
         Errors: MEDIA_TYPE_UNSUPPORTED, MEDIA_TOO_LARGE, MEDIA_TOO_LONG_OR_WIDE, MEDIA_EMPTY, MEDIA_UNREADABLE, SHA256_MISMATCH,
@@ -382,8 +460,8 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         """UploadInviteMedia stores images or videos that the holder of an invite's link sends.
 
         Like UploadMedia, but the link replaces the token, the media belong to the invite's owner, and the invite sets how they are
-        anonymized. Each stored media counts as one use; duplicates and refused files do not. The response contains only the name
-        and state of each media.
+        anonymized. Each stored media counts as one use; duplicates and refused files do not. The response contains only the
+        name, the state and the options of each media.
         Errors: those of UploadMedia, INVITE_NOT_FOUND, INVITE_EXPIRED, INVITE_REVOKED, INVITE_USED_UP.
         Retry: safe.
         """
@@ -396,8 +474,9 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_media_pb2.Media, _abc.Awaitable[_media_pb2.Media]]:
         """ProcessMedia processes a media again, with other options or newer models.
 
-        Sets its state to NEW and queues it. The anonymized content stays available until the new result replaces it.
-        Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, OBJECT_NOT_FOUND, ETAG_MISMATCH.
+        Sets its state to NEW and queues it. The anonymized content stays available until the new result replaces it. New options
+        replace those of the media: an upload of the same content with the earlier options is no duplicate from then on.
+        Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_EXISTS, OBJECT_NOT_FOUND, ETAG_MISMATCH.
         Retry: safe.
         """
 
@@ -409,7 +488,7 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_media_pb2.Media, _abc.Awaitable[_media_pb2.Media]]:
         """CancelMedia stops the processing of a media.
 
-        Sets its state to FAILED with the reason PROCESSING_CANCELLED; the worker that processes it stops shortly after.
+        Sets its state to CANCELLED; the worker that processes it stops shortly after. ProcessMedia processes it again.
         Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_NOT_PROCESSING.
         Retry: safe; a second call returns MEDIA_NOT_PROCESSING.
         """
@@ -464,7 +543,7 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
 
         The checks and the result are those of UploadMedia. A refused file leaves the upload unchanged.
         Errors: UPLOAD_NOT_FOUND, UPLOAD_EXPIRED, MEDIA_TYPE_UNSUPPORTED, MEDIA_TOO_LARGE, MEDIA_TOO_LONG_OR_WIDE, MEDIA_EMPTY,
-        MEDIA_UNREADABLE, SHA256_MISMATCH, BODY_INTERRUPTED (bytes are missing: append them), STORE_FULL.
+        MEDIA_UNREADABLE, SHA256_MISMATCH, UPLOAD_INCOMPLETE, STORE_FULL.
         Retry: safe; a finished upload returns its media.
         """
 
@@ -505,6 +584,19 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def DeleteInvite(
+        self,
+        request: _ingest_service_pb2.DeleteInviteRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
+        """DeleteInvite ends an invite immediately and deletes its record.
+
+        The media that were uploaded through it are kept.
+        Errors: INVITE_NOT_FOUND.
+        Retry: safe with allow_missing; without it a second call returns INVITE_NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
     def DropMeasurements(
         self,
         request: _ingest_service_pb2.DropMeasurementsRequest,
@@ -516,6 +608,9 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         content type is ignored. The raw bytes are durable before the response. Without `wait` the response is the receipt (202
         over REST). With `wait` it also has the measurements (200); or the call fails with DROP_QUARANTINED, which lists the failed
         quality checks; or, if `wait` was too short, the response is the receipt (202).
+
+        A source has one measurement for each instant: a later drop for the same instant replaces it. Devices that share a token
+        need sources of their own.
         Errors: REQUEST_TOO_LARGE, DROP_QUARANTINED, REQUEST_ID_REUSED, STORE_FULL.
         Retry: with the same request_id; the drop is stored once and the first receipt is returned again.
         """
@@ -529,8 +624,51 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         """ReplayReceipt processes a quarantined drop again, for example after a limit was raised.
 
         Sets the receipt's state to NEW and queues it; its sequence number does not change.
-        Errors: RECEIPT_NOT_FOUND, RECEIPT_NOT_QUARANTINED.
+        Errors: RECEIPT_NOT_FOUND, RECEIPT_NOT_QUARANTINED, RECEIPT_DELETED.
         Retry: safe; a second call may return RECEIPT_NOT_QUARANTINED.
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteReceipt(
+        self,
+        request: _ingest_service_pb2.DeleteReceiptRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_measurement_pb2.Receipt, _abc.Awaitable[_measurement_pb2.Receipt]]:
+        """DeleteReceipt deletes the raw bytes of a drop, for good.
+
+        The receipt itself is kept with the state DELETED, so that the lineage of measurements says that the bytes are gone and
+        since when; the texts of its failed quality checks and warnings, which may quote the drop, are deleted with the bytes. The
+        measurements that were computed from the drop are kept, unless `delete_measurements` is set. A drop that is being processed
+        at that moment may still write its measurements.
+        Errors: RECEIPT_NOT_FOUND.
+        Retry: safe; a receipt that is already DELETED is returned unchanged.
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteMeasurement(
+        self,
+        request: _ingest_service_pb2.DeleteMeasurementRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
+        """DeleteMeasurement deletes a measurement with its lineage.
+
+        The receipts of its drops and their raw bytes are kept: delete them with DeleteReceipt. A drop that is processed later
+        writes the measurement again.
+        Errors: MEASUREMENT_NOT_FOUND, ETAG_MISMATCH.
+        Retry: safe with allow_missing; without it a second call returns MEASUREMENT_NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteMeasurements(
+        self,
+        request: _ingest_service_pb2.DeleteMeasurementsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ingest_service_pb2.DeleteMeasurementsResponse, _abc.Awaitable[_ingest_service_pb2.DeleteMeasurementsResponse]]:
+        """DeleteMeasurements deletes the measurements of a time range, of one source or of all, with their lineage.
+
+        One call deletes at most 10,000 measurements; while the response has `more`, call again. As with DeleteMeasurement, the
+        receipts are kept.
+        Retry: safe; a range without measurements deletes nothing.
         """
 
     @_abc_1.abstractmethod

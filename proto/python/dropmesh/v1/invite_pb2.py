@@ -25,20 +25,21 @@ _sym_db = _symbol_database.Default()
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from dropmesh.v1 import object_pb2 as dropmesh_dot_v1_dot_object__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
+from google.api import resource_pb2 as google_dot_api_dot_resource__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x64ropmesh/v1/invite.proto\x12\x0b\x64ropmesh.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x18\x64ropmesh/v1/object.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc6\x04\n\x06Invite\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12.\n\x05state\x18\x02 \x01(\x0e\x32\x19.dropmesh.v1.Invite.StateB\x04\xe2\x41\x01\x03\x12\"\n\x0c\x64isplay_name\x18\x03 \x01(\tB\x0c\xe2\x41\x01\x01\xbaH\x05r\x03\x18\xc8\x01\x12\x37\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01H\x00\x12?\n\x03ttl\x18\x05 \x01(\x0b\x32\x19.google.protobuf.DurationB\x15\xe2\x41\x01\x04\xbaH\x0e\xaa\x01\x0b\"\x05\x08\x80\x8a\x8a\x0f\x32\x02\x08\x01H\x00\x12$\n\x0bmax_uploads\x18\x06 \x01(\x05\x42\x0f\xe2\x41\x01\x01\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00\x12\x1a\n\x0cupload_count\x18\x07 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x36\n\tanonymize\x18\x08 \x01(\x0b\x32\x1d.dropmesh.v1.AnonymizeOptionsB\x04\xe2\x41\x01\x01\x12\x11\n\x03uri\x18\t \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0brevoke_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\"Q\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\n\n\x06\x41\x43TIVE\x10\x01\x12\x0b\n\x07\x45XPIRED\x10\x02\x12\x0b\n\x07REVOKED\x10\x03\x12\x0b\n\x07USED_UP\x10\x04\x42\x0c\n\nexpirationB Z\x1e\x64ropmesh.dev/api/v1;dropmeshv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x64ropmesh/v1/invite.proto\x12\x0b\x64ropmesh.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x18\x64ropmesh/v1/object.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x83\x05\n\x06Invite\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12.\n\x05state\x18\x02 \x01(\x0e\x32\x19.dropmesh.v1.Invite.StateB\x04\xe2\x41\x01\x03\x12\"\n\x0c\x64isplay_name\x18\x03 \x01(\tB\x0c\xe2\x41\x01\x01\xbaH\x05r\x03\x18\xc8\x01\x12\x37\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01H\x00\x12?\n\x03ttl\x18\x05 \x01(\x0b\x32\x19.google.protobuf.DurationB\x15\xe2\x41\x01\x04\xbaH\x0e\xaa\x01\x0b\"\x05\x08\x80\x8a\x8a\x0f\x32\x02\x08\x01H\x00\x12$\n\x0bmax_uploads\x18\x06 \x01(\x05\x42\x0f\xe2\x41\x01\x01\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00\x12\x1a\n\x0cupload_count\x18\x07 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x36\n\tanonymize\x18\x08 \x01(\x0b\x32\x1d.dropmesh.v1.AnonymizeOptionsB\x04\xe2\x41\x01\x01\x12\x11\n\x03uri\x18\t \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0brevoke_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\"Q\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\n\n\x06\x41\x43TIVE\x10\x01\x12\x0b\n\x07\x45XPIRED\x10\x02\x12\x0b\n\x07REVOKED\x10\x03\x12\x0b\n\x07USED_UP\x10\x04:;\xea\x41\x38\n\x13\x64ropmesh.dev/Invite\x12\x10invites/{invite}*\x07invites2\x06inviteB\x0c\n\nexpirationBD\n\x13\x64\x65v.dropmesh.api.v1B\x0bInviteProtoP\x01Z\x1e\x64ropmesh.dev/api/v1;dropmeshv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'dropmesh.v1.invite_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
-  _globals['DESCRIPTOR']._serialized_options = b'Z\036dropmesh.dev/api/v1;dropmeshv1'
+  _globals['DESCRIPTOR']._serialized_options = b'\n\023dev.dropmesh.api.v1B\013InviteProtoP\001Z\036dropmesh.dev/api/v1;dropmeshv1'
   _globals['_INVITE'].fields_by_name['name']._loaded_options = None
-  _globals['_INVITE'].fields_by_name['name']._serialized_options = b'\342A\001\003'
+  _globals['_INVITE'].fields_by_name['name']._serialized_options = b'\342A\001\010'
   _globals['_INVITE'].fields_by_name['state']._loaded_options = None
   _globals['_INVITE'].fields_by_name['state']._serialized_options = b'\342A\001\003'
   _globals['_INVITE'].fields_by_name['display_name']._loaded_options = None
@@ -59,8 +60,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_INVITE'].fields_by_name['create_time']._serialized_options = b'\342A\001\003'
   _globals['_INVITE'].fields_by_name['revoke_time']._loaded_options = None
   _globals['_INVITE'].fields_by_name['revoke_time']._serialized_options = b'\342A\001\003'
-  _globals['_INVITE']._serialized_start=195
-  _globals['_INVITE']._serialized_end=777
-  _globals['_INVITE_STATE']._serialized_start=682
-  _globals['_INVITE_STATE']._serialized_end=763
+  _globals['_INVITE']._loaded_options = None
+  _globals['_INVITE']._serialized_options = b'\352A8\n\023dropmesh.dev/Invite\022\020invites/{invite}*\007invites2\006invite'
+  _globals['_INVITE']._serialized_start=222
+  _globals['_INVITE']._serialized_end=865
+  _globals['_INVITE_STATE']._serialized_start=709
+  _globals['_INVITE_STATE']._serialized_end=790
 # @@protoc_insertion_point(module_scope)

@@ -22,31 +22,99 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
+from google.api import resource_pb2 as google_dot_api_dot_resource__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x64ropmesh/v1/measurement.proto\x12\x0b\x64ropmesh.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf2\x03\n\x07Receipt\x12\x0c\n\x04name\x18\x01 \x01(\t\x12)\n\x05state\x18\x02 \x01(\x0e\x32\x1a.dropmesh.v1.Receipt.State\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12\x12\n\nsize_bytes\x18\x04 \x01(\x03\x12\x0f\n\x07subject\x18\x05 \x01(\t\x12\x30\n\x0creceive_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0cprocess_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08sequence\x18\x08 \x01(\x03\x12\x14\n\x0cmeasurements\x18\t \x03(\t\x12\x19\n\x11measurement_count\x18\n \x01(\x03\x12-\n\x08\x66\x61ilures\x18\x0b \x03(\x0b\x32\x1b.dropmesh.v1.QualityFailure\x12\x15\n\rfailure_count\x18\x0c \x01(\x03\x12-\n\x08warnings\x18\r \x03(\x0b\x32\x1b.dropmesh.v1.QualityWarning\x12\x14\n\x0c\x63ode_version\x18\x0e \x01(\t\"G\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x07\n\x03NEW\x10\x01\x12\r\n\tPROCESSED\x10\x02\x12\x0f\n\x0bQUARANTINED\x10\x03\"\x87\x05\n\x0eQualityFailure\x12\x32\n\x06reason\x18\x01 \x01(\x0e\x32\".dropmesh.v1.QualityFailure.Reason\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\"\xa1\x04\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\r\n\tTOO_LARGE\x10\x01\x12\x0c\n\x08NOT_UTF8\x10\x02\x12\x0c\n\x08NOT_JSON\x10\x03\x12\x11\n\rNOT_AN_OBJECT\x10\x04\x12\x0f\n\x0b\x45MPTY_BATCH\x10\x05\x12\x0f\n\x0bMISSING_KEY\x10\x06\x12\x11\n\rDUPLICATE_KEY\x10\x07\x12\x0c\n\x08TOO_DEEP\x10\x08\x12\x1a\n\x16TIMESTAMP_NOT_A_STRING\x10\t\x12\x17\n\x13TIMESTAMP_MALFORMED\x10\n\x12\x1c\n\x18TIMESTAMP_WITHOUT_OFFSET\x10\x0b\x12\x18\n\x14TIMESTAMP_IMPOSSIBLE\x10\x0c\x12\x0f\n\x0bLEAP_SECOND\x10\r\x12\x1a\n\x16TIMESTAMP_OUT_OF_RANGE\x10\x0e\x12\x15\n\x11\x44\x41TA_NOT_AN_ARRAY\x10\x0f\x12\x0e\n\nDATA_EMPTY\x10\x10\x12\x13\n\x0fTOO_MANY_POINTS\x10\x11\x12\x10\n\x0cNOT_A_NUMBER\x10\x12\x12\x0e\n\nNOT_FINITE\x10\x13\x12\x10\n\x0cNESTED_ARRAY\x10\x14\x12\x12\n\x0eLONE_SURROGATE\x10\x15\x12\x19\n\x15TOO_MANY_MEASUREMENTS\x10\x16\x12\x15\n\x11OFFSET_IMPOSSIBLE\x10\x17\x12\x19\n\x15TIMESTAMP_TOO_PRECISE\x10\x18\x12\x13\n\x0fPROCESSOR_FAULT\x10\x19\"\xb0\x01\n\x0eQualityWarning\x12\x32\n\x06reason\x18\x01 \x01(\x0e\x32\".dropmesh.v1.QualityWarning.Reason\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\"K\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x0f\n\x0bUNKNOWN_KEY\x10\x01\x12\x18\n\x14SAME_INSTANT_IN_DROP\x10\x02\"\xc8\x02\n\x0bMeasurement\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12(\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x63ount\x18\x04 \x01(\x03\x12\x0c\n\x04mean\x18\x05 \x01(\x01\x12\x19\n\x11population_stddev\x18\x06 \x01(\x01\x12\x1a\n\rsample_stddev\x18\x07 \x01(\x01H\x00\x88\x01\x01\x12\x0b\n\x03min\x18\x08 \x01(\x01\x12\x0b\n\x03max\x18\t \x01(\x01\x12\x0f\n\x07receipt\x18\n \x01(\t\x12\x30\n\x0creceive_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0cprocess_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x10\n\x0e_sample_stddev\"\xf1\x01\n\x0cLineageEntry\x12\x0f\n\x07receipt\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\x12\x12\n\nsize_bytes\x18\x03 \x01(\x03\x12\x0f\n\x07subject\x18\x04 \x01(\t\x12\x30\n\x0creceive_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0cprocess_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0c\x63ode_version\x18\x07 \x01(\t\x12\x10\n\x08sequence\x18\x08 \x01(\x03\x12\x0f\n\x07\x63urrent\x18\t \x01(\x08\x42 Z\x1e\x64ropmesh.dev/api/v1;dropmeshv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x64ropmesh/v1/measurement.proto\x12\x0b\x64ropmesh.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x83\x06\n\x07Receipt\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12/\n\x05state\x18\x02 \x01(\x0e\x32\x1a.dropmesh.v1.Receipt.StateB\x04\xe2\x41\x01\x03\x12\x14\n\x06sha256\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12\x18\n\nsize_bytes\x18\x04 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x15\n\x07subject\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\x12\x36\n\x0creceive_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x36\n\x0cprocess_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x16\n\x08sequence\x18\x08 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x37\n\x0cmeasurements\x18\t \x03(\tB!\xe2\x41\x01\x03\xfa\x41\x1a\n\x18\x64ropmesh.dev/Measurement\x12\x1f\n\x11measurement_count\x18\n \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x33\n\x08\x66\x61ilures\x18\x0b \x03(\x0b\x32\x1b.dropmesh.v1.QualityFailureB\x04\xe2\x41\x01\x03\x12\x1b\n\rfailure_count\x18\x0c \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x33\n\x08warnings\x18\r \x03(\x0b\x32\x1b.dropmesh.v1.QualityWarningB\x04\xe2\x41\x01\x03\x12\x1a\n\x0c\x63ode_version\x18\x0e \x01(\tB\x04\xe2\x41\x01\x03\x12\x14\n\x06source\x18\x0f \x01(\tB\x04\xe2\x41\x01\x03\x12\x39\n\x0fraw_delete_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\"T\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x07\n\x03NEW\x10\x01\x12\r\n\tPROCESSED\x10\x02\x12\x0f\n\x0bQUARANTINED\x10\x03\x12\x0b\n\x07\x44\x45LETED\x10\x04:@\xea\x41=\n\x14\x64ropmesh.dev/Receipt\x12\x12receipts/{receipt}*\x08receipts2\x07receipt\"\x87\x05\n\x0eQualityFailure\x12\x32\n\x06reason\x18\x01 \x01(\x0e\x32\".dropmesh.v1.QualityFailure.Reason\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\"\xa1\x04\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\r\n\tTOO_LARGE\x10\x01\x12\x0c\n\x08NOT_UTF8\x10\x02\x12\x0c\n\x08NOT_JSON\x10\x03\x12\x11\n\rNOT_AN_OBJECT\x10\x04\x12\x0f\n\x0b\x45MPTY_BATCH\x10\x05\x12\x0f\n\x0bMISSING_KEY\x10\x06\x12\x11\n\rDUPLICATE_KEY\x10\x07\x12\x0c\n\x08TOO_DEEP\x10\x08\x12\x1a\n\x16TIMESTAMP_NOT_A_STRING\x10\t\x12\x17\n\x13TIMESTAMP_MALFORMED\x10\n\x12\x1c\n\x18TIMESTAMP_WITHOUT_OFFSET\x10\x0b\x12\x18\n\x14TIMESTAMP_IMPOSSIBLE\x10\x0c\x12\x0f\n\x0bLEAP_SECOND\x10\r\x12\x1a\n\x16TIMESTAMP_OUT_OF_RANGE\x10\x0e\x12\x15\n\x11\x44\x41TA_NOT_AN_ARRAY\x10\x0f\x12\x0e\n\nDATA_EMPTY\x10\x10\x12\x13\n\x0fTOO_MANY_POINTS\x10\x11\x12\x10\n\x0cNOT_A_NUMBER\x10\x12\x12\x0e\n\nNOT_FINITE\x10\x13\x12\x10\n\x0cNESTED_ARRAY\x10\x14\x12\x12\n\x0eLONE_SURROGATE\x10\x15\x12\x19\n\x15TOO_MANY_MEASUREMENTS\x10\x16\x12\x15\n\x11OFFSET_IMPOSSIBLE\x10\x17\x12\x19\n\x15TIMESTAMP_TOO_PRECISE\x10\x18\x12\x13\n\x0fPROCESSOR_FAULT\x10\x19\"\xb0\x01\n\x0eQualityWarning\x12\x32\n\x06reason\x18\x01 \x01(\x0e\x32\".dropmesh.v1.QualityWarning.Reason\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\"K\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x0f\n\x0bUNKNOWN_KEY\x10\x01\x12\x18\n\x14SAME_INSTANT_IN_DROP\x10\x02\"\xab\x05\n\x0bMeasurement\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x12\n\x04\x65tag\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12.\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x13\n\x05\x63ount\x18\x04 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x12\n\x04mean\x18\x05 \x01(\x01\x42\x04\xe2\x41\x01\x03\x12\x1f\n\x11population_stddev\x18\x06 \x01(\x01\x42\x04\xe2\x41\x01\x03\x12 \n\rsample_stddev\x18\x07 \x01(\x01\x42\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x12\x11\n\x03min\x18\x08 \x01(\x01\x42\x04\xe2\x41\x01\x03\x12\x11\n\x03max\x18\t \x01(\x01\x42\x04\xe2\x41\x01\x03\x12.\n\x07receipt\x18\n \x01(\tB\x1d\xe2\x41\x01\x03\xfa\x41\x16\n\x14\x64ropmesh.dev/Receipt\x12\x36\n\x0creceive_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x36\n\x0cprocess_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x14\n\x06source\x18\r \x01(\tB\x04\xe2\x41\x01\x03:\xe9\x01\xea\x41\xe5\x01\n\x18\x64ropmesh.dev/Measurement\x12\x1ameasurements/{measurement}\x12+sources/{source}/measurements/{measurement}\x12)owners/{owner}/measurements/{measurement}\x12:owners/{owner}/sources/{source}/measurements/{measurement}*\x0cmeasurements2\x0bmeasurementB\x10\n\x0e_sample_stddev\"\xc7\x02\n\x0cLineageEntry\x12*\n\x07receipt\x18\x01 \x01(\tB\x19\xfa\x41\x16\n\x14\x64ropmesh.dev/Receipt\x12\x0e\n\x06sha256\x18\x02 \x01(\t\x12\x12\n\nsize_bytes\x18\x03 \x01(\x03\x12\x0f\n\x07subject\x18\x04 \x01(\t\x12\x30\n\x0creceive_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0cprocess_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0c\x63ode_version\x18\x07 \x01(\t\x12\x10\n\x08sequence\x18\x08 \x01(\x03\x12\x0f\n\x07\x63urrent\x18\t \x01(\x08\x12\x39\n\x0fraw_delete_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x42I\n\x13\x64\x65v.dropmesh.api.v1B\x10MeasurementProtoP\x01Z\x1e\x64ropmesh.dev/api/v1;dropmeshv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'dropmesh.v1.measurement_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
-  _globals['DESCRIPTOR']._serialized_options = b'Z\036dropmesh.dev/api/v1;dropmeshv1'
-  _globals['_RECEIPT']._serialized_start=80
-  _globals['_RECEIPT']._serialized_end=578
-  _globals['_RECEIPT_STATE']._serialized_start=507
-  _globals['_RECEIPT_STATE']._serialized_end=578
-  _globals['_QUALITYFAILURE']._serialized_start=581
-  _globals['_QUALITYFAILURE']._serialized_end=1228
-  _globals['_QUALITYFAILURE_REASON']._serialized_start=683
-  _globals['_QUALITYFAILURE_REASON']._serialized_end=1228
-  _globals['_QUALITYWARNING']._serialized_start=1231
-  _globals['_QUALITYWARNING']._serialized_end=1407
-  _globals['_QUALITYWARNING_REASON']._serialized_start=1332
-  _globals['_QUALITYWARNING_REASON']._serialized_end=1407
-  _globals['_MEASUREMENT']._serialized_start=1410
-  _globals['_MEASUREMENT']._serialized_end=1738
-  _globals['_LINEAGEENTRY']._serialized_start=1741
-  _globals['_LINEAGEENTRY']._serialized_end=1982
+  _globals['DESCRIPTOR']._serialized_options = b'\n\023dev.dropmesh.api.v1B\020MeasurementProtoP\001Z\036dropmesh.dev/api/v1;dropmeshv1'
+  _globals['_RECEIPT'].fields_by_name['name']._loaded_options = None
+  _globals['_RECEIPT'].fields_by_name['name']._serialized_options = b'\342A\001\010'
+  _globals['_RECEIPT'].fields_by_name['state']._loaded_options = None
+  _globals['_RECEIPT'].fields_by_name['state']._serialized_options = b'\342A\001\003'
+  _globals['_RECEIPT'].fields_by_name['sha256']._loaded_options = None
+  _globals['_RECEIPT'].fields_by_name['sha256']._serialized_options = b'\342A\001\003'
+  _globals['_RECEIPT'].fields_by_name['size_bytes']._loaded_options = None
+  _globals['_RECEIPT'].fields_by_name['size_bytes']._serialized_options = b'\342A\001\003'
+  _globals['_RECEIPT'].fields_by_name['subject']._loaded_options = None
+  _globals['_RECEIPT'].fields_by_name['subject']._serialized_options = b'\342A\001\003'
+  _globals['_RECEIPT'].fields_by_name['receive_time']._loaded_options = None
+  _globals['_RECEIPT'].fields_by_name['receive_time']._serialized_options = b'\342A\001\003'
+  _globals['_RECEIPT'].fields_by_name['process_time']._loaded_options = None
+  _globals['_RECEIPT'].fields_by_name['process_time']._serialized_options = b'\342A\001\003'
+  _globals['_RECEIPT'].fields_by_name['sequence']._loaded_options = None
+  _globals['_RECEIPT'].fields_by_name['sequence']._serialized_options = b'\342A\001\003'
+  _globals['_RECEIPT'].fields_by_name['measurements']._loaded_options = None
+  _globals['_RECEIPT'].fields_by_name['measurements']._serialized_options = b'\342A\001\003\372A\032\n\030dropmesh.dev/Measurement'
+  _globals['_RECEIPT'].fields_by_name['measurement_count']._loaded_options = None
+  _globals['_RECEIPT'].fields_by_name['measurement_count']._serialized_options = b'\342A\001\003'
+  _globals['_RECEIPT'].fields_by_name['failures']._loaded_options = None
+  _globals['_RECEIPT'].fields_by_name['failures']._serialized_options = b'\342A\001\003'
+  _globals['_RECEIPT'].fields_by_name['failure_count']._loaded_options = None
+  _globals['_RECEIPT'].fields_by_name['failure_count']._serialized_options = b'\342A\001\003'
+  _globals['_RECEIPT'].fields_by_name['warnings']._loaded_options = None
+  _globals['_RECEIPT'].fields_by_name['warnings']._serialized_options = b'\342A\001\003'
+  _globals['_RECEIPT'].fields_by_name['code_version']._loaded_options = None
+  _globals['_RECEIPT'].fields_by_name['code_version']._serialized_options = b'\342A\001\003'
+  _globals['_RECEIPT'].fields_by_name['source']._loaded_options = None
+  _globals['_RECEIPT'].fields_by_name['source']._serialized_options = b'\342A\001\003'
+  _globals['_RECEIPT'].fields_by_name['raw_delete_time']._loaded_options = None
+  _globals['_RECEIPT'].fields_by_name['raw_delete_time']._serialized_options = b'\342A\001\003'
+  _globals['_RECEIPT']._loaded_options = None
+  _globals['_RECEIPT']._serialized_options = b'\352A=\n\024dropmesh.dev/Receipt\022\022receipts/{receipt}*\010receipts2\007receipt'
+  _globals['_MEASUREMENT'].fields_by_name['name']._loaded_options = None
+  _globals['_MEASUREMENT'].fields_by_name['name']._serialized_options = b'\342A\001\010'
+  _globals['_MEASUREMENT'].fields_by_name['etag']._loaded_options = None
+  _globals['_MEASUREMENT'].fields_by_name['etag']._serialized_options = b'\342A\001\003'
+  _globals['_MEASUREMENT'].fields_by_name['time']._loaded_options = None
+  _globals['_MEASUREMENT'].fields_by_name['time']._serialized_options = b'\342A\001\003'
+  _globals['_MEASUREMENT'].fields_by_name['count']._loaded_options = None
+  _globals['_MEASUREMENT'].fields_by_name['count']._serialized_options = b'\342A\001\003'
+  _globals['_MEASUREMENT'].fields_by_name['mean']._loaded_options = None
+  _globals['_MEASUREMENT'].fields_by_name['mean']._serialized_options = b'\342A\001\003'
+  _globals['_MEASUREMENT'].fields_by_name['population_stddev']._loaded_options = None
+  _globals['_MEASUREMENT'].fields_by_name['population_stddev']._serialized_options = b'\342A\001\003'
+  _globals['_MEASUREMENT'].fields_by_name['sample_stddev']._loaded_options = None
+  _globals['_MEASUREMENT'].fields_by_name['sample_stddev']._serialized_options = b'\342A\001\003'
+  _globals['_MEASUREMENT'].fields_by_name['min']._loaded_options = None
+  _globals['_MEASUREMENT'].fields_by_name['min']._serialized_options = b'\342A\001\003'
+  _globals['_MEASUREMENT'].fields_by_name['max']._loaded_options = None
+  _globals['_MEASUREMENT'].fields_by_name['max']._serialized_options = b'\342A\001\003'
+  _globals['_MEASUREMENT'].fields_by_name['receipt']._loaded_options = None
+  _globals['_MEASUREMENT'].fields_by_name['receipt']._serialized_options = b'\342A\001\003\372A\026\n\024dropmesh.dev/Receipt'
+  _globals['_MEASUREMENT'].fields_by_name['receive_time']._loaded_options = None
+  _globals['_MEASUREMENT'].fields_by_name['receive_time']._serialized_options = b'\342A\001\003'
+  _globals['_MEASUREMENT'].fields_by_name['process_time']._loaded_options = None
+  _globals['_MEASUREMENT'].fields_by_name['process_time']._serialized_options = b'\342A\001\003'
+  _globals['_MEASUREMENT'].fields_by_name['source']._loaded_options = None
+  _globals['_MEASUREMENT'].fields_by_name['source']._serialized_options = b'\342A\001\003'
+  _globals['_MEASUREMENT']._loaded_options = None
+  _globals['_MEASUREMENT']._serialized_options = b'\352A\345\001\n\030dropmesh.dev/Measurement\022\032measurements/{measurement}\022+sources/{source}/measurements/{measurement}\022)owners/{owner}/measurements/{measurement}\022:owners/{owner}/sources/{source}/measurements/{measurement}*\014measurements2\013measurement'
+  _globals['_LINEAGEENTRY'].fields_by_name['receipt']._loaded_options = None
+  _globals['_LINEAGEENTRY'].fields_by_name['receipt']._serialized_options = b'\372A\026\n\024dropmesh.dev/Receipt'
+  _globals['_LINEAGEENTRY'].fields_by_name['raw_delete_time']._loaded_options = None
+  _globals['_LINEAGEENTRY'].fields_by_name['raw_delete_time']._serialized_options = b'\342A\001\003'
+  _globals['_RECEIPT']._serialized_start=140
+  _globals['_RECEIPT']._serialized_end=911
+  _globals['_RECEIPT_STATE']._serialized_start=761
+  _globals['_RECEIPT_STATE']._serialized_end=845
+  _globals['_QUALITYFAILURE']._serialized_start=914
+  _globals['_QUALITYFAILURE']._serialized_end=1561
+  _globals['_QUALITYFAILURE_REASON']._serialized_start=1016
+  _globals['_QUALITYFAILURE_REASON']._serialized_end=1561
+  _globals['_QUALITYWARNING']._serialized_start=1564
+  _globals['_QUALITYWARNING']._serialized_end=1740
+  _globals['_QUALITYWARNING_REASON']._serialized_start=1665
+  _globals['_QUALITYWARNING_REASON']._serialized_end=1740
+  _globals['_MEASUREMENT']._serialized_start=1743
+  _globals['_MEASUREMENT']._serialized_end=2426
+  _globals['_LINEAGEENTRY']._serialized_start=2429
+  _globals['_LINEAGEENTRY']._serialized_end=2756
 # @@protoc_insertion_point(module_scope)

@@ -40,6 +40,8 @@ class Receipt(_message.Message):
         """Its measurements are computed and stored."""
         QUARANTINED: Receipt._State.ValueType  # 3
         """It failed the quality checks in `failures`. The raw bytes are kept; ReplayReceipt processes them again."""
+        DELETED: Receipt._State.ValueType  # 4
+        """Its raw bytes are deleted; the receipt is kept for the lineage of its measurements."""
 
     class State(_State, metaclass=_StateEnumTypeWrapper):
         """State is how far the processing of a drop is."""
@@ -52,6 +54,8 @@ class Receipt(_message.Message):
     """Its measurements are computed and stored."""
     QUARANTINED: Receipt.State.ValueType  # 3
     """It failed the quality checks in `failures`. The raw bytes are kept; ReplayReceipt processes them again."""
+    DELETED: Receipt.State.ValueType  # 4
+    """Its raw bytes are deleted; the receipt is kept for the lineage of its measurements."""
 
     NAME_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
@@ -67,6 +71,8 @@ class Receipt(_message.Message):
     FAILURE_COUNT_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
     CODE_VERSION_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    RAW_DELETE_TIME_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """receipts/{receipt}"""
     state: Global___Receipt.State.ValueType
@@ -78,13 +84,17 @@ class Receipt(_message.Message):
     subject: _builtins.str
     """The subject of the token that the drop was sent with; "local" without a token in mode `open`."""
     sequence: _builtins.int
-    """The order in which drops were received. If two drops have the same instant, the drop with the larger number wins."""
+    """The order in which drops were received. Of two drops of a source with the same instant, the one with the larger number
+    wins.
+    """
     measurement_count: _builtins.int
     """The number of measurements in the drop."""
     failure_count: _builtins.int
     """The number of failed quality checks."""
     code_version: _builtins.str
     """The version of the code that processed it."""
+    source: _builtins.str
+    """The source of the drop, for example the id of a device; empty if it has none."""
     @_builtins.property
     def receive_time(self) -> _timestamp_pb2.Timestamp:
         """When the drop was received."""
@@ -95,7 +105,7 @@ class Receipt(_message.Message):
 
     @_builtins.property
     def measurements(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The first 100 measurements that the drop wrote, as measurements/{time}."""
+        """The names of the first 100 measurements that the drop wrote."""
 
     @_builtins.property
     def failures(self) -> _containers.RepeatedCompositeFieldContainer[Global___QualityFailure]:
@@ -104,6 +114,10 @@ class Receipt(_message.Message):
     @_builtins.property
     def warnings(self) -> _containers.RepeatedCompositeFieldContainer[Global___QualityWarning]:
         """Oddities that did not fail the drop, for example unknown keys."""
+
+    @_builtins.property
+    def raw_delete_time(self) -> _timestamp_pb2.Timestamp:
+        """When the raw bytes were deleted; unset while they are kept."""
 
     def __init__(
         self,
@@ -122,10 +136,12 @@ class Receipt(_message.Message):
         failure_count: _builtins.int = ...,
         warnings: _abc.Iterable[Global___QualityWarning] | None = ...,
         code_version: _builtins.str = ...,
+        source: _builtins.str = ...,
+        raw_delete_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["process_time", b"process_time", "receive_time", b"receive_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["process_time", b"process_time", "raw_delete_time", b"raw_delete_time", "receive_time", b"receive_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["code_version", b"code_version", "failure_count", b"failure_count", "failures", b"failures", "measurement_count", b"measurement_count", "measurements", b"measurements", "name", b"name", "process_time", b"process_time", "receive_time", b"receive_time", "sequence", b"sequence", "sha256", b"sha256", "size_bytes", b"size_bytes", "state", b"state", "subject", b"subject", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code_version", b"code_version", "failure_count", b"failure_count", "failures", b"failures", "measurement_count", b"measurement_count", "measurements", b"measurements", "name", b"name", "process_time", b"process_time", "raw_delete_time", b"raw_delete_time", "receive_time", b"receive_time", "sequence", b"sequence", "sha256", b"sha256", "size_bytes", b"size_bytes", "source", b"source", "state", b"state", "subject", b"subject", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -331,7 +347,9 @@ Global___QualityWarning: _TypeAlias = QualityWarning  # noqa: Y015
 
 @_typing.final
 class Measurement(_message.Message):
-    """Measurement is the aggregate of a drop's numbers for one instant. An owner has one measurement for each instant."""
+    """Measurement is the aggregate of a drop's numbers for one instant. A source has one measurement for each instant; so have the
+    drops of an owner without a source.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -347,8 +365,12 @@ class Measurement(_message.Message):
     RECEIPT_FIELD_NUMBER: _builtins.int
     RECEIVE_TIME_FIELD_NUMBER: _builtins.int
     PROCESS_TIME_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """measurements/{time}, the time as RFC 3339 in UTC, for example measurements/2019-05-01T10:00:00Z"""
+    """sources/{source}/measurements/{time}, the time as RFC 3339 in UTC; without a source measurements/{time}, for example
+    measurements/2019-05-01T10:00:00Z. The name of another owner's measurement, which a caller with the scope `admin` may read,
+    begins with owners/{owner}/; characters of the owner other than letters, digits and _ . - ~ @ are percent-encoded.
+    """
     etag: _builtins.str
     """Changes with every write of the measurement."""
     count: _builtins.int
@@ -365,6 +387,8 @@ class Measurement(_message.Message):
     """The largest number."""
     receipt: _builtins.str
     """The receipt of the drop that it was computed from, as receipts/{receipt}."""
+    source: _builtins.str
+    """The source of the drop; empty if it has none."""
     @_builtins.property
     def time(self) -> _timestamp_pb2.Timestamp:
         """The instant of the drop's `time_stamp`."""
@@ -392,10 +416,11 @@ class Measurement(_message.Message):
         receipt: _builtins.str = ...,
         receive_time: _timestamp_pb2.Timestamp | None = ...,
         process_time: _timestamp_pb2.Timestamp | None = ...,
+        source: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_sample_stddev", b"_sample_stddev", "process_time", b"process_time", "receive_time", b"receive_time", "sample_stddev", b"sample_stddev", "time", b"time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_sample_stddev", b"_sample_stddev", "count", b"count", "etag", b"etag", "max", b"max", "mean", b"mean", "min", b"min", "name", b"name", "population_stddev", b"population_stddev", "process_time", b"process_time", "receipt", b"receipt", "receive_time", b"receive_time", "sample_stddev", b"sample_stddev", "time", b"time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_sample_stddev", b"_sample_stddev", "count", b"count", "etag", b"etag", "max", b"max", "mean", b"mean", "min", b"min", "name", b"name", "population_stddev", b"population_stddev", "process_time", b"process_time", "receipt", b"receipt", "receive_time", b"receive_time", "sample_stddev", b"sample_stddev", "source", b"source", "time", b"time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__sample_stddev: _TypeAlias = _typing.Literal["sample_stddev"]  # noqa: Y015
     _WhichOneofArgType__sample_stddev: _TypeAlias = _typing.Literal["_sample_stddev", b"_sample_stddev"]  # noqa: Y015
@@ -418,6 +443,7 @@ class LineageEntry(_message.Message):
     CODE_VERSION_FIELD_NUMBER: _builtins.int
     SEQUENCE_FIELD_NUMBER: _builtins.int
     CURRENT_FIELD_NUMBER: _builtins.int
+    RAW_DELETE_TIME_FIELD_NUMBER: _builtins.int
     receipt: _builtins.str
     """receipts/{receipt}"""
     sha256: _builtins.str
@@ -440,6 +466,10 @@ class LineageEntry(_message.Message):
     def process_time(self) -> _timestamp_pb2.Timestamp:
         """When it was processed."""
 
+    @_builtins.property
+    def raw_delete_time(self) -> _timestamp_pb2.Timestamp:
+        """When the raw bytes of the drop were deleted; unset while they are kept."""
+
     def __init__(
         self,
         *,
@@ -452,10 +482,11 @@ class LineageEntry(_message.Message):
         code_version: _builtins.str = ...,
         sequence: _builtins.int = ...,
         current: _builtins.bool = ...,
+        raw_delete_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["process_time", b"process_time", "receive_time", b"receive_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["process_time", b"process_time", "raw_delete_time", b"raw_delete_time", "receive_time", b"receive_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["code_version", b"code_version", "current", b"current", "process_time", b"process_time", "receipt", b"receipt", "receive_time", b"receive_time", "sequence", b"sequence", "sha256", b"sha256", "size_bytes", b"size_bytes", "subject", b"subject"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code_version", b"code_version", "current", b"current", "process_time", b"process_time", "raw_delete_time", b"raw_delete_time", "receipt", b"receipt", "receive_time", b"receive_time", "sequence", b"sequence", "sha256", b"sha256", "size_bytes", b"size_bytes", "subject", b"subject"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

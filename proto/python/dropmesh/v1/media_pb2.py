@@ -24,33 +24,73 @@ _sym_db = _symbol_database.Default()
 
 from dropmesh.v1 import model_pb2 as dropmesh_dot_v1_dot_model__pb2
 from dropmesh.v1 import object_pb2 as dropmesh_dot_v1_dot_object__pb2
+from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
+from google.api import resource_pb2 as google_dot_api_dot_resource__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x64ropmesh/v1/media.proto\x12\x0b\x64ropmesh.v1\x1a\x17\x64ropmesh/v1/model.proto\x1a\x18\x64ropmesh/v1/object.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\"\xb2\x06\n\x05Media\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12\'\n\x05state\x18\x03 \x01(\x0e\x32\x18.dropmesh.v1.Media.State\x12%\n\x04kind\x18\x04 \x01(\x0e\x32\x17.dropmesh.v1.Media.Kind\x12\x10\n\x08\x66ilename\x18\x05 \x01(\t\x12\x0e\n\x06invite\x18\x06 \x01(\t\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x64\x65lete_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\npurge_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x08original\x18\x0b \x01(\x0b\x32\x14.dropmesh.v1.Content\x12(\n\nanonymized\x18\x0c \x01(\x0b\x32\x14.dropmesh.v1.Content\x12,\n\x08metadata\x18\r \x01(\x0b\x32\x1a.dropmesh.v1.MediaMetadata\x12\x10\n\x08warnings\x18\x0e \x03(\t\x12\x30\n\tanonymize\x18\x0f \x01(\x0b\x32\x1d.dropmesh.v1.AnonymizeOptions\x12+\n\nprocessing\x18\x10 \x01(\x0b\x32\x17.dropmesh.v1.Processing\x12.\n\robject_counts\x18\x11 \x03(\x0b\x32\x17.dropmesh.v1.ClassCount\x12\"\n\x06labels\x18\x12 \x03(\x0b\x32\x12.dropmesh.v1.Label\"_\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x07\n\x03NEW\x10\x01\x12\x0e\n\nPROCESSING\x10\x02\x12\r\n\tPROCESSED\x10\x03\x12\n\n\x06\x46\x41ILED\x10\x04\x12\x0b\n\x07\x44\x45LETED\x10\x05\"2\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\t\n\x05IMAGE\x10\x01\x12\t\n\x05VIDEO\x10\x02\"S\n\x07\x43ontent\x12\x0e\n\x06\x66ormat\x18\x01 \x01(\t\x12\x14\n\x0c\x63ontent_type\x18\x02 \x01(\t\x12\x12\n\nsize_bytes\x18\x03 \x01(\x03\x12\x0e\n\x06sha256\x18\x04 \x01(\t\"\xb0\x02\n\nProcessing\x12\x10\n\x08progress\x18\x01 \x01(\x01\x12\x13\n\x0b\x66rames_done\x18\x02 \x01(\x03\x12\x14\n\x0c\x66rames_total\x18\x03 \x01(\x03\x12\x0f\n\x07\x61ttempt\x18\x04 \x01(\x05\x12.\n\nstart_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x06models\x18\x07 \x03(\x0b\x32\x19.dropmesh.v1.ModelVersion\x12(\n\x05steps\x18\x08 \x03(\x0b\x32\x19.dropmesh.v1.StepDuration\x12!\n\x05\x65rror\x18\t \x01(\x0b\x32\x12.google.rpc.Status\"I\n\x0cStepDuration\x12\x0c\n\x04step\x18\x01 \x01(\t\x12+\n\x08\x64uration\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xdf\x03\n\rMediaMetadata\x12\r\n\x05width\x18\x01 \x01(\x05\x12\x0e\n\x06height\x18\x02 \x01(\x05\x12\x18\n\x0borientation\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x13\n\x0b\x63olor_space\x18\x04 \x01(\t\x12\x13\n\x0b\x63\x61mera_make\x18\x05 \x01(\t\x12\x14\n\x0c\x63\x61mera_model\x18\x06 \x01(\t\x12\x0c\n\x04lens\x18\x07 \x01(\t\x12\x30\n\x0c\x63\x61pture_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x19\n\x11\x63\x61pture_time_text\x18\t \x01(\t\x12\'\n\x08location\x18\n \x01(\x0b\x32\x15.dropmesh.v1.Location\x12+\n\x08\x64uration\x18\x0b \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x17\n\nframe_rate\x18\x0c \x01(\x01H\x01\x88\x01\x01\x12\x13\n\x0bvideo_codec\x18\r \x01(\t\x12\x13\n\x0b\x61udio_codec\x18\x0e \x01(\t\x12\x15\n\x08rotation\x18\x0f \x01(\x05H\x02\x88\x01\x01\x12\x13\n\x06\x66rames\x18\x10 \x01(\x05H\x03\x88\x01\x01\x42\x0e\n\x0c_orientationB\r\n\x0b_frame_rateB\x0b\n\t_rotationB\t\n\x07_frames\"S\n\x08Location\x12\x10\n\x08latitude\x18\x01 \x01(\x01\x12\x11\n\tlongitude\x18\x02 \x01(\x01\x12\x15\n\x08\x61ltitude\x18\x03 \x01(\x01H\x00\x88\x01\x01\x42\x0b\n\t_altitudeB Z\x1e\x64ropmesh.dev/api/v1;dropmeshv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x64ropmesh/v1/media.proto\x12\x0b\x64ropmesh.v1\x1a\x17\x64ropmesh/v1/model.proto\x1a\x18\x64ropmesh/v1/object.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\"\xd4\x08\n\x05Media\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x12\n\x04\x65tag\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12-\n\x05state\x18\x03 \x01(\x0e\x32\x18.dropmesh.v1.Media.StateB\x04\xe2\x41\x01\x03\x12+\n\x04kind\x18\x04 \x01(\x0e\x32\x17.dropmesh.v1.Media.KindB\x04\xe2\x41\x01\x03\x12\x10\n\x08\x66ilename\x18\x05 \x01(\t\x12,\n\x06invite\x18\x06 \x01(\tB\x1c\xe2\x41\x01\x03\xfa\x41\x15\n\x13\x64ropmesh.dev/Invite\x12\x35\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x64\x65lete_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x34\n\npurge_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12,\n\x08original\x18\x0b \x01(\x0b\x32\x14.dropmesh.v1.ContentB\x04\xe2\x41\x01\x03\x12.\n\nanonymized\x18\x0c \x01(\x0b\x32\x14.dropmesh.v1.ContentB\x04\xe2\x41\x01\x03\x12\x32\n\x08metadata\x18\r \x01(\x0b\x32\x1a.dropmesh.v1.MediaMetadataB\x04\xe2\x41\x01\x03\x12\x16\n\x08warnings\x18\x0e \x03(\tB\x04\xe2\x41\x01\x03\x12\x30\n\tanonymize\x18\x0f \x01(\x0b\x32\x1d.dropmesh.v1.AnonymizeOptions\x12\x31\n\nprocessing\x18\x10 \x01(\x0b\x32\x17.dropmesh.v1.ProcessingB\x04\xe2\x41\x01\x03\x12\x34\n\robject_counts\x18\x11 \x03(\x0b\x32\x17.dropmesh.v1.ClassCountB\x04\xe2\x41\x01\x03\x12.\n\x0c\x63lass_labels\x18\x12 \x03(\x0b\x32\x12.dropmesh.v1.LabelB\x04\xe2\x41\x01\x03\x12.\n\x06labels\x18\x13 \x03(\x0b\x32\x1e.dropmesh.v1.Media.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"n\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x07\n\x03NEW\x10\x01\x12\x0e\n\nPROCESSING\x10\x02\x12\r\n\tPROCESSED\x10\x03\x12\n\n\x06\x46\x41ILED\x10\x04\x12\r\n\tCANCELLED\x10\x05\x12\x0b\n\x07\x44\x45LETED\x10\x06\"2\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\t\n\x05IMAGE\x10\x01\x12\t\n\x05VIDEO\x10\x02:4\xea\x41\x31\n\x12\x64ropmesh.dev/Media\x12\rmedia/{media}*\x05media2\x05media\"S\n\x07\x43ontent\x12\x0e\n\x06\x66ormat\x18\x01 \x01(\t\x12\x14\n\x0c\x63ontent_type\x18\x02 \x01(\t\x12\x12\n\nsize_bytes\x18\x03 \x01(\x03\x12\x0e\n\x06sha256\x18\x04 \x01(\t\"\xb0\x02\n\nProcessing\x12\x10\n\x08progress\x18\x01 \x01(\x01\x12\x13\n\x0b\x66rames_done\x18\x02 \x01(\x03\x12\x14\n\x0c\x66rames_total\x18\x03 \x01(\x03\x12\x0f\n\x07\x61ttempt\x18\x04 \x01(\x05\x12.\n\nstart_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x06models\x18\x07 \x03(\x0b\x32\x19.dropmesh.v1.ModelVersion\x12(\n\x05steps\x18\x08 \x03(\x0b\x32\x19.dropmesh.v1.StepDuration\x12!\n\x05\x65rror\x18\t \x01(\x0b\x32\x12.google.rpc.Status\"I\n\x0cStepDuration\x12\x0c\n\x04step\x18\x01 \x01(\t\x12+\n\x08\x64uration\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xdc\x05\n\rMediaMetadata\x12\r\n\x05width\x18\x01 \x01(\x05\x12\x0e\n\x06height\x18\x02 \x01(\x05\x12\x18\n\x0borientation\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x13\n\x0b\x63olor_space\x18\x04 \x01(\t\x12\x13\n\x0b\x63\x61mera_make\x18\x05 \x01(\t\x12\x14\n\x0c\x63\x61mera_model\x18\x06 \x01(\t\x12\x0c\n\x04lens\x18\x07 \x01(\t\x12\x30\n\x0c\x63\x61pture_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x19\n\x11\x63\x61pture_time_text\x18\t \x01(\t\x12\'\n\x08location\x18\n \x01(\x0b\x32\x15.dropmesh.v1.Location\x12+\n\x08\x64uration\x18\x0b \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x17\n\nframe_rate\x18\x0c \x01(\x01H\x01\x88\x01\x01\x12\x13\n\x0bvideo_codec\x18\r \x01(\t\x12\x13\n\x0b\x61udio_codec\x18\x0e \x01(\t\x12\x15\n\x08rotation\x18\x0f \x01(\x05H\x02\x88\x01\x01\x12\x13\n\x06\x66rames\x18\x10 \x01(\x05H\x03\x88\x01\x01\x12\x1b\n\x13\x63\x61pture_time_offset\x18\x11 \x01(\t\x12\x1d\n\x10\x65xposure_seconds\x18\x12 \x01(\x01H\x04\x88\x01\x01\x12\x15\n\x08\x66_number\x18\x13 \x01(\x01H\x05\x88\x01\x01\x12\x10\n\x03iso\x18\x14 \x01(\x05H\x06\x88\x01\x01\x12\x1c\n\x0f\x66ocal_length_mm\x18\x15 \x01(\x01H\x07\x88\x01\x01\x12\x18\n\x0b\x66lash_fired\x18\x16 \x01(\x08H\x08\x88\x01\x01\x12\x10\n\x08software\x18\x17 \x01(\tB\x0e\n\x0c_orientationB\r\n\x0b_frame_rateB\x0b\n\t_rotationB\t\n\x07_framesB\x13\n\x11_exposure_secondsB\x0b\n\t_f_numberB\x06\n\x04_isoB\x12\n\x10_focal_length_mmB\x0e\n\x0c_flash_fired\"S\n\x08Location\x12\x10\n\x08latitude\x18\x01 \x01(\x01\x12\x11\n\tlongitude\x18\x02 \x01(\x01\x12\x15\n\x08\x61ltitude\x18\x03 \x01(\x01H\x00\x88\x01\x01\x42\x0b\n\t_altitudeBC\n\x13\x64\x65v.dropmesh.api.v1B\nMediaProtoP\x01Z\x1e\x64ropmesh.dev/api/v1;dropmeshv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'dropmesh.v1.media_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
-  _globals['DESCRIPTOR']._serialized_options = b'Z\036dropmesh.dev/api/v1;dropmeshv1'
-  _globals['_MEDIA']._serialized_start=182
-  _globals['_MEDIA']._serialized_end=1000
-  _globals['_MEDIA_STATE']._serialized_start=853
-  _globals['_MEDIA_STATE']._serialized_end=948
-  _globals['_MEDIA_KIND']._serialized_start=950
-  _globals['_MEDIA_KIND']._serialized_end=1000
-  _globals['_CONTENT']._serialized_start=1002
-  _globals['_CONTENT']._serialized_end=1085
-  _globals['_PROCESSING']._serialized_start=1088
-  _globals['_PROCESSING']._serialized_end=1392
-  _globals['_STEPDURATION']._serialized_start=1394
-  _globals['_STEPDURATION']._serialized_end=1467
-  _globals['_MEDIAMETADATA']._serialized_start=1470
-  _globals['_MEDIAMETADATA']._serialized_end=1949
-  _globals['_LOCATION']._serialized_start=1951
-  _globals['_LOCATION']._serialized_end=2034
+  _globals['DESCRIPTOR']._serialized_options = b'\n\023dev.dropmesh.api.v1B\nMediaProtoP\001Z\036dropmesh.dev/api/v1;dropmeshv1'
+  _globals['_MEDIA_LABELSENTRY']._loaded_options = None
+  _globals['_MEDIA_LABELSENTRY']._serialized_options = b'8\001'
+  _globals['_MEDIA'].fields_by_name['name']._loaded_options = None
+  _globals['_MEDIA'].fields_by_name['name']._serialized_options = b'\342A\001\010'
+  _globals['_MEDIA'].fields_by_name['etag']._loaded_options = None
+  _globals['_MEDIA'].fields_by_name['etag']._serialized_options = b'\342A\001\003'
+  _globals['_MEDIA'].fields_by_name['state']._loaded_options = None
+  _globals['_MEDIA'].fields_by_name['state']._serialized_options = b'\342A\001\003'
+  _globals['_MEDIA'].fields_by_name['kind']._loaded_options = None
+  _globals['_MEDIA'].fields_by_name['kind']._serialized_options = b'\342A\001\003'
+  _globals['_MEDIA'].fields_by_name['invite']._loaded_options = None
+  _globals['_MEDIA'].fields_by_name['invite']._serialized_options = b'\342A\001\003\372A\025\n\023dropmesh.dev/Invite'
+  _globals['_MEDIA'].fields_by_name['create_time']._loaded_options = None
+  _globals['_MEDIA'].fields_by_name['create_time']._serialized_options = b'\342A\001\003'
+  _globals['_MEDIA'].fields_by_name['update_time']._loaded_options = None
+  _globals['_MEDIA'].fields_by_name['update_time']._serialized_options = b'\342A\001\003'
+  _globals['_MEDIA'].fields_by_name['delete_time']._loaded_options = None
+  _globals['_MEDIA'].fields_by_name['delete_time']._serialized_options = b'\342A\001\003'
+  _globals['_MEDIA'].fields_by_name['purge_time']._loaded_options = None
+  _globals['_MEDIA'].fields_by_name['purge_time']._serialized_options = b'\342A\001\003'
+  _globals['_MEDIA'].fields_by_name['original']._loaded_options = None
+  _globals['_MEDIA'].fields_by_name['original']._serialized_options = b'\342A\001\003'
+  _globals['_MEDIA'].fields_by_name['anonymized']._loaded_options = None
+  _globals['_MEDIA'].fields_by_name['anonymized']._serialized_options = b'\342A\001\003'
+  _globals['_MEDIA'].fields_by_name['metadata']._loaded_options = None
+  _globals['_MEDIA'].fields_by_name['metadata']._serialized_options = b'\342A\001\003'
+  _globals['_MEDIA'].fields_by_name['warnings']._loaded_options = None
+  _globals['_MEDIA'].fields_by_name['warnings']._serialized_options = b'\342A\001\003'
+  _globals['_MEDIA'].fields_by_name['processing']._loaded_options = None
+  _globals['_MEDIA'].fields_by_name['processing']._serialized_options = b'\342A\001\003'
+  _globals['_MEDIA'].fields_by_name['object_counts']._loaded_options = None
+  _globals['_MEDIA'].fields_by_name['object_counts']._serialized_options = b'\342A\001\003'
+  _globals['_MEDIA'].fields_by_name['class_labels']._loaded_options = None
+  _globals['_MEDIA'].fields_by_name['class_labels']._serialized_options = b'\342A\001\003'
+  _globals['_MEDIA']._loaded_options = None
+  _globals['_MEDIA']._serialized_options = b'\352A1\n\022dropmesh.dev/Media\022\rmedia/{media}*\005media2\005media'
+  _globals['_MEDIA']._serialized_start=242
+  _globals['_MEDIA']._serialized_end=1350
+  _globals['_MEDIA_LABELSENTRY']._serialized_start=1087
+  _globals['_MEDIA_LABELSENTRY']._serialized_end=1132
+  _globals['_MEDIA_STATE']._serialized_start=1134
+  _globals['_MEDIA_STATE']._serialized_end=1244
+  _globals['_MEDIA_KIND']._serialized_start=1246
+  _globals['_MEDIA_KIND']._serialized_end=1296
+  _globals['_CONTENT']._serialized_start=1352
+  _globals['_CONTENT']._serialized_end=1435
+  _globals['_PROCESSING']._serialized_start=1438
+  _globals['_PROCESSING']._serialized_end=1742
+  _globals['_STEPDURATION']._serialized_start=1744
+  _globals['_STEPDURATION']._serialized_end=1817
+  _globals['_MEDIAMETADATA']._serialized_start=1820
+  _globals['_MEDIAMETADATA']._serialized_end=2552
+  _globals['_LOCATION']._serialized_start=2554
+  _globals['_LOCATION']._serialized_end=2637
 # @@protoc_insertion_point(module_scope)

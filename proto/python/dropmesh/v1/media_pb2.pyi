@@ -46,7 +46,9 @@ class Media(_message.Message):
         """The anonymized content can be downloaded."""
         FAILED: Media._State.ValueType  # 4
         """Not processed; `processing.error` gives the reason. The original is kept."""
-        DELETED: Media._State.ValueType  # 5
+        CANCELLED: Media._State.ValueType  # 5
+        """Its owner stopped the processing. The original, and an earlier anonymized content, are kept."""
+        DELETED: Media._State.ValueType  # 6
         """The bytes are deleted; the record is kept until purge_time."""
 
     class State(_State, metaclass=_StateEnumTypeWrapper):
@@ -62,7 +64,9 @@ class Media(_message.Message):
     """The anonymized content can be downloaded."""
     FAILED: Media.State.ValueType  # 4
     """Not processed; `processing.error` gives the reason. The original is kept."""
-    DELETED: Media.State.ValueType  # 5
+    CANCELLED: Media.State.ValueType  # 5
+    """Its owner stopped the processing. The original, and an earlier anonymized content, are kept."""
+    DELETED: Media.State.ValueType  # 6
     """The bytes are deleted; the record is kept until purge_time."""
 
     class _Kind:
@@ -88,6 +92,26 @@ class Media(_message.Message):
     VIDEO: Media.Kind.ValueType  # 2
     """A video."""
 
+    @_typing.final
+    class LabelsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     NAME_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
@@ -105,6 +129,7 @@ class Media(_message.Message):
     ANONYMIZE_FIELD_NUMBER: _builtins.int
     PROCESSING_FIELD_NUMBER: _builtins.int
     OBJECT_COUNTS_FIELD_NUMBER: _builtins.int
+    CLASS_LABELS_FIELD_NUMBER: _builtins.int
     LABELS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """media/{media}"""
@@ -152,7 +177,7 @@ class Media(_message.Message):
 
     @_builtins.property
     def anonymize(self) -> _object_pb2.AnonymizeOptions:
-        """The options of the anonymization."""
+        """The options of the anonymization, with the defaults filled in. An owner has one media for each content and options."""
 
     @_builtins.property
     def processing(self) -> Global___Processing:
@@ -163,8 +188,12 @@ class Media(_message.Message):
         """The number of objects found, by class; ListMediaObjects returns each object."""
 
     @_builtins.property
-    def labels(self) -> _containers.RepeatedCompositeFieldContainer[_object_pb2.Label]:
-        """The labels of the classifier, highest score first; empty without a classifier."""
+    def class_labels(self) -> _containers.RepeatedCompositeFieldContainer[_object_pb2.Label]:
+        """The labels that the classifier gave, highest score first; empty without a classifier."""
+
+    @_builtins.property
+    def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """The owner's labels, by name."""
 
     def __init__(
         self,
@@ -186,11 +215,12 @@ class Media(_message.Message):
         anonymize: _object_pb2.AnonymizeOptions | None = ...,
         processing: Global___Processing | None = ...,
         object_counts: _abc.Iterable[_object_pb2.ClassCount] | None = ...,
-        labels: _abc.Iterable[_object_pb2.Label] | None = ...,
+        class_labels: _abc.Iterable[_object_pb2.Label] | None = ...,
+        labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["anonymize", b"anonymize", "anonymized", b"anonymized", "create_time", b"create_time", "delete_time", b"delete_time", "metadata", b"metadata", "original", b"original", "processing", b"processing", "purge_time", b"purge_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["anonymize", b"anonymize", "anonymized", b"anonymized", "create_time", b"create_time", "delete_time", b"delete_time", "etag", b"etag", "filename", b"filename", "invite", b"invite", "kind", b"kind", "labels", b"labels", "metadata", b"metadata", "name", b"name", "object_counts", b"object_counts", "original", b"original", "processing", b"processing", "purge_time", b"purge_time", "state", b"state", "update_time", b"update_time", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["anonymize", b"anonymize", "anonymized", b"anonymized", "class_labels", b"class_labels", "create_time", b"create_time", "delete_time", b"delete_time", "etag", b"etag", "filename", b"filename", "invite", b"invite", "kind", b"kind", "labels", b"labels", "metadata", b"metadata", "name", b"name", "object_counts", b"object_counts", "original", b"original", "processing", b"processing", "purge_time", b"purge_time", "state", b"state", "update_time", b"update_time", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -344,6 +374,13 @@ class MediaMetadata(_message.Message):
     AUDIO_CODEC_FIELD_NUMBER: _builtins.int
     ROTATION_FIELD_NUMBER: _builtins.int
     FRAMES_FIELD_NUMBER: _builtins.int
+    CAPTURE_TIME_OFFSET_FIELD_NUMBER: _builtins.int
+    EXPOSURE_SECONDS_FIELD_NUMBER: _builtins.int
+    F_NUMBER_FIELD_NUMBER: _builtins.int
+    ISO_FIELD_NUMBER: _builtins.int
+    FOCAL_LENGTH_MM_FIELD_NUMBER: _builtins.int
+    FLASH_FIRED_FIELD_NUMBER: _builtins.int
+    SOFTWARE_FIELD_NUMBER: _builtins.int
     width: _builtins.int
     """The width in pixels as stored, before the orientation or rotation is applied."""
     height: _builtins.int
@@ -370,6 +407,20 @@ class MediaMetadata(_message.Message):
     """The clockwise rotation in degrees that makes the frames of a video upright."""
     frames: _builtins.int
     """The number of frames of an animated image."""
+    capture_time_offset: _builtins.str
+    """The offset from UTC of the camera's clock at the time of capture, for example "+02:00"."""
+    exposure_seconds: _builtins.float
+    """The exposure time in seconds, for example 0.004."""
+    f_number: _builtins.float
+    """The aperture as an f-number, for example 2.8."""
+    iso: _builtins.int
+    """The sensitivity, for example 400."""
+    focal_length_mm: _builtins.float
+    """The focal length in millimetres."""
+    flash_fired: _builtins.bool
+    """Whether the flash fired."""
+    software: _builtins.str
+    """The program or firmware that wrote the file."""
     @_builtins.property
     def capture_time(self) -> _timestamp_pb2.Timestamp:
         """The instant of capture; set if the offset from UTC is known."""
@@ -401,23 +452,50 @@ class MediaMetadata(_message.Message):
         audio_codec: _builtins.str = ...,
         rotation: _builtins.int | None = ...,
         frames: _builtins.int | None = ...,
+        capture_time_offset: _builtins.str = ...,
+        exposure_seconds: _builtins.float | None = ...,
+        f_number: _builtins.float | None = ...,
+        iso: _builtins.int | None = ...,
+        focal_length_mm: _builtins.float | None = ...,
+        flash_fired: _builtins.bool | None = ...,
+        software: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_frame_rate", b"_frame_rate", "_frames", b"_frames", "_orientation", b"_orientation", "_rotation", b"_rotation", "capture_time", b"capture_time", "duration", b"duration", "frame_rate", b"frame_rate", "frames", b"frames", "location", b"location", "orientation", b"orientation", "rotation", b"rotation"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_exposure_seconds", b"_exposure_seconds", "_f_number", b"_f_number", "_flash_fired", b"_flash_fired", "_focal_length_mm", b"_focal_length_mm", "_frame_rate", b"_frame_rate", "_frames", b"_frames", "_iso", b"_iso", "_orientation", b"_orientation", "_rotation", b"_rotation", "capture_time", b"capture_time", "duration", b"duration", "exposure_seconds", b"exposure_seconds", "f_number", b"f_number", "flash_fired", b"flash_fired", "focal_length_mm", b"focal_length_mm", "frame_rate", b"frame_rate", "frames", b"frames", "iso", b"iso", "location", b"location", "orientation", b"orientation", "rotation", b"rotation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_frame_rate", b"_frame_rate", "_frames", b"_frames", "_orientation", b"_orientation", "_rotation", b"_rotation", "audio_codec", b"audio_codec", "camera_make", b"camera_make", "camera_model", b"camera_model", "capture_time", b"capture_time", "capture_time_text", b"capture_time_text", "color_space", b"color_space", "duration", b"duration", "frame_rate", b"frame_rate", "frames", b"frames", "height", b"height", "lens", b"lens", "location", b"location", "orientation", b"orientation", "rotation", b"rotation", "video_codec", b"video_codec", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_exposure_seconds", b"_exposure_seconds", "_f_number", b"_f_number", "_flash_fired", b"_flash_fired", "_focal_length_mm", b"_focal_length_mm", "_frame_rate", b"_frame_rate", "_frames", b"_frames", "_iso", b"_iso", "_orientation", b"_orientation", "_rotation", b"_rotation", "audio_codec", b"audio_codec", "camera_make", b"camera_make", "camera_model", b"camera_model", "capture_time", b"capture_time", "capture_time_offset", b"capture_time_offset", "capture_time_text", b"capture_time_text", "color_space", b"color_space", "duration", b"duration", "exposure_seconds", b"exposure_seconds", "f_number", b"f_number", "flash_fired", b"flash_fired", "focal_length_mm", b"focal_length_mm", "frame_rate", b"frame_rate", "frames", b"frames", "height", b"height", "iso", b"iso", "lens", b"lens", "location", b"location", "orientation", b"orientation", "rotation", b"rotation", "software", b"software", "video_codec", b"video_codec", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__exposure_seconds: _TypeAlias = _typing.Literal["exposure_seconds"]  # noqa: Y015
+    _WhichOneofArgType__exposure_seconds: _TypeAlias = _typing.Literal["_exposure_seconds", b"_exposure_seconds"]  # noqa: Y015
+    _WhichOneofReturnType__f_number: _TypeAlias = _typing.Literal["f_number"]  # noqa: Y015
+    _WhichOneofArgType__f_number: _TypeAlias = _typing.Literal["_f_number", b"_f_number"]  # noqa: Y015
+    _WhichOneofReturnType__flash_fired: _TypeAlias = _typing.Literal["flash_fired"]  # noqa: Y015
+    _WhichOneofArgType__flash_fired: _TypeAlias = _typing.Literal["_flash_fired", b"_flash_fired"]  # noqa: Y015
+    _WhichOneofReturnType__focal_length_mm: _TypeAlias = _typing.Literal["focal_length_mm"]  # noqa: Y015
+    _WhichOneofArgType__focal_length_mm: _TypeAlias = _typing.Literal["_focal_length_mm", b"_focal_length_mm"]  # noqa: Y015
     _WhichOneofReturnType__frame_rate: _TypeAlias = _typing.Literal["frame_rate"]  # noqa: Y015
     _WhichOneofArgType__frame_rate: _TypeAlias = _typing.Literal["_frame_rate", b"_frame_rate"]  # noqa: Y015
     _WhichOneofReturnType__frames: _TypeAlias = _typing.Literal["frames"]  # noqa: Y015
     _WhichOneofArgType__frames: _TypeAlias = _typing.Literal["_frames", b"_frames"]  # noqa: Y015
+    _WhichOneofReturnType__iso: _TypeAlias = _typing.Literal["iso"]  # noqa: Y015
+    _WhichOneofArgType__iso: _TypeAlias = _typing.Literal["_iso", b"_iso"]  # noqa: Y015
     _WhichOneofReturnType__orientation: _TypeAlias = _typing.Literal["orientation"]  # noqa: Y015
     _WhichOneofArgType__orientation: _TypeAlias = _typing.Literal["_orientation", b"_orientation"]  # noqa: Y015
     _WhichOneofReturnType__rotation: _TypeAlias = _typing.Literal["rotation"]  # noqa: Y015
     _WhichOneofArgType__rotation: _TypeAlias = _typing.Literal["_rotation", b"_rotation"]  # noqa: Y015
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__exposure_seconds) -> _WhichOneofReturnType__exposure_seconds | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__f_number) -> _WhichOneofReturnType__f_number | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__flash_fired) -> _WhichOneofReturnType__flash_fired | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__focal_length_mm) -> _WhichOneofReturnType__focal_length_mm | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__frame_rate) -> _WhichOneofReturnType__frame_rate | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__frames) -> _WhichOneofReturnType__frames | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__iso) -> _WhichOneofReturnType__iso | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__orientation) -> _WhichOneofReturnType__orientation | None: ...
     @_typing.overload

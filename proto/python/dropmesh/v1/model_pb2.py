@@ -23,22 +23,50 @@ _sym_db = _symbol_database.Default()
 
 
 from dropmesh.v1 import object_pb2 as dropmesh_dot_v1_dot_object__pb2
+from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
+from google.api import resource_pb2 as google_dot_api_dot_resource__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x64ropmesh/v1/model.proto\x12\x0b\x64ropmesh.v1\x1a\x18\x64ropmesh/v1/object.proto\"\xcc\x02\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12%\n\x04task\x18\x02 \x01(\x0e\x32\x17.dropmesh.v1.Model.Task\x12\x0f\n\x07version\x18\x03 \x01(\t\x12\x0e\n\x06sha256\x18\x04 \x01(\t\x12\x0f\n\x07licence\x18\x05 \x01(\t\x12\x0e\n\x06source\x18\x06 \x01(\t\x12\x11\n\tinstalled\x18\x07 \x01(\x08\x12\x0f\n\x07\x62undled\x18\x08 \x01(\x08\x12(\n\x06serves\x18\t \x03(\x0e\x32\x18.dropmesh.v1.ObjectClass\x12)\n\x07recalls\x18\n \x03(\x0b\x32\x18.dropmesh.v1.ClassRecall\x12\x12\n\nsize_bytes\x18\x0b \x01(\x03\"?\n\x04Task\x12\x14\n\x10TASK_UNSPECIFIED\x10\x00\x12\r\n\tDETECTION\x10\x01\x12\x12\n\x0e\x43LASSIFICATION\x10\x02\"u\n\x0b\x43lassRecall\x12.\n\x0cobject_class\x18\x01 \x01(\x0e\x32\x18.dropmesh.v1.ObjectClass\x12\x0e\n\x06recall\x18\x02 \x01(\x01\x12\x11\n\tprecision\x18\x03 \x01(\x01\x12\x13\n\x0bmeasured_on\x18\x04 \x01(\t\">\n\x0cModelVersion\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0e\n\x06sha256\x18\x03 \x01(\tB Z\x1e\x64ropmesh.dev/api/v1;dropmeshv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x64ropmesh/v1/model.proto\x12\x0b\x64ropmesh.v1\x1a\x18\x64ropmesh/v1/object.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\"\xc6\x03\n\x05Model\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12+\n\x04task\x18\x02 \x01(\x0e\x32\x17.dropmesh.v1.Model.TaskB\x04\xe2\x41\x01\x03\x12\x15\n\x07version\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12\x14\n\x06sha256\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03\x12\x15\n\x07licence\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\x12\x14\n\x06source\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03\x12\x17\n\tinstalled\x18\x07 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x15\n\x07\x62undled\x18\x08 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12.\n\x06serves\x18\t \x03(\x0e\x32\x18.dropmesh.v1.ObjectClassB\x04\xe2\x41\x01\x03\x12/\n\x07recalls\x18\n \x03(\x0b\x32\x18.dropmesh.v1.ClassRecallB\x04\xe2\x41\x01\x03\x12\x18\n\nsize_bytes\x18\x0b \x01(\x03\x42\x04\xe2\x41\x01\x03\"?\n\x04Task\x12\x14\n\x10TASK_UNSPECIFIED\x10\x00\x12\r\n\tDETECTION\x10\x01\x12\x12\n\x0e\x43LASSIFICATION\x10\x02:6\xea\x41\x33\n\x12\x64ropmesh.dev/Model\x12\x0emodels/{model}*\x06models2\x05model\"u\n\x0b\x43lassRecall\x12.\n\x0cobject_class\x18\x01 \x01(\x0e\x32\x18.dropmesh.v1.ObjectClass\x12\x0e\n\x06recall\x18\x02 \x01(\x01\x12\x11\n\tprecision\x18\x03 \x01(\x01\x12\x13\n\x0bmeasured_on\x18\x04 \x01(\t\"W\n\x0cModelVersion\x12&\n\x05model\x18\x01 \x01(\tB\x17\xfa\x41\x14\n\x12\x64ropmesh.dev/Model\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0e\n\x06sha256\x18\x03 \x01(\tBC\n\x13\x64\x65v.dropmesh.api.v1B\nModelProtoP\x01Z\x1e\x64ropmesh.dev/api/v1;dropmeshv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'dropmesh.v1.model_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
-  _globals['DESCRIPTOR']._serialized_options = b'Z\036dropmesh.dev/api/v1;dropmeshv1'
-  _globals['_MODEL']._serialized_start=67
-  _globals['_MODEL']._serialized_end=399
-  _globals['_MODEL_TASK']._serialized_start=336
-  _globals['_MODEL_TASK']._serialized_end=399
-  _globals['_CLASSRECALL']._serialized_start=401
-  _globals['_CLASSRECALL']._serialized_end=518
-  _globals['_MODELVERSION']._serialized_start=520
-  _globals['_MODELVERSION']._serialized_end=582
+  _globals['DESCRIPTOR']._serialized_options = b'\n\023dev.dropmesh.api.v1B\nModelProtoP\001Z\036dropmesh.dev/api/v1;dropmeshv1'
+  _globals['_MODEL'].fields_by_name['name']._loaded_options = None
+  _globals['_MODEL'].fields_by_name['name']._serialized_options = b'\342A\001\010'
+  _globals['_MODEL'].fields_by_name['task']._loaded_options = None
+  _globals['_MODEL'].fields_by_name['task']._serialized_options = b'\342A\001\003'
+  _globals['_MODEL'].fields_by_name['version']._loaded_options = None
+  _globals['_MODEL'].fields_by_name['version']._serialized_options = b'\342A\001\003'
+  _globals['_MODEL'].fields_by_name['sha256']._loaded_options = None
+  _globals['_MODEL'].fields_by_name['sha256']._serialized_options = b'\342A\001\003'
+  _globals['_MODEL'].fields_by_name['licence']._loaded_options = None
+  _globals['_MODEL'].fields_by_name['licence']._serialized_options = b'\342A\001\003'
+  _globals['_MODEL'].fields_by_name['source']._loaded_options = None
+  _globals['_MODEL'].fields_by_name['source']._serialized_options = b'\342A\001\003'
+  _globals['_MODEL'].fields_by_name['installed']._loaded_options = None
+  _globals['_MODEL'].fields_by_name['installed']._serialized_options = b'\342A\001\003'
+  _globals['_MODEL'].fields_by_name['bundled']._loaded_options = None
+  _globals['_MODEL'].fields_by_name['bundled']._serialized_options = b'\342A\001\003'
+  _globals['_MODEL'].fields_by_name['serves']._loaded_options = None
+  _globals['_MODEL'].fields_by_name['serves']._serialized_options = b'\342A\001\003'
+  _globals['_MODEL'].fields_by_name['recalls']._loaded_options = None
+  _globals['_MODEL'].fields_by_name['recalls']._serialized_options = b'\342A\001\003'
+  _globals['_MODEL'].fields_by_name['size_bytes']._loaded_options = None
+  _globals['_MODEL'].fields_by_name['size_bytes']._serialized_options = b'\342A\001\003'
+  _globals['_MODEL']._loaded_options = None
+  _globals['_MODEL']._serialized_options = b'\352A3\n\022dropmesh.dev/Model\022\016models/{model}*\006models2\005model'
+  _globals['_MODELVERSION'].fields_by_name['model']._loaded_options = None
+  _globals['_MODELVERSION'].fields_by_name['model']._serialized_options = b'\372A\024\n\022dropmesh.dev/Model'
+  _globals['_MODEL']._serialized_start=127
+  _globals['_MODEL']._serialized_end=581
+  _globals['_MODEL_TASK']._serialized_start=462
+  _globals['_MODEL_TASK']._serialized_end=525
+  _globals['_CLASSRECALL']._serialized_start=583
+  _globals['_CLASSRECALL']._serialized_end=700
+  _globals['_MODELVERSION']._serialized_start=702
+  _globals['_MODELVERSION']._serialized_end=789
 # @@protoc_insertion_point(module_scope)

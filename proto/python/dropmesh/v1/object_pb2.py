@@ -23,65 +23,68 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x64ropmesh/v1/object.proto\x12\x0b\x64ropmesh.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\"\xa3\x01\n\x03\x42ox\x12%\n\x04left\x18\x01 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x80\x84.A)\x00\x00\x00\x00\x00\x00\x00\x00\x12$\n\x03top\x18\x02 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x80\x84.A)\x00\x00\x00\x00\x00\x00\x00\x00\x12&\n\x05right\x18\x03 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x80\x84.A)\x00\x00\x00\x00\x00\x00\x00\x00\x12\'\n\x06\x62ottom\x18\x04 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x80\x84.A)\x00\x00\x00\x00\x00\x00\x00\x00\"\xa2\x01\n\x0e\x44\x65tectedObject\x12\n\n\x02id\x18\x01 \x01(\x03\x12.\n\x0cobject_class\x18\x02 \x01(\x0e\x32\x18.dropmesh.v1.ObjectClass\x12\r\n\x05score\x18\x03 \x01(\x01\x12\x1d\n\x03\x62ox\x18\x04 \x01(\x0b\x32\x10.dropmesh.v1.Box\x12&\n\x05track\x18\x05 \x03(\x0b\x32\x17.dropmesh.v1.TrackPoint\"T\n\nTrackPoint\x12\'\n\x04time\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1d\n\x03\x62ox\x18\x02 \x01(\x0b\x32\x10.dropmesh.v1.Box\"%\n\x05Label\x12\r\n\x05label\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x01\"K\n\nClassCount\x12.\n\x0cobject_class\x18\x01 \x01(\x0e\x32\x18.dropmesh.v1.ObjectClass\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\"x\n\x0e\x43lassThreshold\x12:\n\x0cobject_class\x18\x01 \x01(\x0e\x32\x18.dropmesh.v1.ObjectClassB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12*\n\tthreshold\x18\x02 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\xaeG\xe1z\x14\xae\xef?){\x14\xaeG\xe1z\x84?\"\x81\x05\n\x10\x41nonymizeOptions\x12>\n\x07objects\x18\x01 \x03(\x0e\x32\x18.dropmesh.v1.ObjectClassB\x13\xbaH\x10\x92\x01\r\x10\x04\x18\x01\"\x07\x82\x01\x04\x10\x01 \x00\x12:\n\x04mode\x18\x02 \x01(\x0e\x32\".dropmesh.v1.AnonymizeOptions.ModeB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12<\n\x05shape\x18\x03 \x01(\x0e\x32#.dropmesh.v1.AnonymizeOptions.ShapeB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12,\n\x06margin\x18\x04 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\x00@)\x00\x00\x00\x00\x00\x00\x00\x00H\x00\x88\x01\x01\x12-\n\x07\x66\x65\x61ther\x18\x05 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xe0?)\x00\x00\x00\x00\x00\x00\x00\x00H\x01\x88\x01\x01\x12+\n\x07regions\x18\x06 \x03(\x0b\x32\x10.dropmesh.v1.BoxB\x08\xbaH\x05\x92\x01\x02\x10\x64\x12*\n\x06\x65xempt\x18\x07 \x03(\x0b\x32\x10.dropmesh.v1.BoxB\x08\xbaH\x05\x92\x01\x02\x10\x64\x12\"\n\x0f\x65xclude_objects\x18\x08 \x03(\x03\x42\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\x12\x39\n\nthresholds\x18\t \x03(\x0b\x32\x1b.dropmesh.v1.ClassThresholdB\x08\xbaH\x05\x92\x01\x02\x10\x04\x12\x12\n\ndrop_audio\x18\n \x01(\x08\"=\n\x04Mode\x12\x14\n\x10MODE_UNSPECIFIED\x10\x00\x12\x08\n\x04\x42LUR\x10\x01\x12\n\n\x06MOSAIC\x10\x02\x12\t\n\x05SOLID\x10\x03\"4\n\x05Shape\x12\x15\n\x11SHAPE_UNSPECIFIED\x10\x00\x12\x0b\n\x07\x45LLIPSE\x10\x01\x12\x07\n\x03\x42OX\x10\x02\x42\t\n\x07_marginB\n\n\x08_feather*a\n\x0bObjectClass\x12\x1c\n\x18OBJECT_CLASS_UNSPECIFIED\x10\x00\x12\x08\n\x04\x46\x41\x43\x45\x10\x01\x12\n\n\x06PERSON\x10\x02\x12\x11\n\rLICENSE_PLATE\x10\x03\x12\x0b\n\x07VEHICLE\x10\x04\x42 Z\x1e\x64ropmesh.dev/api/v1;dropmeshv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x64ropmesh/v1/object.proto\x12\x0b\x64ropmesh.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\"\xb3\x01\n\x03\x42ox\x12)\n\x04left\x18\x01 \x01(\x01\x42\x1b\xe2\x41\x01\x02\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x80\x84.A)\x00\x00\x00\x00\x00\x00\x00\x00\x12(\n\x03top\x18\x02 \x01(\x01\x42\x1b\xe2\x41\x01\x02\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x80\x84.A)\x00\x00\x00\x00\x00\x00\x00\x00\x12*\n\x05right\x18\x03 \x01(\x01\x42\x1b\xe2\x41\x01\x02\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x80\x84.A)\x00\x00\x00\x00\x00\x00\x00\x00\x12+\n\x06\x62ottom\x18\x04 \x01(\x01\x42\x1b\xe2\x41\x01\x02\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x80\x84.A)\x00\x00\x00\x00\x00\x00\x00\x00\"\xa2\x01\n\x0e\x44\x65tectedObject\x12\n\n\x02id\x18\x01 \x01(\x03\x12.\n\x0cobject_class\x18\x02 \x01(\x0e\x32\x18.dropmesh.v1.ObjectClass\x12\r\n\x05score\x18\x03 \x01(\x01\x12\x1d\n\x03\x62ox\x18\x04 \x01(\x0b\x32\x10.dropmesh.v1.Box\x12&\n\x05track\x18\x05 \x03(\x0b\x32\x17.dropmesh.v1.TrackPoint\"T\n\nTrackPoint\x12\'\n\x04time\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1d\n\x03\x62ox\x18\x02 \x01(\x0b\x32\x10.dropmesh.v1.Box\"%\n\x05Label\x12\r\n\x05label\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x01\"K\n\nClassCount\x12.\n\x0cobject_class\x18\x01 \x01(\x0e\x32\x18.dropmesh.v1.ObjectClass\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\"\x80\x01\n\x0e\x43lassThreshold\x12>\n\x0cobject_class\x18\x01 \x01(\x0e\x32\x18.dropmesh.v1.ObjectClassB\x0e\xe2\x41\x01\x02\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12.\n\tthreshold\x18\x02 \x01(\x01\x42\x1b\xe2\x41\x01\x02\xbaH\x14\x12\x12\x19\xaeG\xe1z\x14\xae\xef?){\x14\xaeG\xe1z\x84?\"\xab\x05\n\x10\x41nonymizeOptions\x12\x42\n\x07objects\x18\x01 \x03(\x0e\x32\x18.dropmesh.v1.ObjectClassB\x17\xe2\x41\x01\x01\xbaH\x10\x92\x01\r\x10\x04\x18\x01\"\x07\x82\x01\x04\x10\x01 \x00\x12>\n\x04mode\x18\x02 \x01(\x0e\x32\".dropmesh.v1.AnonymizeOptions.ModeB\x0c\xe2\x41\x01\x01\xbaH\x05\x82\x01\x02\x10\x01\x12@\n\x05shape\x18\x03 \x01(\x0e\x32#.dropmesh.v1.AnonymizeOptions.ShapeB\x0c\xe2\x41\x01\x01\xbaH\x05\x82\x01\x02\x10\x01\x12\x30\n\x06margin\x18\x04 \x01(\x01\x42\x1b\xe2\x41\x01\x01\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\x00@)\x00\x00\x00\x00\x00\x00\x00\x00H\x00\x88\x01\x01\x12\x31\n\x07\x66\x65\x61ther\x18\x05 \x01(\x01\x42\x1b\xe2\x41\x01\x01\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xe0?)\x00\x00\x00\x00\x00\x00\x00\x00H\x01\x88\x01\x01\x12/\n\x07regions\x18\x06 \x03(\x0b\x32\x10.dropmesh.v1.BoxB\x0c\xe2\x41\x01\x01\xbaH\x05\x92\x01\x02\x10\x64\x12.\n\x06\x65xempt\x18\x07 \x03(\x0b\x32\x10.dropmesh.v1.BoxB\x0c\xe2\x41\x01\x01\xbaH\x05\x92\x01\x02\x10\x64\x12&\n\x0f\x65xclude_objects\x18\x08 \x03(\x03\x42\r\xe2\x41\x01\x01\xbaH\x06\x92\x01\x03\x10\xe8\x07\x12=\n\nthresholds\x18\t \x03(\x0b\x32\x1b.dropmesh.v1.ClassThresholdB\x0c\xe2\x41\x01\x01\xbaH\x05\x92\x01\x02\x10\x04\x12\x18\n\ndrop_audio\x18\n \x01(\x08\x42\x04\xe2\x41\x01\x01\"=\n\x04Mode\x12\x14\n\x10MODE_UNSPECIFIED\x10\x00\x12\x08\n\x04\x42LUR\x10\x01\x12\n\n\x06MOSAIC\x10\x02\x12\t\n\x05SOLID\x10\x03\"4\n\x05Shape\x12\x15\n\x11SHAPE_UNSPECIFIED\x10\x00\x12\x0b\n\x07\x45LLIPSE\x10\x01\x12\x07\n\x03\x42OX\x10\x02\x42\t\n\x07_marginB\n\n\x08_feather*a\n\x0bObjectClass\x12\x1c\n\x18OBJECT_CLASS_UNSPECIFIED\x10\x00\x12\x08\n\x04\x46\x41\x43\x45\x10\x01\x12\n\n\x06PERSON\x10\x02\x12\x11\n\rLICENSE_PLATE\x10\x03\x12\x0b\n\x07VEHICLE\x10\x04\x42\x44\n\x13\x64\x65v.dropmesh.api.v1B\x0bObjectProtoP\x01Z\x1e\x64ropmesh.dev/api/v1;dropmeshv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'dropmesh.v1.object_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
-  _globals['DESCRIPTOR']._serialized_options = b'Z\036dropmesh.dev/api/v1;dropmeshv1'
+  _globals['DESCRIPTOR']._serialized_options = b'\n\023dev.dropmesh.api.v1B\013ObjectProtoP\001Z\036dropmesh.dev/api/v1;dropmeshv1'
   _globals['_BOX'].fields_by_name['left']._loaded_options = None
-  _globals['_BOX'].fields_by_name['left']._serialized_options = b'\272H\024\022\022\031\000\000\000\000\200\204.A)\000\000\000\000\000\000\000\000'
+  _globals['_BOX'].fields_by_name['left']._serialized_options = b'\342A\001\002\272H\024\022\022\031\000\000\000\000\200\204.A)\000\000\000\000\000\000\000\000'
   _globals['_BOX'].fields_by_name['top']._loaded_options = None
-  _globals['_BOX'].fields_by_name['top']._serialized_options = b'\272H\024\022\022\031\000\000\000\000\200\204.A)\000\000\000\000\000\000\000\000'
+  _globals['_BOX'].fields_by_name['top']._serialized_options = b'\342A\001\002\272H\024\022\022\031\000\000\000\000\200\204.A)\000\000\000\000\000\000\000\000'
   _globals['_BOX'].fields_by_name['right']._loaded_options = None
-  _globals['_BOX'].fields_by_name['right']._serialized_options = b'\272H\024\022\022\031\000\000\000\000\200\204.A)\000\000\000\000\000\000\000\000'
+  _globals['_BOX'].fields_by_name['right']._serialized_options = b'\342A\001\002\272H\024\022\022\031\000\000\000\000\200\204.A)\000\000\000\000\000\000\000\000'
   _globals['_BOX'].fields_by_name['bottom']._loaded_options = None
-  _globals['_BOX'].fields_by_name['bottom']._serialized_options = b'\272H\024\022\022\031\000\000\000\000\200\204.A)\000\000\000\000\000\000\000\000'
+  _globals['_BOX'].fields_by_name['bottom']._serialized_options = b'\342A\001\002\272H\024\022\022\031\000\000\000\000\200\204.A)\000\000\000\000\000\000\000\000'
   _globals['_CLASSTHRESHOLD'].fields_by_name['object_class']._loaded_options = None
-  _globals['_CLASSTHRESHOLD'].fields_by_name['object_class']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
+  _globals['_CLASSTHRESHOLD'].fields_by_name['object_class']._serialized_options = b'\342A\001\002\272H\007\202\001\004\020\001 \000'
   _globals['_CLASSTHRESHOLD'].fields_by_name['threshold']._loaded_options = None
-  _globals['_CLASSTHRESHOLD'].fields_by_name['threshold']._serialized_options = b'\272H\024\022\022\031\256G\341z\024\256\357?){\024\256G\341z\204?'
+  _globals['_CLASSTHRESHOLD'].fields_by_name['threshold']._serialized_options = b'\342A\001\002\272H\024\022\022\031\256G\341z\024\256\357?){\024\256G\341z\204?'
   _globals['_ANONYMIZEOPTIONS'].fields_by_name['objects']._loaded_options = None
-  _globals['_ANONYMIZEOPTIONS'].fields_by_name['objects']._serialized_options = b'\272H\020\222\001\r\020\004\030\001\"\007\202\001\004\020\001 \000'
+  _globals['_ANONYMIZEOPTIONS'].fields_by_name['objects']._serialized_options = b'\342A\001\001\272H\020\222\001\r\020\004\030\001\"\007\202\001\004\020\001 \000'
   _globals['_ANONYMIZEOPTIONS'].fields_by_name['mode']._loaded_options = None
-  _globals['_ANONYMIZEOPTIONS'].fields_by_name['mode']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_ANONYMIZEOPTIONS'].fields_by_name['mode']._serialized_options = b'\342A\001\001\272H\005\202\001\002\020\001'
   _globals['_ANONYMIZEOPTIONS'].fields_by_name['shape']._loaded_options = None
-  _globals['_ANONYMIZEOPTIONS'].fields_by_name['shape']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_ANONYMIZEOPTIONS'].fields_by_name['shape']._serialized_options = b'\342A\001\001\272H\005\202\001\002\020\001'
   _globals['_ANONYMIZEOPTIONS'].fields_by_name['margin']._loaded_options = None
-  _globals['_ANONYMIZEOPTIONS'].fields_by_name['margin']._serialized_options = b'\272H\024\022\022\031\000\000\000\000\000\000\000@)\000\000\000\000\000\000\000\000'
+  _globals['_ANONYMIZEOPTIONS'].fields_by_name['margin']._serialized_options = b'\342A\001\001\272H\024\022\022\031\000\000\000\000\000\000\000@)\000\000\000\000\000\000\000\000'
   _globals['_ANONYMIZEOPTIONS'].fields_by_name['feather']._loaded_options = None
-  _globals['_ANONYMIZEOPTIONS'].fields_by_name['feather']._serialized_options = b'\272H\024\022\022\031\000\000\000\000\000\000\340?)\000\000\000\000\000\000\000\000'
+  _globals['_ANONYMIZEOPTIONS'].fields_by_name['feather']._serialized_options = b'\342A\001\001\272H\024\022\022\031\000\000\000\000\000\000\340?)\000\000\000\000\000\000\000\000'
   _globals['_ANONYMIZEOPTIONS'].fields_by_name['regions']._loaded_options = None
-  _globals['_ANONYMIZEOPTIONS'].fields_by_name['regions']._serialized_options = b'\272H\005\222\001\002\020d'
+  _globals['_ANONYMIZEOPTIONS'].fields_by_name['regions']._serialized_options = b'\342A\001\001\272H\005\222\001\002\020d'
   _globals['_ANONYMIZEOPTIONS'].fields_by_name['exempt']._loaded_options = None
-  _globals['_ANONYMIZEOPTIONS'].fields_by_name['exempt']._serialized_options = b'\272H\005\222\001\002\020d'
+  _globals['_ANONYMIZEOPTIONS'].fields_by_name['exempt']._serialized_options = b'\342A\001\001\272H\005\222\001\002\020d'
   _globals['_ANONYMIZEOPTIONS'].fields_by_name['exclude_objects']._loaded_options = None
-  _globals['_ANONYMIZEOPTIONS'].fields_by_name['exclude_objects']._serialized_options = b'\272H\006\222\001\003\020\350\007'
+  _globals['_ANONYMIZEOPTIONS'].fields_by_name['exclude_objects']._serialized_options = b'\342A\001\001\272H\006\222\001\003\020\350\007'
   _globals['_ANONYMIZEOPTIONS'].fields_by_name['thresholds']._loaded_options = None
-  _globals['_ANONYMIZEOPTIONS'].fields_by_name['thresholds']._serialized_options = b'\272H\005\222\001\002\020\004'
-  _globals['_OBJECTCLASS']._serialized_start=1401
-  _globals['_OBJECTCLASS']._serialized_end=1498
-  _globals['_BOX']._serialized_start=103
-  _globals['_BOX']._serialized_end=266
-  _globals['_DETECTEDOBJECT']._serialized_start=269
-  _globals['_DETECTEDOBJECT']._serialized_end=431
-  _globals['_TRACKPOINT']._serialized_start=433
-  _globals['_TRACKPOINT']._serialized_end=517
-  _globals['_LABEL']._serialized_start=519
-  _globals['_LABEL']._serialized_end=556
-  _globals['_CLASSCOUNT']._serialized_start=558
-  _globals['_CLASSCOUNT']._serialized_end=633
-  _globals['_CLASSTHRESHOLD']._serialized_start=635
-  _globals['_CLASSTHRESHOLD']._serialized_end=755
-  _globals['_ANONYMIZEOPTIONS']._serialized_start=758
-  _globals['_ANONYMIZEOPTIONS']._serialized_end=1399
-  _globals['_ANONYMIZEOPTIONS_MODE']._serialized_start=1261
-  _globals['_ANONYMIZEOPTIONS_MODE']._serialized_end=1322
-  _globals['_ANONYMIZEOPTIONS_SHAPE']._serialized_start=1324
-  _globals['_ANONYMIZEOPTIONS_SHAPE']._serialized_end=1376
+  _globals['_ANONYMIZEOPTIONS'].fields_by_name['thresholds']._serialized_options = b'\342A\001\001\272H\005\222\001\002\020\004'
+  _globals['_ANONYMIZEOPTIONS'].fields_by_name['drop_audio']._loaded_options = None
+  _globals['_ANONYMIZEOPTIONS'].fields_by_name['drop_audio']._serialized_options = b'\342A\001\001'
+  _globals['_OBJECTCLASS']._serialized_start=1501
+  _globals['_OBJECTCLASS']._serialized_end=1598
+  _globals['_BOX']._serialized_start=136
+  _globals['_BOX']._serialized_end=315
+  _globals['_DETECTEDOBJECT']._serialized_start=318
+  _globals['_DETECTEDOBJECT']._serialized_end=480
+  _globals['_TRACKPOINT']._serialized_start=482
+  _globals['_TRACKPOINT']._serialized_end=566
+  _globals['_LABEL']._serialized_start=568
+  _globals['_LABEL']._serialized_end=605
+  _globals['_CLASSCOUNT']._serialized_start=607
+  _globals['_CLASSCOUNT']._serialized_end=682
+  _globals['_CLASSTHRESHOLD']._serialized_start=685
+  _globals['_CLASSTHRESHOLD']._serialized_end=813
+  _globals['_ANONYMIZEOPTIONS']._serialized_start=816
+  _globals['_ANONYMIZEOPTIONS']._serialized_end=1499
+  _globals['_ANONYMIZEOPTIONS_MODE']._serialized_start=1361
+  _globals['_ANONYMIZEOPTIONS_MODE']._serialized_end=1422
+  _globals['_ANONYMIZEOPTIONS_SHAPE']._serialized_start=1424
+  _globals['_ANONYMIZEOPTIONS_SHAPE']._serialized_end=1476
 # @@protoc_insertion_point(module_scope)

@@ -305,7 +305,7 @@ class AnonymizeOptions(_message.Message):
     mode: Global___AnonymizeOptions.Mode.ValueType
     """How pixels are covered."""
     shape: Global___AnonymizeOptions.Shape.ValueType
-    """The outline of the covered area."""
+    """The outline of the covered area. In a response it is unset if it differs by class."""
     margin: _builtins.float
     """How far the cover extends beyond an object's box, as a share of the box's size; 0.1 if unset."""
     feather: _builtins.float

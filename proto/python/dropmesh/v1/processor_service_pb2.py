@@ -31,89 +31,116 @@ from dropmesh.v1 import series_pb2 as dropmesh_dot_v1_dot_series__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
+from google.api import resource_pb2 as google_dot_api_dot_resource__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#dropmesh/v1/processor_service.proto\x12\x0b\x64ropmesh.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1a\x64ropmesh/v1/behavior.proto\x1a\x1d\x64ropmesh/v1/measurement.proto\x1a\x17\x64ropmesh/v1/model.proto\x1a\x18\x64ropmesh/v1/object.proto\x1a\x18\x64ropmesh/v1/series.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb9\x01\n\x14\x44\x65tectObjectsRequest\x12\"\n\x04\x62ody\x18\x01 \x01(\x0b\x32\x14.google.api.HttpBody\x12>\n\x07objects\x18\x02 \x03(\x0e\x32\x18.dropmesh.v1.ObjectClassB\x13\xbaH\x10\x92\x01\r\x10\x04\x18\x01\"\x07\x82\x01\x04\x10\x01 \x00\x12/\n\tthreshold\x18\x03 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\xaeG\xe1z\x14\xae\xef?){\x14\xaeG\xe1z\x84?H\x00\x88\x01\x01\x42\x0c\n\n_threshold\"\x8f\x01\n\x15\x44\x65tectObjectsResponse\x12,\n\x07objects\x18\x01 \x03(\x0b\x32\x1b.dropmesh.v1.DetectedObject\x12\r\n\x05width\x18\x02 \x01(\x05\x12\x0e\n\x06height\x18\x03 \x01(\x05\x12)\n\x06models\x18\x04 \x03(\x0b\x32\x19.dropmesh.v1.ModelVersion\"T\n\x14\x43lassifyImageRequest\x12\"\n\x04\x62ody\x18\x01 \x01(\x0b\x32\x14.google.api.HttpBody\x12\x18\n\x05limit\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00\"e\n\x15\x43lassifyImageResponse\x12\"\n\x06labels\x18\x01 \x03(\x0b\x32\x12.dropmesh.v1.Label\x12(\n\x05model\x18\x02 \x01(\x0b\x32\x19.dropmesh.v1.ModelVersion\"\xe9\x01\n\x15\x41nonymizeImageRequest\x12\"\n\x04\x62ody\x18\x01 \x01(\x0b\x32\x14.google.api.HttpBody\x12>\n\x07objects\x18\x02 \x03(\x0e\x32\x18.dropmesh.v1.ObjectClassB\x13\xbaH\x10\x92\x01\r\x10\x04\x18\x01\"\x07\x82\x01\x04\x10\x01 \x00\x12:\n\x04mode\x18\x03 \x01(\x0e\x32\".dropmesh.v1.AnonymizeOptions.ModeB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x30\n\tanonymize\x18\x04 \x01(\x0b\x32\x1d.dropmesh.v1.AnonymizeOptions\"e\n\x13GetThumbnailRequest\x12\x34\n\x04name\x18\x01 \x01(\tB&\xe2\x41\x01\x02\xbaH\x1fr\x1d\x32\x1b^media/[A-Za-z0-9_-]{1,64}$\x12\x18\n\x04size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\x80\x10(\x00\"Y\n\x18VerifyMeasurementRequest\x12=\n\x04name\x18\x01 \x01(\tB/\xe2\x41\x01\x02\xbaH(r&2$^measurements/[0-9A-Za-z:.+-]{1,64}$\"\xaf\x01\n\x19VerifyMeasurementResponse\x12\x0e\n\x06\x61grees\x18\x01 \x01(\x08\x12\x15\n\rsha256_agrees\x18\x02 \x01(\x08\x12\x15\n\rnumbers_agree\x18\x03 \x01(\x08\x12(\n\x06stored\x18\x04 \x01(\x0b\x32\x18.dropmesh.v1.Measurement\x12*\n\x08\x63omputed\x18\x05 \x01(\x0b\x32\x18.dropmesh.v1.Measurement\"P\n\x11ListModelsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\"Q\n\x12ListModelsResponse\x12\"\n\x06models\x18\x01 \x03(\x0b\x32\x12.dropmesh.v1.Model\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"J\n\x0fGetModelRequest\x12\x37\n\x04name\x18\x01 \x01(\tB)\xe2\x41\x01\x02\xbaH\"r 2\x1e^models/[A-Za-z0-9._-]{1,128}$\"\xa5\x01\n\x17GetSeriesMetricsRequest\x12\x36\n\x04name\x18\x01 \x01(\tB(\xe2\x41\x01\x02\xbaH!r\x1f\x32\x1d^series/[A-Za-z0-9_.-]{1,64}$\x12)\n\x05start\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xa5\x03\n\x18GetSeriesSpectrumRequest\x12\x36\n\x04name\x18\x01 \x01(\tB(\xe2\x41\x01\x02\xbaH!r\x1f\x32\x1d^series/[A-Za-z0-9_.-]{1,64}$\x12)\n\x05start\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x18\n\x07\x63hannel\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18?\x12\x42\n\x04kind\x18\x05 \x01(\x0e\x32*.dropmesh.v1.GetSeriesSpectrumRequest.KindB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12&\n\x0esegment_points\x18\x06 \x01(\x05\x42\x0e\xbaH\x0b\x1a\x06\x18\x80\x80@(\x08\xd8\x01\x01\x12\x1e\n\x06low_hz\x18\x07 \x01(\x01\x42\x0e\xbaH\x0b\x12\t)\x00\x00\x00\x00\x00\x00\x00\x00\x12\x1f\n\x07high_hz\x18\x08 \x01(\x01\x42\x0e\xbaH\x0b\x12\t)\x00\x00\x00\x00\x00\x00\x00\x00\"6\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\n\n\x06SIGNAL\x10\x01\x12\x0c\n\x08\x45NVELOPE\x10\x02\"\xd1\x01\n\x15\x46orecastSeriesRequest\x12\x36\n\x04name\x18\x01 \x01(\tB(\xe2\x41\x01\x02\xbaH!r\x1f\x32\x1d^series/[A-Za-z0-9_.-]{1,64}$\x12\x1b\n\x07horizon\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12&\n\x05level\x18\x03 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x1e\xa7\xe8H.\xff\xef?)\x00\x00\x00\x00\x00\x00\x00\x00\x12\x18\n\x07\x63hannel\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18?\x12!\n\rseason_length\x18\x05 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\x90N(\x00\"\x8d\x02\n\x1aListSeriesAnomaliesRequest\x12\x36\n\x04name\x18\x01 \x01(\tB(\xe2\x41\x01\x02\xbaH!r\x1f\x32\x1d^series/[A-Za-z0-9_.-]{1,64}$\x12)\n\x05start\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x18\n\x07\x63hannel\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18?\x12&\n\x05level\x18\x05 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\xe9\x0b!\xe7\xfd\xff\xef?)\x00\x00\x00\x00\x00\x00\x00\x00\x12!\n\rseason_length\x18\x06 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\x90N(\x00\"`\n\x1bListSeriesAnomaliesResponse\x12-\n\tanomalies\x18\x01 \x03(\x0b\x32\x1a.dropmesh.v1.SeriesAnomaly\x12\x12\n\ntotal_size\x18\x02 \x01(\x03\"\x8e\x02\n\x11PlotSeriesRequest\x12\x36\n\x04name\x18\x01 \x01(\tB(\xe2\x41\x01\x02\xbaH!r\x1f\x32\x1d^series/[A-Za-z0-9_.-]{1,64}$\x12)\n\x05start\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1d\n\x05width\x18\x04 \x01(\x05\x42\x0e\xbaH\x0b\x1a\x06\x18\xa0\x1f(\xc8\x01\xd8\x01\x01\x12\x1e\n\x06height\x18\x05 \x01(\x05\x42\x0e\xbaH\x0b\x1a\x06\x18\xb8\x17(\x96\x01\xd8\x01\x01\x12\x1b\n\x07horizon\x18\x06 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x11\n\tanomalies\x18\x07 \x01(\x08\x32\xdc\x0e\n\x10ProcessorService\x12\xb0\x01\n\rDetectObjects\x12!.dropmesh.v1.DetectObjectsRequest\x1a\".dropmesh.v1.DetectObjectsResponse\"X\x90\x02\x01\x9a\xfb\x18\x32\x08\x02\"\x0bhijkl\xf6\x03\xf7\x03\xfa\x03*\x18\x61pplication/octet-stream*\x07image/*\x82\xd3\xe4\x93\x02\x19\"\x11/v1/images:detect:\x04\x62ody\x12\xb4\x01\n\rClassifyImage\x12!.dropmesh.v1.ClassifyImageRequest\x1a\".dropmesh.v1.ClassifyImageResponse\"\\\x90\x02\x01\x9a\xfb\x18\x34\x08\x02\"\r\xf5\x03hijkl\xf6\x03\xf7\x03\xfa\x03*\x18\x61pplication/octet-stream*\x07image/*\x82\xd3\xe4\x93\x02\x1b\"\x13/v1/images:classify:\x04\x62ody\x12\xb0\x01\n\x0e\x41nonymizeImage\x12\".dropmesh.v1.AnonymizeImageRequest\x1a\x14.google.api.HttpBody\"d\x90\x02\x01\x9a\xfb\x18;\x08\x02\"\x0bhijkl\xf6\x03\xf7\x03\xfa\x03*\x18\x61pplication/octet-stream*\x07image/*2\x07image/*\x82\xd3\xe4\x93\x02\x1c\"\x14/v1/images:anonymize:\x04\x62ody\x12\xbe\x01\n\x0cGetThumbnail\x12 .dropmesh.v1.GetThumbnailRequest\x1a\x14.google.api.HttpBody\"v\x90\x02\x01\x9a\xfb\x18#\x08\x02\x1a\x06\xc8\x01\xce\x01\xb0\x02\"\x0b\x64\x65lp\r\xf6\x03\xf7\x03\xfa\x03\x32\nimage/jpeg\x82\xd3\xe4\x93\x02\x46\x12\x1c/v1/{name=media/*}/thumbnailZ&B$\n\x04HEAD\x12\x1c/v1/{name=media/*}/thumbnail\x12\x9c\x01\n\x11VerifyMeasurement\x12%.dropmesh.v1.VerifyMeasurementRequest\x1a&.dropmesh.v1.VerifyMeasurementResponse\"8\x90\x02\x01\x9a\xfb\x18\x06\x08\x02\"\x02\x93\x03\x82\xd3\xe4\x93\x02%\" /v1/{name=measurements/*}:verify:\x01*\x12m\n\nListModels\x12\x1e.dropmesh.v1.ListModelsRequest\x1a\x1f.dropmesh.v1.ListModelsResponse\"\x1e\x90\x02\x01\x9a\xfb\x18\x05\x08\x02\"\x01\x13\x82\xd3\xe4\x93\x02\x0c\x12\n/v1/models\x12\x66\n\x08GetModel\x12\x1c.dropmesh.v1.GetModelRequest\x1a\x12.dropmesh.v1.Model\"(\x90\x02\x01\x9a\xfb\x18\x06\x08\x02\"\x02\xf4\x03\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/{name=models/*}\x12\x8b\x01\n\x10GetSeriesMetrics\x12$.dropmesh.v1.GetSeriesMetricsRequest\x1a\x1a.dropmesh.v1.SeriesMetrics\"5\x90\x02\x01\x9a\xfb\x18\x0b\x08\x02\"\x07\xd8\x04\xde\x04\xe3\x04\r\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/{name=series/*}/metrics\x12\x95\x01\n\x11GetSeriesSpectrum\x12%.dropmesh.v1.GetSeriesSpectrumRequest\x1a\x1b.dropmesh.v1.SeriesSpectrum\"<\x90\x02\x01\x9a\xfb\x18\x11\x08\x02\"\r\xd8\x04\xe5\x04\xe4\x04\xe2\x04\xe3\x04\xdb\x04\r\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/{name=series/*}/spectrum\x12\x8f\x01\n\x0e\x46orecastSeries\x12\".dropmesh.v1.ForecastSeriesRequest\x1a\x1b.dropmesh.v1.SeriesForecast\"<\x90\x02\x01\x9a\xfb\x18\x11\x08\x02\"\r\xd8\x04\xe5\x04\xe2\x04\r\xf6\x03\xf7\x03\xfa\x03\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/{name=series/*}/forecast\x12\xa9\x01\n\x13ListSeriesAnomalies\x12\'.dropmesh.v1.ListSeriesAnomaliesRequest\x1a(.dropmesh.v1.ListSeriesAnomaliesResponse\"?\x90\x02\x01\x9a\xfb\x18\x13\x08\x02\"\x0f\xd8\x04\xe5\x04\xe2\x04\xe3\x04\r\xf6\x03\xf7\x03\xfa\x03\x82\xd3\xe4\x93\x02\x1f\x12\x1d/v1/{name=series/*}/anomalies\x12\x8f\x01\n\nPlotSeries\x12\x1e.dropmesh.v1.PlotSeriesRequest\x1a\x14.google.api.HttpBody\"K\x90\x02\x01\x9a\xfb\x18 \x08\x02\"\r\xd8\x04\xe2\x04\xe3\x04\r\xf6\x03\xf7\x03\xfa\x03\x32\rimage/svg+xml\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/{name=series/*}/plot.svgB Z\x1e\x64ropmesh.dev/api/v1;dropmeshv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#dropmesh/v1/processor_service.proto\x12\x0b\x64ropmesh.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1a\x64ropmesh/v1/behavior.proto\x1a\x1d\x64ropmesh/v1/measurement.proto\x1a\x17\x64ropmesh/v1/model.proto\x1a\x18\x64ropmesh/v1/object.proto\x1a\x18\x64ropmesh/v1/series.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc7\x01\n\x14\x44\x65tectObjectsRequest\x12(\n\x04\x62ody\x18\x01 \x01(\x0b\x32\x14.google.api.HttpBodyB\x04\xe2\x41\x01\x02\x12\x42\n\x07objects\x18\x02 \x03(\x0e\x32\x18.dropmesh.v1.ObjectClassB\x17\xe2\x41\x01\x01\xbaH\x10\x92\x01\r\x10\x04\x18\x01\"\x07\x82\x01\x04\x10\x01 \x00\x12\x33\n\tthreshold\x18\x03 \x01(\x01\x42\x1b\xe2\x41\x01\x01\xbaH\x14\x12\x12\x19\xaeG\xe1z\x14\xae\xef?){\x14\xaeG\xe1z\x84?H\x00\x88\x01\x01\x42\x0c\n\n_threshold\"\x8f\x01\n\x15\x44\x65tectObjectsResponse\x12,\n\x07objects\x18\x01 \x03(\x0b\x32\x1b.dropmesh.v1.DetectedObject\x12\r\n\x05width\x18\x02 \x01(\x05\x12\x0e\n\x06height\x18\x03 \x01(\x05\x12)\n\x06models\x18\x04 \x03(\x0b\x32\x19.dropmesh.v1.ModelVersion\"^\n\x14\x43lassifyImageRequest\x12(\n\x04\x62ody\x18\x01 \x01(\x0b\x32\x14.google.api.HttpBodyB\x04\xe2\x41\x01\x02\x12\x1c\n\x05limit\x18\x02 \x01(\x05\x42\r\xe2\x41\x01\x01\xbaH\x06\x1a\x04\x18\x64(\x00\"e\n\x15\x43lassifyImageResponse\x12\"\n\x06labels\x18\x01 \x03(\x0b\x32\x12.dropmesh.v1.Label\x12(\n\x05model\x18\x02 \x01(\x0b\x32\x19.dropmesh.v1.ModelVersion\"\xfd\x01\n\x15\x41nonymizeImageRequest\x12(\n\x04\x62ody\x18\x01 \x01(\x0b\x32\x14.google.api.HttpBodyB\x04\xe2\x41\x01\x02\x12\x42\n\x07objects\x18\x02 \x03(\x0e\x32\x18.dropmesh.v1.ObjectClassB\x17\xe2\x41\x01\x01\xbaH\x10\x92\x01\r\x10\x04\x18\x01\"\x07\x82\x01\x04\x10\x01 \x00\x12>\n\x04mode\x18\x03 \x01(\x0e\x32\".dropmesh.v1.AnonymizeOptions.ModeB\x0c\xe2\x41\x01\x01\xbaH\x05\x82\x01\x02\x10\x01\x12\x36\n\tanonymize\x18\x04 \x01(\x0b\x32\x1d.dropmesh.v1.AnonymizeOptionsB\x04\xe2\x41\x01\x01\"\x80\x01\n\x13GetThumbnailRequest\x12K\n\x04name\x18\x01 \x01(\tB=\xe2\x41\x01\x02\xfa\x41\x14\n\x12\x64ropmesh.dev/Media\xbaH\x1fr\x1d\x32\x1b^media/[A-Za-z0-9_-]{1,64}$\x12\x1c\n\x04size\x18\x02 \x01(\x05\x42\x0e\xe2\x41\x01\x01\xbaH\x07\x1a\x05\x18\x80\x10(\x00\"\xb9\x01\n\x18VerifyMeasurementRequest\x12\x9c\x01\n\x04name\x18\x01 \x01(\tB\x8d\x01\xe2\x41\x01\x02\xfa\x41\x1a\n\x18\x64ropmesh.dev/Measurement\xbaHirg2e^(owners/[^/]{1,600}/)?(sources/[A-Za-z0-9][A-Za-z0-9_.-]{0,63}/)?measurements/[0-9A-Za-z:.+-]{1,64}$\"\xaf\x01\n\x19VerifyMeasurementResponse\x12\x0e\n\x06\x61grees\x18\x01 \x01(\x08\x12\x15\n\rsha256_agrees\x18\x02 \x01(\x08\x12\x15\n\rnumbers_agree\x18\x03 \x01(\x08\x12(\n\x06stored\x18\x04 \x01(\x0b\x32\x18.dropmesh.v1.Measurement\x12*\n\x08\x63omputed\x18\x05 \x01(\x0b\x32\x18.dropmesh.v1.Measurement\"U\n\x11ListModelsRequest\x12\x1e\n\tpage_size\x18\x01 \x01(\x05\x42\x0b\xe2\x41\x01\x01\xbaH\x04\x1a\x02(\x00\x12 \n\npage_token\x18\x02 \x01(\tB\x0c\xe2\x41\x01\x01\xbaH\x05r\x03\x18\xe8\x07\"Q\n\x12ListModelsResponse\x12\"\n\x06models\x18\x01 \x03(\x0b\x32\x12.dropmesh.v1.Model\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"a\n\x0fGetModelRequest\x12N\n\x04name\x18\x01 \x01(\tB@\xe2\x41\x01\x02\xfa\x41\x14\n\x12\x64ropmesh.dev/Model\xbaH\"r 2\x1e^models/[A-Za-z0-9._-]{1,128}$\"\xc9\x01\n\x17GetSeriesMetricsRequest\x12N\n\x04name\x18\x01 \x01(\tB@\xe2\x41\x01\x02\xfa\x41\x15\n\x13\x64ropmesh.dev/Series\xbaH!r\x1f\x32\x1d^series/[A-Za-z0-9_.-]{1,64}$\x12/\n\x05start\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01\x12-\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01\"\xdd\x03\n\x18GetSeriesSpectrumRequest\x12N\n\x04name\x18\x01 \x01(\tB@\xe2\x41\x01\x02\xfa\x41\x15\n\x13\x64ropmesh.dev/Series\xbaH!r\x1f\x32\x1d^series/[A-Za-z0-9_.-]{1,64}$\x12/\n\x05start\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01\x12-\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01\x12\x1c\n\x07\x63hannel\x18\x04 \x01(\tB\x0b\xe2\x41\x01\x01\xbaH\x04r\x02\x18?\x12\x46\n\x04kind\x18\x05 \x01(\x0e\x32*.dropmesh.v1.GetSeriesSpectrumRequest.KindB\x0c\xe2\x41\x01\x01\xbaH\x05\x82\x01\x02\x10\x01\x12*\n\x0esegment_points\x18\x06 \x01(\x05\x42\x12\xe2\x41\x01\x01\xbaH\x0b\x1a\x06\x18\x80\x80@(\x08\xd8\x01\x01\x12\"\n\x06low_hz\x18\x07 \x01(\x01\x42\x12\xe2\x41\x01\x01\xbaH\x0b\x12\t)\x00\x00\x00\x00\x00\x00\x00\x00\x12#\n\x07high_hz\x18\x08 \x01(\x01\x42\x12\xe2\x41\x01\x01\xbaH\x0b\x12\t)\x00\x00\x00\x00\x00\x00\x00\x00\"6\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\n\n\x06SIGNAL\x10\x01\x12\x0c\n\x08\x45NVELOPE\x10\x02\"\xf9\x01\n\x15\x46orecastSeriesRequest\x12N\n\x04name\x18\x01 \x01(\tB@\xe2\x41\x01\x02\xfa\x41\x15\n\x13\x64ropmesh.dev/Series\xbaH!r\x1f\x32\x1d^series/[A-Za-z0-9_.-]{1,64}$\x12\x1f\n\x07horizon\x18\x02 \x01(\x05\x42\x0e\xe2\x41\x01\x01\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12*\n\x05level\x18\x03 \x01(\x01\x42\x1b\xe2\x41\x01\x01\xbaH\x14\x12\x12\x19\x1e\xa7\xe8H.\xff\xef?)\x00\x00\x00\x00\x00\x00\x00\x00\x12\x1c\n\x07\x63hannel\x18\x04 \x01(\tB\x0b\xe2\x41\x01\x01\xbaH\x04r\x02\x18?\x12%\n\rseason_length\x18\x05 \x01(\x05\x42\x0e\xe2\x41\x01\x01\xbaH\x07\x1a\x05\x18\x90N(\x00\"\xbd\x02\n\x1aListSeriesAnomaliesRequest\x12N\n\x04name\x18\x01 \x01(\tB@\xe2\x41\x01\x02\xfa\x41\x15\n\x13\x64ropmesh.dev/Series\xbaH!r\x1f\x32\x1d^series/[A-Za-z0-9_.-]{1,64}$\x12/\n\x05start\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01\x12-\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01\x12\x1c\n\x07\x63hannel\x18\x04 \x01(\tB\x0b\xe2\x41\x01\x01\xbaH\x04r\x02\x18?\x12*\n\x05level\x18\x05 \x01(\x01\x42\x1b\xe2\x41\x01\x01\xbaH\x14\x12\x12\x19\xe9\x0b!\xe7\xfd\xff\xef?)\x00\x00\x00\x00\x00\x00\x00\x00\x12%\n\rseason_length\x18\x06 \x01(\x05\x42\x0e\xe2\x41\x01\x01\xbaH\x07\x1a\x05\x18\x90N(\x00\"`\n\x1bListSeriesAnomaliesResponse\x12-\n\tanomalies\x18\x01 \x03(\x0b\x32\x1a.dropmesh.v1.SeriesAnomaly\x12\x12\n\ntotal_size\x18\x02 \x01(\x03\"\xc4\x02\n\x11PlotSeriesRequest\x12N\n\x04name\x18\x01 \x01(\tB@\xe2\x41\x01\x02\xfa\x41\x15\n\x13\x64ropmesh.dev/Series\xbaH!r\x1f\x32\x1d^series/[A-Za-z0-9_.-]{1,64}$\x12/\n\x05start\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01\x12-\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01\x12!\n\x05width\x18\x04 \x01(\x05\x42\x12\xe2\x41\x01\x01\xbaH\x0b\x1a\x06\x18\xa0\x1f(\xc8\x01\xd8\x01\x01\x12\"\n\x06height\x18\x05 \x01(\x05\x42\x12\xe2\x41\x01\x01\xbaH\x0b\x1a\x06\x18\xb8\x17(\x96\x01\xd8\x01\x01\x12\x1f\n\x07horizon\x18\x06 \x01(\x05\x42\x0e\xe2\x41\x01\x01\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x17\n\tanomalies\x18\x07 \x01(\x08\x42\x04\xe2\x41\x01\x01\x32\xfb\x0f\n\x10ProcessorService\x12\xb0\x01\n\rDetectObjects\x12!.dropmesh.v1.DetectObjectsRequest\x1a\".dropmesh.v1.DetectObjectsResponse\"X\x90\x02\x01\x9a\xfb\x18\x32\x08\x02\"\x0bhijkl\xf6\x03\xf7\x03\xf9\x03*\x18\x61pplication/octet-stream*\x07image/*\x82\xd3\xe4\x93\x02\x19\"\x11/v1/images:detect:\x04\x62ody\x12\xb4\x01\n\rClassifyImage\x12!.dropmesh.v1.ClassifyImageRequest\x1a\".dropmesh.v1.ClassifyImageResponse\"\\\x90\x02\x01\x9a\xfb\x18\x34\x08\x02\"\r\xf5\x03hijkl\xf6\x03\xf7\x03\xf9\x03*\x18\x61pplication/octet-stream*\x07image/*\x82\xd3\xe4\x93\x02\x1b\"\x13/v1/images:classify:\x04\x62ody\x12\xb0\x01\n\x0e\x41nonymizeImage\x12\".dropmesh.v1.AnonymizeImageRequest\x1a\x14.google.api.HttpBody\"d\x90\x02\x01\x9a\xfb\x18;\x08\x02\"\x0bhijkl\xf6\x03\xf7\x03\xf9\x03*\x18\x61pplication/octet-stream*\x07image/*2\x07image/*\x82\xd3\xe4\x93\x02\x1c\"\x14/v1/images:anonymize:\x04\x62ody\x12\xbe\x01\n\x0cGetThumbnail\x12 .dropmesh.v1.GetThumbnailRequest\x1a\x14.google.api.HttpBody\"v\x90\x02\x01\x9a\xfb\x18#\x08\x02\x1a\x06\xc8\x01\xce\x01\xb0\x02\"\x0b\x64\x65lp\r\xf6\x03\xf7\x03\xf9\x03\x32\nimage/jpeg\x82\xd3\xe4\x93\x02\x46\x12\x1c/v1/{name=media/*}/thumbnailZ&B$\n\x04HEAD\x12\x1c/v1/{name=media/*}/thumbnail\x12\xbb\x02\n\x11VerifyMeasurement\x12%.dropmesh.v1.VerifyMeasurementRequest\x1a&.dropmesh.v1.VerifyMeasurementResponse\"\xd6\x01\x90\x02\x01\x9a\xfb\x18\x08\x08\x02\"\x04\x93\x03\x95\x03\x82\xd3\xe4\x93\x02\xc0\x01\" /v1/{name=measurements/*}:verify:\x01*Z/\"*/v1/{name=sources/*/measurements/*}:verify:\x01*Z.\")/v1/{name=owners/*/measurements/*}:verify:\x01*Z8\"3/v1/{name=owners/*/sources/*/measurements/*}:verify:\x01*\x12m\n\nListModels\x12\x1e.dropmesh.v1.ListModelsRequest\x1a\x1f.dropmesh.v1.ListModelsResponse\"\x1e\x90\x02\x01\x9a\xfb\x18\x05\x08\x02\"\x01\x13\x82\xd3\xe4\x93\x02\x0c\x12\n/v1/models\x12\x66\n\x08GetModel\x12\x1c.dropmesh.v1.GetModelRequest\x1a\x12.dropmesh.v1.Model\"(\x90\x02\x01\x9a\xfb\x18\x06\x08\x02\"\x02\xf4\x03\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/{name=models/*}\x12\x8b\x01\n\x10GetSeriesMetrics\x12$.dropmesh.v1.GetSeriesMetricsRequest\x1a\x1a.dropmesh.v1.SeriesMetrics\"5\x90\x02\x01\x9a\xfb\x18\x0b\x08\x02\"\x07\xd8\x04\xde\x04\xe3\x04\r\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/{name=series/*}/metrics\x12\x95\x01\n\x11GetSeriesSpectrum\x12%.dropmesh.v1.GetSeriesSpectrumRequest\x1a\x1b.dropmesh.v1.SeriesSpectrum\"<\x90\x02\x01\x9a\xfb\x18\x11\x08\x02\"\r\xd8\x04\xe5\x04\xe4\x04\xe2\x04\xe3\x04\xdb\x04\r\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/{name=series/*}/spectrum\x12\x8f\x01\n\x0e\x46orecastSeries\x12\".dropmesh.v1.ForecastSeriesRequest\x1a\x1b.dropmesh.v1.SeriesForecast\"<\x90\x02\x01\x9a\xfb\x18\x11\x08\x02\"\r\xd8\x04\xe5\x04\xe2\x04\r\xf6\x03\xf7\x03\xf9\x03\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/{name=series/*}/forecast\x12\xa9\x01\n\x13ListSeriesAnomalies\x12\'.dropmesh.v1.ListSeriesAnomaliesRequest\x1a(.dropmesh.v1.ListSeriesAnomaliesResponse\"?\x90\x02\x01\x9a\xfb\x18\x13\x08\x02\"\x0f\xd8\x04\xe5\x04\xe2\x04\xe3\x04\r\xf6\x03\xf7\x03\xf9\x03\x82\xd3\xe4\x93\x02\x1f\x12\x1d/v1/{name=series/*}/anomalies\x12\x8f\x01\n\nPlotSeries\x12\x1e.dropmesh.v1.PlotSeriesRequest\x1a\x14.google.api.HttpBody\"K\x90\x02\x01\x9a\xfb\x18 \x08\x02\"\r\xd8\x04\xe2\x04\xe3\x04\r\xf6\x03\xf7\x03\xf9\x03\x32\rimage/svg+xml\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/{name=series/*}/plot.svgBN\n\x13\x64\x65v.dropmesh.api.v1B\x15ProcessorServiceProtoP\x01Z\x1e\x64ropmesh.dev/api/v1;dropmeshv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'dropmesh.v1.processor_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
-  _globals['DESCRIPTOR']._serialized_options = b'Z\036dropmesh.dev/api/v1;dropmeshv1'
+  _globals['DESCRIPTOR']._serialized_options = b'\n\023dev.dropmesh.api.v1B\025ProcessorServiceProtoP\001Z\036dropmesh.dev/api/v1;dropmeshv1'
+  _globals['_DETECTOBJECTSREQUEST'].fields_by_name['body']._loaded_options = None
+  _globals['_DETECTOBJECTSREQUEST'].fields_by_name['body']._serialized_options = b'\342A\001\002'
   _globals['_DETECTOBJECTSREQUEST'].fields_by_name['objects']._loaded_options = None
-  _globals['_DETECTOBJECTSREQUEST'].fields_by_name['objects']._serialized_options = b'\272H\020\222\001\r\020\004\030\001\"\007\202\001\004\020\001 \000'
+  _globals['_DETECTOBJECTSREQUEST'].fields_by_name['objects']._serialized_options = b'\342A\001\001\272H\020\222\001\r\020\004\030\001\"\007\202\001\004\020\001 \000'
   _globals['_DETECTOBJECTSREQUEST'].fields_by_name['threshold']._loaded_options = None
-  _globals['_DETECTOBJECTSREQUEST'].fields_by_name['threshold']._serialized_options = b'\272H\024\022\022\031\256G\341z\024\256\357?){\024\256G\341z\204?'
+  _globals['_DETECTOBJECTSREQUEST'].fields_by_name['threshold']._serialized_options = b'\342A\001\001\272H\024\022\022\031\256G\341z\024\256\357?){\024\256G\341z\204?'
+  _globals['_CLASSIFYIMAGEREQUEST'].fields_by_name['body']._loaded_options = None
+  _globals['_CLASSIFYIMAGEREQUEST'].fields_by_name['body']._serialized_options = b'\342A\001\002'
   _globals['_CLASSIFYIMAGEREQUEST'].fields_by_name['limit']._loaded_options = None
-  _globals['_CLASSIFYIMAGEREQUEST'].fields_by_name['limit']._serialized_options = b'\272H\006\032\004\030d(\000'
+  _globals['_CLASSIFYIMAGEREQUEST'].fields_by_name['limit']._serialized_options = b'\342A\001\001\272H\006\032\004\030d(\000'
+  _globals['_ANONYMIZEIMAGEREQUEST'].fields_by_name['body']._loaded_options = None
+  _globals['_ANONYMIZEIMAGEREQUEST'].fields_by_name['body']._serialized_options = b'\342A\001\002'
   _globals['_ANONYMIZEIMAGEREQUEST'].fields_by_name['objects']._loaded_options = None
-  _globals['_ANONYMIZEIMAGEREQUEST'].fields_by_name['objects']._serialized_options = b'\272H\020\222\001\r\020\004\030\001\"\007\202\001\004\020\001 \000'
+  _globals['_ANONYMIZEIMAGEREQUEST'].fields_by_name['objects']._serialized_options = b'\342A\001\001\272H\020\222\001\r\020\004\030\001\"\007\202\001\004\020\001 \000'
   _globals['_ANONYMIZEIMAGEREQUEST'].fields_by_name['mode']._loaded_options = None
-  _globals['_ANONYMIZEIMAGEREQUEST'].fields_by_name['mode']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_ANONYMIZEIMAGEREQUEST'].fields_by_name['mode']._serialized_options = b'\342A\001\001\272H\005\202\001\002\020\001'
+  _globals['_ANONYMIZEIMAGEREQUEST'].fields_by_name['anonymize']._loaded_options = None
+  _globals['_ANONYMIZEIMAGEREQUEST'].fields_by_name['anonymize']._serialized_options = b'\342A\001\001'
   _globals['_GETTHUMBNAILREQUEST'].fields_by_name['name']._loaded_options = None
-  _globals['_GETTHUMBNAILREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\272H\037r\0352\033^media/[A-Za-z0-9_-]{1,64}$'
+  _globals['_GETTHUMBNAILREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\024\n\022dropmesh.dev/Media\272H\037r\0352\033^media/[A-Za-z0-9_-]{1,64}$'
   _globals['_GETTHUMBNAILREQUEST'].fields_by_name['size']._loaded_options = None
-  _globals['_GETTHUMBNAILREQUEST'].fields_by_name['size']._serialized_options = b'\272H\007\032\005\030\200\020(\000'
+  _globals['_GETTHUMBNAILREQUEST'].fields_by_name['size']._serialized_options = b'\342A\001\001\272H\007\032\005\030\200\020(\000'
   _globals['_VERIFYMEASUREMENTREQUEST'].fields_by_name['name']._loaded_options = None
-  _globals['_VERIFYMEASUREMENTREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\272H(r&2$^measurements/[0-9A-Za-z:.+-]{1,64}$'
+  _globals['_VERIFYMEASUREMENTREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\032\n\030dropmesh.dev/Measurement\272Hirg2e^(owners/[^/]{1,600}/)?(sources/[A-Za-z0-9][A-Za-z0-9_.-]{0,63}/)?measurements/[0-9A-Za-z:.+-]{1,64}$'
   _globals['_LISTMODELSREQUEST'].fields_by_name['page_size']._loaded_options = None
-  _globals['_LISTMODELSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\007\032\005\030\350\007(\000'
+  _globals['_LISTMODELSREQUEST'].fields_by_name['page_size']._serialized_options = b'\342A\001\001\272H\004\032\002(\000'
   _globals['_LISTMODELSREQUEST'].fields_by_name['page_token']._loaded_options = None
-  _globals['_LISTMODELSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\350\007'
+  _globals['_LISTMODELSREQUEST'].fields_by_name['page_token']._serialized_options = b'\342A\001\001\272H\005r\003\030\350\007'
   _globals['_GETMODELREQUEST'].fields_by_name['name']._loaded_options = None
-  _globals['_GETMODELREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\272H\"r 2\036^models/[A-Za-z0-9._-]{1,128}$'
+  _globals['_GETMODELREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\024\n\022dropmesh.dev/Model\272H\"r 2\036^models/[A-Za-z0-9._-]{1,128}$'
   _globals['_GETSERIESMETRICSREQUEST'].fields_by_name['name']._loaded_options = None
-  _globals['_GETSERIESMETRICSREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\272H!r\0372\035^series/[A-Za-z0-9_.-]{1,64}$'
+  _globals['_GETSERIESMETRICSREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\025\n\023dropmesh.dev/Series\272H!r\0372\035^series/[A-Za-z0-9_.-]{1,64}$'
+  _globals['_GETSERIESMETRICSREQUEST'].fields_by_name['start']._loaded_options = None
+  _globals['_GETSERIESMETRICSREQUEST'].fields_by_name['start']._serialized_options = b'\342A\001\001'
+  _globals['_GETSERIESMETRICSREQUEST'].fields_by_name['end']._loaded_options = None
+  _globals['_GETSERIESMETRICSREQUEST'].fields_by_name['end']._serialized_options = b'\342A\001\001'
   _globals['_GETSERIESSPECTRUMREQUEST'].fields_by_name['name']._loaded_options = None
-  _globals['_GETSERIESSPECTRUMREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\272H!r\0372\035^series/[A-Za-z0-9_.-]{1,64}$'
+  _globals['_GETSERIESSPECTRUMREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\025\n\023dropmesh.dev/Series\272H!r\0372\035^series/[A-Za-z0-9_.-]{1,64}$'
+  _globals['_GETSERIESSPECTRUMREQUEST'].fields_by_name['start']._loaded_options = None
+  _globals['_GETSERIESSPECTRUMREQUEST'].fields_by_name['start']._serialized_options = b'\342A\001\001'
+  _globals['_GETSERIESSPECTRUMREQUEST'].fields_by_name['end']._loaded_options = None
+  _globals['_GETSERIESSPECTRUMREQUEST'].fields_by_name['end']._serialized_options = b'\342A\001\001'
   _globals['_GETSERIESSPECTRUMREQUEST'].fields_by_name['channel']._loaded_options = None
-  _globals['_GETSERIESSPECTRUMREQUEST'].fields_by_name['channel']._serialized_options = b'\272H\004r\002\030?'
+  _globals['_GETSERIESSPECTRUMREQUEST'].fields_by_name['channel']._serialized_options = b'\342A\001\001\272H\004r\002\030?'
   _globals['_GETSERIESSPECTRUMREQUEST'].fields_by_name['kind']._loaded_options = None
-  _globals['_GETSERIESSPECTRUMREQUEST'].fields_by_name['kind']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_GETSERIESSPECTRUMREQUEST'].fields_by_name['kind']._serialized_options = b'\342A\001\001\272H\005\202\001\002\020\001'
   _globals['_GETSERIESSPECTRUMREQUEST'].fields_by_name['segment_points']._loaded_options = None
-  _globals['_GETSERIESSPECTRUMREQUEST'].fields_by_name['segment_points']._serialized_options = b'\272H\013\032\006\030\200\200@(\010\330\001\001'
+  _globals['_GETSERIESSPECTRUMREQUEST'].fields_by_name['segment_points']._serialized_options = b'\342A\001\001\272H\013\032\006\030\200\200@(\010\330\001\001'
   _globals['_GETSERIESSPECTRUMREQUEST'].fields_by_name['low_hz']._loaded_options = None
-  _globals['_GETSERIESSPECTRUMREQUEST'].fields_by_name['low_hz']._serialized_options = b'\272H\013\022\t)\000\000\000\000\000\000\000\000'
+  _globals['_GETSERIESSPECTRUMREQUEST'].fields_by_name['low_hz']._serialized_options = b'\342A\001\001\272H\013\022\t)\000\000\000\000\000\000\000\000'
   _globals['_GETSERIESSPECTRUMREQUEST'].fields_by_name['high_hz']._loaded_options = None
-  _globals['_GETSERIESSPECTRUMREQUEST'].fields_by_name['high_hz']._serialized_options = b'\272H\013\022\t)\000\000\000\000\000\000\000\000'
+  _globals['_GETSERIESSPECTRUMREQUEST'].fields_by_name['high_hz']._serialized_options = b'\342A\001\001\272H\013\022\t)\000\000\000\000\000\000\000\000'
   _globals['_FORECASTSERIESREQUEST'].fields_by_name['name']._loaded_options = None
-  _globals['_FORECASTSERIESREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\272H!r\0372\035^series/[A-Za-z0-9_.-]{1,64}$'
+  _globals['_FORECASTSERIESREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\025\n\023dropmesh.dev/Series\272H!r\0372\035^series/[A-Za-z0-9_.-]{1,64}$'
   _globals['_FORECASTSERIESREQUEST'].fields_by_name['horizon']._loaded_options = None
-  _globals['_FORECASTSERIESREQUEST'].fields_by_name['horizon']._serialized_options = b'\272H\007\032\005\030\350\007(\000'
+  _globals['_FORECASTSERIESREQUEST'].fields_by_name['horizon']._serialized_options = b'\342A\001\001\272H\007\032\005\030\350\007(\000'
   _globals['_FORECASTSERIESREQUEST'].fields_by_name['level']._loaded_options = None
-  _globals['_FORECASTSERIESREQUEST'].fields_by_name['level']._serialized_options = b'\272H\024\022\022\031\036\247\350H.\377\357?)\000\000\000\000\000\000\000\000'
+  _globals['_FORECASTSERIESREQUEST'].fields_by_name['level']._serialized_options = b'\342A\001\001\272H\024\022\022\031\036\247\350H.\377\357?)\000\000\000\000\000\000\000\000'
   _globals['_FORECASTSERIESREQUEST'].fields_by_name['channel']._loaded_options = None
-  _globals['_FORECASTSERIESREQUEST'].fields_by_name['channel']._serialized_options = b'\272H\004r\002\030?'
+  _globals['_FORECASTSERIESREQUEST'].fields_by_name['channel']._serialized_options = b'\342A\001\001\272H\004r\002\030?'
   _globals['_FORECASTSERIESREQUEST'].fields_by_name['season_length']._loaded_options = None
-  _globals['_FORECASTSERIESREQUEST'].fields_by_name['season_length']._serialized_options = b'\272H\007\032\005\030\220N(\000'
+  _globals['_FORECASTSERIESREQUEST'].fields_by_name['season_length']._serialized_options = b'\342A\001\001\272H\007\032\005\030\220N(\000'
   _globals['_LISTSERIESANOMALIESREQUEST'].fields_by_name['name']._loaded_options = None
-  _globals['_LISTSERIESANOMALIESREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\272H!r\0372\035^series/[A-Za-z0-9_.-]{1,64}$'
+  _globals['_LISTSERIESANOMALIESREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\025\n\023dropmesh.dev/Series\272H!r\0372\035^series/[A-Za-z0-9_.-]{1,64}$'
+  _globals['_LISTSERIESANOMALIESREQUEST'].fields_by_name['start']._loaded_options = None
+  _globals['_LISTSERIESANOMALIESREQUEST'].fields_by_name['start']._serialized_options = b'\342A\001\001'
+  _globals['_LISTSERIESANOMALIESREQUEST'].fields_by_name['end']._loaded_options = None
+  _globals['_LISTSERIESANOMALIESREQUEST'].fields_by_name['end']._serialized_options = b'\342A\001\001'
   _globals['_LISTSERIESANOMALIESREQUEST'].fields_by_name['channel']._loaded_options = None
-  _globals['_LISTSERIESANOMALIESREQUEST'].fields_by_name['channel']._serialized_options = b'\272H\004r\002\030?'
+  _globals['_LISTSERIESANOMALIESREQUEST'].fields_by_name['channel']._serialized_options = b'\342A\001\001\272H\004r\002\030?'
   _globals['_LISTSERIESANOMALIESREQUEST'].fields_by_name['level']._loaded_options = None
-  _globals['_LISTSERIESANOMALIESREQUEST'].fields_by_name['level']._serialized_options = b'\272H\024\022\022\031\351\013!\347\375\377\357?)\000\000\000\000\000\000\000\000'
+  _globals['_LISTSERIESANOMALIESREQUEST'].fields_by_name['level']._serialized_options = b'\342A\001\001\272H\024\022\022\031\351\013!\347\375\377\357?)\000\000\000\000\000\000\000\000'
   _globals['_LISTSERIESANOMALIESREQUEST'].fields_by_name['season_length']._loaded_options = None
-  _globals['_LISTSERIESANOMALIESREQUEST'].fields_by_name['season_length']._serialized_options = b'\272H\007\032\005\030\220N(\000'
+  _globals['_LISTSERIESANOMALIESREQUEST'].fields_by_name['season_length']._serialized_options = b'\342A\001\001\272H\007\032\005\030\220N(\000'
   _globals['_PLOTSERIESREQUEST'].fields_by_name['name']._loaded_options = None
-  _globals['_PLOTSERIESREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\272H!r\0372\035^series/[A-Za-z0-9_.-]{1,64}$'
+  _globals['_PLOTSERIESREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\025\n\023dropmesh.dev/Series\272H!r\0372\035^series/[A-Za-z0-9_.-]{1,64}$'
+  _globals['_PLOTSERIESREQUEST'].fields_by_name['start']._loaded_options = None
+  _globals['_PLOTSERIESREQUEST'].fields_by_name['start']._serialized_options = b'\342A\001\001'
+  _globals['_PLOTSERIESREQUEST'].fields_by_name['end']._loaded_options = None
+  _globals['_PLOTSERIESREQUEST'].fields_by_name['end']._serialized_options = b'\342A\001\001'
   _globals['_PLOTSERIESREQUEST'].fields_by_name['width']._loaded_options = None
-  _globals['_PLOTSERIESREQUEST'].fields_by_name['width']._serialized_options = b'\272H\013\032\006\030\240\037(\310\001\330\001\001'
+  _globals['_PLOTSERIESREQUEST'].fields_by_name['width']._serialized_options = b'\342A\001\001\272H\013\032\006\030\240\037(\310\001\330\001\001'
   _globals['_PLOTSERIESREQUEST'].fields_by_name['height']._loaded_options = None
-  _globals['_PLOTSERIESREQUEST'].fields_by_name['height']._serialized_options = b'\272H\013\032\006\030\270\027(\226\001\330\001\001'
+  _globals['_PLOTSERIESREQUEST'].fields_by_name['height']._serialized_options = b'\342A\001\001\272H\013\032\006\030\270\027(\226\001\330\001\001'
   _globals['_PLOTSERIESREQUEST'].fields_by_name['horizon']._loaded_options = None
-  _globals['_PLOTSERIESREQUEST'].fields_by_name['horizon']._serialized_options = b'\272H\007\032\005\030\350\007(\000'
+  _globals['_PLOTSERIESREQUEST'].fields_by_name['horizon']._serialized_options = b'\342A\001\001\272H\007\032\005\030\350\007(\000'
+  _globals['_PLOTSERIESREQUEST'].fields_by_name['anomalies']._loaded_options = None
+  _globals['_PLOTSERIESREQUEST'].fields_by_name['anomalies']._serialized_options = b'\342A\001\001'
   _globals['_PROCESSORSERVICE'].methods_by_name['DetectObjects']._loaded_options = None
-  _globals['_PROCESSORSERVICE'].methods_by_name['DetectObjects']._serialized_options = b'\220\002\001\232\373\0302\010\002\"\013hijkl\366\003\367\003\372\003*\030application/octet-stream*\007image/*\202\323\344\223\002\031\"\021/v1/images:detect:\004body'
+  _globals['_PROCESSORSERVICE'].methods_by_name['DetectObjects']._serialized_options = b'\220\002\001\232\373\0302\010\002\"\013hijkl\366\003\367\003\371\003*\030application/octet-stream*\007image/*\202\323\344\223\002\031\"\021/v1/images:detect:\004body'
   _globals['_PROCESSORSERVICE'].methods_by_name['ClassifyImage']._loaded_options = None
-  _globals['_PROCESSORSERVICE'].methods_by_name['ClassifyImage']._serialized_options = b'\220\002\001\232\373\0304\010\002\"\r\365\003hijkl\366\003\367\003\372\003*\030application/octet-stream*\007image/*\202\323\344\223\002\033\"\023/v1/images:classify:\004body'
+  _globals['_PROCESSORSERVICE'].methods_by_name['ClassifyImage']._serialized_options = b'\220\002\001\232\373\0304\010\002\"\r\365\003hijkl\366\003\367\003\371\003*\030application/octet-stream*\007image/*\202\323\344\223\002\033\"\023/v1/images:classify:\004body'
   _globals['_PROCESSORSERVICE'].methods_by_name['AnonymizeImage']._loaded_options = None
-  _globals['_PROCESSORSERVICE'].methods_by_name['AnonymizeImage']._serialized_options = b'\220\002\001\232\373\030;\010\002\"\013hijkl\366\003\367\003\372\003*\030application/octet-stream*\007image/*2\007image/*\202\323\344\223\002\034\"\024/v1/images:anonymize:\004body'
+  _globals['_PROCESSORSERVICE'].methods_by_name['AnonymizeImage']._serialized_options = b'\220\002\001\232\373\030;\010\002\"\013hijkl\366\003\367\003\371\003*\030application/octet-stream*\007image/*2\007image/*\202\323\344\223\002\034\"\024/v1/images:anonymize:\004body'
   _globals['_PROCESSORSERVICE'].methods_by_name['GetThumbnail']._loaded_options = None
-  _globals['_PROCESSORSERVICE'].methods_by_name['GetThumbnail']._serialized_options = b'\220\002\001\232\373\030#\010\002\032\006\310\001\316\001\260\002\"\013delp\r\366\003\367\003\372\0032\nimage/jpeg\202\323\344\223\002F\022\034/v1/{name=media/*}/thumbnailZ&B$\n\004HEAD\022\034/v1/{name=media/*}/thumbnail'
+  _globals['_PROCESSORSERVICE'].methods_by_name['GetThumbnail']._serialized_options = b'\220\002\001\232\373\030#\010\002\032\006\310\001\316\001\260\002\"\013delp\r\366\003\367\003\371\0032\nimage/jpeg\202\323\344\223\002F\022\034/v1/{name=media/*}/thumbnailZ&B$\n\004HEAD\022\034/v1/{name=media/*}/thumbnail'
   _globals['_PROCESSORSERVICE'].methods_by_name['VerifyMeasurement']._loaded_options = None
-  _globals['_PROCESSORSERVICE'].methods_by_name['VerifyMeasurement']._serialized_options = b'\220\002\001\232\373\030\006\010\002\"\002\223\003\202\323\344\223\002%\" /v1/{name=measurements/*}:verify:\001*'
+  _globals['_PROCESSORSERVICE'].methods_by_name['VerifyMeasurement']._serialized_options = b'\220\002\001\232\373\030\010\010\002\"\004\223\003\225\003\202\323\344\223\002\300\001\" /v1/{name=measurements/*}:verify:\001*Z/\"*/v1/{name=sources/*/measurements/*}:verify:\001*Z.\")/v1/{name=owners/*/measurements/*}:verify:\001*Z8\"3/v1/{name=owners/*/sources/*/measurements/*}:verify:\001*'
   _globals['_PROCESSORSERVICE'].methods_by_name['ListModels']._loaded_options = None
   _globals['_PROCESSORSERVICE'].methods_by_name['ListModels']._serialized_options = b'\220\002\001\232\373\030\005\010\002\"\001\023\202\323\344\223\002\014\022\n/v1/models'
   _globals['_PROCESSORSERVICE'].methods_by_name['GetModel']._loaded_options = None
@@ -123,47 +150,47 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PROCESSORSERVICE'].methods_by_name['GetSeriesSpectrum']._loaded_options = None
   _globals['_PROCESSORSERVICE'].methods_by_name['GetSeriesSpectrum']._serialized_options = b'\220\002\001\232\373\030\021\010\002\"\r\330\004\345\004\344\004\342\004\343\004\333\004\r\202\323\344\223\002\036\022\034/v1/{name=series/*}/spectrum'
   _globals['_PROCESSORSERVICE'].methods_by_name['ForecastSeries']._loaded_options = None
-  _globals['_PROCESSORSERVICE'].methods_by_name['ForecastSeries']._serialized_options = b'\220\002\001\232\373\030\021\010\002\"\r\330\004\345\004\342\004\r\366\003\367\003\372\003\202\323\344\223\002\036\022\034/v1/{name=series/*}/forecast'
+  _globals['_PROCESSORSERVICE'].methods_by_name['ForecastSeries']._serialized_options = b'\220\002\001\232\373\030\021\010\002\"\r\330\004\345\004\342\004\r\366\003\367\003\371\003\202\323\344\223\002\036\022\034/v1/{name=series/*}/forecast'
   _globals['_PROCESSORSERVICE'].methods_by_name['ListSeriesAnomalies']._loaded_options = None
-  _globals['_PROCESSORSERVICE'].methods_by_name['ListSeriesAnomalies']._serialized_options = b'\220\002\001\232\373\030\023\010\002\"\017\330\004\345\004\342\004\343\004\r\366\003\367\003\372\003\202\323\344\223\002\037\022\035/v1/{name=series/*}/anomalies'
+  _globals['_PROCESSORSERVICE'].methods_by_name['ListSeriesAnomalies']._serialized_options = b'\220\002\001\232\373\030\023\010\002\"\017\330\004\345\004\342\004\343\004\r\366\003\367\003\371\003\202\323\344\223\002\037\022\035/v1/{name=series/*}/anomalies'
   _globals['_PROCESSORSERVICE'].methods_by_name['PlotSeries']._loaded_options = None
-  _globals['_PROCESSORSERVICE'].methods_by_name['PlotSeries']._serialized_options = b'\220\002\001\232\373\030 \010\002\"\r\330\004\342\004\343\004\r\366\003\367\003\372\0032\rimage/svg+xml\202\323\344\223\002\036\022\034/v1/{name=series/*}/plot.svg'
-  _globals['_DETECTOBJECTSREQUEST']._serialized_start=341
-  _globals['_DETECTOBJECTSREQUEST']._serialized_end=526
-  _globals['_DETECTOBJECTSRESPONSE']._serialized_start=529
-  _globals['_DETECTOBJECTSRESPONSE']._serialized_end=672
-  _globals['_CLASSIFYIMAGEREQUEST']._serialized_start=674
-  _globals['_CLASSIFYIMAGEREQUEST']._serialized_end=758
-  _globals['_CLASSIFYIMAGERESPONSE']._serialized_start=760
-  _globals['_CLASSIFYIMAGERESPONSE']._serialized_end=861
-  _globals['_ANONYMIZEIMAGEREQUEST']._serialized_start=864
-  _globals['_ANONYMIZEIMAGEREQUEST']._serialized_end=1097
-  _globals['_GETTHUMBNAILREQUEST']._serialized_start=1099
-  _globals['_GETTHUMBNAILREQUEST']._serialized_end=1200
-  _globals['_VERIFYMEASUREMENTREQUEST']._serialized_start=1202
-  _globals['_VERIFYMEASUREMENTREQUEST']._serialized_end=1291
-  _globals['_VERIFYMEASUREMENTRESPONSE']._serialized_start=1294
-  _globals['_VERIFYMEASUREMENTRESPONSE']._serialized_end=1469
-  _globals['_LISTMODELSREQUEST']._serialized_start=1471
-  _globals['_LISTMODELSREQUEST']._serialized_end=1551
-  _globals['_LISTMODELSRESPONSE']._serialized_start=1553
-  _globals['_LISTMODELSRESPONSE']._serialized_end=1634
-  _globals['_GETMODELREQUEST']._serialized_start=1636
-  _globals['_GETMODELREQUEST']._serialized_end=1710
-  _globals['_GETSERIESMETRICSREQUEST']._serialized_start=1713
-  _globals['_GETSERIESMETRICSREQUEST']._serialized_end=1878
-  _globals['_GETSERIESSPECTRUMREQUEST']._serialized_start=1881
-  _globals['_GETSERIESSPECTRUMREQUEST']._serialized_end=2302
-  _globals['_GETSERIESSPECTRUMREQUEST_KIND']._serialized_start=2248
-  _globals['_GETSERIESSPECTRUMREQUEST_KIND']._serialized_end=2302
-  _globals['_FORECASTSERIESREQUEST']._serialized_start=2305
-  _globals['_FORECASTSERIESREQUEST']._serialized_end=2514
-  _globals['_LISTSERIESANOMALIESREQUEST']._serialized_start=2517
-  _globals['_LISTSERIESANOMALIESREQUEST']._serialized_end=2786
-  _globals['_LISTSERIESANOMALIESRESPONSE']._serialized_start=2788
-  _globals['_LISTSERIESANOMALIESRESPONSE']._serialized_end=2884
-  _globals['_PLOTSERIESREQUEST']._serialized_start=2887
-  _globals['_PLOTSERIESREQUEST']._serialized_end=3157
-  _globals['_PROCESSORSERVICE']._serialized_start=3160
-  _globals['_PROCESSORSERVICE']._serialized_end=5044
+  _globals['_PROCESSORSERVICE'].methods_by_name['PlotSeries']._serialized_options = b'\220\002\001\232\373\030 \010\002\"\r\330\004\342\004\343\004\r\366\003\367\003\371\0032\rimage/svg+xml\202\323\344\223\002\036\022\034/v1/{name=series/*}/plot.svg'
+  _globals['_DETECTOBJECTSREQUEST']._serialized_start=368
+  _globals['_DETECTOBJECTSREQUEST']._serialized_end=567
+  _globals['_DETECTOBJECTSRESPONSE']._serialized_start=570
+  _globals['_DETECTOBJECTSRESPONSE']._serialized_end=713
+  _globals['_CLASSIFYIMAGEREQUEST']._serialized_start=715
+  _globals['_CLASSIFYIMAGEREQUEST']._serialized_end=809
+  _globals['_CLASSIFYIMAGERESPONSE']._serialized_start=811
+  _globals['_CLASSIFYIMAGERESPONSE']._serialized_end=912
+  _globals['_ANONYMIZEIMAGEREQUEST']._serialized_start=915
+  _globals['_ANONYMIZEIMAGEREQUEST']._serialized_end=1168
+  _globals['_GETTHUMBNAILREQUEST']._serialized_start=1171
+  _globals['_GETTHUMBNAILREQUEST']._serialized_end=1299
+  _globals['_VERIFYMEASUREMENTREQUEST']._serialized_start=1302
+  _globals['_VERIFYMEASUREMENTREQUEST']._serialized_end=1487
+  _globals['_VERIFYMEASUREMENTRESPONSE']._serialized_start=1490
+  _globals['_VERIFYMEASUREMENTRESPONSE']._serialized_end=1665
+  _globals['_LISTMODELSREQUEST']._serialized_start=1667
+  _globals['_LISTMODELSREQUEST']._serialized_end=1752
+  _globals['_LISTMODELSRESPONSE']._serialized_start=1754
+  _globals['_LISTMODELSRESPONSE']._serialized_end=1835
+  _globals['_GETMODELREQUEST']._serialized_start=1837
+  _globals['_GETMODELREQUEST']._serialized_end=1934
+  _globals['_GETSERIESMETRICSREQUEST']._serialized_start=1937
+  _globals['_GETSERIESMETRICSREQUEST']._serialized_end=2138
+  _globals['_GETSERIESSPECTRUMREQUEST']._serialized_start=2141
+  _globals['_GETSERIESSPECTRUMREQUEST']._serialized_end=2618
+  _globals['_GETSERIESSPECTRUMREQUEST_KIND']._serialized_start=2564
+  _globals['_GETSERIESSPECTRUMREQUEST_KIND']._serialized_end=2618
+  _globals['_FORECASTSERIESREQUEST']._serialized_start=2621
+  _globals['_FORECASTSERIESREQUEST']._serialized_end=2870
+  _globals['_LISTSERIESANOMALIESREQUEST']._serialized_start=2873
+  _globals['_LISTSERIESANOMALIESREQUEST']._serialized_end=3190
+  _globals['_LISTSERIESANOMALIESRESPONSE']._serialized_start=3192
+  _globals['_LISTSERIESANOMALIESRESPONSE']._serialized_end=3288
+  _globals['_PLOTSERIESREQUEST']._serialized_start=3291
+  _globals['_PLOTSERIESREQUEST']._serialized_end=3615
+  _globals['_PROCESSORSERVICE']._serialized_start=3618
+  _globals['_PROCESSORSERVICE']._serialized_end=5661
 # @@protoc_insertion_point(module_scope)

@@ -217,7 +217,7 @@ class VerifyMeasurementRequest(_message.Message):
 
     NAME_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """measurements/{time}"""
+    """The name of the measurement, as for GetMeasurement"""
     def __init__(
         self,
         *,
@@ -278,7 +278,7 @@ class ListModelsRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """The most entries to return, up to 1000; 0 means 50."""
+    """The most entries to return; 0 means 50, and more than 1000 means 1000."""
     page_token: _builtins.str
     """The next_page_token of an earlier page of the same list with the same filters; empty for the first page."""
     def __init__(

@@ -157,7 +157,7 @@ class ProcessorServiceServicer:
         """VerifyMeasurement computes a measurement again from the raw bytes and compares it with the stored one, bit by bit.
 
         Changes nothing.
-        Errors: MEASUREMENT_NOT_FOUND.
+        Errors: MEASUREMENT_NOT_FOUND, RECEIPT_DELETED.
         Retry: safe.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

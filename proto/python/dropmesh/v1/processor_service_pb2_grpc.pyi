@@ -73,7 +73,7 @@ class ProcessorServiceStub:
     """VerifyMeasurement computes a measurement again from the raw bytes and compares it with the stored one, bit by bit.
 
     Changes nothing.
-    Errors: MEASUREMENT_NOT_FOUND.
+    Errors: MEASUREMENT_NOT_FOUND, RECEIPT_DELETED.
     Retry: safe.
     """
     ListModels: _grpc.UnaryUnaryMultiCallable[_processor_service_pb2.ListModelsRequest, _processor_service_pb2.ListModelsResponse]
@@ -176,7 +176,7 @@ class ProcessorServiceAsyncStub(ProcessorServiceStub):
     """VerifyMeasurement computes a measurement again from the raw bytes and compares it with the stored one, bit by bit.
 
     Changes nothing.
-    Errors: MEASUREMENT_NOT_FOUND.
+    Errors: MEASUREMENT_NOT_FOUND, RECEIPT_DELETED.
     Retry: safe.
     """
     ListModels: _aio.UnaryUnaryMultiCallable[_processor_service_pb2.ListModelsRequest, _processor_service_pb2.ListModelsResponse]  # type: ignore[assignment]
@@ -306,7 +306,7 @@ class ProcessorServiceServicer(metaclass=_abc_1.ABCMeta):
         """VerifyMeasurement computes a measurement again from the raw bytes and compares it with the stored one, bit by bit.
 
         Changes nothing.
-        Errors: MEASUREMENT_NOT_FOUND.
+        Errors: MEASUREMENT_NOT_FOUND, RECEIPT_DELETED.
         Retry: safe.
         """
 

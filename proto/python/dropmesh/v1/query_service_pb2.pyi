@@ -9,6 +9,7 @@ from dropmesh.v1 import measurement_pb2 as _measurement_pb2
 from dropmesh.v1 import media_pb2 as _media_pb2
 from dropmesh.v1 import object_pb2 as _object_pb2
 from dropmesh.v1 import series_pb2 as _series_pb2
+from dropmesh.v1 import source_pb2 as _source_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
@@ -57,7 +58,7 @@ class ListMediaRequest(_message.Message):
     START_FIELD_NUMBER: _builtins.int
     END_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """The most entries to return, up to 1000; 0 means 50."""
+    """The most entries to return; 0 means 50, and more than 1000 means 1000."""
     page_token: _builtins.str
     """The next_page_token of an earlier page of the same list with the same filters; empty for the first page."""
     state: _media_pb2.Media.State.ValueType
@@ -149,7 +150,7 @@ class ListMediaObjectsRequest(_message.Message):
     name: _builtins.str
     """media/{media}"""
     page_size: _builtins.int
-    """The most entries to return, up to 1000; 0 means 50."""
+    """The most entries to return; 0 means 50, and more than 1000 means 1000."""
     page_token: _builtins.str
     """The next_page_token of an earlier page of the same list with the same filters; empty for the first page."""
     def __init__(
@@ -296,7 +297,7 @@ class ListInvitesRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """The most entries to return, up to 1000; 0 means 50."""
+    """The most entries to return; 0 means 50, and more than 1000 means 1000."""
     page_token: _builtins.str
     """The next_page_token of an earlier page of the same list with the same filters; empty for the first page."""
     def __init__(
@@ -391,7 +392,7 @@ class ListReceiptsRequest(_message.Message):
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """The most entries to return, up to 1000; 0 means 50."""
+    """The most entries to return; 0 means 50, and more than 1000 means 1000."""
     page_token: _builtins.str
     """The next_page_token of an earlier page of the same list with the same filters; empty for the first page."""
     state: _measurement_pb2.Receipt.State.ValueType
@@ -463,7 +464,9 @@ class GetMeasurementRequest(_message.Message):
 
     NAME_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """measurements/{time}, the time as RFC 3339 with any offset"""
+    """measurements/{time} or sources/{source}/measurements/{time}, the time as RFC 3339 with any offset; with the scope `admin`
+    also owners/{owner}/ and one of these
+    """
     def __init__(
         self,
         *,
@@ -486,12 +489,18 @@ class ListMeasurementsRequest(_message.Message):
     START_FIELD_NUMBER: _builtins.int
     END_FIELD_NUMBER: _builtins.int
     ORDER_BY_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """The most entries to return, up to 1000; 0 means 50."""
+    """The most entries to return; 0 means 50, and more than 1000 means 1000."""
     page_token: _builtins.str
     """The next_page_token of an earlier page of the same list with the same filters; empty for the first page."""
     order_by: _builtins.str
     """"time" (the default), or "time desc" for the newest first."""
+    source: _builtins.str
+    """Only measurements of this source; "default" means those without a source. Empty: all."""
+    owner: _builtins.str
+    """The owner of the measurements; for another owner the caller needs the scope `admin`. Empty: the caller."""
     @_builtins.property
     def start(self) -> _timestamp_pb2.Timestamp:
         """Only measurements at or after this instant."""
@@ -508,10 +517,12 @@ class ListMeasurementsRequest(_message.Message):
         start: _timestamp_pb2.Timestamp | None = ...,
         end: _timestamp_pb2.Timestamp | None = ...,
         order_by: _builtins.str = ...,
+        source: _builtins.str = ...,
+        owner: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "start", b"start"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "start", b"start"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "order_by", b"order_by", "owner", b"owner", "page_size", b"page_size", "page_token", b"page_token", "source", b"source", "start", b"start"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -542,6 +553,80 @@ class ListMeasurementsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListMeasurementsResponse: _TypeAlias = ListMeasurementsResponse  # noqa: Y015
+
+@_typing.final
+class GetSourceRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """sources/{source}; sources/default for the drops without a source"""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSourceRequest: _TypeAlias = GetSourceRequest  # noqa: Y015
+
+@_typing.final
+class ListSourcesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """The most entries to return; 0 means 50, and more than 1000 means 1000."""
+    page_token: _builtins.str
+    """The next_page_token of an earlier page of the same list with the same filters; empty for the first page."""
+    owner: _builtins.str
+    """The owner of the sources; for another owner the caller needs the scope `admin`. Empty: the caller."""
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        owner: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["owner", b"owner", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSourcesRequest: _TypeAlias = ListSourcesRequest  # noqa: Y015
+
+@_typing.final
+class ListSourcesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOURCES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Give it as page_token to get the next page; empty on the last page. A page may be short and still not be the last."""
+    @_builtins.property
+    def sources(self) -> _containers.RepeatedCompositeFieldContainer[_source_pb2.Source]:
+        """The sources."""
+
+    def __init__(
+        self,
+        *,
+        sources: _abc.Iterable[_source_pb2.Source] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "sources", b"sources"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSourcesResponse: _TypeAlias = ListSourcesResponse  # noqa: Y015
 
 @_typing.final
 class ExportMeasurementsRequest(_message.Message):
@@ -578,10 +663,16 @@ class ExportMeasurementsRequest(_message.Message):
     START_FIELD_NUMBER: _builtins.int
     END_FIELD_NUMBER: _builtins.int
     ORDER_BY_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
     format: Global___ExportMeasurementsRequest.Format.ValueType
     """The file format."""
     order_by: _builtins.str
     """"time" (the default), or "time desc" for the newest first."""
+    source: _builtins.str
+    """Only measurements of this source; "default" means those without a source. Empty: all."""
+    owner: _builtins.str
+    """The owner of the measurements; for another owner the caller needs the scope `admin`. Empty: the caller."""
     @_builtins.property
     def start(self) -> _timestamp_pb2.Timestamp:
         """Only measurements at or after this instant."""
@@ -597,10 +688,12 @@ class ExportMeasurementsRequest(_message.Message):
         start: _timestamp_pb2.Timestamp | None = ...,
         end: _timestamp_pb2.Timestamp | None = ...,
         order_by: _builtins.str = ...,
+        source: _builtins.str = ...,
+        owner: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "start", b"start"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "format", b"format", "order_by", b"order_by", "start", b"start"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "format", b"format", "order_by", b"order_by", "owner", b"owner", "source", b"source", "start", b"start"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -614,9 +707,9 @@ class ListLineageRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
-    """measurements/{time}"""
+    """The name of the measurement, as for GetMeasurement"""
     page_size: _builtins.int
-    """The most entries to return, up to 1000; 0 means 50."""
+    """The most entries to return; 0 means 50, and more than 1000 means 1000."""
     page_token: _builtins.str
     """The next_page_token of an earlier page of the same list with the same filters; empty for the first page."""
     def __init__(
@@ -691,7 +784,7 @@ class ListSeriesRequest(_message.Message):
     START_FIELD_NUMBER: _builtins.int
     END_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """The most entries to return, up to 1000; 0 means 50."""
+    """The most entries to return; 0 means 50, and more than 1000 means 1000."""
     page_token: _builtins.str
     """The next_page_token of an earlier page of the same list with the same filters; empty for the first page."""
     prefix: _builtins.str

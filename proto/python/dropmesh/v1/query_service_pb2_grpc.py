@@ -8,6 +8,7 @@ from dropmesh.v1 import measurement_pb2 as dropmesh_dot_v1_dot_measurement__pb2
 from dropmesh.v1 import media_pb2 as dropmesh_dot_v1_dot_media__pb2
 from dropmesh.v1 import query_service_pb2 as dropmesh_dot_v1_dot_query__service__pb2
 from dropmesh.v1 import series_pb2 as dropmesh_dot_v1_dot_series__pb2
+from dropmesh.v1 import source_pb2 as dropmesh_dot_v1_dot_source__pb2
 from dropmesh.v1 import statistics_pb2 as dropmesh_dot_v1_dot_statistics__pb2
 from dropmesh.v1 import upload_pb2 as dropmesh_dot_v1_dot_upload__pb2
 from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
@@ -117,6 +118,16 @@ class QueryServiceStub:
                 request_serializer=dropmesh_dot_v1_dot_query__service__pb2.ListMeasurementsRequest.SerializeToString,
                 response_deserializer=dropmesh_dot_v1_dot_query__service__pb2.ListMeasurementsResponse.FromString,
                 _registered_method=True)
+        self.GetSource = channel.unary_unary(
+                '/dropmesh.v1.QueryService/GetSource',
+                request_serializer=dropmesh_dot_v1_dot_query__service__pb2.GetSourceRequest.SerializeToString,
+                response_deserializer=dropmesh_dot_v1_dot_source__pb2.Source.FromString,
+                _registered_method=True)
+        self.ListSources = channel.unary_unary(
+                '/dropmesh.v1.QueryService/ListSources',
+                request_serializer=dropmesh_dot_v1_dot_query__service__pb2.ListSourcesRequest.SerializeToString,
+                response_deserializer=dropmesh_dot_v1_dot_query__service__pb2.ListSourcesResponse.FromString,
+                _registered_method=True)
         self.ExportMeasurements = channel.unary_stream(
                 '/dropmesh.v1.QueryService/ExportMeasurements',
                 request_serializer=dropmesh_dot_v1_dot_query__service__pb2.ExportMeasurementsRequest.SerializeToString,
@@ -195,7 +206,7 @@ class QueryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WatchMedia(self, request, context):
-        """WatchMedia streams a media at once and after every change, until it is PROCESSED, FAILED or DELETED.
+        """WatchMedia streams a media at once and after every change, until it is PROCESSED, FAILED, CANCELLED or DELETED.
 
         If nothing changes for 60 s the media is sent again, so that the connection is not taken for a dead one. Over REST the
         response is newline-delimited JSON.
@@ -270,7 +281,7 @@ class QueryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetInviteMedia(self, request, context):
-        """GetInviteMedia returns the name and state of a media that was uploaded through an invite's link.
+        """GetInviteMedia returns the name, state and options of a media that was uploaded through an invite's link.
 
         Errors: INVITE_NOT_FOUND, MEDIA_NOT_FOUND.
         Retry: safe.
@@ -302,7 +313,7 @@ class QueryServiceServicer:
     def GetReceiptRaw(self, request, context):
         """GetReceiptRaw returns a drop's bytes exactly as they were received.
 
-        Errors: RECEIPT_NOT_FOUND, CONTENT_MISSING.
+        Errors: RECEIPT_NOT_FOUND, RECEIPT_DELETED, CONTENT_MISSING.
         Retry: safe.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -324,6 +335,26 @@ class QueryServiceServicer:
 
         Over REST with the header `Accept: text/csv` the response is that of ExportMeasurements: all of them as CSV. Leave out
         page_size and page_token then.
+        Errors: PAGE_TOKEN_INVALID.
+        Retry: safe.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetSource(self, request, context):
+        """GetSource returns a source with the number and the times of its measurements.
+
+        Errors: SOURCE_NOT_FOUND.
+        Retry: safe.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSources(self, request, context):
+        """ListSources lists the sources of the caller's measurements by id, the drops without a source first.
+
         Errors: PAGE_TOKEN_INVALID.
         Retry: safe.
         """
@@ -512,6 +543,16 @@ def add_QueryServiceServicer_to_server(servicer, server):
                     servicer.ListMeasurements,
                     request_deserializer=dropmesh_dot_v1_dot_query__service__pb2.ListMeasurementsRequest.FromString,
                     response_serializer=dropmesh_dot_v1_dot_query__service__pb2.ListMeasurementsResponse.SerializeToString,
+            ),
+            'GetSource': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSource,
+                    request_deserializer=dropmesh_dot_v1_dot_query__service__pb2.GetSourceRequest.FromString,
+                    response_serializer=dropmesh_dot_v1_dot_source__pb2.Source.SerializeToString,
+            ),
+            'ListSources': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSources,
+                    request_deserializer=dropmesh_dot_v1_dot_query__service__pb2.ListSourcesRequest.FromString,
+                    response_serializer=dropmesh_dot_v1_dot_query__service__pb2.ListSourcesResponse.SerializeToString,
             ),
             'ExportMeasurements': grpc.unary_stream_rpc_method_handler(
                     servicer.ExportMeasurements,
@@ -970,6 +1011,60 @@ class QueryService:
             '/dropmesh.v1.QueryService/ListMeasurements',
             dropmesh_dot_v1_dot_query__service__pb2.ListMeasurementsRequest.SerializeToString,
             dropmesh_dot_v1_dot_query__service__pb2.ListMeasurementsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSource(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dropmesh.v1.QueryService/GetSource',
+            dropmesh_dot_v1_dot_query__service__pb2.GetSourceRequest.SerializeToString,
+            dropmesh_dot_v1_dot_source__pb2.Source.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSources(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dropmesh.v1.QueryService/ListSources',
+            dropmesh_dot_v1_dot_query__service__pb2.ListSourcesRequest.SerializeToString,
+            dropmesh_dot_v1_dot_query__service__pb2.ListSourcesResponse.FromString,
             options,
             channel_credentials,
             insecure,

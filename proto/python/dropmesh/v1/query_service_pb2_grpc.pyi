@@ -9,6 +9,7 @@ from dropmesh.v1 import measurement_pb2 as _measurement_pb2
 from dropmesh.v1 import media_pb2 as _media_pb2
 from dropmesh.v1 import query_service_pb2 as _query_service_pb2
 from dropmesh.v1 import series_pb2 as _series_pb2
+from dropmesh.v1 import source_pb2 as _source_pb2
 from dropmesh.v1 import statistics_pb2 as _statistics_pb2
 from dropmesh.v1 import upload_pb2 as _upload_pb2
 from google.api import httpbody_pb2 as _httpbody_pb2
@@ -54,7 +55,7 @@ class QueryServiceStub:
     Retry: safe.
     """
     WatchMedia: _grpc.UnaryStreamMultiCallable[_query_service_pb2.WatchMediaRequest, _media_pb2.Media]
-    """WatchMedia streams a media at once and after every change, until it is PROCESSED, FAILED or DELETED.
+    """WatchMedia streams a media at once and after every change, until it is PROCESSED, FAILED, CANCELLED or DELETED.
 
     If nothing changes for 60 s the media is sent again, so that the connection is not taken for a dead one. Over REST the
     response is newline-delimited JSON.
@@ -101,7 +102,7 @@ class QueryServiceStub:
     Retry: safe.
     """
     GetInviteMedia: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.GetInviteMediaRequest, _media_pb2.Media]
-    """GetInviteMedia returns the name and state of a media that was uploaded through an invite's link.
+    """GetInviteMedia returns the name, state and options of a media that was uploaded through an invite's link.
 
     Errors: INVITE_NOT_FOUND, MEDIA_NOT_FOUND.
     Retry: safe.
@@ -121,7 +122,7 @@ class QueryServiceStub:
     GetReceiptRaw: _grpc.UnaryStreamMultiCallable[_query_service_pb2.GetReceiptRawRequest, _httpbody_pb2.HttpBody]
     """GetReceiptRaw returns a drop's bytes exactly as they were received.
 
-    Errors: RECEIPT_NOT_FOUND, CONTENT_MISSING.
+    Errors: RECEIPT_NOT_FOUND, RECEIPT_DELETED, CONTENT_MISSING.
     Retry: safe.
     """
     GetMeasurement: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.GetMeasurementRequest, _measurement_pb2.Measurement]
@@ -135,6 +136,18 @@ class QueryServiceStub:
 
     Over REST with the header `Accept: text/csv` the response is that of ExportMeasurements: all of them as CSV. Leave out
     page_size and page_token then.
+    Errors: PAGE_TOKEN_INVALID.
+    Retry: safe.
+    """
+    GetSource: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.GetSourceRequest, _source_pb2.Source]
+    """GetSource returns a source with the number and the times of its measurements.
+
+    Errors: SOURCE_NOT_FOUND.
+    Retry: safe.
+    """
+    ListSources: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.ListSourcesRequest, _query_service_pb2.ListSourcesResponse]
+    """ListSources lists the sources of the caller's measurements by id, the drops without a source first.
+
     Errors: PAGE_TOKEN_INVALID.
     Retry: safe.
     """
@@ -222,7 +235,7 @@ class QueryServiceAsyncStub(QueryServiceStub):
     Retry: safe.
     """
     WatchMedia: _aio.UnaryStreamMultiCallable[_query_service_pb2.WatchMediaRequest, _media_pb2.Media]  # type: ignore[assignment]
-    """WatchMedia streams a media at once and after every change, until it is PROCESSED, FAILED or DELETED.
+    """WatchMedia streams a media at once and after every change, until it is PROCESSED, FAILED, CANCELLED or DELETED.
 
     If nothing changes for 60 s the media is sent again, so that the connection is not taken for a dead one. Over REST the
     response is newline-delimited JSON.
@@ -269,7 +282,7 @@ class QueryServiceAsyncStub(QueryServiceStub):
     Retry: safe.
     """
     GetInviteMedia: _aio.UnaryUnaryMultiCallable[_query_service_pb2.GetInviteMediaRequest, _media_pb2.Media]  # type: ignore[assignment]
-    """GetInviteMedia returns the name and state of a media that was uploaded through an invite's link.
+    """GetInviteMedia returns the name, state and options of a media that was uploaded through an invite's link.
 
     Errors: INVITE_NOT_FOUND, MEDIA_NOT_FOUND.
     Retry: safe.
@@ -289,7 +302,7 @@ class QueryServiceAsyncStub(QueryServiceStub):
     GetReceiptRaw: _aio.UnaryStreamMultiCallable[_query_service_pb2.GetReceiptRawRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """GetReceiptRaw returns a drop's bytes exactly as they were received.
 
-    Errors: RECEIPT_NOT_FOUND, CONTENT_MISSING.
+    Errors: RECEIPT_NOT_FOUND, RECEIPT_DELETED, CONTENT_MISSING.
     Retry: safe.
     """
     GetMeasurement: _aio.UnaryUnaryMultiCallable[_query_service_pb2.GetMeasurementRequest, _measurement_pb2.Measurement]  # type: ignore[assignment]
@@ -303,6 +316,18 @@ class QueryServiceAsyncStub(QueryServiceStub):
 
     Over REST with the header `Accept: text/csv` the response is that of ExportMeasurements: all of them as CSV. Leave out
     page_size and page_token then.
+    Errors: PAGE_TOKEN_INVALID.
+    Retry: safe.
+    """
+    GetSource: _aio.UnaryUnaryMultiCallable[_query_service_pb2.GetSourceRequest, _source_pb2.Source]  # type: ignore[assignment]
+    """GetSource returns a source with the number and the times of its measurements.
+
+    Errors: SOURCE_NOT_FOUND.
+    Retry: safe.
+    """
+    ListSources: _aio.UnaryUnaryMultiCallable[_query_service_pb2.ListSourcesRequest, _query_service_pb2.ListSourcesResponse]  # type: ignore[assignment]
+    """ListSources lists the sources of the caller's measurements by id, the drops without a source first.
+
     Errors: PAGE_TOKEN_INVALID.
     Retry: safe.
     """
@@ -405,7 +430,7 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _query_service_pb2.WatchMediaRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_media_pb2.Media], _abc.AsyncIterator[_media_pb2.Media]]:
-        """WatchMedia streams a media at once and after every change, until it is PROCESSED, FAILED or DELETED.
+        """WatchMedia streams a media at once and after every change, until it is PROCESSED, FAILED, CANCELLED or DELETED.
 
         If nothing changes for 60 s the media is sent again, so that the connection is not taken for a dead one. Over REST the
         response is newline-delimited JSON.
@@ -494,7 +519,7 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _query_service_pb2.GetInviteMediaRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_media_pb2.Media, _abc.Awaitable[_media_pb2.Media]]:
-        """GetInviteMedia returns the name and state of a media that was uploaded through an invite's link.
+        """GetInviteMedia returns the name, state and options of a media that was uploaded through an invite's link.
 
         Errors: INVITE_NOT_FOUND, MEDIA_NOT_FOUND.
         Retry: safe.
@@ -532,7 +557,7 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_httpbody_pb2.HttpBody], _abc.AsyncIterator[_httpbody_pb2.HttpBody]]:
         """GetReceiptRaw returns a drop's bytes exactly as they were received.
 
-        Errors: RECEIPT_NOT_FOUND, CONTENT_MISSING.
+        Errors: RECEIPT_NOT_FOUND, RECEIPT_DELETED, CONTENT_MISSING.
         Retry: safe.
         """
 
@@ -558,6 +583,30 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Over REST with the header `Accept: text/csv` the response is that of ExportMeasurements: all of them as CSV. Leave out
         page_size and page_token then.
+        Errors: PAGE_TOKEN_INVALID.
+        Retry: safe.
+        """
+
+    @_abc_1.abstractmethod
+    def GetSource(
+        self,
+        request: _query_service_pb2.GetSourceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_source_pb2.Source, _abc.Awaitable[_source_pb2.Source]]:
+        """GetSource returns a source with the number and the times of its measurements.
+
+        Errors: SOURCE_NOT_FOUND.
+        Retry: safe.
+        """
+
+    @_abc_1.abstractmethod
+    def ListSources(
+        self,
+        request: _query_service_pb2.ListSourcesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_query_service_pb2.ListSourcesResponse, _abc.Awaitable[_query_service_pb2.ListSourcesResponse]]:
+        """ListSources lists the sources of the caller's measurements by id, the drops without a source first.
+
         Errors: PAGE_TOKEN_INVALID.
         Retry: safe.
         """

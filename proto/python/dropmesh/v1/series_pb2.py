@@ -22,47 +22,91 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
+from google.api import resource_pb2 as google_dot_api_dot_resource__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x64ropmesh/v1/series.proto\x12\x0b\x64ropmesh.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa9\x04\n\x06Series\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x03 \x01(\t\x12/\n\x06labels\x18\x04 \x03(\x0b\x32\x1f.dropmesh.v1.Series.LabelsEntry\x12,\n\x08\x63hannels\x18\x05 \x03(\x0b\x32\x1a.dropmesh.v1.SeriesChannel\x12\x16\n\x0esample_rate_hz\x18\x06 \x01(\x01\x12.\n\nstart_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bpoint_count\x18\t \x01(\x03\x12\x12\n\nallow_gaps\x18\n \x01(\x08\x12\x12\n\nsize_bytes\x18\x0b \x01(\x03\x12\x10\n\x08revision\x18\x0c \x01(\x03\x12/\n\x0b\x63reate_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07subject\x18\x0f \x01(\t\x12\'\n\x06\x62odies\x18\x10 \x03(\x0b\x32\x17.dropmesh.v1.SeriesBody\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"+\n\rSeriesChannel\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04unit\x18\x02 \x01(\t\"\x87\x01\n\nSeriesBody\x12\x0e\n\x06sha256\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x13\n\x0bpoint_count\x18\x03 \x01(\x03\x12\x30\n\x0creceive_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x66ormat\x18\x05 \x01(\t\"M\n\x0cSeriesPoints\x12\x10\n\x08times_ns\x18\x01 \x03(\x10\x12+\n\x08\x63hannels\x18\x02 \x03(\x0b\x32\x19.dropmesh.v1.SeriesValues\"\x1e\n\x0cSeriesValues\x12\x0e\n\x06values\x18\x01 \x03(\x01\"\x90\x01\n\rSeriesMetrics\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x03\x12-\n\x08\x63hannels\x18\x03 \x03(\x0b\x32\x1b.dropmesh.v1.ChannelMetrics\x12\x30\n\x0c\x63ompute_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xe6\t\n\x0e\x43hannelMetrics\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12\x0c\n\x04unit\x18\x02 \x01(\t\x12\r\n\x05\x63ount\x18\x03 \x01(\x03\x12\x11\n\tgap_count\x18\x04 \x01(\x03\x12\x11\n\x04mean\x18\x05 \x01(\x01H\x00\x88\x01\x01\x12\x1e\n\x11population_stddev\x18\x06 \x01(\x01H\x01\x88\x01\x01\x12\x1a\n\rsample_stddev\x18\x07 \x01(\x01H\x02\x88\x01\x01\x12\x10\n\x03min\x18\x08 \x01(\x01H\x03\x88\x01\x01\x12\x10\n\x03max\x18\t \x01(\x01H\x04\x88\x01\x01\x12;\n\x0bpercentiles\x18\n \x03(\x0b\x32&.dropmesh.v1.ChannelMetrics.Percentile\x12\x10\n\x03rms\x18\x0b \x01(\x01H\x05\x88\x01\x01\x12\x11\n\x04peak\x18\x0c \x01(\x01H\x06\x88\x01\x01\x12\x19\n\x0cpeak_to_peak\x18\r \x01(\x01H\x07\x88\x01\x01\x12\x19\n\x0c\x63rest_factor\x18\x0e \x01(\x01H\x08\x88\x01\x01\x12\x19\n\x0cshape_factor\x18\x0f \x01(\x01H\t\x88\x01\x01\x12\x1b\n\x0eimpulse_factor\x18\x10 \x01(\x01H\n\x88\x01\x01\x12\x15\n\x08skewness\x18\x11 \x01(\x01H\x0b\x88\x01\x01\x12\x1c\n\x0f\x65xcess_kurtosis\x18\x12 \x01(\x01H\x0c\x88\x01\x01\x12\x1f\n\x12zero_crossing_rate\x18\x13 \x01(\x01H\r\x88\x01\x01\x12\x13\n\x06\x65nergy\x18\x14 \x01(\x01H\x0e\x88\x01\x01\x12\x18\n\x0btrend_slope\x18\x15 \x01(\x01H\x0f\x88\x01\x01\x12\"\n\x15\x61utocorrelation_lag_1\x18\x16 \x01(\x01H\x10\x88\x01\x01\x12K\n\x14\x64ominant_frequencies\x18\x17 \x03(\x0b\x32-.dropmesh.v1.ChannelMetrics.DominantFrequency\x12!\n\x14spectral_centroid_hz\x18\x18 \x01(\x01H\x11\x88\x01\x01\x12:\n\x0b\x62\x61nd_powers\x18\x19 \x03(\x0b\x32%.dropmesh.v1.ChannelMetrics.BandPower\x12\x1e\n\x11velocity_rms_mm_s\x18\x1a \x01(\x01H\x12\x88\x01\x01\x1a,\n\nPercentile\x12\x0f\n\x07percent\x18\x01 \x01(\x01\x12\r\n\x05value\x18\x02 \x01(\x01\x1a<\n\x11\x44ominantFrequency\x12\x14\n\x0c\x66requency_hz\x18\x01 \x01(\x01\x12\x11\n\tamplitude\x18\x02 \x01(\x01\x1a;\n\tBandPower\x12\x0e\n\x06low_hz\x18\x01 \x01(\x01\x12\x0f\n\x07high_hz\x18\x02 \x01(\x01\x12\r\n\x05power\x18\x03 \x01(\x01\x42\x07\n\x05_meanB\x14\n\x12_population_stddevB\x10\n\x0e_sample_stddevB\x06\n\x04_minB\x06\n\x04_maxB\x06\n\x04_rmsB\x07\n\x05_peakB\x0f\n\r_peak_to_peakB\x0f\n\r_crest_factorB\x0f\n\r_shape_factorB\x11\n\x0f_impulse_factorB\x0b\n\t_skewnessB\x12\n\x10_excess_kurtosisB\x15\n\x13_zero_crossing_rateB\t\n\x07_energyB\x0e\n\x0c_trend_slopeB\x18\n\x16_autocorrelation_lag_1B\x17\n\x15_spectral_centroid_hzB\x14\n\x12_velocity_rms_mm_s\"\xfb\x01\n\x0eSeriesSpectrum\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x02 \x01(\t\x12\x16\n\x0e\x66requencies_hz\x18\x03 \x03(\x01\x12\x0f\n\x07\x64\x65nsity\x18\x04 \x03(\x01\x12\x12\n\namplitudes\x18\x05 \x03(\x01\x12\x13\n\x06low_hz\x18\x06 \x01(\x01H\x00\x88\x01\x01\x12\x14\n\x07high_hz\x18\x07 \x01(\x01H\x01\x88\x01\x01\x12K\n\x14\x64ominant_frequencies\x18\x08 \x03(\x0b\x32-.dropmesh.v1.ChannelMetrics.DominantFrequencyB\t\n\x07_low_hzB\n\n\x08_high_hz\"\x90\x03\n\x0eSeriesForecast\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x03\x12\x0f\n\x07\x63hannel\x18\x03 \x01(\t\x12\x0e\n\x06method\x18\x04 \x01(\t\x12\x13\n\x0b\x62\x65\x61ts_naive\x18\x05 \x01(\x08\x12\x15\n\rseason_length\x18\x06 \x01(\x05\x12\r\n\x05level\x18\x07 \x01(\x01\x12)\n\x05times\x18\x08 \x03(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06values\x18\t \x03(\x01\x12\r\n\x05lower\x18\n \x03(\x01\x12\r\n\x05upper\x18\x0b \x03(\x01\x12\x37\n\tbacktests\x18\x0c \x03(\x0b\x32$.dropmesh.v1.SeriesForecast.Backtest\x12\x17\n\x0fheld_back_count\x18\r \x01(\x05\x1aW\n\x08\x42\x61\x63ktest\x12\x0e\n\x06method\x18\x01 \x01(\t\x12\x1b\n\x13mean_absolute_error\x18\x02 \x01(\x01\x12\x1e\n\x16root_mean_square_error\x18\x03 \x01(\x01\"\x87\x01\n\rSeriesAnomaly\x12(\n\x04time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05value\x18\x02 \x01(\x01\x12\x10\n\x08\x65xpected\x18\x03 \x01(\x01\x12\r\n\x05lower\x18\x04 \x01(\x01\x12\r\n\x05upper\x18\x05 \x01(\x01\x12\r\n\x05score\x18\x06 \x01(\x01\x42 Z\x1e\x64ropmesh.dev/api/v1;dropmeshv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x64ropmesh/v1/series.proto\x12\x0b\x64ropmesh.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb8\x05\n\x06Series\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x12\n\x04\x65tag\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x14\n\x0c\x64isplay_name\x18\x03 \x01(\t\x12/\n\x06labels\x18\x04 \x03(\x0b\x32\x1f.dropmesh.v1.Series.LabelsEntry\x12\x32\n\x08\x63hannels\x18\x05 \x03(\x0b\x32\x1a.dropmesh.v1.SeriesChannelB\x04\xe2\x41\x01\x03\x12\x1c\n\x0esample_rate_hz\x18\x06 \x01(\x01\x42\x04\xe2\x41\x01\x03\x12\x34\n\nstart_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x32\n\x08\x65nd_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x19\n\x0bpoint_count\x18\t \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x18\n\nallow_gaps\x18\n \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x18\n\nsize_bytes\x18\x0b \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x16\n\x08revision\x18\x0c \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x15\n\x07subject\x18\x0f \x01(\tB\x04\xe2\x41\x01\x03\x12-\n\x06\x62odies\x18\x10 \x03(\x0b\x32\x17.dropmesh.v1.SeriesBodyB\x04\xe2\x41\x01\x03\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01:9\xea\x41\x36\n\x13\x64ropmesh.dev/Series\x12\x0fseries/{series}*\x06series2\x06series\"+\n\rSeriesChannel\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04unit\x18\x02 \x01(\t\"\x87\x01\n\nSeriesBody\x12\x0e\n\x06sha256\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x13\n\x0bpoint_count\x18\x03 \x01(\x03\x12\x30\n\x0creceive_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x66ormat\x18\x05 \x01(\t\"Y\n\x0cSeriesPoints\x12\x16\n\x08times_ns\x18\x01 \x03(\x10\x42\x04\xe2\x41\x01\x01\x12\x31\n\x08\x63hannels\x18\x02 \x03(\x0b\x32\x19.dropmesh.v1.SeriesValuesB\x04\xe2\x41\x01\x02\"$\n\x0cSeriesValues\x12\x14\n\x06values\x18\x01 \x03(\x01\x42\x04\xe2\x41\x01\x02\"\xaa\x01\n\rSeriesMetrics\x12&\n\x04name\x18\x01 \x01(\tB\x18\xfa\x41\x15\n\x13\x64ropmesh.dev/Series\x12\x10\n\x08revision\x18\x02 \x01(\x03\x12-\n\x08\x63hannels\x18\x03 \x03(\x0b\x32\x1b.dropmesh.v1.ChannelMetrics\x12\x30\n\x0c\x63ompute_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xe6\t\n\x0e\x43hannelMetrics\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12\x0c\n\x04unit\x18\x02 \x01(\t\x12\r\n\x05\x63ount\x18\x03 \x01(\x03\x12\x11\n\tgap_count\x18\x04 \x01(\x03\x12\x11\n\x04mean\x18\x05 \x01(\x01H\x00\x88\x01\x01\x12\x1e\n\x11population_stddev\x18\x06 \x01(\x01H\x01\x88\x01\x01\x12\x1a\n\rsample_stddev\x18\x07 \x01(\x01H\x02\x88\x01\x01\x12\x10\n\x03min\x18\x08 \x01(\x01H\x03\x88\x01\x01\x12\x10\n\x03max\x18\t \x01(\x01H\x04\x88\x01\x01\x12;\n\x0bpercentiles\x18\n \x03(\x0b\x32&.dropmesh.v1.ChannelMetrics.Percentile\x12\x10\n\x03rms\x18\x0b \x01(\x01H\x05\x88\x01\x01\x12\x11\n\x04peak\x18\x0c \x01(\x01H\x06\x88\x01\x01\x12\x19\n\x0cpeak_to_peak\x18\r \x01(\x01H\x07\x88\x01\x01\x12\x19\n\x0c\x63rest_factor\x18\x0e \x01(\x01H\x08\x88\x01\x01\x12\x19\n\x0cshape_factor\x18\x0f \x01(\x01H\t\x88\x01\x01\x12\x1b\n\x0eimpulse_factor\x18\x10 \x01(\x01H\n\x88\x01\x01\x12\x15\n\x08skewness\x18\x11 \x01(\x01H\x0b\x88\x01\x01\x12\x1c\n\x0f\x65xcess_kurtosis\x18\x12 \x01(\x01H\x0c\x88\x01\x01\x12\x1f\n\x12zero_crossing_rate\x18\x13 \x01(\x01H\r\x88\x01\x01\x12\x13\n\x06\x65nergy\x18\x14 \x01(\x01H\x0e\x88\x01\x01\x12\x18\n\x0btrend_slope\x18\x15 \x01(\x01H\x0f\x88\x01\x01\x12\"\n\x15\x61utocorrelation_lag_1\x18\x16 \x01(\x01H\x10\x88\x01\x01\x12K\n\x14\x64ominant_frequencies\x18\x17 \x03(\x0b\x32-.dropmesh.v1.ChannelMetrics.DominantFrequency\x12!\n\x14spectral_centroid_hz\x18\x18 \x01(\x01H\x11\x88\x01\x01\x12:\n\x0b\x62\x61nd_powers\x18\x19 \x03(\x0b\x32%.dropmesh.v1.ChannelMetrics.BandPower\x12\x1e\n\x11velocity_rms_mm_s\x18\x1a \x01(\x01H\x12\x88\x01\x01\x1a,\n\nPercentile\x12\x0f\n\x07percent\x18\x01 \x01(\x01\x12\r\n\x05value\x18\x02 \x01(\x01\x1a<\n\x11\x44ominantFrequency\x12\x14\n\x0c\x66requency_hz\x18\x01 \x01(\x01\x12\x11\n\tamplitude\x18\x02 \x01(\x01\x1a;\n\tBandPower\x12\x0e\n\x06low_hz\x18\x01 \x01(\x01\x12\x0f\n\x07high_hz\x18\x02 \x01(\x01\x12\r\n\x05power\x18\x03 \x01(\x01\x42\x07\n\x05_meanB\x14\n\x12_population_stddevB\x10\n\x0e_sample_stddevB\x06\n\x04_minB\x06\n\x04_maxB\x06\n\x04_rmsB\x07\n\x05_peakB\x0f\n\r_peak_to_peakB\x0f\n\r_crest_factorB\x0f\n\r_shape_factorB\x11\n\x0f_impulse_factorB\x0b\n\t_skewnessB\x12\n\x10_excess_kurtosisB\x15\n\x13_zero_crossing_rateB\t\n\x07_energyB\x0e\n\x0c_trend_slopeB\x18\n\x16_autocorrelation_lag_1B\x17\n\x15_spectral_centroid_hzB\x14\n\x12_velocity_rms_mm_s\"\x95\x02\n\x0eSeriesSpectrum\x12&\n\x04name\x18\x01 \x01(\tB\x18\xfa\x41\x15\n\x13\x64ropmesh.dev/Series\x12\x0f\n\x07\x63hannel\x18\x02 \x01(\t\x12\x16\n\x0e\x66requencies_hz\x18\x03 \x03(\x01\x12\x0f\n\x07\x64\x65nsity\x18\x04 \x03(\x01\x12\x12\n\namplitudes\x18\x05 \x03(\x01\x12\x13\n\x06low_hz\x18\x06 \x01(\x01H\x00\x88\x01\x01\x12\x14\n\x07high_hz\x18\x07 \x01(\x01H\x01\x88\x01\x01\x12K\n\x14\x64ominant_frequencies\x18\x08 \x03(\x0b\x32-.dropmesh.v1.ChannelMetrics.DominantFrequencyB\t\n\x07_low_hzB\n\n\x08_high_hz\"\xaa\x03\n\x0eSeriesForecast\x12&\n\x04name\x18\x01 \x01(\tB\x18\xfa\x41\x15\n\x13\x64ropmesh.dev/Series\x12\x10\n\x08revision\x18\x02 \x01(\x03\x12\x0f\n\x07\x63hannel\x18\x03 \x01(\t\x12\x0e\n\x06method\x18\x04 \x01(\t\x12\x13\n\x0b\x62\x65\x61ts_naive\x18\x05 \x01(\x08\x12\x15\n\rseason_length\x18\x06 \x01(\x05\x12\r\n\x05level\x18\x07 \x01(\x01\x12)\n\x05times\x18\x08 \x03(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06values\x18\t \x03(\x01\x12\r\n\x05lower\x18\n \x03(\x01\x12\r\n\x05upper\x18\x0b \x03(\x01\x12\x37\n\tbacktests\x18\x0c \x03(\x0b\x32$.dropmesh.v1.SeriesForecast.Backtest\x12\x17\n\x0fheld_back_count\x18\r \x01(\x05\x1aW\n\x08\x42\x61\x63ktest\x12\x0e\n\x06method\x18\x01 \x01(\t\x12\x1b\n\x13mean_absolute_error\x18\x02 \x01(\x01\x12\x1e\n\x16root_mean_square_error\x18\x03 \x01(\x01\"\x87\x01\n\rSeriesAnomaly\x12(\n\x04time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05value\x18\x02 \x01(\x01\x12\x10\n\x08\x65xpected\x18\x03 \x01(\x01\x12\r\n\x05lower\x18\x04 \x01(\x01\x12\r\n\x05upper\x18\x05 \x01(\x01\x12\r\n\x05score\x18\x06 \x01(\x01\x42\x44\n\x13\x64\x65v.dropmesh.api.v1B\x0bSeriesProtoP\x01Z\x1e\x64ropmesh.dev/api/v1;dropmeshv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'dropmesh.v1.series_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
-  _globals['DESCRIPTOR']._serialized_options = b'Z\036dropmesh.dev/api/v1;dropmeshv1'
+  _globals['DESCRIPTOR']._serialized_options = b'\n\023dev.dropmesh.api.v1B\013SeriesProtoP\001Z\036dropmesh.dev/api/v1;dropmeshv1'
   _globals['_SERIES_LABELSENTRY']._loaded_options = None
   _globals['_SERIES_LABELSENTRY']._serialized_options = b'8\001'
-  _globals['_SERIES']._serialized_start=75
-  _globals['_SERIES']._serialized_end=628
-  _globals['_SERIES_LABELSENTRY']._serialized_start=583
-  _globals['_SERIES_LABELSENTRY']._serialized_end=628
-  _globals['_SERIESCHANNEL']._serialized_start=630
-  _globals['_SERIESCHANNEL']._serialized_end=673
-  _globals['_SERIESBODY']._serialized_start=676
-  _globals['_SERIESBODY']._serialized_end=811
-  _globals['_SERIESPOINTS']._serialized_start=813
-  _globals['_SERIESPOINTS']._serialized_end=890
-  _globals['_SERIESVALUES']._serialized_start=892
-  _globals['_SERIESVALUES']._serialized_end=922
-  _globals['_SERIESMETRICS']._serialized_start=925
-  _globals['_SERIESMETRICS']._serialized_end=1069
-  _globals['_CHANNELMETRICS']._serialized_start=1072
-  _globals['_CHANNELMETRICS']._serialized_end=2326
-  _globals['_CHANNELMETRICS_PERCENTILE']._serialized_start=1851
-  _globals['_CHANNELMETRICS_PERCENTILE']._serialized_end=1895
-  _globals['_CHANNELMETRICS_DOMINANTFREQUENCY']._serialized_start=1897
-  _globals['_CHANNELMETRICS_DOMINANTFREQUENCY']._serialized_end=1957
-  _globals['_CHANNELMETRICS_BANDPOWER']._serialized_start=1959
-  _globals['_CHANNELMETRICS_BANDPOWER']._serialized_end=2018
-  _globals['_SERIESSPECTRUM']._serialized_start=2329
-  _globals['_SERIESSPECTRUM']._serialized_end=2580
-  _globals['_SERIESFORECAST']._serialized_start=2583
-  _globals['_SERIESFORECAST']._serialized_end=2983
-  _globals['_SERIESFORECAST_BACKTEST']._serialized_start=2896
-  _globals['_SERIESFORECAST_BACKTEST']._serialized_end=2983
-  _globals['_SERIESANOMALY']._serialized_start=2986
-  _globals['_SERIESANOMALY']._serialized_end=3121
+  _globals['_SERIES'].fields_by_name['name']._loaded_options = None
+  _globals['_SERIES'].fields_by_name['name']._serialized_options = b'\342A\001\010'
+  _globals['_SERIES'].fields_by_name['etag']._loaded_options = None
+  _globals['_SERIES'].fields_by_name['etag']._serialized_options = b'\342A\001\003'
+  _globals['_SERIES'].fields_by_name['channels']._loaded_options = None
+  _globals['_SERIES'].fields_by_name['channels']._serialized_options = b'\342A\001\003'
+  _globals['_SERIES'].fields_by_name['sample_rate_hz']._loaded_options = None
+  _globals['_SERIES'].fields_by_name['sample_rate_hz']._serialized_options = b'\342A\001\003'
+  _globals['_SERIES'].fields_by_name['start_time']._loaded_options = None
+  _globals['_SERIES'].fields_by_name['start_time']._serialized_options = b'\342A\001\003'
+  _globals['_SERIES'].fields_by_name['end_time']._loaded_options = None
+  _globals['_SERIES'].fields_by_name['end_time']._serialized_options = b'\342A\001\003'
+  _globals['_SERIES'].fields_by_name['point_count']._loaded_options = None
+  _globals['_SERIES'].fields_by_name['point_count']._serialized_options = b'\342A\001\003'
+  _globals['_SERIES'].fields_by_name['allow_gaps']._loaded_options = None
+  _globals['_SERIES'].fields_by_name['allow_gaps']._serialized_options = b'\342A\001\003'
+  _globals['_SERIES'].fields_by_name['size_bytes']._loaded_options = None
+  _globals['_SERIES'].fields_by_name['size_bytes']._serialized_options = b'\342A\001\003'
+  _globals['_SERIES'].fields_by_name['revision']._loaded_options = None
+  _globals['_SERIES'].fields_by_name['revision']._serialized_options = b'\342A\001\003'
+  _globals['_SERIES'].fields_by_name['create_time']._loaded_options = None
+  _globals['_SERIES'].fields_by_name['create_time']._serialized_options = b'\342A\001\003'
+  _globals['_SERIES'].fields_by_name['update_time']._loaded_options = None
+  _globals['_SERIES'].fields_by_name['update_time']._serialized_options = b'\342A\001\003'
+  _globals['_SERIES'].fields_by_name['subject']._loaded_options = None
+  _globals['_SERIES'].fields_by_name['subject']._serialized_options = b'\342A\001\003'
+  _globals['_SERIES'].fields_by_name['bodies']._loaded_options = None
+  _globals['_SERIES'].fields_by_name['bodies']._serialized_options = b'\342A\001\003'
+  _globals['_SERIES']._loaded_options = None
+  _globals['_SERIES']._serialized_options = b'\352A6\n\023dropmesh.dev/Series\022\017series/{series}*\006series2\006series'
+  _globals['_SERIESPOINTS'].fields_by_name['times_ns']._loaded_options = None
+  _globals['_SERIESPOINTS'].fields_by_name['times_ns']._serialized_options = b'\342A\001\001'
+  _globals['_SERIESPOINTS'].fields_by_name['channels']._loaded_options = None
+  _globals['_SERIESPOINTS'].fields_by_name['channels']._serialized_options = b'\342A\001\002'
+  _globals['_SERIESVALUES'].fields_by_name['values']._loaded_options = None
+  _globals['_SERIESVALUES'].fields_by_name['values']._serialized_options = b'\342A\001\002'
+  _globals['_SERIESMETRICS'].fields_by_name['name']._loaded_options = None
+  _globals['_SERIESMETRICS'].fields_by_name['name']._serialized_options = b'\372A\025\n\023dropmesh.dev/Series'
+  _globals['_SERIESSPECTRUM'].fields_by_name['name']._loaded_options = None
+  _globals['_SERIESSPECTRUM'].fields_by_name['name']._serialized_options = b'\372A\025\n\023dropmesh.dev/Series'
+  _globals['_SERIESFORECAST'].fields_by_name['name']._loaded_options = None
+  _globals['_SERIESFORECAST'].fields_by_name['name']._serialized_options = b'\372A\025\n\023dropmesh.dev/Series'
+  _globals['_SERIES']._serialized_start=135
+  _globals['_SERIES']._serialized_end=831
+  _globals['_SERIES_LABELSENTRY']._serialized_start=727
+  _globals['_SERIES_LABELSENTRY']._serialized_end=772
+  _globals['_SERIESCHANNEL']._serialized_start=833
+  _globals['_SERIESCHANNEL']._serialized_end=876
+  _globals['_SERIESBODY']._serialized_start=879
+  _globals['_SERIESBODY']._serialized_end=1014
+  _globals['_SERIESPOINTS']._serialized_start=1016
+  _globals['_SERIESPOINTS']._serialized_end=1105
+  _globals['_SERIESVALUES']._serialized_start=1107
+  _globals['_SERIESVALUES']._serialized_end=1143
+  _globals['_SERIESMETRICS']._serialized_start=1146
+  _globals['_SERIESMETRICS']._serialized_end=1316
+  _globals['_CHANNELMETRICS']._serialized_start=1319
+  _globals['_CHANNELMETRICS']._serialized_end=2573
+  _globals['_CHANNELMETRICS_PERCENTILE']._serialized_start=2098
+  _globals['_CHANNELMETRICS_PERCENTILE']._serialized_end=2142
+  _globals['_CHANNELMETRICS_DOMINANTFREQUENCY']._serialized_start=2144
+  _globals['_CHANNELMETRICS_DOMINANTFREQUENCY']._serialized_end=2204
+  _globals['_CHANNELMETRICS_BANDPOWER']._serialized_start=2206
+  _globals['_CHANNELMETRICS_BANDPOWER']._serialized_end=2265
+  _globals['_SERIESSPECTRUM']._serialized_start=2576
+  _globals['_SERIESSPECTRUM']._serialized_end=2853
+  _globals['_SERIESFORECAST']._serialized_start=2856
+  _globals['_SERIESFORECAST']._serialized_end=3282
+  _globals['_SERIESFORECAST_BACKTEST']._serialized_start=3195
+  _globals['_SERIESFORECAST_BACKTEST']._serialized_end=3282
+  _globals['_SERIESANOMALY']._serialized_start=3285
+  _globals['_SERIESANOMALY']._serialized_end=3420
 # @@protoc_insertion_point(module_scope)

@@ -24,23 +24,51 @@ _sym_db = _symbol_database.Default()
 
 from dropmesh.v1 import media_pb2 as dropmesh_dot_v1_dot_media__pb2
 from dropmesh.v1 import object_pb2 as dropmesh_dot_v1_dot_object__pb2
+from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
+from google.api import resource_pb2 as google_dot_api_dot_resource__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x64ropmesh/v1/statistics.proto\x12\x0b\x64ropmesh.v1\x1a\x17\x64ropmesh/v1/media.proto\x1a\x18\x64ropmesh/v1/object.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9f\x03\n\nStatistics\x12\x0c\n\x04name\x18\x01 \x01(\t\x12/\n\x0bupdate_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bmedia_count\x18\x03 \x01(\x03\x12\x1b\n\x13most_popular_format\x18\x04 \x01(\t\x12\'\n\x07\x66ormats\x18\x05 \x03(\x0b\x32\x16.dropmesh.v1.NameCount\x12+\n\x0btop_cameras\x18\x06 \x03(\x0b\x32\x16.dropmesh.v1.NameCount\x12.\n\x0fuploads_per_day\x18\x07 \x03(\x0b\x32\x15.dropmesh.v1.DayCount\x12\'\n\x06states\x18\x08 \x03(\x0b\x32\x17.dropmesh.v1.StateCount\x12(\n\x07objects\x18\t \x03(\x0b\x32\x17.dropmesh.v1.ClassCount\x12\x17\n\x0f\x64uplicate_count\x18\n \x01(\x03\x12\x17\n\x0f\x64uplicate_bytes\x18\x0b \x01(\x03\x12\x15\n\rstorage_bytes\x18\x0c \x01(\x03\"(\n\tNameCount\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\"&\n\x08\x44\x61yCount\x12\x0b\n\x03\x64\x61y\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\"D\n\nStateCount\x12\'\n\x05state\x18\x01 \x01(\x0e\x32\x18.dropmesh.v1.Media.State\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\x42 Z\x1e\x64ropmesh.dev/api/v1;dropmeshv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x64ropmesh/v1/statistics.proto\x12\x0b\x64ropmesh.v1\x1a\x17\x64ropmesh/v1/media.proto\x1a\x18\x64ropmesh/v1/object.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa9\x04\n\nStatistics\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x35\n\x0bupdate_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x19\n\x0bmedia_count\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12!\n\x13most_popular_format\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03\x12-\n\x07\x66ormats\x18\x05 \x03(\x0b\x32\x16.dropmesh.v1.NameCountB\x04\xe2\x41\x01\x03\x12\x31\n\x0btop_cameras\x18\x06 \x03(\x0b\x32\x16.dropmesh.v1.NameCountB\x04\xe2\x41\x01\x03\x12\x34\n\x0fuploads_per_day\x18\x07 \x03(\x0b\x32\x15.dropmesh.v1.DayCountB\x04\xe2\x41\x01\x03\x12-\n\x06states\x18\x08 \x03(\x0b\x32\x17.dropmesh.v1.StateCountB\x04\xe2\x41\x01\x03\x12.\n\x07objects\x18\t \x03(\x0b\x32\x17.dropmesh.v1.ClassCountB\x04\xe2\x41\x01\x03\x12\x1d\n\x0f\x64uplicate_count\x18\n \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1d\n\x0f\x64uplicate_bytes\x18\x0b \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1b\n\rstorage_bytes\x18\x0c \x01(\x03\x42\x04\xe2\x41\x01\x03:@\xea\x41=\n\x17\x64ropmesh.dev/Statistics\x12\nstatistics*\nstatistics2\nstatistics\"(\n\tNameCount\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\"&\n\x08\x44\x61yCount\x12\x0b\n\x03\x64\x61y\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\"D\n\nStateCount\x12\'\n\x05state\x18\x01 \x01(\x0e\x32\x18.dropmesh.v1.Media.State\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\x42H\n\x13\x64\x65v.dropmesh.api.v1B\x0fStatisticsProtoP\x01Z\x1e\x64ropmesh.dev/api/v1;dropmeshv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'dropmesh.v1.statistics_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
-  _globals['DESCRIPTOR']._serialized_options = b'Z\036dropmesh.dev/api/v1;dropmeshv1'
-  _globals['_STATISTICS']._serialized_start=130
-  _globals['_STATISTICS']._serialized_end=545
-  _globals['_NAMECOUNT']._serialized_start=547
-  _globals['_NAMECOUNT']._serialized_end=587
-  _globals['_DAYCOUNT']._serialized_start=589
-  _globals['_DAYCOUNT']._serialized_end=627
-  _globals['_STATECOUNT']._serialized_start=629
-  _globals['_STATECOUNT']._serialized_end=697
+  _globals['DESCRIPTOR']._serialized_options = b'\n\023dev.dropmesh.api.v1B\017StatisticsProtoP\001Z\036dropmesh.dev/api/v1;dropmeshv1'
+  _globals['_STATISTICS'].fields_by_name['name']._loaded_options = None
+  _globals['_STATISTICS'].fields_by_name['name']._serialized_options = b'\342A\001\010'
+  _globals['_STATISTICS'].fields_by_name['update_time']._loaded_options = None
+  _globals['_STATISTICS'].fields_by_name['update_time']._serialized_options = b'\342A\001\003'
+  _globals['_STATISTICS'].fields_by_name['media_count']._loaded_options = None
+  _globals['_STATISTICS'].fields_by_name['media_count']._serialized_options = b'\342A\001\003'
+  _globals['_STATISTICS'].fields_by_name['most_popular_format']._loaded_options = None
+  _globals['_STATISTICS'].fields_by_name['most_popular_format']._serialized_options = b'\342A\001\003'
+  _globals['_STATISTICS'].fields_by_name['formats']._loaded_options = None
+  _globals['_STATISTICS'].fields_by_name['formats']._serialized_options = b'\342A\001\003'
+  _globals['_STATISTICS'].fields_by_name['top_cameras']._loaded_options = None
+  _globals['_STATISTICS'].fields_by_name['top_cameras']._serialized_options = b'\342A\001\003'
+  _globals['_STATISTICS'].fields_by_name['uploads_per_day']._loaded_options = None
+  _globals['_STATISTICS'].fields_by_name['uploads_per_day']._serialized_options = b'\342A\001\003'
+  _globals['_STATISTICS'].fields_by_name['states']._loaded_options = None
+  _globals['_STATISTICS'].fields_by_name['states']._serialized_options = b'\342A\001\003'
+  _globals['_STATISTICS'].fields_by_name['objects']._loaded_options = None
+  _globals['_STATISTICS'].fields_by_name['objects']._serialized_options = b'\342A\001\003'
+  _globals['_STATISTICS'].fields_by_name['duplicate_count']._loaded_options = None
+  _globals['_STATISTICS'].fields_by_name['duplicate_count']._serialized_options = b'\342A\001\003'
+  _globals['_STATISTICS'].fields_by_name['duplicate_bytes']._loaded_options = None
+  _globals['_STATISTICS'].fields_by_name['duplicate_bytes']._serialized_options = b'\342A\001\003'
+  _globals['_STATISTICS'].fields_by_name['storage_bytes']._loaded_options = None
+  _globals['_STATISTICS'].fields_by_name['storage_bytes']._serialized_options = b'\342A\001\003'
+  _globals['_STATISTICS']._loaded_options = None
+  _globals['_STATISTICS']._serialized_options = b'\352A=\n\027dropmesh.dev/Statistics\022\nstatistics*\nstatistics2\nstatistics'
+  _globals['_STATISTICS']._serialized_start=190
+  _globals['_STATISTICS']._serialized_end=743
+  _globals['_NAMECOUNT']._serialized_start=745
+  _globals['_NAMECOUNT']._serialized_end=785
+  _globals['_DAYCOUNT']._serialized_start=787
+  _globals['_DAYCOUNT']._serialized_end=825
+  _globals['_STATECOUNT']._serialized_start=827
+  _globals['_STATECOUNT']._serialized_end=895
 # @@protoc_insertion_point(module_scope)

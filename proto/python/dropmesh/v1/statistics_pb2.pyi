@@ -48,7 +48,7 @@ class Statistics(_message.Message):
     most_popular_format: _builtins.str
     """The format with the most media, for example "jpeg"; empty without media."""
     duplicate_count: _builtins.int
-    """The number of uploads whose content the owner had uploaded before."""
+    """The number of uploads whose content the owner had uploaded before with the same options."""
     duplicate_bytes: _builtins.int
     """The bytes that these duplicates would have taken."""
     storage_bytes: _builtins.int

@@ -149,7 +149,9 @@ async def test_folders_and_writers_at_once_agree_with_a_recount(mesh: MediaMesh,
 
     async def write() -> None:
         for _ in range(40):
-            state = chance.choice([MediaState.PROCESSING, MediaState.PROCESSED, MediaState.FAILED])
+            state = chance.choice(
+                [MediaState.PROCESSING, MediaState.PROCESSED, MediaState.FAILED, MediaState.CANCELLED]
+            )
             counts = {"face": chance.randint(0, 4)}
             edit = partial(replace, update_time_ns=mesh.clock(), state=state, object_counts=counts)
             await mesh.media.change(chance.choice(stored), edit)

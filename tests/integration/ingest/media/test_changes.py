@@ -8,10 +8,13 @@ from dropmesh.v1 import media_pb2, object_pb2
 from dropmesh.v1.ingest_service_pb2 import CancelMediaRequest, DeleteMediaRequest, ProcessMediaRequest
 
 from services.common.base.errors import DropmeshError
+from services.common.media.anonymize.messages import to_options
+from services.common.media.anonymize.options import AnonymizeOptions
 from services.common.media.detected_objects import DetectedObject, TrackPoint
 from services.common.media.transitions import Findings
 from services.common.media.vocabulary import Box, ObjectClass
 from services.ingest.media.changes import MediaChanges
+from services.ingest.media.files import FileOptions
 from tests.integration.common.media.test_work import begun, claimed, finish
 from tests.support.calls import BOB, call_of
 from tests.support.media_mesh import MediaMesh, photo
@@ -82,12 +85,12 @@ async def test_housekeeping_leaves_the_etag(mesh: MediaMesh, changes: MediaChang
     assert changed.etag == "2"
 
 
-async def test_cancelled_work_is_failed_and_can_be_done_anew(mesh: MediaMesh, changes: MediaChanges) -> None:
+async def test_cancelled_work_is_not_failed_and_can_be_done_anew(mesh: MediaMesh, changes: MediaChanges) -> None:
     name = await uploaded(mesh)
     media = await begun(mesh, name.removeprefix("media/"))
     cancelled = await changes.CancelMedia(CancelMediaRequest(name=name), call_of())
-    assert cancelled.state == media_pb2.Media.FAILED
-    assert cancelled.processing.error.code == 9
+    assert cancelled.state == media_pb2.Media.CANCELLED
+    assert not cancelled.processing.HasField("error")
     assert not await mesh.work.is_current(media.id, media.run)
     assert await refused(changes.CancelMedia(CancelMediaRequest(name=name), call_of())) == "MEDIA_NOT_PROCESSING"
     await changes.ProcessMedia(ProcessMediaRequest(name=name), call_of())
@@ -119,3 +122,35 @@ async def test_objects_left_out_are_known_by_their_place(mesh: MediaMesh, change
     options = object_pb2.AnonymizeOptions(exclude_objects=[8])
     request = ProcessMediaRequest(name=name, anonymize=options)
     assert await refused(changes.ProcessMedia(request, call_of())) == "OBJECT_NOT_FOUND"
+
+
+SOLID = object_pb2.AnonymizeOptions(mode=object_pb2.AnonymizeOptions.SOLID)
+
+
+async def test_new_options_replace_those_that_make_a_duplicate(mesh: MediaMesh, changes: MediaChanges) -> None:
+    first = await mesh.upload(photo("one"))
+    name = f"media/{first.media.id}"
+    changed = await changes.ProcessMedia(ProcessMediaRequest(name=name, anonymize=SOLID), call_of())
+    assert changed.anonymize.mode == object_pb2.AnonymizeOptions.SOLID
+    solid = await mesh.upload(photo("one"), options=FileOptions(to_options(SOLID)))
+    assert (solid.duplicate, solid.media.id) == (True, first.media.id)
+    blurred = await mesh.upload(photo("one"))
+    assert (blurred.duplicate, blurred.media.id == first.media.id) == (False, False)
+
+
+async def test_options_that_another_media_has_are_refused(mesh: MediaMesh, changes: MediaChanges) -> None:
+    blurred = await mesh.upload(photo("one"))
+    solid = await mesh.upload(photo("one"), options=FileOptions(to_options(SOLID)))
+    name = f"media/{blurred.media.id}"
+    request = ProcessMediaRequest(name=name, anonymize=SOLID)
+    with pytest.raises(DropmeshError) as caught:
+        await changes.ProcessMedia(request, call_of())
+    assert reasons.ErrorReason.Name(caught.value.reason) == "MEDIA_EXISTS"
+    assert caught.value.metadata == {"name": f"media/{solid.media.id}"}
+    left = await mesh.media.find(blurred.media.id)
+    assert left is not None
+    assert (left.revision, left.anonymize) == (1, AnonymizeOptions())
+    # Once the other is deleted, its place is free.
+    await changes.DeleteMedia(DeleteMediaRequest(name=f"media/{solid.media.id}"), call_of())
+    changed = await changes.ProcessMedia(request, call_of())
+    assert changed.anonymize.mode == object_pb2.AnonymizeOptions.SOLID

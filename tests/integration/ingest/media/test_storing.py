@@ -13,8 +13,10 @@ from services.common.base.errors import DropmeshError
 from services.common.catalog import Catalog, Collection, Operation, Outcome
 from services.common.contents.store import CONTENTS, Contents, StoredContent
 from services.common.invites.store import INVITES, Invite, Invites
+from services.common.media.anonymize.options import AnonymizeOptions
 from services.common.media.store import MediaFilter, MediaStore
-from services.common.media.vocabulary import MediaState
+from services.common.media.transitions import delete
+from services.common.media.vocabulary import MediaState, Mode
 from services.common.rpc.identity import Caller, Scope
 from services.common.statistics.store import StatisticsStore
 from services.ingest.media.files import FileOptions, IncomingFile
@@ -72,6 +74,45 @@ async def test_uploads_of_one_new_file_at_once_all_succeed_and_store_one_object(
     content = await mesh.contents.get(found.original.sha256)
     assert content is not None
     assert [holder.media for holder in content.holders] == [found.id]
+
+
+SOLID = FileOptions(AnonymizeOptions(mode=Mode.SOLID))
+
+
+async def test_the_same_content_with_other_options_is_another_media_over_the_same_bytes(mesh: MediaMesh) -> None:
+    blurred = await mesh.upload(photo("one"))
+    solid = await mesh.upload(photo("one"), options=SOLID)
+    assert not solid.duplicate
+    assert (solid.media.anonymize.mode, blurred.media.anonymize.mode) == (Mode.SOLID, Mode.BLUR)
+    again = await mesh.upload(photo("one"), options=SOLID)
+    assert (again.duplicate, again.media.id, again.media.duplicate_count) == (True, solid.media.id, 1)
+    assert await mesh.stored_keys() == [solid.media.original.object_key]
+    totals, _ = await mesh.statistics.read("ann", now_ns=mesh.clock())
+    assert (totals.states, totals.duplicates) == ({"new": 2}, 1)
+
+
+async def test_bytes_stay_until_the_last_media_with_any_options_is_deleted(mesh: MediaMesh) -> None:
+    stored = [await mesh.upload(photo("one"), options=options) for options in (FileOptions(), SOLID)]
+    for left, entry in enumerate(reversed(stored)):
+        deleted = await mesh.media.change(
+            entry.media.id, lambda media: delete(media, now_ns=mesh.clock(), purge_after_ns=HOUR_NS)
+        )
+        assert deleted is not None
+        await mesh.cleaning.clean(deleted)
+        await mesh.sweep_all()
+        assert len(await mesh.stored_keys()) == 1 - left
+
+
+async def test_uploads_of_new_bytes_at_once_each_get_the_options_they_asked_for(mesh: MediaMesh) -> None:
+    margins = [0.1, 0.2, 0.3, 0.4] * 5
+    stored = await asyncio.gather(
+        *(mesh.upload(photo("one"), options=FileOptions(AnonymizeOptions(margin=margin))) for margin in margins)
+    )
+    assert [entry.media.anonymize.margin for entry in stored] == margins
+    assert len({entry.media.id for entry in stored}) == 4
+    assert sum(entry.duplicate for entry in stored) == 16
+    await mesh.sweep_all()
+    assert len(await mesh.stored_keys()) == 1
 
 
 async def test_another_owner_has_a_media_of_its_own_over_the_same_bytes(mesh: MediaMesh) -> None:

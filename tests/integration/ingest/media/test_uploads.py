@@ -112,7 +112,7 @@ async def test_a_new_media_has_no_objects_to_leave_out(uploads: MediaUploads) ->
     assert caught.value.reason == reasons.INVALID_FIELD
 
 
-async def test_the_holder_of_a_link_sees_names_and_states_alone(mesh: MediaMesh, uploads: MediaUploads) -> None:
+async def test_the_holder_of_a_link_sees_names_states_and_options_alone(mesh: MediaMesh, uploads: MediaUploads) -> None:
     secret, secret_sha256 = new_secret()
     await mesh.invites.insert(
         Invite("inv", "ann", "", secret_sha256, mesh.clock(), mesh.clock() + 10**12, max_uploads=5)
@@ -121,7 +121,7 @@ async def test_the_holder_of_a_link_sees_names_and_states_alone(mesh: MediaMesh,
     request = UploadInviteMediaRequest(link=f"inv.{secret}", body=HttpBody(content_type=MULTIPART, data=body))
     answer = await uploads.UploadInviteMedia(stream(request), call_of())
     told = {field.name for field, _ in answer.results[0].media.ListFields()}
-    assert told == {"name", "state"}
+    assert told == {"name", "state", "anonymize"}
     media = await mesh.media.find(answer.results[0].media.name.removeprefix("media/"))
     assert media is not None
     assert (media.owner, media.invites, media.anonymize.mode) == ("ann", ("inv",), "blur")

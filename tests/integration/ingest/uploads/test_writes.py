@@ -15,7 +15,10 @@ from dropmesh.v1.ingest_service_pb2 import (
 )
 from google.api.httpbody_pb2 import HttpBody
 
-from services.common.base.errors import DropmeshError
+from services.common.base.errors import DropmeshError, FailedPrecondition
+from services.common.media import transitions
+from services.common.media.anonymize.options import AnonymizeOptions
+from services.common.media.vocabulary import Mode
 from services.common.rpc.identity import Caller
 from services.ingest.uploads.writes import UploadWrites
 from tests.support.calls import ANN, BOB, call_of, stream
@@ -101,7 +104,10 @@ async def test_what_came_before_the_caller_hung_up_is_kept(mesh: MediaMesh, writ
 async def test_no_more_than_was_announced_is_taken_and_no_less_is_finished(writes: UploadWrites) -> None:
     name = await create(writes, size_bytes=len(DATA))
     await append(writes, name, 0, DATA[:1000])
-    assert await reason(finish(writes, name)) == "BODY_INTERRUPTED"
+    with pytest.raises(FailedPrecondition) as refused:
+        await finish(writes, name)
+    assert refused.value.reason == reasons.UPLOAD_INCOMPLETE
+    assert refused.value.metadata == {"committed_bytes": "1000", "size_bytes": str(len(DATA))}
     assert await reason(append(writes, name, 1000, DATA)) == "INVALID_FIELD"
     await append(writes, name, 1000, DATA[1000:])
     assert (await finish(writes, name))[0]
@@ -158,3 +164,28 @@ async def test_an_expired_upload_says_so_and_is_swept(mesh: MediaMesh, writes: U
     mesh.clock.advance(2000)
     await mesh.sweep_all()
     assert await reason(finish(writes, name)) == "UPLOAD_NOT_FOUND"
+
+
+@pytest.mark.parametrize("is_deleted", [False, True])
+async def test_a_finish_that_a_crash_cut_off_returns_its_media_whatever_became_of_it(
+    mesh: MediaMesh, writes: UploadWrites, is_deleted: bool
+) -> None:
+    name = await create(writes)
+    await append(writes, name, 0, DATA)
+    upload = await mesh.uploads.get(ANN, name.removeprefix("uploads/"), now_ns=mesh.clock())
+    # The media is stored, and the process dies before the upload says so.
+    await mesh.upload(DATA, media_id=upload.media_id, upload=upload.id)
+    changed = await mesh.media.change(
+        upload.media_id,
+        lambda media: (
+            transitions.delete(media, now_ns=mesh.clock(), purge_after_ns=10**12)
+            if is_deleted
+            else transitions.process_again(media, AnonymizeOptions(mode=Mode.SOLID), now_ns=mesh.clock())
+        ),
+    )
+    assert changed is not None
+    if is_deleted:
+        await mesh.cleaning.clean(changed)
+    assert await finish(writes, name) == (f"media/{upload.media_id}", False)
+    await mesh.sweep_all()
+    assert len(await mesh.stored_keys()) == (0 if is_deleted else 1)

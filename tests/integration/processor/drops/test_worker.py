@@ -17,6 +17,7 @@ from services.common.base.telemetry import Metrics
 from services.common.catalog import Upsert
 from services.common.catalog.documents import to_document
 from services.common.drops.measurements import Measurement, Measurements
+from services.common.drops.names import NamedMeasurement
 from services.common.drops.receipts import INLINE_BYTES, RECEIPTS, Receipt, Receipts, ReceiptState
 from services.common.drops.topics import DROPS, message
 from services.common.queue.outbox import Outbox
@@ -93,7 +94,7 @@ async def test_a_larger_number_is_the_newer_drop(zone: Dropzone) -> None:
         await zone.stores.queue.publish(DROPS, [message([receipt.id])])
     await zone.stores.queue.publish(DROPS, [message([one.id for one in receipts])])
     await zone.work(receipts)
-    measurement = await zone.measurements.get("anna", TEN_NS)
+    measurement = await zone.measurements.get(ANNA, NamedMeasurement("anna", "", TEN_NS))
     assert (measurement.mean, measurement.receipt) == (4.0, receipts[4].id)
     lineage, end = await zone.measurements.lineage(measurement, after=None, limit=10)
     assert [entry.receipt for entry in lineage] == [one.id for one in reversed(receipts)]
@@ -103,11 +104,11 @@ async def test_a_larger_number_is_the_newer_drop(zone: Dropzone) -> None:
 async def test_an_older_drop_never_takes_the_place_of_a_newer_one(zone: Dropzone) -> None:
     def one(sequence: int) -> Measurement:
         receipt = f"r{sequence}"
-        return Measurement("anna/7", "anna", 7, 1, 1.0 * sequence, 0.0, None, 1.0, 1.0, receipt, sequence, 1, 1)
+        return Measurement("anna//7", "anna", "", 7, 1, 1.0 * sequence, 0.0, None, 1.0, 1.0, receipt, sequence, 1, 1)
 
     for sequence in (2, 3, 1, 3):
         await zone.measurements.write([one(sequence)])
-    assert (await zone.measurements.get("anna", 7)).receipt == "r3"
+    assert (await zone.measurements.get(ANNA, NamedMeasurement("anna", "", 7))).receipt == "r3"
 
 
 async def test_each_owner_has_measurements_of_an_own(zone: Dropzone) -> None:
@@ -115,8 +116,8 @@ async def test_each_owner_has_measurements_of_an_own(zone: Dropzone) -> None:
     zone.outbox.add(mine)
     zone.outbox.add(yours)
     await zone.work([mine, yours])
-    assert (await zone.measurements.get("anna", TEN_NS)).mean == 1.0
-    assert (await zone.measurements.get("bert", TEN_NS)).mean == 2.0
+    assert (await zone.measurements.get(ANNA, NamedMeasurement("anna", "", TEN_NS))).mean == 1.0
+    assert (await zone.measurements.get(BERT, NamedMeasurement("bert", "", TEN_NS))).mean == 2.0
     with pytest.raises(NotFound):
         await zone.receipts.get(ANNA, yours.id)
 
@@ -172,7 +173,7 @@ async def test_a_replay_after_a_limit_was_raised_keeps_its_place(zone: Dropzone)
     zone.outbox.add(replayed)
     (settled,) = await zone.work([replayed])
     assert settled.state is ReceiptState.PROCESSED
-    assert (await zone.measurements.get("anna", TEN_NS)).receipt == newer.id
+    assert (await zone.measurements.get(ANNA, NamedMeasurement("anna", "", TEN_NS))).receipt == newer.id
     with pytest.raises(FailedPrecondition):
         await zone.receipts.replay(ANNA, first.id, now_ns=zone.now_ns)
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from services.common.base.telemetry import Metrics
-from services.common.media.model import AnonymizeOptions, Media
+from services.common.media.anonymize.options import AnonymizeOptions
+from services.common.media.model import Media
 from services.common.media.transitions import Findings
 from services.common.media.vocabulary import MediaKind, MediaState
 from services.common.workers.confinement import ChildLimits

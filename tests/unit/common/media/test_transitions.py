@@ -8,11 +8,12 @@ from dropmesh.v1 import error_reason_pb2 as reasons
 
 from services.common.base.errors import FailedPrecondition
 from services.common.media import transitions
-from services.common.media.model import AnonymizeOptions, Content, Failure, Media, Metadata, Processing
+from services.common.media.anonymize.options import AnonymizeOptions
+from services.common.media.model import Content, Failure, Media, Metadata, Processing
 from services.common.media.transitions import Findings
 from services.common.media.vocabulary import MediaKind, MediaState, Mode
 
-NEW, PROCESSING, PROCESSED, FAILED, DELETED = MediaState
+NEW, PROCESSING, PROCESSED, FAILED, CANCELLED, DELETED = MediaState
 REFUSED = None
 GONE = "MEDIA_DELETED"
 NO_WORK = "MEDIA_NOT_PROCESSING"
@@ -65,21 +66,21 @@ CHANGES: dict[str, Callable[[Media], Media | None]] = {
     "delete": lambda found: transitions.delete(found, now_ns=9, purge_after_ns=100),
     "purge": transitions.purge,
 }
-# From each state in the order of MediaState: NEW, PROCESSING, PROCESSED, FAILED, DELETED.
+# From each state in the order of MediaState: NEW, PROCESSING, PROCESSED, FAILED, CANCELLED, DELETED.
 TABLE: dict[str, tuple[MediaState | str | None, ...]] = {
-    "take": (PROCESSING, PROCESSING, REFUSED, REFUSED, REFUSED),
-    "report progress": (REFUSED, PROCESSING, REFUSED, REFUSED, REFUSED),
-    "report progress of an older run": (REFUSED, REFUSED, REFUSED, REFUSED, REFUSED),
-    "finish": (REFUSED, PROCESSED, REFUSED, REFUSED, REFUSED),
-    "finish an older run": (REFUSED, REFUSED, REFUSED, REFUSED, REFUSED),
-    "let go": (REFUSED, PROCESSING, REFUSED, REFUSED, REFUSED),
-    "let go of an older run": (REFUSED, REFUSED, REFUSED, REFUSED, REFUSED),
-    "fail": (REFUSED, FAILED, REFUSED, REFUSED, REFUSED),
-    "fail an older run": (REFUSED, REFUSED, REFUSED, REFUSED, REFUSED),
-    "cancel": (FAILED, FAILED, NO_WORK, NO_WORK, GONE),
-    "process again": (NEW, NEW, NEW, NEW, GONE),
-    "delete": (DELETED, DELETED, DELETED, DELETED, REFUSED),
-    "purge": (REFUSED, REFUSED, REFUSED, REFUSED, DELETED),
+    "take": (PROCESSING, PROCESSING, REFUSED, REFUSED, REFUSED, REFUSED),
+    "report progress": (REFUSED, PROCESSING, REFUSED, REFUSED, REFUSED, REFUSED),
+    "report progress of an older run": (REFUSED, REFUSED, REFUSED, REFUSED, REFUSED, REFUSED),
+    "finish": (REFUSED, PROCESSED, REFUSED, REFUSED, REFUSED, REFUSED),
+    "finish an older run": (REFUSED, REFUSED, REFUSED, REFUSED, REFUSED, REFUSED),
+    "let go": (REFUSED, PROCESSING, REFUSED, REFUSED, REFUSED, REFUSED),
+    "let go of an older run": (REFUSED, REFUSED, REFUSED, REFUSED, REFUSED, REFUSED),
+    "fail": (REFUSED, FAILED, REFUSED, REFUSED, REFUSED, REFUSED),
+    "fail an older run": (REFUSED, REFUSED, REFUSED, REFUSED, REFUSED, REFUSED),
+    "cancel": (CANCELLED, CANCELLED, NO_WORK, NO_WORK, NO_WORK, GONE),
+    "process again": (NEW, NEW, NEW, NEW, NEW, GONE),
+    "delete": (DELETED, DELETED, DELETED, DELETED, DELETED, REFUSED),
+    "purge": (REFUSED, REFUSED, REFUSED, REFUSED, REFUSED, DELETED),
 }
 CASES = [(name, state, after) for name, row in TABLE.items() for state, after in zip(MediaState, row, strict=True)]
 MAKES_RUNS_STALE = {"take", "fail", "cancel", "process again", "delete"}

@@ -27,6 +27,10 @@ def test_the_first_page_has_no_start():
     assert page_size(7) == 7
 
 
+def test_a_page_size_above_the_most_is_cut():
+    assert page_size(1000) == page_size(1001) == page_size(2**31 - 1) == 1000
+
+
 @pytest.mark.parametrize(
     "token",
     ["x", "%%%", base64.urlsafe_b64encode(b"\x05\x00\x00\x00\x00").decode(), "AAAA" * 100],

@@ -19,7 +19,7 @@ from services.ingest.http.answers import ERROR_STATUS, error_json, response_json
 @pytest.mark.parametrize("receive_time_ns", [0, 1_556_704_800_000_000_000, 1_556_704_800_000_000_001])
 def test_an_answer_is_what_the_library_makes_of_it(receive_time_ns: int) -> None:
     receipt = Receipt("06gv", "anna", 'a "quoted" näme', ReceiptState.NEW, bytes(32), 74, receive_time_ns, b"{}")
-    response = ingest_service_pb2.DropMeasurementsResponse(receipt=receipt_message(receipt))
+    response = ingest_service_pb2.DropMeasurementsResponse(receipt=receipt_message(receipt, "anna"))
     general = json_format.MessageToDict(
         response, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
     )

@@ -6,6 +6,7 @@ import zlib
 
 import pytest
 from PIL import ExifTags, Image
+from PIL.TiffImagePlugin import IFDRational
 
 from services.common.media.refusals import DamagedMedia, MediaTooLarge, TooManyPixels
 from services.common.media.types import sniff
@@ -42,7 +43,32 @@ def test_exif_is_read_from_every_format_that_holds_it(format: str) -> None:
     assert metadata.longitude_degrees == pytest.approx(-151.2093, abs=1e-5)
     assert metadata.altitude_meters == -12.5
     assert metadata.color_space == "sRGB"
+    assert metadata.capture_time_offset == "-03:30"
+    assert (metadata.exposure_seconds, metadata.f_number, metadata.iso) == (0.004, 2.8, 400)
+    assert (metadata.focal_length_mm, metadata.flash_fired, metadata.software) == (50.0, True, "Acme OS 1.2")
     assert reading.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("tag", "value", "field"),
+    [
+        (ExifTags.Base.ExposureTime, IFDRational(0, 0), "exposure_seconds"),
+        (ExifTags.Base.FNumber, IFDRational(0, 1), "f_number"),
+        (ExifTags.Base.ISOSpeedRatings, 0, "iso"),
+    ],
+)
+def test_a_quantity_that_the_camera_does_not_know_is_unset(tag: int, value: object, field: str) -> None:
+    exif = exif_block()
+    exif.get_ifd(ExifTags.IFD.Exif)[tag] = value
+    reading = read(image_bytes("jpeg", exif=exif))
+    assert getattr(reading.metadata, field) is None
+    assert reading.warnings == ()
+
+
+def test_a_flash_that_did_not_fire_is_known_not_to() -> None:
+    exif = exif_block()
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.Flash] = 0x10
+    assert read(image_bytes("jpeg", exif=exif)).metadata.flash_fired is False
 
 
 @pytest.mark.parametrize("format", ["jpeg", "png", "webp", "tiff", "avif"])

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 
 from dropmesh.v1 import object_pb2
 
-from services.common.media.model import AnonymizeOptions, ExcludedObject
+from services.common.media.anonymize.options import DEFAULT_OBJECTS, AnonymizeOptions, ExcludedObject
 from services.common.media.vocabulary import Box, Mode, ObjectClass, Shape
 
-DEFAULT_OBJECTS = (ObjectClass.FACE, ObjectClass.LICENSE_PLATE)
+_DEFAULTS = AnonymizeOptions()
 
 
 def to_class(number: object_pb2.ObjectClass.ValueType) -> ObjectClass:
@@ -28,8 +28,8 @@ def to_options(message: object_pb2.AnonymizeOptions, excluded: Iterable[Excluded
         objects=to_classes(message.objects) or DEFAULT_OBJECTS,
         mode=Mode(object_pb2.AnonymizeOptions.Mode.Name(message.mode).lower()) if message.mode else Mode.BLUR,
         shape=Shape(object_pb2.AnonymizeOptions.Shape.Name(message.shape).lower()) if message.shape else None,
-        margin=message.margin if message.HasField("margin") else None,
-        feather=message.feather if message.HasField("feather") else None,
+        margin=message.margin if message.HasField("margin") else _DEFAULTS.margin,
+        feather=message.feather if message.HasField("feather") else _DEFAULTS.feather,
         regions=tuple(map(to_box, message.regions)),
         exempt=tuple(map(to_box, message.exempt)),
         excluded=tuple(excluded),
@@ -44,7 +44,7 @@ def to_classes(numbers: Iterable[object_pb2.ObjectClass.ValueType]) -> tuple[Obj
 
 
 def options_message(options: AnonymizeOptions) -> object_pb2.AnonymizeOptions:
-    """Options in the contract."""
+    """Options in the contract, with the values that are used; no shape where it differs by class."""
     message = object_pb2.AnonymizeOptions(
         objects=[class_number(object_class) for object_class in options.objects],
         mode=object_pb2.AnonymizeOptions.Mode.Value(options.mode.upper()),
@@ -59,8 +59,9 @@ def options_message(options: AnonymizeOptions) -> object_pb2.AnonymizeOptions:
         margin=options.margin,
         feather=options.feather,
     )
-    if options.shape is not None:
-        message.shape = object_pb2.AnonymizeOptions.Shape.Value(options.shape.upper())
+    shapes = {options.shape_of(object_class) for object_class in options.objects}
+    if len(shapes) == 1:
+        message.shape = object_pb2.AnonymizeOptions.Shape.Value(shapes.pop().upper())
     return message
 
 

@@ -1,0 +1,94 @@
+"""The names of measurements and sources, as a caller sees them: those of another owner begin with owners/{owner}/.
+
+A drop without a source has the source "" in the stores, no source in a measurement's name, and "default" where a
+request or a source's name needs a word for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import quote, unquote
+
+from dropmesh.v1 import error_reason_pb2 as reasons
+
+from services.common.base.errors import InvalidArgument, PermissionDenied
+from services.common.base.timestamps import TimestampRefused, format_timestamp, parse_timestamp
+from services.common.rpc.identity import Caller, Scope
+
+DEFAULT_SOURCE = "default"
+# Characters of an owner that stand in a name as they are.
+_PLAIN = "_.-~@"
+
+
+@dataclass(frozen=True, slots=True)
+class NamedSource:
+    """An owner and a source, as read from a name."""
+
+    owner: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class NamedMeasurement:
+    """An owner, a source and an instant, as read from a name."""
+
+    owner: str
+    source: str
+    time_ns: int
+
+
+def stored_source(asked: str) -> str:
+    """The source as it is stored."""
+    return "" if asked == DEFAULT_SOURCE else asked
+
+
+def measurement_name(owner: str, source: str, time_ns: int, viewer: str) -> str:
+    """The name of a measurement, for a caller who owns what `viewer` owns."""
+    collection = f"sources/{source}/measurements" if source else "measurements"
+    return f"{_prefix(owner, viewer)}{collection}/{format_timestamp(time_ns)}"
+
+
+def source_name(owner: str, source: str, viewer: str) -> str:
+    """The name of a source, for a caller who owns what `viewer` owns."""
+    return f"{_prefix(owner, viewer)}sources/{source or DEFAULT_SOURCE}"
+
+
+def named_measurement(name: str, field: str, caller: Caller) -> NamedMeasurement:
+    """Reads a name, however the offset of its instant is written; `field` is where the name was given."""
+    of, _, time = name.rpartition("measurements/")
+    owner, rest = _owner(of, caller)
+    try:
+        time_ns = parse_timestamp(time)
+    except TimestampRefused as refused:
+        raise InvalidArgument(reasons.INVALID_FIELD, f"{field}: {refused}", metadata={"field": field}) from None
+    return NamedMeasurement(owner, stored_source(rest.removeprefix("sources/").removesuffix("/")), time_ns)
+
+
+def named_source(name: str, caller: Caller) -> NamedSource:
+    """Reads a name."""
+    owner, rest = _owner(name, caller)
+    return NamedSource(owner, stored_source(rest.removeprefix("sources/")))
+
+
+def asked_owner(owner: str, caller: Caller) -> str:
+    """The owner whose list is asked for; PermissionDenied where the caller may not read it."""
+    if not may_read(owner or caller.owner, caller):
+        message = f"owner: only a token with the scope 'admin' may read what {owner!r} owns"
+        raise PermissionDenied(reasons.SCOPE_MISSING, message, metadata={"scope": Scope.ADMIN.value})
+    return owner or caller.owner
+
+
+def may_read(owner: str, caller: Caller) -> bool:
+    """Whether the caller may read what an owner has."""
+    return owner == caller.owner or caller.is_admin
+
+
+def _prefix(owner: str, viewer: str) -> str:
+    return "" if owner == viewer else f"owners/{quote(owner, safe=_PLAIN)}/"
+
+
+def _owner(name: str, caller: Caller) -> tuple[str, str]:
+    if not name.startswith("owners/"):
+        return caller.owner, name
+    owner, _, rest = name.removeprefix("owners/").partition("/")
+    return unquote(owner), rest

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from services.common.media.anonymize.options import AnonymizeOptions, ExcludedObject
+from services.common.media.vocabulary import Box, Mode, ObjectClass, Shape
+
+ONE, OTHER = Box(1, 2, 30, 40), Box(5, 6, 70, 80)
+DEFAULTS = AnonymizeOptions()
+
+
+def test_options_that_mean_the_same_have_the_same_digest() -> None:
+    one = AnonymizeOptions(
+        objects=(ObjectClass.FACE, ObjectClass.VEHICLE),
+        regions=(ONE, OTHER),
+        thresholds={ObjectClass.FACE: 0.5, ObjectClass.VEHICLE: 0.25},
+    )
+    other = AnonymizeOptions(
+        objects=(ObjectClass.VEHICLE, ObjectClass.FACE, ObjectClass.FACE),
+        regions=(OTHER, Box(1.0, 2.0, 30.0, 40.0), OTHER),
+        # Persons are not searched, so their threshold means nothing.
+        thresholds={ObjectClass.VEHICLE: 0.25, ObjectClass.FACE: 0.5, ObjectClass.PERSON: 0.9},
+    )
+    assert one.digest() == other.digest()
+
+
+def test_a_shape_that_is_the_usual_one_means_the_same() -> None:
+    faces, plates = (AnonymizeOptions(objects=(one,)) for one in (ObjectClass.FACE, ObjectClass.LICENSE_PLATE))
+    assert replace(faces, shape=Shape.ELLIPSE).digest() == faces.digest()
+    assert replace(plates, shape=Shape.BOX).digest() == plates.digest()
+    assert replace(DEFAULTS, shape=Shape.BOX).digest() != DEFAULTS.digest()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        replace(DEFAULTS, objects=(ObjectClass.FACE,)),
+        replace(DEFAULTS, mode=Mode.SOLID),
+        replace(DEFAULTS, shape=Shape.BOX),
+        replace(DEFAULTS, margin=0.2),
+        replace(DEFAULTS, feather=0.1),
+        replace(DEFAULTS, regions=(ONE,)),
+        replace(DEFAULTS, exempt=(ONE,)),
+        replace(DEFAULTS, excluded=(ExcludedObject(1, ObjectClass.FACE, ONE),)),
+        replace(DEFAULTS, excluded=(ExcludedObject(1, ObjectClass.FACE, ONE, 10**9),)),
+        replace(DEFAULTS, thresholds={ObjectClass.FACE: 0.4}),
+        replace(DEFAULTS, drop_audio=True),
+    ],
+)
+def test_every_option_changes_the_digest(changed: AnonymizeOptions) -> None:
+    assert changed.digest() != DEFAULTS.digest()
+
+
+def test_the_number_of_an_excluded_object_means_nothing_beside_its_place() -> None:
+    first, second = (replace(DEFAULTS, excluded=(ExcludedObject(one, ObjectClass.FACE, ONE),)) for one in (1, 2))
+    assert first.digest() == second.digest()
