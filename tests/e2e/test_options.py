@@ -26,8 +26,8 @@ FINER: list[dict[str, Any]] = [
     {"shape": "BOX"},
     {"drop_audio": True},
     {"thresholds": [{"object_class": "FACE", "threshold": 0.5}]},
-    {"regions": [{"left": 1, "top": 1, "right": 9, "bottom": 9}]},
-    {"exempt": [{"left": 1, "top": 1, "right": 9, "bottom": 9}]},
+    {"regions": [{"box": {"left": 1, "top": 1, "right": 9, "bottom": 9}, "end": "2s"}]},
+    {"exempt": [{"box": {"left": 1, "top": 1, "right": 9, "bottom": 9}}]},
 ]
 Send = Callable[["Sender", bytes, dict[str, Any]], dict[str, Any]]
 
@@ -138,7 +138,7 @@ def test_options_that_another_media_of_the_bytes_has_are_refused(sender: Sender)
 
 def test_each_media_of_the_same_bytes_has_a_result_of_its_own(sender: Sender) -> None:
     data = image_bytes("png", size=(64, 48)) + os.urandom(16)
-    region = {"left": 8, "top": 8, "right": 40, "bottom": 40}
+    region = {"box": {"left": 8, "top": 8, "right": 40, "bottom": 40}}
     names = [
         in_pieces(sender, data, {"mode": "SOLID", "regions": regions})["media"]["name"] for regions in ([], [region])
     ]

@@ -99,7 +99,7 @@ def test_a_person_corrects_what_was_covered(http: httpx.Client, face: Image.Imag
 
     everywhere = {"left": 0, "top": 0, "right": face.width, "bottom": face.height}
     region = {"left": 8, "top": 4, "right": 40, "bottom": 24}
-    again(http, name, objects=["FACE"], exempt=[everywhere], regions=[region], mode="SOLID")
+    again(http, name, objects=["FACE"], exempt=[{"box": everywhere}], regions=[{"box": region}], mode="SOLID")
     changed = changes(http, name, out.getvalue())
     drawn = np.zeros_like(changed, np.bool_)
     drawn[inside(region)] = True

@@ -7,18 +7,10 @@ from dataclasses import dataclass
 
 from services.common.catalog import Catalog, Collection, Delete, Index, Position, Upsert, position
 from services.common.catalog.documents import from_document, to_document
-from services.common.media.vocabulary import Box, ObjectClass
+from services.common.media.vocabulary import Box, ObjectClass, TrackPoint
 
 MEDIA_OBJECTS = Collection("media_objects", (Index("by_run", ("media_run", "number")),))
 WRITTEN_AT_ONCE = 200
-
-
-@dataclass(frozen=True, slots=True)
-class TrackPoint:
-    """Where an object was at a moment of a video."""
-
-    time_ns: int
-    box: Box
 
 
 @dataclass(frozen=True, slots=True)

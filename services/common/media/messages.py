@@ -13,7 +13,8 @@ from google.rpc.status_pb2 import Status
 from services.common.base.errors import DropmeshError
 from services.common.base.instants import SECOND_NS, to_duration, to_timestamp
 from services.common.base.names import resource_name
-from services.common.media.anonymize.messages import box_message, class_number, count_messages, options_message
+from services.common.media.anonymize.messages import class_number, count_messages, options_message
+from services.common.media.anonymize.region_messages import box_message, point_message
 from services.common.media.detected_objects import DetectedObject
 from services.common.media.model import Content, Failure, Media, Metadata, Processing
 from services.common.media.transitions import UNFINISHED
@@ -157,7 +158,5 @@ def object_message(found: DetectedObject) -> object_pb2.DetectedObject:
         object_class=class_number(found.object_class),
         score=found.score,
         box=box_message(found.box),
-        track=[
-            object_pb2.TrackPoint(time=to_duration(point.time_ns), box=box_message(point.box)) for point in found.track
-        ],
+        track=[point_message(point) for point in found.track],
     )

@@ -102,3 +102,20 @@ class Box:
         """The box grown on each side by `margin` times its own width and height."""
         grow_x, grow_y = self.width * margin, self.height * margin
         return Box(self.left - grow_x, self.top - grow_y, self.right + grow_x, self.bottom + grow_y)
+
+    def mixed(self, other: Box, share: float) -> Box:
+        """The box at this share of the way to another one."""
+        return Box(
+            self.left + (other.left - self.left) * share,
+            self.top + (other.top - self.top) * share,
+            self.right + (other.right - self.right) * share,
+            self.bottom + (other.bottom - self.bottom) * share,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TrackPoint:
+    """Where something was at a moment of a video."""
+
+    time_ns: int
+    box: Box

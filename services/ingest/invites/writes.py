@@ -48,7 +48,7 @@ class InviteWrites:
             create_time_ns=now_ns,
             expire_time_ns=expire_time(wanted, now_ns),
             max_uploads=wanted.max_uploads,
-            anonymize=to_options(wanted.anonymize),
+            anonymize=to_options(wanted.anonymize, field="invite.anonymize"),
         )
         await self._invites.insert(invite)
         call.answer_with(CREATED)

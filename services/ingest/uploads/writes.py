@@ -66,7 +66,7 @@ class UploadWrites:
             id=new_id(now_ns),
             owner=call.caller.owner,
             filename=plain_name(wanted.filename),
-            anonymize=to_options(wanted.anonymize),
+            anonymize=to_options(wanted.anonymize, field="upload.anonymize"),
             create_time_ns=now_ns,
             expire_time_ns=now_ns + self._lifetime_ns,
             forget_time_ns=now_ns + self._lifetime_ns,

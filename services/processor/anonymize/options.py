@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from services.common.media.anonymize.regions import Region
 from services.common.media.vocabulary import Box, Mode, ObjectClass, Shape, usual_shape
 
 
@@ -34,9 +35,9 @@ class AnonymizeOptions:
     """How far beyond an object's box is covered, as a share of its size."""
     feather: float = 0.0
     """How wide the soft edge is, as a share of the object's size; it lies outside what is covered."""
-    regions: tuple[Box, ...] = ()
+    regions: tuple[Region, ...] = ()
     """Covered whether or not a detector finds anything there; they win over `exempt`."""
-    exempt: tuple[Box, ...] = ()
+    exempt: tuple[Region, ...] = ()
     """Objects whose centre lies in one of these are not covered."""
     excluded: tuple[ExcludedObject, ...] = ()
     thresholds: Mapping[ObjectClass, float] = field(default_factory=dict, hash=False)

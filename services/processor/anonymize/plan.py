@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from services.common.media.anonymize.regions import Moment
 from services.common.media.vocabulary import Box, ObjectClass, Shape
 from services.processor.anonymize.options import AnonymizeOptions
 from services.processor.vision.detections import Detection
@@ -33,22 +34,29 @@ def cover_object(object_class: ObjectClass, box: Box, options: AnonymizeOptions)
     return Cover(box.expanded(margin), shape, options.feather)
 
 
-def cover_regions(options: AnonymizeOptions) -> list[Cover]:
-    """The covers of the regions that a person drew: exactly what was drawn."""
-    return [Cover(region, Shape.BOX, options.feather) for region in options.regions]
+def cover_regions(options: AnonymizeOptions, moment: Moment | None = None) -> list[Cover]:
+    """The covers of the regions that a person drew, exactly as drawn: in a frame, or in a picture without time."""
+    boxes = [region.box_in(moment) for region in options.regions]
+    return [Cover(box, Shape.BOX, options.feather) for box in boxes if box is not None]
 
 
-def is_exempt(box: Box, options: AnonymizeOptions) -> bool:
+def exempt_boxes(options: AnonymizeOptions, moment: Moment | None = None) -> list[Box]:
+    """Where objects are not covered: in a frame, or in a picture without time."""
+    boxes = [region.box_from(moment) for region in options.exempt]
+    return [box for box in boxes if box is not None]
+
+
+def is_exempt(box: Box, exempt: Sequence[Box]) -> bool:
     """Whether the centre of this box lies in one of the exempt boxes."""
     x, y = (box.left + box.right) / 2, (box.top + box.bottom) / 2
-    return any(area.left <= x < area.right and area.top <= y < area.bottom for area in options.exempt)
+    return any(area.left <= x < area.right and area.top <= y < area.bottom for area in exempt)
 
 
 def choose_covered(detections: Sequence[Detection], options: AnonymizeOptions) -> list[bool]:
     """Returns, for each detection of a picture, whether to cover it."""
-    excluded = _find_excluded(detections, options)
+    excluded, exempt = _find_excluded(detections, options), exempt_boxes(options)
     return [
-        found.object_class in options.object_classes and index not in excluded and not is_exempt(found.box, options)
+        found.object_class in options.object_classes and index not in excluded and not is_exempt(found.box, exempt)
         for index, found in enumerate(detections)
     ]
 

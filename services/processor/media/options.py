@@ -8,8 +8,8 @@ from datetime import timedelta
 
 from services.common.base.instants import to_ns
 from services.common.media.anonymize import options as stored
-from services.common.media.detected_objects import DetectedObject, TrackPoint
-from services.common.media.vocabulary import Box, ObjectClass
+from services.common.media.detected_objects import DetectedObject
+from services.common.media.vocabulary import Box, ObjectClass, TrackPoint
 from services.processor.anonymize.options import AnonymizeOptions, ExcludedObject
 from services.processor.vision.detections import Detection
 

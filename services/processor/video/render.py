@@ -8,8 +8,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from services.common.media.refusals import DamagedMedia
+from services.common.media.vocabulary import Box
 from services.processor.anonymize.options import AnonymizeOptions, ExcludedObject
-from services.processor.anonymize.plan import SAME_OBJECT_IOU, Cover, cover_object, cover_regions, is_exempt
+from services.processor.anonymize.plan import (
+    SAME_OBJECT_IOU,
+    Cover,
+    cover_object,
+    cover_regions,
+    exempt_boxes,
+    is_exempt,
+)
 from services.processor.video.canvas import Canvas
 from services.processor.video.sink import VideoSink
 from services.processor.video.source import TimedFrame, VideoSource
@@ -81,12 +89,15 @@ def render_video(
 
 def options_of_frames(options: AnonymizeOptions, tracked: TrackedVideo, width: int, height: int) -> AnonymizeOptions:
     """The same options, with their boxes in pixels of the frames as they are coded, of this size."""
-    turn = tracked.orientation.frame_box
+
+    def turn(box: Box) -> Box:
+        return tracked.orientation.frame_box(box, width, height)
+
     return replace(
         options,
-        regions=tuple(turn(box, width, height) for box in options.regions),
-        exempt=tuple(turn(box, width, height) for box in options.exempt),
-        excluded=tuple(replace(one, box=turn(one.box, width, height)) for one in options.excluded),
+        regions=tuple(region.turned(turn) for region in options.regions),
+        exempt=tuple(region.turned(turn) for region in options.exempt),
+        excluded=tuple(replace(one, box=turn(one.box)) for one in options.excluded),
     )
 
 
@@ -106,7 +117,6 @@ def find_excluded(paths: Sequence[ObjectPath], timeline: Timeline, options: Anon
 
 def plan_frames(timeline: Timeline, covered: Sequence[ObjectPath], options: AnonymizeOptions) -> Iterator[list[Cover]]:
     """The covers of each frame, in order."""
-    regions = cover_regions(options)
     waiting = sorted(((path.covered_from(timeline), path) for path in covered), key=lambda one: one[0], reverse=True)
     current: list[tuple[int, ObjectPath]] = []
     for frame in range(len(timeline)):
@@ -114,9 +124,11 @@ def plan_frames(timeline: Timeline, covered: Sequence[ObjectPath], options: Anon
             _, path = waiting.pop()
             current.append((path.covered_to(timeline), path))
         current = [(last, path) for last, path in current if last >= frame]
+        moment = timeline.moment(frame)
+        exempt = exempt_boxes(options, moment)
         boxes = [(path.object_class, path.box_at(frame, timeline)) for _, path in current]
-        yield regions + [
-            cover_object(object_class, box, options) for object_class, box in boxes if not is_exempt(box, options)
+        yield cover_regions(options, moment) + [
+            cover_object(object_class, box, options) for object_class, box in boxes if not is_exempt(box, exempt)
         ]
 
 

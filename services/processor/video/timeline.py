@@ -9,6 +9,9 @@ from datetime import timedelta
 from fractions import Fraction
 from typing import Final
 
+from services.common.base.instants import to_ns
+from services.common.media.anonymize.regions import Moment
+
 ROUNDING: Final = 1e-6
 """Rounding tolerance, in ticks."""
 
@@ -45,6 +48,12 @@ class Timeline:
     def time(self, frame: int) -> timedelta:
         """When a frame is shown, to the microsecond."""
         return timedelta(seconds=self.seconds(frame))
+
+    def moment(self, frame: int) -> Moment:
+        """The time for which a frame is shown, to the microsecond."""
+        following = frame + 1
+        end_ns = to_ns(self.time(following)) if following < len(self) else None
+        return Moment(to_ns(self.time(frame)), end_ns)
 
     def frame_at(self, time: timedelta) -> int:
         """The frame that is shown at that time."""

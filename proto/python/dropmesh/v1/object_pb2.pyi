@@ -130,7 +130,7 @@ Global___DetectedObject: _TypeAlias = DetectedObject  # noqa: Y015
 
 @_typing.final
 class TrackPoint(_message.Message):
-    """TrackPoint is the box of an object at one moment of a video."""
+    """TrackPoint is the box of an object, or of an area that moves, at one moment of a video."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -157,6 +157,51 @@ class TrackPoint(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TrackPoint: _TypeAlias = TrackPoint  # noqa: Y015
+
+@_typing.final
+class Region(_message.Message):
+    """Region is an area of a picture, and in a video the span of time for which it counts. In a still image the time is ignored."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BOX_FIELD_NUMBER: _builtins.int
+    START_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    KEYFRAMES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def box(self) -> Global___Box:
+        """The area, if it does not move. Set either `box` or `keyframes`."""
+
+    @_builtins.property
+    def start(self) -> _duration_pb2.Duration:
+        """When the span begins, from the start of the video; if unset, with the video."""
+
+    @_builtins.property
+    def end(self) -> _duration_pb2.Duration:
+        """When the span ends, from the start of the video; after `start`. If unset, with the video."""
+
+    @_builtins.property
+    def keyframes(self) -> _containers.RepeatedCompositeFieldContainer[Global___TrackPoint]:
+        """The area over time, each keyframe later than the one before; for example the track of an object. The box moves in a
+        straight line from each keyframe to the next, and rests before the first and after the last. At most 250, and 1000 in all
+        `regions` or all `exempt`.
+        """
+
+    def __init__(
+        self,
+        *,
+        box: Global___Box | None = ...,
+        start: _duration_pb2.Duration | None = ...,
+        end: _duration_pb2.Duration | None = ...,
+        keyframes: _abc.Iterable[Global___TrackPoint] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["box", b"box", "end", b"end", "start", b"start"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["box", b"box", "end", b"end", "keyframes", b"keyframes", "start", b"start"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Region: _TypeAlias = Region  # noqa: Y015
 
 @_typing.final
 class Label(_message.Message):
@@ -317,12 +362,16 @@ class AnonymizeOptions(_message.Message):
         """The classes to cover; empty means FACE and LICENSE_PLATE."""
 
     @_builtins.property
-    def regions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Box]:
-        """Areas that are always covered; at most 100."""
+    def regions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Region]:
+        """Areas that are always covered; at most 100. In a video an area is covered in each frame that is shown at any time of its
+        span.
+        """
 
     @_builtins.property
-    def exempt(self) -> _containers.RepeatedCompositeFieldContainer[Global___Box]:
-        """Objects whose centre lies in one of these areas are not covered; at most 100."""
+    def exempt(self) -> _containers.RepeatedCompositeFieldContainer[Global___Region]:
+        """Objects whose centre lies in one of these areas are not covered; at most 100. In a video this holds for the frames that
+        begin within an area's span.
+        """
 
     @_builtins.property
     def exclude_objects(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
@@ -342,8 +391,8 @@ class AnonymizeOptions(_message.Message):
         shape: Global___AnonymizeOptions.Shape.ValueType = ...,
         margin: _builtins.float | None = ...,
         feather: _builtins.float | None = ...,
-        regions: _abc.Iterable[Global___Box] | None = ...,
-        exempt: _abc.Iterable[Global___Box] | None = ...,
+        regions: _abc.Iterable[Global___Region] | None = ...,
+        exempt: _abc.Iterable[Global___Region] | None = ...,
         exclude_objects: _abc.Iterable[_builtins.int] | None = ...,
         thresholds: _abc.Iterable[Global___ClassThreshold] | None = ...,
         drop_audio: _builtins.bool = ...,

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from dropmesh.v1 import object_pb2
 
 from services.common.media.anonymize.options import DEFAULT_OBJECTS, AnonymizeOptions, ExcludedObject
-from services.common.media.vocabulary import Box, Mode, ObjectClass, Shape
+from services.common.media.anonymize.region_messages import region_message, to_regions
+from services.common.media.vocabulary import Mode, ObjectClass, Shape
 
 _DEFAULTS = AnonymizeOptions()
 
@@ -22,16 +23,21 @@ def class_number(object_class: str) -> object_pb2.ObjectClass.ValueType:
     return object_pb2.ObjectClass.Value(object_class.upper())
 
 
-def to_options(message: object_pb2.AnonymizeOptions, excluded: Iterable[ExcludedObject] = ()) -> AnonymizeOptions:
-    """Options as they are stored; the excluded objects are those that the message numbers."""
+def to_options(
+    message: object_pb2.AnonymizeOptions, excluded: Iterable[ExcludedObject] = (), field: str = "anonymize"
+) -> AnonymizeOptions:
+    """Options as they are stored; the excluded objects are those that the message numbers.
+
+    Refuses regions that mean nothing; `field` is the path of the options in the request.
+    """
     return AnonymizeOptions(
         objects=to_classes(message.objects) or DEFAULT_OBJECTS,
         mode=Mode(object_pb2.AnonymizeOptions.Mode.Name(message.mode).lower()) if message.mode else Mode.BLUR,
         shape=Shape(object_pb2.AnonymizeOptions.Shape.Name(message.shape).lower()) if message.shape else None,
         margin=message.margin if message.HasField("margin") else _DEFAULTS.margin,
         feather=message.feather if message.HasField("feather") else _DEFAULTS.feather,
-        regions=tuple(map(to_box, message.regions)),
-        exempt=tuple(map(to_box, message.exempt)),
+        regions=to_regions(message.regions, f"{field}.regions"),
+        exempt=to_regions(message.exempt, f"{field}.exempt"),
         excluded=tuple(excluded),
         thresholds={to_class(entry.object_class): entry.threshold for entry in message.thresholds},
         drop_audio=message.drop_audio,
@@ -48,8 +54,8 @@ def options_message(options: AnonymizeOptions) -> object_pb2.AnonymizeOptions:
     message = object_pb2.AnonymizeOptions(
         objects=[class_number(object_class) for object_class in options.objects],
         mode=object_pb2.AnonymizeOptions.Mode.Value(options.mode.upper()),
-        regions=map(box_message, options.regions),
-        exempt=map(box_message, options.exempt),
+        regions=map(region_message, options.regions),
+        exempt=map(region_message, options.exempt),
         exclude_objects=[excluded.number for excluded in options.excluded],
         thresholds=[
             object_pb2.ClassThreshold(object_class=class_number(object_class), threshold=threshold)
@@ -63,16 +69,6 @@ def options_message(options: AnonymizeOptions) -> object_pb2.AnonymizeOptions:
     if len(shapes) == 1:
         message.shape = object_pb2.AnonymizeOptions.Shape.Value(shapes.pop().upper())
     return message
-
-
-def to_box(message: object_pb2.Box) -> Box:
-    """A box as it is stored."""
-    return Box(message.left, message.top, message.right, message.bottom)
-
-
-def box_message(box: Box) -> object_pb2.Box:
-    """A box in the contract."""
-    return object_pb2.Box(left=box.left, top=box.top, right=box.right, bottom=box.bottom)
 
 
 def count_messages(counts: Sequence[tuple[str, int]]) -> list[object_pb2.ClassCount]:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from services.common.media.anonymize.regions import Region
 from services.common.media.vocabulary import Box, Mode, ObjectClass, Shape, usual_shape
 
 DEFAULT_OBJECTS = (ObjectClass.FACE, ObjectClass.LICENSE_PLATE)
@@ -34,8 +35,8 @@ class AnonymizeOptions:
     """How far beyond an object's box is covered, as a share of its size."""
     feather: float = 0.0
     """How wide the soft edge is, as a share of the object's size; it lies outside what is covered."""
-    regions: tuple[Box, ...] = ()
-    exempt: tuple[Box, ...] = ()
+    regions: tuple[Region, ...] = ()
+    exempt: tuple[Region, ...] = ()
     excluded: tuple[ExcludedObject, ...] = ()
     thresholds: Mapping[ObjectClass, float] = field(default_factory=dict)
     drop_audio: bool = False
@@ -52,13 +53,20 @@ class AnonymizeOptions:
             "mode": self.mode,
             "margin": float(self.margin),
             "feather": float(self.feather),
-            "regions": sorted({_numbers(box) for box in self.regions}),
-            "exempt": sorted({_numbers(box) for box in self.exempt}),
+            "regions": sorted(set(map(_region, self.regions))),
+            "exempt": sorted(set(map(_region, self.exempt))),
             "excluded": sorted({_excluded(excluded) for excluded in self.excluded}),
             "drop_audio": self.drop_audio,
         }
         text = json.dumps(canonical, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _region(region: Region) -> tuple[object, ...]:
+    end_ns = -1 if region.end_ns is None else region.end_ns
+    moving = len(region.keyframes) > 1
+    points = tuple((point.time_ns if moving else 0, *_numbers(point.box)) for point in region.keyframes)
+    return region.start_ns, end_ns, points
 
 
 def _numbers(box: Box) -> tuple[float, ...]:

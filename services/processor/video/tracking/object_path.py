@@ -94,7 +94,7 @@ class ObjectPath:
         share = (now - start) / (end - start)
         one, other = self._box(before), self._box(before + 1)
         unseen = min(now - start, end - now) / UNSEEN_SECONDS
-        return _mix(one, other, share).expanded(UNSEEN_MARGIN * min(1.0, unseen))
+        return one.mixed(other, share).expanded(UNSEEN_MARGIN * min(1.0, unseen))
 
     def _beyond(self, nearest: int, frame: int, timeline: Timeline) -> Box:
         """The box of the nearest sight, and as well where the object would be had it kept its speed."""
@@ -109,7 +109,7 @@ class ObjectPath:
         if other == nearest:
             return box
         share = (timeline.seconds(frame) - start) / (timeline.seconds(self._frames[other]) - start)
-        moved = _mix(box, self._box(other), share)
+        moved = box.mixed(self._box(other), share)
         return Box(
             min(box.left, moved.left),
             min(box.top, moved.top),
@@ -120,12 +120,3 @@ class ObjectPath:
     def _box(self, sight: int) -> Box:
         left, top, right, bottom = self._boxes[4 * sight : 4 * sight + 4]
         return Box(left, top, right, bottom)
-
-
-def _mix(one: Box, other: Box, share: float) -> Box:
-    return Box(
-        one.left + (other.left - one.left) * share,
-        one.top + (other.top - one.top) * share,
-        one.right + (other.right - one.right) * share,
-        one.bottom + (other.bottom - one.bottom) * share,
-    )

@@ -10,9 +10,9 @@ from dropmesh.v1.ingest_service_pb2 import CancelMediaRequest, DeleteMediaReques
 from services.common.base.errors import DropmeshError
 from services.common.media.anonymize.messages import to_options
 from services.common.media.anonymize.options import AnonymizeOptions
-from services.common.media.detected_objects import DetectedObject, TrackPoint
+from services.common.media.detected_objects import DetectedObject
 from services.common.media.transitions import Findings
-from services.common.media.vocabulary import Box, ObjectClass
+from services.common.media.vocabulary import Box, ObjectClass, TrackPoint
 from services.ingest.media.changes import MediaChanges
 from services.ingest.media.files import FileOptions
 from tests.integration.common.media.test_work import begun, claimed, finish

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 from dropmesh.v1.ingest_service_pb2 import DropMeasurementsRequest, UploadMediaRequest
-from dropmesh.v1.object_pb2 import AnonymizeOptions, Box, ObjectClass
+from dropmesh.v1.object_pb2 import AnonymizeOptions, Box, ObjectClass, Region
 from dropmesh.v1.query_service_pb2 import ListMeasurementsRequest
 
 from services.common.base.errors import InvalidArgument
@@ -33,8 +33,8 @@ def read(query: str) -> UploadMediaRequest:
             UploadMediaRequest(anonymize=AnonymizeOptions(mode=AnonymizeOptions.BLUR, exclude_objects=[7, -8])),
         ),
         (
-            "anonymize.regions.left=.1&anonymize.regions.right=1&anonymize.regions.left=0.25",
-            UploadMediaRequest(anonymize=AnonymizeOptions(regions=[Box(left=0.25, right=1)])),
+            "anonymize.regions.box.left=.1&anonymize.regions.box.right=1&anonymize.regions.box.left=0.25",
+            UploadMediaRequest(anonymize=AnonymizeOptions(regions=[Region(box=Box(left=0.25, right=1))])),
         ),
         ("anonymize.drop_audio=Yes", UploadMediaRequest(anonymize=AnonymizeOptions(drop_audio=True))),
     ],
@@ -61,7 +61,7 @@ def test_a_duration_and_a_time_with_an_offset_are_read() -> None:
         ("anonymize.x=1", "anonymize.x", "this method has no such parameter"),
         ("objects.x=1", "objects.x", "this method has no such parameter"),
         ("filename=a&anonymize.margin=wide", "anonymize.margin", '"wide" is not a valid double'),
-        ("anonymize.regions=x", "anonymize.regions", '"x" is not a valid Box'),
+        ("anonymize.regions=x", "anonymize.regions", '"x" is not a valid Region'),
         ("anonymize=x", "anonymize", '"x" is not a valid AnonymizeOptions'),
         ("objects=face,person", "objects", '"face,person" is not one of FACE, PERSON, '),
         ("mode=99", "mode", '"99" is not one of BLUR, '),

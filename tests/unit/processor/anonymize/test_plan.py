@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from services.common.media.anonymize.regions import Region
 from services.common.media.vocabulary import Box, ObjectClass, Shape
 from services.processor.anonymize.options import AnonymizeOptions, ExcludedObject
 from services.processor.anonymize.plan import Cover, choose_covered, cover_object, cover_regions
@@ -28,8 +29,9 @@ def test_only_the_classes_asked_for_are_covered() -> None:
 
 
 def test_an_object_whose_centre_is_exempt_is_not_covered() -> None:
-    assert choose_covered([FACE, PLATE], AnonymizeOptions(exempt=(Box(119, 129, 121, 131),))) == [False, True]
-    assert choose_covered([FACE, PLATE], AnonymizeOptions(exempt=(Box(100, 100, 119, 160),))) == [True, True]
+    centre, side = Region.resting(Box(119, 129, 121, 131)), Region.resting(Box(100, 100, 119, 160))
+    assert choose_covered([FACE, PLATE], AnonymizeOptions(exempt=(centre,))) == [False, True]
+    assert choose_covered([FACE, PLATE], AnonymizeOptions(exempt=(side,))) == [True, True]
 
 
 def test_an_excluded_object_is_known_again_by_its_place_and_only_one_is_spared() -> None:
@@ -44,9 +46,9 @@ def test_what_is_not_clearly_the_excluded_object_is_covered() -> None:
 
 
 def test_regions_are_covered_exactly_and_always() -> None:
-    region = Box(10, 20, 30, 40)
-    options = AnonymizeOptions(regions=(region,), exempt=(Box(0, 0, 1000, 1000),), margin=0.5)
-    assert cover_regions(options) == [Cover(region, Shape.BOX)]
+    region, everywhere = Region.resting(Box(10, 20, 30, 40)), Region.resting(Box(0, 0, 1000, 1000))
+    options = AnonymizeOptions(regions=(region,), exempt=(everywhere,), margin=0.5)
+    assert cover_regions(options) == [Cover(Box(10, 20, 30, 40), Shape.BOX)]
     assert choose_covered([FACE], options) == [False]
 
 

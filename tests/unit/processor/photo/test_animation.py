@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from services.common.media.anonymize.regions import Region
 from services.common.media.vocabulary import Box, Mode, ObjectClass
 from services.processor.anonymize.options import AnonymizeOptions, ExcludedObject
 from services.processor.photo.photo import anonymize_photo
@@ -81,7 +82,7 @@ def test_transparent_parts_come_and_go_as_they_did(format: str) -> None:
         frames.append(frame)
     options = {"lossless": True} if format == "WEBP" else {}
     content = encode(frames[0], format, save_all=True, append_images=frames[1:], duration=100, disposal=2, **options)
-    result = anonymize_photo(content, AnonymizeOptions(regions=(Box(50, 40, 60, 46),)), FakeDetector())
+    result = anonymize_photo(content, AnonymizeOptions(regions=(Region.resting(Box(50, 40, 60, 46)),)), FakeDetector())
     for number in range(4):
         before, after = decode(content, number, "RGBA"), decode(result.content, number, "RGBA")
         before[38:, 48:] = after[38:, 48:] = 0
@@ -91,7 +92,7 @@ def test_transparent_parts_come_and_go_as_they_did(format: str) -> None:
 
 def test_frames_of_a_gif_that_become_alike_are_all_kept() -> None:
     content = animate("GIF")
-    everything = AnonymizeOptions(mode=Mode.SOLID, regions=(Box(0, 0, 160, 120),))
+    everything = AnonymizeOptions(mode=Mode.SOLID, regions=(Region.resting(Box(0, 0, 160, 120)),))
     result = anonymize_photo(content, everything, FakeDetector())
     assert durations(result.content) == durations(content)
     for frame in range(6):
@@ -105,7 +106,7 @@ def test_frames_of_a_webp_that_become_alike_are_shown_for_as_long() -> None:
     content = encode(
         frames[0], "WEBP", save_all=True, append_images=frames[1:], duration=[50, 60, 70, 80], lossless=True, loop=2
     )
-    options = AnonymizeOptions(mode=Mode.SOLID, regions=(Box(30, 30, 90, 90),))
+    options = AnonymizeOptions(mode=Mode.SOLID, regions=(Region.resting(Box(30, 30, 90, 90)),))
     result = anonymize_photo(content, options, FakeDetector())
     assert durations(content) == [50, 60, 70, 80]
     assert durations(result.content) == [180, 80]
@@ -116,7 +117,7 @@ def test_frames_of_a_webp_that_become_alike_are_shown_for_as_long() -> None:
 
 
 def test_a_webp_that_shows_one_picture_throughout_becomes_that_picture() -> None:
-    everything = AnonymizeOptions(mode=Mode.SOLID, regions=(Box(0, 0, 160, 120),))
+    everything = AnonymizeOptions(mode=Mode.SOLID, regions=(Region.resting(Box(0, 0, 160, 120)),))
     result = anonymize_photo(animate("WEBP"), everything, FakeDetector())
     assert result.frames == 6
     assert decode(result.content).max() < 4

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
+from services.common.media.anonymize.regions import Region
 from services.common.media.vocabulary import Box, ObjectClass
 from services.processor.anonymize.options import AnonymizeOptions, ExcludedObject
 from services.processor.photo.photo import anonymize_photo, detect_photo, read_picture, thumbnail
@@ -39,7 +40,7 @@ def test_objects_are_numbered_and_say_whether_they_are_covered() -> None:
 
 def test_a_region_is_covered_without_any_detection() -> None:
     region = Box(5, 5, 25, 25)
-    after = decode(anonymize_photo(PNG, AnonymizeOptions(regions=(region,)), FakeDetector()).content)
+    after = decode(anonymize_photo(PNG, AnonymizeOptions(regions=(Region.resting(region),)), FakeDetector()).content)
     assert worst_outside(decode(PNG), after, region) == 0
     assert mean_inside(decode(PNG), after, region) > 5
 

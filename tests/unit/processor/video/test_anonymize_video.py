@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from services.common.media.vocabulary import Box, ObjectClass
+from services.common.base.instants import to_ns
+from services.common.media.anonymize.regions import Region
+from services.common.media.vocabulary import Box, ObjectClass, TrackPoint
 from services.processor.anonymize.options import ExcludedObject
 from services.processor.video.anonymize_video import anonymize_video
 from services.processor.video.errors import VideoCancelled
@@ -168,14 +170,67 @@ def test_tells_where_each_object_was_and_when(tmp_path: Path) -> None:
 
 def test_covers_drawn_regions_and_spares_exempt_ones(tmp_path: Path) -> None:
     source = write_video(tmp_path / "in.mp4", Scene())
-    region, exempt = Box(100, 90, 140, 110), Box(60, 0, 160, 120)
+    region, exempt = Region.resting(Box(100, 90, 140, 110)), Region.resting(Box(60, 0, 160, 120))
 
-    anonymize(source, tmp_path / "out.mp4", options=replace(SOLID_FACES, regions=(region,), exempt=(exempt,)))
+    anonymize(
+        source,
+        tmp_path / "out.mp4",
+        options=replace(SOLID_FACES, regions=(region,), exempt=(exempt,)),
+    )
 
     left = blue_pixels(tmp_path / "out.mp4")
     assert max(left[:19]) == 0
     assert min(left[21:]) > 400
     assert max(picture[92:108, 102:138].max() for picture in pictures(tmp_path / "out.mp4")) < 40
+
+
+BLANK = Scene(place=lambda _: None)
+FRAME_NS = 10**9 // 30
+# When frame 10 begins, to the microsecond as tracks say it.
+TENTH_NS = 333_333_000
+
+
+def test_a_region_covers_the_frames_of_its_span_alone(tmp_path: Path) -> None:
+    source = write_video(tmp_path / "in.mp4", BLANK)
+    region = Region(Region.resting(Box(100, 90, 140, 110)).keyframes, TENTH_NS, 10**9)
+
+    anonymize(source, tmp_path / "out.mp4", options=replace(SOLID_FACES, regions=(region,)))
+
+    covered = [picture[92:108, 102:138].max() < 40 for picture in pictures(tmp_path / "out.mp4")]
+    assert [number for number, is_covered in enumerate(covered) if is_covered] == list(range(10, 30))
+
+
+def test_a_region_moves_with_its_keyframes(tmp_path: Path) -> None:
+    source = write_video(tmp_path / "in.mp4", BLANK)
+    keyframes = (TrackPoint(0, Box(0, 40, 24, 64)), TrackPoint(40 * FRAME_NS, Box(80, 40, 104, 64)))
+
+    anonymize(source, tmp_path / "out.mp4", options=replace(SOLID_FACES, regions=(Region(keyframes),)))
+
+    for number, picture in enumerate(pictures(tmp_path / "out.mp4")):
+        left = min(80, 2 * number)
+        assert picture[44:60, left + 3 : left + 21].max() < 40
+        assert picture[44:60, left + 32 : left + 50].max() > 45
+
+
+def test_a_region_that_follows_the_track_of_an_object_hides_it(tmp_path: Path) -> None:
+    source = write_video(tmp_path / "in.mp4", Scene())
+    (track,) = anonymize(source, tmp_path / "first.mp4").tracks
+    keyframes = tuple(TrackPoint(to_ns(point.time), point.box.expanded(0.2)) for point in track.points)
+    options = replace(SOLID_FACES, regions=(Region(keyframes),))
+
+    anonymize(source, tmp_path / "out.mp4", BlueDetector(sees=lambda _: False), options=options)
+
+    assert max(blue_pixels(tmp_path / "out.mp4")) == 0
+
+
+def test_an_exempt_area_counts_in_its_span_alone(tmp_path: Path) -> None:
+    source = write_video(tmp_path / "in.mp4", Scene())
+    exempt = Region(Region.resting(Box(0, 0, 160, 120)).keyframes, TENTH_NS, 10**9)
+
+    anonymize(source, tmp_path / "out.mp4", options=replace(SOLID_FACES, exempt=(exempt,)))
+
+    left = blue_pixels(tmp_path / "out.mp4")
+    assert [number for number, pixels in enumerate(left) if pixels > 400] == list(range(10, 30))
 
 
 def test_an_object_of_an_earlier_processing_can_be_left_uncovered(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def test_what_is_shown_means_the_same_when_it_is_sent_again() -> None:
         objects=[object_pb2.VEHICLE, object_pb2.FACE],
         mode=Options.SOLID,
         margin=0,
-        regions=[object_pb2.Box(right=4, bottom=4)],
+        regions=[object_pb2.Region(box=object_pb2.Box(right=4, bottom=4))],
         thresholds=[object_pb2.ClassThreshold(object_class=object_pb2.FACE, threshold=0.5)],
         drop_audio=True,
     )

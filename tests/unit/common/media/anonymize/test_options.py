@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from services.common.media.anonymize.options import AnonymizeOptions, ExcludedObject
-from services.common.media.vocabulary import Box, Mode, ObjectClass, Shape
+from services.common.media.anonymize.regions import Region
+from services.common.media.vocabulary import Box, Mode, ObjectClass, Shape, TrackPoint
 
 ONE, OTHER = Box(1, 2, 30, 40), Box(5, 6, 70, 80)
 DEFAULTS = AnonymizeOptions()
@@ -14,12 +15,12 @@ DEFAULTS = AnonymizeOptions()
 def test_options_that_mean_the_same_have_the_same_digest() -> None:
     one = AnonymizeOptions(
         objects=(ObjectClass.FACE, ObjectClass.VEHICLE),
-        regions=(ONE, OTHER),
+        regions=(Region.resting(ONE), Region.resting(OTHER)),
         thresholds={ObjectClass.FACE: 0.5, ObjectClass.VEHICLE: 0.25},
     )
     other = AnonymizeOptions(
         objects=(ObjectClass.VEHICLE, ObjectClass.FACE, ObjectClass.FACE),
-        regions=(OTHER, Box(1.0, 2.0, 30.0, 40.0), OTHER),
+        regions=(Region.resting(OTHER), Region.resting(Box(1.0, 2.0, 30.0, 40.0)), Region.resting(OTHER)),
         # Persons are not searched, so their threshold means nothing.
         thresholds={ObjectClass.VEHICLE: 0.25, ObjectClass.FACE: 0.5, ObjectClass.PERSON: 0.9},
     )
@@ -41,8 +42,11 @@ def test_a_shape_that_is_the_usual_one_means_the_same() -> None:
         replace(DEFAULTS, shape=Shape.BOX),
         replace(DEFAULTS, margin=0.2),
         replace(DEFAULTS, feather=0.1),
-        replace(DEFAULTS, regions=(ONE,)),
-        replace(DEFAULTS, exempt=(ONE,)),
+        replace(DEFAULTS, regions=(Region.resting(ONE),)),
+        replace(DEFAULTS, regions=(Region(Region.resting(ONE).keyframes, 1),)),
+        replace(DEFAULTS, regions=(Region(Region.resting(ONE).keyframes, 0, 1),)),
+        replace(DEFAULTS, regions=(Region((TrackPoint(0, ONE), TrackPoint(1, OTHER))),)),
+        replace(DEFAULTS, exempt=(Region.resting(ONE),)),
         replace(DEFAULTS, excluded=(ExcludedObject(1, ObjectClass.FACE, ONE),)),
         replace(DEFAULTS, excluded=(ExcludedObject(1, ObjectClass.FACE, ONE, 10**9),)),
         replace(DEFAULTS, thresholds={ObjectClass.FACE: 0.4}),
