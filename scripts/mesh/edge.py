@@ -45,8 +45,12 @@ def _move(clusters: Path, named: str, place: str) -> None:
     """Puts an address in the place of a name and a port."""
     name, port = named.split(":")
     host, _, its_port = place.rpartition(":")
-    found = rf"address: {re.escape(name)}, port_value: {port}\b"
-    clusters.write_text(re.sub(found, f"address: {host}, port_value: {its_port}", clusters.read_text()))
+    text = clusters.read_text()
+    text = re.sub(
+        rf"address: {re.escape(name)}, port_value: {port}\b", f"address: {host}, port_value: {its_port}", text
+    )
+    # Health is asked for at the same address, by its own port.
+    clusters.write_text(re.sub(rf"(health_check_config: {{ port_value: ){port}\b", rf"\g<1>{its_port}", text))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from services.common.rpc.server import serve
 from services.common.rpc.tokens import Tokens
 from services.common.settings import Settings, load_settings
 from services.common.stores.open import open_stores
-from services.common.stores.probes import store_probes
+from services.common.stores.probes import probed
 
 log = logging.getLogger(__name__)
 
@@ -72,14 +72,14 @@ def run(name: str, descriptor: ServiceDescriptor, bootstrap: Bootstrap) -> None:
 async def _open_and_serve(name: str, descriptor: ServiceDescriptor, bootstrap: Bootstrap, settings: Settings) -> None:
     metrics = Metrics()
     tracer = start_tracing(name, settings.otlp_endpoint)
-    stores = await open_stores(settings)
+    opened = await open_stores(settings)
     try:
+        watched = probed(opened, metrics)
+        stores = watched.stores
         authenticator = Authenticator(Tokens(stores.catalog), settings.mode)
         guard = Guard(authenticator, metrics, max_in_flight=settings.max_in_flight, tracer=tracer)
         service = Service(descriptor, settings, metrics, guard, stores.catalog, stores.objects, stores.queue)
         async with bootstrap(service) as wiring:
-            await serve(
-                name, settings, metrics, descriptor, wiring.methods, wiring.loops, store_probes(stores, metrics)
-            )
+            await serve(name, settings, metrics, descriptor, wiring.methods, wiring.loops, watched.probes)
     finally:
-        await stores.close()
+        await opened.close()

@@ -100,6 +100,8 @@ def test_a_service_says_which_store_does_not_answer(linked, store, fault):
     try:
         eventually(lambda: _not_ready(linked.mesh) == [store], 30)
         assert httpx.get(f"{linked.mesh.operations_url}/healthz").status_code == 200
+        if store == "catalog":
+            eventually(lambda: _refused_at_once(linked.mesh, store), 30)
     finally:
         link.heal()
     eventually(lambda: _not_ready(linked.mesh) == [], 120)
@@ -111,6 +113,13 @@ def _not_ready(mesh: Mesh) -> list[str]:
     stores = answer.json()["stores"]
     assert (answer.status_code == 200) == all(state == "answers" for state in stores.values())
     return [store for store, state in stores.items() if state != "answers"]
+
+
+def _refused_at_once(mesh: Mesh, store: str) -> bool:
+    """Whether a read is refused before a driver would give up."""
+    answer = httpx.get(f"{mesh.url}/v1/media", timeout=4)
+    (info, *_) = answer.json()["details"]
+    return bool(answer.headers["retry-after"] and answer.status_code == 503 and info["metadata"] == {"store": store})
 
 
 def _writes_again(http: httpx.Client, linked: Linked) -> bool:

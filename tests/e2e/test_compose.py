@@ -26,7 +26,7 @@ from tests.support.containers import Containers, Program
 
 OURS = "dropmesh:local"
 PASSWORDS = dict.fromkeys(("MONGO_PASSWORD", "S3_PASSWORD", "RABBITMQ_PASSWORD"), "secret")
-START_SECONDS = 120
+START_SECONDS = 240
 
 
 @pytest.fixture

@@ -10,21 +10,26 @@ from services.common.base.loops import pause
 from services.common.base.telemetry import Metrics
 
 PAUSE_SECONDS = 1.0
-PATIENCE_SECONDS = 2.0
+# A busy process may miss one answer: a store is silent after two, and asked again soon.
+SILENT_PAUSE_SECONDS = 0.25
+PATIENCE_SECONDS = 0.8
+SILENT_LOOKS = 2
 ANSWERS = "answers"
 SILENT = "does not answer"
 
 Ask = Callable[[], Awaitable[object]]
+Hear = Callable[[str], None]
 
 
 class StoreProbe:
-    """One store. A question that hangs is not asked a second time before it ends."""
+    """One store. A question that hangs is not asked a second time before it ends; `hear` takes each state seen."""
 
     def __init__(
         self,
         store: str,
         ask: Ask,
         metrics: Metrics,
+        hear: Hear | None = None,
         *,
         pause_seconds: float = PAUSE_SECONDS,
         patience_seconds: float = PATIENCE_SECONDS,
@@ -33,17 +38,25 @@ class StoreProbe:
         self.state = ANSWERS
         self._ask = ask
         self._metrics = metrics
+        self._hear = hear
         self._pause_seconds = pause_seconds
         self._patience_seconds = patience_seconds
+        self._silent_looks = 0
         self._asking: asyncio.Task[str] | None = None
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Asks until the service stops."""
         try:
             while not stopping.is_set():
-                self.state = await self._answer()
-                self._metrics.store_answers.labels(self.store).set(self.state == ANSWERS)
-                await pause(self._pause_seconds, stopping)
+                seen = await self._answer()
+                self._silent_looks = 0 if seen == ANSWERS else self._silent_looks + 1
+                if self._silent_looks == 0 or self._silent_looks >= SILENT_LOOKS:
+                    self.state = seen
+                answers = self.state == ANSWERS
+                self._metrics.store_answers.labels(self.store).set(answers)
+                if self._hear is not None:
+                    self._hear(self.state)
+                await pause(SILENT_PAUSE_SECONDS if self._silent_looks else self._pause_seconds, stopping)
         finally:
             if self._asking is not None:
                 self._asking.cancel()

@@ -20,19 +20,25 @@ class Readiness:
 
     stores: Mapping[str, str]
     failing_loops: list[str]
+    is_leaving: bool
     is_ready: bool
 
 
 async def serve_operations(
     address: str, metrics: Metrics, readiness: Callable[[], Readiness]
 ) -> asyncio.AbstractServer:
-    """Answers paths that begin with /readyz with the readiness, every other one with the metrics."""
+    """Answers /readyz with the readiness, /serving with whether calls are welcome, all else with the metrics."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError):
             head = await reader.readuntil(b"\r\n\r\n")
             path = head.split(b" ", 2)[1] if head.count(b" ") > 1 else b""
-            status, kind, body = _readiness(readiness()) if path.startswith(b"/readyz") else _metrics(metrics)
+            if path.startswith(b"/readyz"):
+                status, kind, body = _readiness(readiness())
+            elif path.startswith(b"/serving"):
+                status, kind, body = _serving(readiness())
+            else:
+                status, kind, body = _metrics(metrics)
             writer.write(
                 f"HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {len(body)}\r\n"
                 "connection: close\r\n\r\n".encode()
@@ -58,6 +64,12 @@ def clear_socket(address: str) -> None:
 
 def _metrics(metrics: Metrics) -> tuple[str, str, bytes]:
     return "200 OK", "text/plain; version=0.0.4", generate_latest(metrics.registry)
+
+
+def _serving(readiness: Readiness) -> tuple[str, str, bytes]:
+    if readiness.is_leaving:
+        return "503 Service Unavailable", "text/plain", b"leaving\n"
+    return "200 OK", "text/plain", b"serving\n"
 
 
 def _readiness(readiness: Readiness) -> tuple[str, str, bytes]:

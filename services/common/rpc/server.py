@@ -7,6 +7,7 @@ import gc
 import logging
 import signal
 from collections.abc import Sequence
+from functools import partial
 
 import grpc
 from dropmesh.v1 import ingest_service_pb2, processor_service_pb2, query_service_pb2
@@ -16,6 +17,7 @@ from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
 
 from services.common.base.background import Background, Loop
+from services.common.base.loops import pause
 from services.common.base.probes import ANSWERS, StoreProbe
 from services.common.base.telemetry import Metrics
 from services.common.rpc.grpc_methods import grpc_handler
@@ -44,11 +46,21 @@ async def serve(
     background: Sequence[Loop] = (),
     probes: Sequence[StoreProbe] = (),
 ) -> None:
-    """Serves until SIGTERM or SIGINT, then drains; `background` loops run beside and end when the event is set."""
-    stopping = asyncio.Event()
+    """Serves until SIGTERM or SIGINT, then drains; `background` loops run beside and end when the event is set.
+
+    After SIGTERM it announces its end and goes on serving for `notice_seconds`, so that the edge sends new calls to
+    another instance. SIGINT, or a second SIGTERM, ends the notice.
+    """
+    leaving, stopping = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
+
+    def leave(*, at_once: bool) -> None:
+        if at_once or leaving.is_set():
+            stopping.set()
+        leaving.set()
+
+    loop.add_signal_handler(signal.SIGTERM, partial(leave, at_once=False))
+    loop.add_signal_handler(signal.SIGINT, partial(leave, at_once=True))
 
     server = grpc.aio.server(
         options=(
@@ -72,8 +84,8 @@ async def serve(
 
     def readiness() -> Readiness:
         stores = {probe.store: probe.state for probe in probes}
-        is_ready = not (stopping.is_set() or loops.failing) and all(state == ANSWERS for state in stores.values())
-        return Readiness(stores, loops.failing, is_ready)
+        is_ready = not (leaving.is_set() or loops.failing) and all(state == ANSWERS for state in stores.values())
+        return Readiness(stores, loops.failing, is_leaving=leaving.is_set(), is_ready=is_ready)
 
     operations = await serve_operations(settings.metrics_socket(name), metrics, readiness)
     for told in ("", service.full_name):
@@ -82,9 +94,12 @@ async def serve(
     log.info("serving", extra={"address": address})
 
     running = asyncio.create_task(loops.run((*background, *(probe.run for probe in probes)), stopping))
-    await stopping.wait()
-    log.info("stopping: no new calls, those under way may finish", extra={"seconds": settings.drain_seconds})
+    await leaving.wait()
     await health_servicer.enter_graceful_shutdown()
+    log.info("leaving: calls are served until the edge has noticed", extra={"seconds": settings.notice_seconds})
+    await pause(settings.notice_seconds, stopping)
+    stopping.set()
+    log.info("stopping: no new calls, those under way may finish", extra={"seconds": settings.drain_seconds})
     await server.stop(settings.drain_seconds)
     await running
     operations.close()

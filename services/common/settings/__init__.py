@@ -78,6 +78,11 @@ class Settings(BaseModel):
     )
     max_in_flight: int = Field(512, ge=1, description="limit of concurrent calls in one service")
     drain_seconds: float = Field(10.0, ge=0, description="time that a stopping service gives its running calls")
+    notice_seconds: float = Field(
+        0.0,
+        ge=0,
+        description="time that a stopping service goes on serving, so that the edge notices; 3 with a second instance",
+    )
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="DEBUG, INFO, WARNING or ERROR")
     otlp_endpoint: str = Field("", description="OTLP endpoint for OpenTelemetry traces; empty: no traces")
 
@@ -171,6 +176,13 @@ class Settings(BaseModel):
                 f"{PREFIX}MODE is 'open' while {PREFIX}EDGE_HOST is {self.edge_host!r}: mode open accepts only a "
                 f"loopback address (127.0.0.1); set {PREFIX}MODE=tokens to listen on another one"
             )
+        for name in ("listen", "http"):
+            address = getattr(self, name)
+            if self.mode is Mode.OPEN and address and not _is_local(address):
+                raise ValueError(
+                    f"{PREFIX}MODE is 'open' while {PREFIX}{name.upper()} is {address!r}: other machines reach it, and "
+                    f"mode open asks nobody for a token; set {PREFIX}MODE=tokens, or listen on 127.0.0.1 or unix:/path"
+                )
         return self
 
     @model_validator(mode="after")
@@ -275,6 +287,10 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+def _is_local(address: str) -> bool:
+    return address.startswith("unix:") or is_loopback(address.rpartition(":")[0])
 
 
 def _file_variables(path: str) -> dict[str, str]:

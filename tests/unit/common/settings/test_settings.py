@@ -99,6 +99,15 @@ def test_mode_open_is_for_loopback_alone():
     assert load_settings({"DROPMESH_EDGE_HOST": "0.0.0.0", "DROPMESH_MODE": "tokens"}).edge_host == "0.0.0.0"
 
 
+@pytest.mark.parametrize("name", ["DROPMESH_LISTEN", "DROPMESH_HTTP"])
+def test_no_service_listens_for_other_machines_in_mode_open(name):
+    with pytest.raises(SettingsError, match=f"{name} is '0.0.0.0:9000': other machines reach it"):
+        load_settings({name: "0.0.0.0:9000"})
+    for address in ("127.0.0.1:9000", "[::1]:9000", "unix:/run/a.sock"):
+        load_settings({name: address})
+    load_settings({name: "0.0.0.0:9000", "DROPMESH_MODE": "tokens"})
+
+
 @pytest.mark.parametrize(
     ("host", "answer"),
     [
