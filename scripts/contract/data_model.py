@@ -31,7 +31,7 @@ The stores have further tables without user data, except that queue messages hol
 number of each sequence), and in SQLite `queue_messages` and `queue_dead_letters` (the embedded queue).
 """
 GROUPS = {
-    "Media": ("media", "media_objects", "contents", "uploads", "invites", "statistics"),
+    "Media": ("media", "media_objects", "media_terms", "contents", "uploads", "invites", "statistics"),
     "Readings": ("receipts", "measurements", "lineage"),
     "Signals": ("series", "series_bodies", "series_metrics", "series_forecasts"),
     "The mesh itself": ("tokens", "sweeps"),
@@ -39,6 +39,7 @@ GROUPS = {
 # (collection, field) → what it names; the rest of a relation is how many of them there are.
 REFERENCES = (
     ("media_objects", "media", "media_run names"),
+    ("media_terms", "media", "media names"),
     ("contents", "media", "holders name"),
     ("uploads", "media", "media names"),
     ("media", "contents", "sha256 names"),

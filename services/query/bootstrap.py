@@ -11,6 +11,7 @@ from services.common.drops.receipts import Receipts
 from services.common.drops.sources import Sources
 from services.common.invites.store import Invites
 from services.common.media.detected_objects import MediaObjects
+from services.common.media.listing.pages import MediaLists
 from services.common.media.store import MediaStore
 from services.common.series.store import SeriesStore
 from services.common.service import Service, Wiring
@@ -22,6 +23,7 @@ from services.query.drops.receipts import ReceiptReads
 from services.query.drops.sources import SourceReads
 from services.query.invites.reads import InviteReads
 from services.query.media.downloads import Downloads
+from services.query.media.lists import MediaListReads
 from services.query.media.reads import MediaReads
 from services.query.series.reads import SeriesReads
 from services.query.statistics.reads import StatisticsReads
@@ -41,6 +43,7 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
             SourceReads(Sources(catalog)),
             ReceiptReads(receipts),
             MediaReads(media, MediaObjects(catalog)),
+            MediaListReads(MediaLists(catalog)),
             Downloads(media, objects, presigned=presigned),
             UploadReads(Uploads(catalog, objects)),
             InviteReads(Invites(catalog), media),

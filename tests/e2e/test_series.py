@@ -150,7 +150,8 @@ def test_a_series_is_appended_to_renamed_and_deleted(sensor: httpx.Client) -> No
     assert sensor.delete(path).status_code == 200
     assert sensor.get(path).json()["details"][0]["reason"] == "SERIES_NOT_FOUND"
     assert sensor.get(f"{path}/points").status_code == 404
-    assert sensor.delete(path).status_code == 200
+    assert sensor.delete(path).json()["details"][0]["reason"] == "SERIES_NOT_FOUND"
+    assert sensor.delete(path, params={"allow_missing": "true"}).status_code == 200
 
 
 def test_lists_are_cut_by_label_prefix_and_time_and_counted(sensor: httpx.Client, tokens_mesh: Mesh) -> None:

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import cast
 
 from services.common.catalog import Catalog
+from services.common.catalog.opening import open_catalog
 from services.common.catalog.sqlite.catalog import SqliteCatalog
 from services.common.catalog.sqlite.database import SqliteDatabase
 from services.common.contents.orphans import Orphans
 from services.common.contents.store import Contents
 from services.common.invites.store import Invites
 from services.common.media.detected_objects import MediaObjects
+from services.common.media.listing.pages import MediaLists
 from services.common.media.model import Metadata
 from services.common.media.refusals import DamagedMedia
 from services.common.media.store import MediaStore
@@ -91,7 +93,7 @@ class Stores:
     """What survives a process."""
 
     database: SqliteDatabase
-    catalog: SqliteCatalog
+    catalog: Catalog
     objects: DirectoryObjects
     queue: EmbeddedQueue
 
@@ -101,9 +103,19 @@ class Stores:
         queue = await EmbeddedQueue.open(catalog.database)
         return cls(catalog.database, catalog, await DirectoryObjects.open(folder / "objects"), queue)
 
+    @classmethod
+    async def open_at(cls, folder: Path, catalog_url: str) -> Stores:
+        """With a catalog elsewhere; the queue has a file of its own."""
+        catalog = await open_catalog(catalog_url, COLLECTIONS)
+        database = await SqliteDatabase.open(folder / "queue.sqlite")
+        queue = await EmbeddedQueue.open(database)
+        return cls(database, catalog, await DirectoryObjects.open(folder / "objects"), queue)
+
     async def close(self) -> None:
         await self.queue.close()
         await self.catalog.close()
+        if not isinstance(self.catalog, SqliteCatalog):
+            await self.database.close()
 
 
 class MediaMesh:
@@ -120,6 +132,7 @@ class MediaMesh:
         inspection = cast(MediaInspection, Readings())
         self.limits = MediaLimits(max_image_bytes=8_000_000)
         self.media = MediaStore(self.catalog)
+        self.lists = MediaLists(self.catalog)
         self.work = MediaWork(self.media)
         self.found = MediaObjects(self.catalog)
         self.contents = Contents(self.catalog, self.objects)

@@ -21,7 +21,7 @@ The promise:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
@@ -208,18 +208,26 @@ class PlaceTaken(Exception):
 
 
 async def change(
-    catalog: Catalog, collection: Collection, key: str, edit: Callable[[Document | None], Document | None]
+    catalog: Catalog,
+    collection: Collection,
+    key: str,
+    edit: Callable[[Document | None], Document | None],
+    *,
+    first: Callable[[Document], Awaitable[None]] | None = None,
 ) -> Document | None:
     """Reads a document, passes it to `edit`, and writes the result, if it did not change in between; else retries.
 
     `edit` is a plain function, called once for each try. It returns the new document, or None to leave things as they
-    are. Returns what is stored afterwards; raises PlaceTaken where a unique index refuses that.
+    are. `first` does what must be durable before the new document is written.
+    Returns what is stored afterwards; raises PlaceTaken where a unique index refuses that.
     """
     stored = await catalog.get(collection, key)
     while True:
         edited = edit(None if stored is None else dict(stored))
         if edited is None:
             return stored
+        if first is not None:
+            await first(edited)
         operation = Insert(collection, edited) if stored is None else Replace(collection, edited, stored["_version"])
         (outcome,) = await catalog.batch([operation])
         if outcome.applied:

@@ -19,6 +19,7 @@ from dropmesh.v1 import error_reason_pb2 as reasons
 
 from services.common.base.errors import AlreadyExists, FailedPrecondition, NotFound, StoreUnavailable
 from services.common.base.ids import new_id
+from services.common.base.requests import KeptRequest, NamedRequest, came_before, with_request
 from services.common.base.timestamps import format_timestamp
 from services.common.catalog import Catalog, Collection, Index, Insert, Position, Range, Replace, change, position
 from services.common.catalog.documents import from_document, to_document
@@ -89,6 +90,8 @@ class Receipt:
     code_version: str = ""
     source: str = ""
     raw_delete_time_ns: int | None = None
+    requests: tuple[KeptRequest, ...] = ()
+    """The last replays that a caller named by a request id."""
     version: int = 0
 
 
@@ -159,13 +162,15 @@ class Receipts:
                 yield from_document(Receipt, document), after
             limit = limit - wanted if len(page) == wanted else 0
 
-    async def replay(self, caller: Caller, key: str, *, now_ns: int) -> Receipt:
+    async def replay(self, caller: Caller, key: str, *, now_ns: int, request: NamedRequest | None = None) -> Receipt:
         """Makes a quarantined receipt NEW again; its number, and so its place among others, stays."""
 
-        def edit(document: dict[str, Any] | None) -> dict[str, Any]:
+        def edit(document: dict[str, Any] | None) -> dict[str, Any] | None:
             if document is None or not caller.owns(document):
                 raise receipt_not_found(key)
             receipt = from_document(Receipt, document)
+            if came_before(receipt.requests, request):
+                return None
             check_raw_kept(receipt)
             if receipt.state is not ReceiptState.QUARANTINED:
                 state = receipt.state.name
@@ -181,12 +186,13 @@ class Receipts:
                     failure_count=0,
                     warnings=(),
                     code_version="",
+                    requests=with_request(receipt.requests, request),
                 )
             )
 
         document = await change(self._catalog, RECEIPTS, key, edit)
         if document is None:
-            raise AssertionError("an edit that never declines leaves a document")
+            raise AssertionError("a receipt that is edited is there")
         return from_document(Receipt, document)
 
     async def delete_raw(self, receipt: Receipt, *, now_ns: int) -> Receipt:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import secrets
@@ -15,6 +16,7 @@ from dropmesh.v1 import error_reason_pb2 as reasons
 
 from services.common.base.errors import DropmeshError, FailedPrecondition, NotFound
 from services.common.base.instants import to_timestamp
+from services.common.base.requests import KeptRequest, NamedRequest, came_before
 from services.common.catalog import Catalog, Collection, Delete, Index, Insert, Position, Range, change, position
 from services.common.catalog.documents import from_document, to_document
 from services.common.media.anonymize.options import AnonymizeOptions
@@ -63,6 +65,10 @@ class Invite:
     revoke_time_ns: int | None = None
     reservations: tuple[Reservation, ...] = ()
     unsettled_since_ns: int | None = None
+    request: KeptRequest | None = None
+    """The request that made it."""
+    secret_key: bytes | None = None
+    """Makes the link's secret of the request's id, of which only a hash is stored: a repetition gets the link again."""
     version: int = 0
 
     def state(self, now_ns: int) -> InviteState:
@@ -100,9 +106,18 @@ class Invites:
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
 
-    async def insert(self, invite: Invite) -> None:
-        """Stores a new invite."""
-        await self._catalog.batch([Insert(INVITES, to_document(invite))])
+    async def insert(self, invite: Invite, request: NamedRequest | None = None) -> Invite:
+        """Stores a new invite; a request that came before gives the invite of then."""
+        stored = replace(invite, request=None if request is None else request.kept())
+        (outcome,) = await self._catalog.batch([Insert(INVITES, to_document(stored))])
+        if outcome.applied:
+            return stored
+        document = await self._catalog.get(INVITES, invite.id)
+        first = None if document is None else from_document(Invite, document)
+        if first is None or first.request is None:
+            raise invite_not_found()
+        came_before([first.request], request)
+        return first
 
     async def get(self, caller: Caller, invite_id: str) -> Invite:
         """An invite of the caller's; else NotFound."""
@@ -118,7 +133,7 @@ class Invites:
         if document is None:
             raise invite_not_found()
         invite = from_document(Invite, document)
-        if not hmac.compare_digest(invite.secret_sha256, _hash(secret)):
+        if not hmac.compare_digest(invite.secret_sha256, secret_hash(secret)):
             raise invite_not_found()
         return invite
 
@@ -192,7 +207,19 @@ class Invites:
 def new_secret() -> tuple[str, bytes]:
     """A link's secret of 256 random bits, and what is stored of it."""
     secret = secrets.token_urlsafe(32)
-    return secret, _hash(secret)
+    return secret, secret_hash(secret)
+
+
+def derived_secret(secret_key: bytes, request_id: str) -> str:
+    """A link's secret that needs both what the catalog has and the id that the caller chose."""
+    digest = hmac.digest(secret_key, request_id.lower().encode(), "sha256")
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def secret_hash(secret: str) -> bytes:
+    """The hash of a secret, as it is stored."""
+    # The secret has 256 random bits: a slow hash would protect nothing more.
+    return hashlib.sha256(secret.encode()).digest()
 
 
 def invite_not_found() -> DropmeshError:
@@ -203,8 +230,3 @@ def invite_not_found() -> DropmeshError:
 def _with_reservations(invite: Invite, reservations: tuple[Reservation, ...]) -> Invite:
     since = min((held.since_ns for held in reservations), default=None)
     return replace(invite, reservations=reservations, unsettled_since_ns=since)
-
-
-def _hash(secret: str) -> bytes:
-    # The secret has 256 random bits: a slow hash would protect nothing more.
-    return hashlib.sha256(secret.encode()).digest()

@@ -11,6 +11,7 @@ from dropmesh.v1 import media_pb2, model_pb2, object_pb2
 from google.rpc.status_pb2 import Status
 
 from services.common.base.errors import DropmeshError
+from services.common.base.etags import etag_of
 from services.common.base.instants import SECOND_NS, to_duration, to_timestamp
 from services.common.base.names import resource_name
 from services.common.media.anonymize.messages import class_number, count_messages, options_message
@@ -42,9 +43,10 @@ def media_message(media: Media) -> media_pb2.Media:
     """All that its owner sees of a media."""
     message = media_pb2.Media(
         name=media_name(media.id),
-        etag=etag(media),
+        etag=media_etag(media),
         state=state_number(media.state),
         kind=media_pb2.Media.Kind.Value(media.kind.upper()),
+        owner=media.owner,
         filename=media.filename,
         create_time=to_timestamp(media.create_time_ns),
         update_time=to_timestamp(media.update_time_ns),
@@ -75,9 +77,9 @@ def holder_message(media: Media) -> media_pb2.Media:
     )
 
 
-def etag(media: Media) -> str:
+def media_etag(media: Media) -> str:
     """Returns a tag that changes with each change of a media."""
-    return str(media.revision)
+    return etag_of(media.revision)
 
 
 def is_settled(media: Media) -> bool:

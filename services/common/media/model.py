@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from services.common.base.instants import utc_day
+from services.common.base.requests import KeptRequest
 from services.common.media.anonymize.options import AnonymizeOptions
 from services.common.media.vocabulary import MediaKind, MediaState
 
@@ -172,6 +173,8 @@ class Media:
     duplicate_count: int = 0
     duplicate_uploads: tuple[str, ...] = ()
     """The resumable uploads that turned out as duplicates last: finishing one again does not count again."""
+    requests: tuple[KeptRequest, ...] = ()
+    """The last changes that a caller named by a request id."""
 
     revision: int = 1
     run: int = 0

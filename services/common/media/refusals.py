@@ -116,6 +116,17 @@ class HashMismatch(MediaRefused):
         )
 
 
+class TooManyLabels(InvalidArgument):
+    """A media would have more labels than the limit."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            error_reason_pb2.INVALID_FIELD,
+            f"labels: the media would have more than {limit} labels",
+            metadata={"field": "labels"},
+        )
+
+
 class MediaDeleted(FailedPrecondition):
     """The bytes are gone, and only the record is left."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -17,19 +17,19 @@ from services.common.catalog import (
     Document,
     Index,
     Insert,
-    Position,
+    Outcome,
     Range,
     Replace,
     change,
-    position,
 )
 from services.common.catalog.documents import from_document, to_document
 from services.common.media import transitions
+from services.common.media.listing.terms import MediaTerms, terms_of
 from services.common.media.model import NOTHING, Media
-from services.common.media.vocabulary import MediaKind, MediaState
+from services.common.media.vocabulary import MediaState
 from services.common.rpc.identity import Caller
 
-# `listed_ns` is the create time while a media is not deleted: deleted ones stand outside the lists that leave them out.
+# The fields `listed_…` are empty once a media is deleted: it stands outside the lists that leave deleted ones out.
 MEDIA = Collection(
     "media",
     (
@@ -48,6 +48,10 @@ MEDIA = Collection(
         Index("by_state_kind", ("state", "kind", "create_time_ns")),
         Index("by_state_camera", ("state", "camera_model", "create_time_ns"), sparse=True),
         Index("by_kind_camera", ("kind", "camera_model", "listed_ns"), sparse=True),
+        Index("by_owner_sha256", ("owner", "listed_sha256", "listed_ns"), sparse=True),
+        Index("by_sha256", ("listed_sha256", "listed_ns"), sparse=True),
+        Index("by_owner_filename", ("owner", "listed_filename"), sparse=True),
+        Index("by_filename", ("listed_filename",), sparse=True),
         Index("unqueued", ("unqueued_since_ns",), sparse=True),
         Index("unclean", ("unclean_since_ns",), sparse=True),
         Index("uncounted", ("uncounted_since_ns",), sparse=True),
@@ -55,35 +59,6 @@ MEDIA = Collection(
         Index("by_purge_time", ("purge_time_ns",), sparse=True),
     ),
 )
-SCANNED_MOST = 200
-"""A page looks at no more media than this and its own size; where all filters at once leave few, it is short."""
-
-
-@dataclass(frozen=True, slots=True)
-class MediaFilter:
-    """Which media are listed; None means all. Deleted ones are listed only where their state is asked for."""
-
-    state: MediaState | None = None
-    kind: MediaKind | None = None
-    camera_model: str | None = None
-    start_ns: int | None = None
-    end_ns: int | None = None
-
-    def accepts(self, document: Document) -> bool:
-        """Whether a stored media of the right time is among them."""
-        return (
-            (self.state is None or document["state"] == self.state)
-            and (self.kind is None or document["kind"] == self.kind)
-            and (self.camera_model is None or document["camera_model"] == self.camera_model)
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class MediaPage:
-    """Some media, and where the next page starts, if there is more."""
-
-    media: list[Media]
-    end: Position | None
 
 
 class MediaStore:
@@ -91,18 +66,21 @@ class MediaStore:
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
+        self._terms = MediaTerms(catalog)
 
     async def insert(self, media: Media) -> Media | None:
         """Stores a new media, to be queued and counted; None when its owner has one with its content and options."""
         new = transitions.stored(media)
+        await self._terms.add(new, terms_of(new))
         (outcome,) = await self._catalog.batch([Insert(MEDIA, media_document(new))])
-        return new if outcome.applied else None
+        return await self._inserted(new, outcome)
 
     async def insert_beside(self, media: Media, claim: Insert) -> tuple[Media | None, bool]:
         """As `insert`, in one write with the claim of its content; whether that was applied as well."""
         new = transitions.stored(media)
+        await self._terms.add(new, terms_of(new))
         claimed, outcome = await self._catalog.batch([claim, Insert(MEDIA, media_document(new))])
-        return (new if outcome.applied else None), claimed.applied
+        return await self._inserted(new, outcome), claimed.applied
 
     async def move_original(self, media_id: str, object_key: str) -> Media | None:
         """The bytes of a media are in another object from now on."""
@@ -126,23 +104,6 @@ class MediaStore:
         documents = await self._catalog.find(MEDIA, "by_content", equals, limit=1)
         return from_document(Media, documents[0]) if documents else None
 
-    async def page(self, caller: Caller, wanted: MediaFilter, *, after: Position | None, limit: int) -> MediaPage:
-        """A page of the caller's media, newest first, by the index of the filter's fields."""
-        index, equals = _index_for(None if caller.is_admin else caller.owner, wanted)
-        within = Range(wanted.start_ns, wanted.end_ns)
-        page: list[Media] = []
-        asked = max(limit + 1, SCANNED_MOST) if _is_partial(wanted) else limit + 1
-        documents = await self._catalog.find(
-            MEDIA, index.name, equals, within, descending=True, after=after, limit=asked
-        )
-        for document in documents:
-            if wanted.accepts(document):
-                if len(page) == limit:
-                    return MediaPage(page, after)
-                page.append(from_document(Media, document))
-            after = position(index, document)
-        return MediaPage(page, None if len(documents) < asked else after)
-
     async def change(self, media_id: str, edit: Callable[[Media], Media | None]) -> Media | None:
         """Changes a media by a plain function, called again if another process was faster; None where there is none.
 
@@ -150,15 +111,30 @@ class MediaStore:
         media as uncounted.
         """
 
+        added, touched = frozenset[str](), set[str]()
+
         def edit_document(document: Document | None) -> Document | None:
+            nonlocal added
             if document is None:
                 return None
             before = from_document(Media, document)
             edited = edit(before)
-            return None if edited is None else media_document(_marked(before, edited))
+            if edited is None:
+                return None
+            added = terms_of(edited) - terms_of(before)
+            touched.update(terms_of(edited) ^ terms_of(before))
+            return media_document(_marked(before, edited))
 
-        document = await change(self._catalog, MEDIA, media_id, edit_document)
-        return None if document is None else from_document(Media, document)
+        async def add_terms(edited: Document) -> None:
+            if added:
+                await self._terms.add(from_document(Media, edited), added)
+
+        document = await change(self._catalog, MEDIA, media_id, edit_document, first=add_terms)
+        if document is None:
+            return None
+        media = from_document(Media, document)
+        await self._terms.remove(media, touched - terms_of(media))
+        return media
 
     async def change_owned(self, caller: Caller, media_id: str, edit: Callable[[Media], Media | None]) -> Media:
         """As `change`, of a media that the caller owns; else NotFound."""
@@ -197,8 +173,18 @@ class MediaStore:
             return False
         if media.uncounted_since_ns is not None or media.unclean_since_ns is not None or media.counted != NOTHING:
             return False
+        await self._terms.remove_all(media.id)
         (outcome,) = await self._catalog.batch([Delete(MEDIA, media.id, media.version)])
         return outcome.applied
+
+    async def _inserted(self, media: Media, outcome: Outcome) -> Media | None:
+        if outcome.applied:
+            return media
+        if terms := terms_of(media):
+            # Its owner has the content already: maybe as this very media, which keeps its terms.
+            there = await self.find(media.id)
+            await self._terms.remove(media, terms - (frozenset() if there is None else terms_of(there)))
+        return None
 
 
 def media_document(media: Media) -> dict[str, Any]:
@@ -206,6 +192,8 @@ def media_document(media: Media) -> dict[str, Any]:
     document = to_document(media)
     document["content_key"] = None if media.is_deleted else media.original.sha256
     document["listed_ns"] = None if media.is_deleted else media.create_time_ns
+    document["listed_sha256"] = None if media.is_deleted else media.original.sha256
+    document["listed_filename"] = None if media.is_deleted else media.filename
     document["camera_model"] = media.metadata.camera_model or None
     return document
 
@@ -221,16 +209,3 @@ def _marked(before: Media, after: Media) -> Media:
         return after
     # One that waits already keeps its place.
     return replace(after, uncounted_since_ns=after.update_time_ns)
-
-
-def _is_partial(wanted: MediaFilter) -> bool:
-    """Whether the index that serves a filter holds media that it does not accept: none has all three fields."""
-    return None not in (wanted.state, wanted.kind, wanted.camera_model)
-
-
-def _index_for(owner: str | None, wanted: MediaFilter) -> tuple[Index, tuple[str, ...]]:
-    fields = {"owner": owner, "state": wanted.state, "kind": wanted.kind, "camera": wanted.camera_model}
-    given = {name: str(value) for name, value in fields.items() if value is not None}
-    if _is_partial(wanted):
-        del given["kind"]
-    return MEDIA.index(f"by_{'_'.join(given) or 'time'}"), tuple(given.values())

@@ -10,6 +10,7 @@
 | `fail`                       | PROCESSING, the same run | FAILED     |
 | `cancel`                     | NEW, PROCESSING          | CANCELLED  |
 | `process_again`              | all but DELETED          | NEW        |
+| `update`                     | all but DELETED          | the same   |
 | `delete`                     | all but DELETED          | DELETED    |
 | `purge`                      | DELETED                  | removed    |
 
@@ -26,7 +27,9 @@ from typing import Any
 from dropmesh.v1 import error_reason_pb2 as reasons
 
 from services.common.base.errors import DropmeshError
+from services.common.base.labels import LABELS_MOST
 from services.common.media.anonymize.options import AnonymizeOptions
+from services.common.media.file_names import sanitize_file_name
 from services.common.media.model import (
     Content,
     Failure,
@@ -36,7 +39,8 @@ from services.common.media.model import (
     Processing,
     Step,
 )
-from services.common.media.refusals import MediaDeleted, MediaNotProcessing
+from services.common.media.refusals import MediaDeleted, MediaNotProcessing, TooManyLabels
+from services.common.media.types import MEDIA_TYPE_BY_FORMAT
 from services.common.media.vocabulary import MediaState
 
 UNFINISHED = frozenset({MediaState.NEW, MediaState.PROCESSING})
@@ -185,6 +189,18 @@ def process_again(media: Media, options: AnonymizeOptions | None, *, now_ns: int
     )
 
 
+def update(media: Media, *, filename: str | None, labels: Mapping[str, str] | None, now_ns: int) -> Media | None:
+    """The owner renames or labels it; None keeps what it has, and the result is None where it has both already."""
+    if media.is_deleted:
+        raise MediaDeleted(media.id)
+    extension = MEDIA_TYPE_BY_FORMAT[media.original.format].extension
+    name = media.filename if filename is None else sanitize_file_name(filename, extension)
+    kept = media.labels if labels is None else labels
+    if name == media.filename and kept == media.labels:
+        return None
+    return _changed(media, now_ns, filename=name, labels=kept)
+
+
 def delete(media: Media, *, now_ns: int, purge_after_ns: int) -> Media | None:
     """The owner deletes the bytes; the record stays until its purge time. None where it is deleted already."""
     if media.is_deleted:
@@ -227,10 +243,19 @@ def moved(media: Media, object_key: str) -> Media:
     return replace(media, original=replace(media.original, object_key=object_key))
 
 
-def uploaded_again(media: Media, *, invite: str | None, upload: str | None) -> Media | None:
-    """The same bytes came again with the same options; None where this resumable upload was counted already."""
+def uploaded_again(
+    media: Media, *, invite: str | None, upload: str | None, labels: Mapping[str, str] | None = None, now_ns: int = 0
+) -> Media | None:
+    """The same bytes came again with the same options, maybe with labels to add.
+
+    None where this resumable upload was counted already.
+    """
     if media.is_deleted or (upload is not None and upload in media.duplicate_uploads):
         return None
+    if (merged := {**media.labels, **(labels or {})}) != media.labels:
+        if len(merged) > LABELS_MOST:
+            raise TooManyLabels(LABELS_MOST)
+        media = _changed(media, now_ns, labels=merged)
     invites = media.invites if invite is None else tuple(dict.fromkeys((*media.invites, invite)))
     uploads = media.duplicate_uploads
     if upload is not None:

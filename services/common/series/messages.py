@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from dropmesh.v1 import error_reason_pb2 as reasons
 from dropmesh.v1 import series_pb2 as contract
 
-from services.common.base.errors import Aborted
+from services.common.base import etags
 from services.common.base.instants import set_timestamp
 from services.common.series.model import Series
 
@@ -44,20 +41,9 @@ def series_message(series: Series) -> contract.Series:
 
 def series_etag(series: Series) -> str:
     """Changes with every change of a series."""
-    return f'"{series.version}"'
+    return etags.etag_of(series.version)
 
 
 def check_etag(series: Series, etag: str) -> None:
     """Refuses a change of a series that is no longer as the caller knows it."""
-    if etag and etag != series_etag(series):
-        name = f"series/{series.id}"
-        raise Aborted(
-            reasons.ETAG_MISMATCH,
-            f"etag: {name} has changed since; read it again",
-            metadata={"etag": series_etag(series)},
-        )
-
-
-def read_labels(texts: Iterable[str]) -> dict[str, str]:
-    """Labels that are written as name=value."""
-    return dict(text.split("=", 1) for text in texts)
+    etags.check_etag(etag, series_etag(series), f"series/{series.id}")

@@ -181,7 +181,7 @@ class Settings(BaseModel):
             if self.mode is Mode.OPEN and address and not _is_local(address):
                 raise ValueError(
                     f"{PREFIX}MODE is 'open' while {PREFIX}{name.upper()} is {address!r}: other machines reach it, and "
-                    f"mode open asks nobody for a token; set {PREFIX}MODE=tokens, or listen on 127.0.0.1 or unix:/path"
+                    f"mode open needs no token; set {PREFIX}MODE=tokens, or listen on 127.0.0.1 or unix:/path"
                 )
         return self
 

@@ -9,6 +9,7 @@ from services.common.drops.measurements import LINEAGE, MEASUREMENTS, LineageEnt
 from services.common.drops.receipts import RECEIPTS, Receipt
 from services.common.invites.store import INVITES, Invite
 from services.common.media.detected_objects import MEDIA_OBJECTS, StoredObject
+from services.common.media.listing.terms import MEDIA_TERMS, MediaTerm
 from services.common.media.model import Media
 from services.common.media.store import MEDIA
 from services.common.rpc.tokens import TOKENS, Token
@@ -21,6 +22,7 @@ from services.common.uploads.store import UPLOADS, Upload
 MODELS: tuple[tuple[Collection, type], ...] = (
     (MEDIA, Media),
     (MEDIA_OBJECTS, StoredObject),
+    (MEDIA_TERMS, MediaTerm),
     (CONTENTS, StoredContent),
     (UPLOADS, Upload),
     (INVITES, Invite),

@@ -19,6 +19,7 @@ def upload_message(upload: Upload) -> upload_pb2.Upload:
         size_bytes=upload.size_bytes or 0,
         committed_bytes=upload.committed_bytes,
         anonymize=options_message(upload.anonymize),
+        labels=upload.labels,
         create_time=to_timestamp(upload.create_time_ns),
         expire_time=to_timestamp(upload.expire_time_ns),
         media="" if upload.media is None else resource_name("media", upload.media),

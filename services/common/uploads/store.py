@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from dropmesh.v1 import error_reason_pb2 as reasons
 
 from services.common.base.errors import Aborted, FailedPrecondition, InvalidArgument, NotFound
+from services.common.base.requests import KeptRequest, NamedRequest, came_before
 from services.common.catalog import Catalog, Collection, Delete, Index, Insert, Range, change
 from services.common.catalog.documents import from_document, to_document
 from services.common.media.anonymize.options import AnonymizeOptions
@@ -51,6 +52,9 @@ class Upload:
     media: str | None = None
     """Its result: `media_id`, or a media with the same bytes that the owner had already."""
     deleted: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict)
+    request: KeptRequest | None = None
+    """The request that began it."""
     version: int = 0
 
 
@@ -61,9 +65,18 @@ class Uploads:
         self._catalog = catalog
         self._objects = objects
 
-    async def insert(self, upload: Upload) -> None:
-        """Begins an upload."""
-        await self._catalog.batch([Insert(UPLOADS, to_document(upload))])
+    async def insert(self, upload: Upload, request: NamedRequest | None = None) -> Upload:
+        """Begins an upload; a request that came before gives the upload of then."""
+        stored = replace(upload, request=None if request is None else request.kept())
+        (outcome,) = await self._catalog.batch([Insert(UPLOADS, to_document(stored))])
+        if outcome.applied:
+            return stored
+        document = await self._catalog.get(UPLOADS, upload.id)
+        first = None if document is None else from_document(Upload, document)
+        if first is None or first.deleted or first.request is None:
+            raise upload_not_found(upload.id)
+        came_before([first.request], request)
+        return first
 
     async def get(self, caller: Caller, upload_id: str, *, now_ns: int) -> Upload:
         """An upload of the caller's that is not over its time, or finished; else NotFound or UPLOAD_EXPIRED."""
@@ -86,12 +99,15 @@ class Uploads:
         """Notes what the upload became."""
         return await self._change(upload_id, lambda upload: replace(upload, media=upload.media or media_id))
 
-    async def delete(self, caller: Caller, upload_id: str) -> None:
-        """Forgets an upload of the caller's and its bytes; one that is not there, or another's, is left as it is."""
+    async def delete(self, caller: Caller, upload_id: str, *, allow_missing: bool = False) -> None:
+        """Forgets an upload of the caller's and its bytes; NotFound where there is none, unless that is allowed."""
         document = await self._catalog.get(UPLOADS, upload_id)
-        if document is not None and caller.owns(document):
-            upload = await self._change(upload_id, lambda upload: replace(upload, deleted=True))
+        upload = None if document is None or not caller.owns(document) else from_document(Upload, document)
+        if upload is not None:
+            await self._change(upload_id, lambda found: replace(found, deleted=True))
             await self.remove_bytes(upload)
+        if (upload is None or upload.deleted) and not allow_missing:
+            raise upload_not_found(upload_id)
 
     async def remove_bytes(self, upload: Upload) -> None:
         """Deletes the pieces of an upload, also those that no record names."""

@@ -12,6 +12,7 @@ from dropmesh.v1 import ingest_service_pb2, measurement_pb2
 from services.common.base.errors import FieldViolation, InvalidArgument
 from services.common.base.instants import SECOND_NS, from_duration
 from services.common.base.names import resource_id
+from services.common.base.requests import named_request
 from services.common.drops.measurements import Measurements
 from services.common.drops.messages import fill_receipt, measurement_message, receipt_message
 from services.common.drops.names import stored_source
@@ -87,8 +88,11 @@ class DropWrites:
         self, request: ingest_service_pb2.ReplayReceiptRequest, call: Call
     ) -> measurement_pb2.Receipt:
         """Has a quarantined drop looked into again, say after a limit was raised."""
-        receipt = await self._receipts.replay(call.caller, resource_id(request.name), now_ns=self._now_ns())
-        self._drop_outbox.add(receipt)
+        receipt = await self._receipts.replay(
+            call.caller, resource_id(request.name), now_ns=self._now_ns(), request=named_request(request)
+        )
+        if receipt.state is ReceiptState.NEW:
+            self._drop_outbox.add(receipt)
         call.answer_with(202)
         return receipt_message(receipt, call.caller.owner)
 

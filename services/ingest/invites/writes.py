@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable
 
@@ -12,8 +13,9 @@ from services.common.base.errors import NotFound
 from services.common.base.ids import new_id
 from services.common.base.instants import SECOND_NS, from_duration, from_timestamp
 from services.common.base.names import resource_id
+from services.common.base.requests import named_request, request_key
 from services.common.invites.messages import invite_message
-from services.common.invites.store import Invite, Invites, new_secret
+from services.common.invites.store import Invite, Invites, derived_secret, new_secret, secret_hash
 from services.common.media.anonymize.messages import to_options
 from services.common.rpc.call import Call
 from services.ingest.media.files import invalid_field
@@ -38,21 +40,25 @@ class InviteWrites:
             raise invalid_field(
                 "invite.anonymize.exclude_objects", "must be empty: a new media has no detected objects"
             )
-        now_ns = self._now_ns()
-        secret, secret_sha256 = new_secret()
+        now_ns, owner, request_id = self._now_ns(), call.caller.owner, request.request_id
+        secret_key = secrets.token_bytes(32) if request_id else None
+        secret = derived_secret(secret_key, request_id) if secret_key else new_secret()[0]
         invite = Invite(
-            id=new_id(now_ns),
-            owner=call.caller.owner,
+            id=request_key("invites", owner, request_id) if request_id else new_id(now_ns),
+            owner=owner,
             display_name=wanted.display_name,
-            secret_sha256=secret_sha256,
+            secret_sha256=secret_hash(secret),
+            secret_key=secret_key,
             create_time_ns=now_ns,
             expire_time_ns=expire_time(wanted, now_ns),
             max_uploads=wanted.max_uploads,
             anonymize=to_options(wanted.anonymize, field="invite.anonymize"),
         )
-        await self._invites.insert(invite)
+        made = await self._invites.insert(invite, named_request(request))
+        if made.secret_key is not None:
+            secret = derived_secret(made.secret_key, request_id)
         call.answer_with(CREATED)
-        return invite_message(invite, now_ns, f"{self._edge_url}/v1/invites/{invite.id}.{secret}/media")
+        return invite_message(made, now_ns, f"{self._edge_url}/v1/invites/{made.id}.{secret}/media")
 
     async def RevokeInvite(self, request: ingest_service_pb2.RevokeInviteRequest, call: Call) -> invite_pb2.Invite:
         """Ends an invite now."""

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from dropmesh.v1 import error_reason_pb2 as reasons
 from dropmesh.v1 import ingest_service_pb2, media_pb2
 
-from services.common.base.errors import Aborted, DropmeshError, InvalidArgument, StoreUnavailable
+from services.common.base.errors import DropmeshError, InvalidArgument, StoreUnavailable
+from services.common.base.etags import check_etag
 from services.common.base.instants import to_ns
 from services.common.base.names import resource_id
+from services.common.base.requests import came_before, named_request, with_request
 from services.common.catalog import PlaceTaken
 from services.common.media import transitions
 from services.common.media.anonymize.messages import to_options
 from services.common.media.anonymize.options import AnonymizeOptions, ExcludedObject
 from services.common.media.detected_objects import DetectedObject, MediaObjects
-from services.common.media.messages import etag, media_message, media_name
+from services.common.media.file_names import plain_name
+from services.common.media.messages import media_etag, media_message, media_name
 from services.common.media.model import Media
 from services.common.media.refusals import MediaExists
 from services.common.media.store import MediaStore
@@ -50,14 +54,19 @@ class MediaChanges:
         """Processes a media again, with other options or newer models."""
         media_id = resource_id(request.name)
         media = await self._media.get(call.caller, media_id)
+        named = named_request(request)
+        if came_before(media.requests, named):
+            return media_message(media)
         options = None
         if request.HasField("anonymize"):
             options = to_options(request.anonymize, await self._excluded(media, request.anonymize.exclude_objects))
 
-        def edit(found: Media) -> Media:
+        def edit(found: Media) -> Media | None:
+            if came_before(found.requests, named):
+                return None
             changed = transitions.process_again(found, options, now_ns=self._now_ns())
             _check_etag(found, request.etag)
-            return changed
+            return replace(changed, requests=with_request(found.requests, named))
 
         try:
             changed = await self._media.change_owned(call.caller, media_id, edit)
@@ -66,12 +75,33 @@ class MediaChanges:
         self._outbox.add(changed)
         return media_message(changed)
 
+    async def UpdateMedia(self, request: ingest_service_pb2.UpdateMediaRequest, call: Call) -> media_pb2.Media:
+        """Changes a media's file name and labels."""
+        named = set(request.update_mask.paths)
+        if not request.HasField("update_mask"):
+            named = {name for name in ("filename", "labels") if getattr(request, name)}
+
+        def edit(found: Media) -> Media | None:
+            filename = plain_name(request.filename) if "filename" in named else None
+            labels = dict(request.labels) if "labels" in named else None
+            changed = transitions.update(found, filename=filename, labels=labels, now_ns=self._now_ns())
+            if changed is not None:
+                _check_etag(found, request.etag)
+            return changed
+
+        return media_message(await self._media.change_owned(call.caller, resource_id(request.name), edit))
+
     async def CancelMedia(self, request: ingest_service_pb2.CancelMediaRequest, call: Call) -> media_pb2.Media:
         """Stops the work on a media."""
-        changed = await self._media.change_owned(
-            call.caller, resource_id(request.name), lambda found: transitions.cancel(found, now_ns=self._now_ns())
-        )
-        return media_message(changed)
+        named = named_request(request)
+
+        def edit(found: Media) -> Media | None:
+            if came_before(found.requests, named):
+                return None
+            changed = transitions.cancel(found, now_ns=self._now_ns())
+            return replace(changed, requests=with_request(found.requests, named))
+
+        return media_message(await self._media.change_owned(call.caller, resource_id(request.name), edit))
 
     async def DeleteMedia(self, request: ingest_service_pb2.DeleteMediaRequest, call: Call) -> media_pb2.Media:
         """Deletes a media's bytes and keeps its record, until purge_time."""
@@ -117,9 +147,4 @@ def _as_excluded(found: DetectedObject) -> ExcludedObject:
 
 
 def _check_etag(media: Media, given: str) -> None:
-    if given and given.strip('"') != etag(media):
-        raise Aborted(
-            reasons.ETAG_MISMATCH,
-            f"etag: {media_name(media.id)} changed since {given}",
-            metadata={"etag": etag(media)},
-        )
+    check_etag(given, media_etag(media), media_name(media.id))

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from dropmesh.v1 import error_reason_pb2 as reasons
 
 from services.common.base.errors import InvalidArgument
+from services.common.base.labels import LABELS_MOST, is_label, read_labels
 from services.common.media.anonymize.options import AnonymizeOptions
-from services.common.media.refusals import EmptyMedia
+from services.common.media.refusals import EmptyMedia, TooManyLabels
 from services.common.media.vocabulary import Mode, ObjectClass
 from services.ingest.media.multipart import (
     Field,
@@ -38,6 +39,7 @@ class FileOptions:
     anonymize: AnonymizeOptions = field(default_factory=AnonymizeOptions)
     filename: str = ""
     sha256: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,7 @@ class _Form:
         }
         self._objects: list[ObjectClass] = []
         if may_change_options:
-            self._fields |= {"objects": self._add_objects, "mode": _with_mode}
+            self._fields |= {"objects": self._add_objects, "mode": _with_mode, "labels": _with_label}
 
     def apply(self, options: FileOptions, form_field: Field) -> FileOptions:
         """The options after a field; fields of other names are not ours."""
@@ -131,6 +133,18 @@ def checked_sha256(value: str) -> str:
 def invalid_field(name: str, problem: str) -> InvalidArgument:
     """Returns the error for a field that breaks a rule of the contract."""
     return InvalidArgument(reasons.INVALID_FIELD, f"{name}: {problem}", metadata={"field": name})
+
+
+def _with_label(options: FileOptions, value: str) -> FileOptions:
+    if not is_label(value):
+        raise invalid_field(
+            "labels",
+            f'"{value[:100]}" is not a label such as site=berlin; the name has 63 characters at most, the value 200',
+        )
+    labels = {**options.labels, **read_labels([value])}
+    if len(labels) > LABELS_MOST:
+        raise TooManyLabels(LABELS_MOST)
+    return replace(options, labels=labels)
 
 
 def _with_mode(options: FileOptions, value: str) -> FileOptions:

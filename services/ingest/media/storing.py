@@ -179,6 +179,7 @@ class MediaStoring:
             original=content,
             metadata=reading.metadata,
             anonymize=options.anonymize,
+            labels=options.labels,
             invites=() if destination.invite is None else (destination.invite.id,),
             warnings=reading.warnings,
         )
@@ -232,7 +233,9 @@ class MediaStoring:
         def edit(media: Media) -> Media | None:
             if media.options_digest != digest:
                 return None
-            return uploaded_again(media, invite=invite, upload=destination.upload)
+            return uploaded_again(
+                media, invite=invite, upload=destination.upload, labels=options.labels, now_ns=self._now_ns()
+            )
 
         changed = await self._media.change(found.id, edit)
         if changed is None or changed.is_deleted or changed.options_digest != digest:

@@ -9,6 +9,7 @@ from typing import Protocol
 from dropmesh.v1 import ingest_service_pb2, object_pb2
 
 from services.common.base.errors import DropmeshError
+from services.common.base.labels import read_labels
 from services.common.invites.store import Invites
 from services.common.media.anonymize.messages import to_options
 from services.common.media.file_names import plain_name
@@ -48,7 +49,9 @@ class MediaUploads:
             anonymize.mode = first.mode
         if anonymize.exclude_objects:
             raise invalid_field("anonymize.exclude_objects", "must be empty: a new media has no detected objects")
-        options = FileOptions(to_options(anonymize), first.filename, checked_sha256(first.sha256))
+        options = FileOptions(
+            to_options(anonymize), first.filename, checked_sha256(first.sha256), read_labels(first.labels)
+        )
         files = files_of(whole_body(first, messages, call), first.body.content_type, options)
         answer = await self._store(files, Destination(call.caller.owner))
         call.answer_with(CREATED)

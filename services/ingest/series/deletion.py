@@ -9,7 +9,7 @@ from services.common.rpc.identity import Caller
 from services.common.series.computed import ComputedStore
 from services.common.series.messages import check_etag
 from services.common.series.model import Series, object_prefix
-from services.common.series.store import SeriesStore, series_contended
+from services.common.series.store import SeriesStore, series_contended, series_not_found
 
 TRIES = 10
 
@@ -25,15 +25,15 @@ class SeriesDeletion:
         self._objects = objects
         self._now_ns = now_ns
 
-    async def delete(self, caller: Caller, series_id: str, etag: str) -> None:
-        """Deletes a series of this caller's; another owner's, and one that is not there, is left as it is."""
+    async def delete(self, caller: Caller, series_id: str, etag: str, *, allow_missing: bool = False) -> None:
+        """Deletes a series of this caller's; NotFound where there is none, unless that is allowed."""
         for _ in range(TRIES):
             series = await self._store.find(series_id)
-            if series is None:
-                return
-            if series.deleting_since_ns is None:
-                if not caller.owns({"owner": series.owner}):
+            if series is None or (series.deleting_since_ns is None and not caller.owns({"owner": series.owner})):
+                if allow_missing:
                     return
+                raise series_not_found(series_id)
+            if series.deleting_since_ns is None:
                 check_etag(series, etag)
                 if not await self._store.begin_deletion(series, self._now_ns()):
                     continue

@@ -18,11 +18,12 @@ from google.protobuf.empty_pb2 import Empty
 from services.common.base.errors import InvalidArgument
 from services.common.base.ids import new_id
 from services.common.base.instants import from_timestamp
+from services.common.base.labels import read_labels
 from services.common.base.names import resource_id
 from services.common.objects import Objects
 from services.common.rpc.call import Call
 from services.common.series.computed import ComputedStore
-from services.common.series.messages import check_etag, read_labels, series_message
+from services.common.series.messages import check_etag, series_message
 from services.common.series.model import Series
 from services.common.series.store import SeriesStore
 from services.ingest.media.uploads import whole_body
@@ -128,7 +129,9 @@ class SeriesWrites:
 
     async def DeleteSeries(self, request: ingest_service_pb2.DeleteSeriesRequest, call: Call) -> Empty:
         """Deletes a series with its points and raw bytes."""
-        await self._series_deletion.delete(call.caller, resource_id(request.name), request.etag)
+        await self._series_deletion.delete(
+            call.caller, resource_id(request.name), request.etag, allow_missing=request.allow_missing
+        )
         return Empty()
 
     async def DeleteSeriesPoints(

@@ -14,6 +14,7 @@ from google.protobuf.empty_pb2 import Empty
 from services.common.base.errors import Aborted, FailedPrecondition, InvalidArgument, NotFound
 from services.common.base.ids import new_id
 from services.common.base.names import resource_id
+from services.common.base.requests import named_request, request_key
 from services.common.media.anonymize.messages import to_options
 from services.common.media.file_names import plain_name
 from services.common.media.refusals import EmptyMedia, MediaTooLarge
@@ -62,9 +63,10 @@ class UploadWrites:
         if wanted.size_bytes > self._most_bytes:
             raise MediaTooLarge(MediaKind.VIDEO, self._most_bytes)
         now_ns = self._now_ns()
+        owner, request_id = call.caller.owner, request.request_id
         upload = Upload(
-            id=new_id(now_ns),
-            owner=call.caller.owner,
+            id=request_key("uploads", owner, request_id) if request_id else new_id(now_ns),
+            owner=owner,
             filename=plain_name(wanted.filename),
             anonymize=to_options(wanted.anonymize, field="upload.anonymize"),
             create_time_ns=now_ns,
@@ -72,10 +74,11 @@ class UploadWrites:
             forget_time_ns=now_ns + self._lifetime_ns,
             media_id=new_id(now_ns),
             size_bytes=wanted.size_bytes or None,
+            labels=dict(wanted.labels),
         )
-        await self._uploads.insert(upload)
+        begun = await self._uploads.insert(upload, named_request(request))
         call.answer_with(CREATED)
-        return upload_message(upload)
+        return upload_message(begun)
 
     async def AppendUpload(
         self, requests: AsyncIterator[ingest_service_pb2.AppendUploadRequest], call: Call
@@ -114,7 +117,7 @@ class UploadWrites:
                 raise _incomplete(upload, upload.size_bytes)
             if upload.committed_bytes == 0:
                 raise EmptyMedia
-            options = FileOptions(upload.anonymize, upload.filename, checked_sha256(request.sha256))
+            options = FileOptions(upload.anonymize, upload.filename, checked_sha256(request.sha256), upload.labels)
             file = IncomingFile(options, self._bytes_of(upload))
             destination = Destination(upload.owner, upload=upload.id, media_id=upload.media_id)
             stored = await self._storing.store(file, destination)
@@ -125,7 +128,7 @@ class UploadWrites:
 
     async def DeleteUpload(self, request: ingest_service_pb2.DeleteUploadRequest, call: Call) -> Empty:
         """Forgets an upload and its bytes."""
-        await self._uploads.delete(call.caller, resource_id(request.name))
+        await self._uploads.delete(call.caller, resource_id(request.name), allow_missing=request.allow_missing)
         return Empty()
 
     async def _finished(self, upload: Upload) -> Stored | None:

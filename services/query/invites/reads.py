@@ -14,7 +14,7 @@ from services.common.media.messages import holder_message
 from services.common.media.store import MediaStore, media_not_found
 from services.common.rpc.call import Call
 from services.common.rpc.page_tokens import page_size, page_start, page_token
-from services.query.media.reads import whose_list
+from services.query.media.lists import whose_list
 
 
 class InviteReads:

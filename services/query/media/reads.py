@@ -1,4 +1,4 @@
-"""Reads of media: one, a list, one as it changes, and what was found in it."""
+"""Reads of a media: as it is, as it changes, and what was found in it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,11 @@ import time
 from collections.abc import AsyncIterator
 
 from dropmesh.v1 import media_pb2, query_service_pb2
-from google.protobuf.timestamp_pb2 import Timestamp
 
-from services.common.base.instants import from_timestamp
 from services.common.base.names import resource_id
 from services.common.media.detected_objects import MediaObjects
 from services.common.media.messages import is_settled, media_message, object_message
-from services.common.media.store import MediaFilter, MediaStore
-from services.common.media.vocabulary import MediaKind, MediaState
+from services.common.media.store import MediaStore
 from services.common.rpc.call import Call
 from services.common.rpc.page_tokens import page_size, page_start, page_token
 
@@ -26,7 +23,7 @@ LINES_OF_JSON = {"x-content-type": "application/x-ndjson"}
 
 
 class MediaReads:
-    """Reads of media."""
+    """Reads of one media."""
 
     def __init__(self, media: MediaStore, objects: MediaObjects, *, reminder_seconds: float = REMINDER_SECONDS) -> None:
         self._media = media
@@ -36,22 +33,6 @@ class MediaReads:
     async def GetMedia(self, request: query_service_pb2.GetMediaRequest, call: Call) -> media_pb2.Media:
         """Returns one media."""
         return media_message(await self._media.get(call.caller, resource_id(request.name)))
-
-    async def ListMedia(
-        self, request: query_service_pb2.ListMediaRequest, call: Call
-    ) -> query_service_pb2.ListMediaResponse:
-        """Lists the caller's media, newest first."""
-        whose = whose_list(call)
-        page = await self._media.page(
-            call.caller,
-            media_filter(request),
-            after=page_start(request, whose),
-            limit=page_size(request.page_size),
-        )
-        return query_service_pb2.ListMediaResponse(
-            media=map(media_message, page.media),
-            next_page_token="" if page.end is None else page_token(request, whose, page.end),
-        )
 
     async def WatchMedia(
         self, request: query_service_pb2.WatchMediaRequest, call: Call
@@ -92,23 +73,3 @@ class MediaReads:
             objects=map(object_message, found),
             next_page_token="" if end is None else page_token(request, whose, end),
         )
-
-
-def media_filter(request: query_service_pb2.ListMediaRequest) -> MediaFilter:
-    """Which media a request asks for."""
-    return MediaFilter(
-        state=MediaState(media_pb2.Media.State.Name(request.state).lower()) if request.state else None,
-        kind=MediaKind(media_pb2.Media.Kind.Name(request.kind).lower()) if request.kind else None,
-        camera_model=request.camera_model or None,
-        start_ns=_instant(request.start, given=request.HasField("start")),
-        end_ns=_instant(request.end, given=request.HasField("end")),
-    )
-
-
-def whose_list(call: Call) -> str:
-    """Ties a page token to a list: an administrator's is another one than that of the same subject."""
-    return f"{call.caller.owner}\0{call.caller.is_admin}"
-
-
-def _instant(timestamp: Timestamp, *, given: bool) -> int | None:
-    return from_timestamp(timestamp) if given else None

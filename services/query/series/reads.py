@@ -13,11 +13,12 @@ from google.api.httpbody_pb2 import HttpBody
 
 from services.common.base.errors import NotFound
 from services.common.base.instants import from_timestamp
+from services.common.base.labels import read_labels
 from services.common.base.names import resource_id
 from services.common.objects import Objects
 from services.common.rpc.call import Call
 from services.common.rpc.page_tokens import page_size, page_start, page_token
-from services.common.series.messages import read_labels, series_message
+from services.common.series.messages import series_message
 from services.common.series.store import SeriesFilter, SeriesStore
 from services.query.series.asked import asked_points
 

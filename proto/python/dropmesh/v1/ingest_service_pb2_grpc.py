@@ -56,6 +56,11 @@ class IngestServiceStub:
                 request_serializer=dropmesh_dot_v1_dot_ingest__service__pb2.ProcessMediaRequest.SerializeToString,
                 response_deserializer=dropmesh_dot_v1_dot_media__pb2.Media.FromString,
                 _registered_method=True)
+        self.UpdateMedia = channel.unary_unary(
+                '/dropmesh.v1.IngestService/UpdateMedia',
+                request_serializer=dropmesh_dot_v1_dot_ingest__service__pb2.UpdateMediaRequest.SerializeToString,
+                response_deserializer=dropmesh_dot_v1_dot_media__pb2.Media.FromString,
+                _registered_method=True)
         self.CancelMedia = channel.unary_unary(
                 '/dropmesh.v1.IngestService/CancelMedia',
                 request_serializer=dropmesh_dot_v1_dot_ingest__service__pb2.CancelMediaRequest.SerializeToString,
@@ -195,8 +200,20 @@ class IngestServiceServicer:
 
         Sets its state to NEW and queues it. The anonymized content stays available until the new result replaces it. New options
         replace those of the media: an upload of the same content with the earlier options is no duplicate from then on.
-        Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_EXISTS, OBJECT_NOT_FOUND, ETAG_MISMATCH.
-        Retry: safe.
+        Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_EXISTS, OBJECT_NOT_FOUND, ETAG_MISMATCH, REQUEST_ID_REUSED.
+        Retry: with the same request_id, which is recognised among the last 32 of the media; it is processed once, and the etag is
+        not checked again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateMedia(self, request, context):
+        """UpdateMedia changes a media's file name and labels.
+
+        Changes the fields in update_mask; without a mask, the fields that are set in the request. Labels are replaced as a whole.
+        Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, ETAG_MISMATCH.
+        Retry: safe; if the media already has these values, it is returned unchanged and the etag is not checked.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -206,8 +223,8 @@ class IngestServiceServicer:
         """CancelMedia stops the processing of a media.
 
         Sets its state to CANCELLED; the worker that processes it stops shortly after. ProcessMedia processes it again.
-        Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_NOT_PROCESSING.
-        Retry: safe; a second call returns MEDIA_NOT_PROCESSING.
+        Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_NOT_PROCESSING, REQUEST_ID_REUSED.
+        Retry: with the same request_id; without one, a second call returns MEDIA_NOT_PROCESSING.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -227,8 +244,8 @@ class IngestServiceServicer:
     def CreateUpload(self, request, context):
         """CreateUpload begins a resumable upload. It expires after 24 hours by default.
 
-        Errors: MEDIA_TOO_LARGE.
-        Retry: makes another upload; the unused one is deleted after it expires.
+        Errors: MEDIA_TOO_LARGE, REQUEST_ID_REUSED.
+        Retry: with the same request_id; one upload is begun, and it is returned again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -263,7 +280,8 @@ class IngestServiceServicer:
         """DeleteUpload deletes an upload and its bytes.
 
         A media that was made from it is kept.
-        Retry: safe; deleting an upload that does not exist succeeds.
+        Errors: UPLOAD_NOT_FOUND.
+        Retry: safe; with allow_missing, or take UPLOAD_NOT_FOUND for a success.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -273,7 +291,8 @@ class IngestServiceServicer:
         """CreateInvite makes an upload link that expires.
 
         `uri` contains the secret and is returned only in this response.
-        Retry: makes another invite.
+        Errors: REQUEST_ID_REUSED.
+        Retry: with the same request_id; one invite is made, and it is returned again with its uri.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -321,8 +340,8 @@ class IngestServiceServicer:
         """ReplayReceipt processes a quarantined drop again, for example after a limit was raised.
 
         Sets the receipt's state to NEW and queues it; its sequence number does not change.
-        Errors: RECEIPT_NOT_FOUND, RECEIPT_NOT_QUARANTINED, RECEIPT_DELETED.
-        Retry: safe; a second call may return RECEIPT_NOT_QUARANTINED.
+        Errors: RECEIPT_NOT_FOUND, RECEIPT_NOT_QUARANTINED, RECEIPT_DELETED, REQUEST_ID_REUSED.
+        Retry: with the same request_id; without one, a second call may return RECEIPT_NOT_QUARANTINED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -417,8 +436,8 @@ class IngestServiceServicer:
         """DeleteSeries deletes a series with its points and raw bodies.
 
         The bytes are deleted when the call returns.
-        Errors: ETAG_MISMATCH, SERIES_CONTENDED.
-        Retry: safe; deleting a series that does not exist succeeds.
+        Errors: SERIES_NOT_FOUND, ETAG_MISMATCH, SERIES_CONTENDED.
+        Retry: safe; with allow_missing, or take SERIES_NOT_FOUND for a success.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -451,6 +470,11 @@ def add_IngestServiceServicer_to_server(servicer, server):
             'ProcessMedia': grpc.unary_unary_rpc_method_handler(
                     servicer.ProcessMedia,
                     request_deserializer=dropmesh_dot_v1_dot_ingest__service__pb2.ProcessMediaRequest.FromString,
+                    response_serializer=dropmesh_dot_v1_dot_media__pb2.Media.SerializeToString,
+            ),
+            'UpdateMedia': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateMedia,
+                    request_deserializer=dropmesh_dot_v1_dot_ingest__service__pb2.UpdateMediaRequest.FromString,
                     response_serializer=dropmesh_dot_v1_dot_media__pb2.Media.SerializeToString,
             ),
             'CancelMedia': grpc.unary_unary_rpc_method_handler(
@@ -630,6 +654,33 @@ class IngestService:
             target,
             '/dropmesh.v1.IngestService/ProcessMedia',
             dropmesh_dot_v1_dot_ingest__service__pb2.ProcessMediaRequest.SerializeToString,
+            dropmesh_dot_v1_dot_media__pb2.Media.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateMedia(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dropmesh.v1.IngestService/UpdateMedia',
+            dropmesh_dot_v1_dot_ingest__service__pb2.UpdateMediaRequest.SerializeToString,
             dropmesh_dot_v1_dot_media__pb2.Media.FromString,
             options,
             channel_credentials,

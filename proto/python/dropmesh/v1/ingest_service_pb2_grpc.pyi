@@ -69,15 +69,23 @@ class IngestServiceStub:
 
     Sets its state to NEW and queues it. The anonymized content stays available until the new result replaces it. New options
     replace those of the media: an upload of the same content with the earlier options is no duplicate from then on.
-    Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_EXISTS, OBJECT_NOT_FOUND, ETAG_MISMATCH.
-    Retry: safe.
+    Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_EXISTS, OBJECT_NOT_FOUND, ETAG_MISMATCH, REQUEST_ID_REUSED.
+    Retry: with the same request_id, which is recognised among the last 32 of the media; it is processed once, and the etag is
+    not checked again.
+    """
+    UpdateMedia: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.UpdateMediaRequest, _media_pb2.Media]
+    """UpdateMedia changes a media's file name and labels.
+
+    Changes the fields in update_mask; without a mask, the fields that are set in the request. Labels are replaced as a whole.
+    Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, ETAG_MISMATCH.
+    Retry: safe; if the media already has these values, it is returned unchanged and the etag is not checked.
     """
     CancelMedia: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.CancelMediaRequest, _media_pb2.Media]
     """CancelMedia stops the processing of a media.
 
     Sets its state to CANCELLED; the worker that processes it stops shortly after. ProcessMedia processes it again.
-    Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_NOT_PROCESSING.
-    Retry: safe; a second call returns MEDIA_NOT_PROCESSING.
+    Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_NOT_PROCESSING, REQUEST_ID_REUSED.
+    Retry: with the same request_id; without one, a second call returns MEDIA_NOT_PROCESSING.
     """
     DeleteMedia: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.DeleteMediaRequest, _media_pb2.Media]
     """DeleteMedia deletes a media's bytes, and its record at purge_time.
@@ -89,8 +97,8 @@ class IngestServiceStub:
     CreateUpload: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.CreateUploadRequest, _upload_pb2.Upload]
     """CreateUpload begins a resumable upload. It expires after 24 hours by default.
 
-    Errors: MEDIA_TOO_LARGE.
-    Retry: makes another upload; the unused one is deleted after it expires.
+    Errors: MEDIA_TOO_LARGE, REQUEST_ID_REUSED.
+    Retry: with the same request_id; one upload is begun, and it is returned again.
     """
     AppendUpload: _grpc.StreamUnaryMultiCallable[_ingest_service_pb2.AppendUploadRequest, _upload_pb2.Upload]
     """AppendUpload appends bytes to an upload.
@@ -113,13 +121,15 @@ class IngestServiceStub:
     """DeleteUpload deletes an upload and its bytes.
 
     A media that was made from it is kept.
-    Retry: safe; deleting an upload that does not exist succeeds.
+    Errors: UPLOAD_NOT_FOUND.
+    Retry: safe; with allow_missing, or take UPLOAD_NOT_FOUND for a success.
     """
     CreateInvite: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.CreateInviteRequest, _invite_pb2.Invite]
     """CreateInvite makes an upload link that expires.
 
     `uri` contains the secret and is returned only in this response.
-    Retry: makes another invite.
+    Errors: REQUEST_ID_REUSED.
+    Retry: with the same request_id; one invite is made, and it is returned again with its uri.
     """
     RevokeInvite: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.RevokeInviteRequest, _invite_pb2.Invite]
     """RevokeInvite ends an invite immediately.
@@ -151,8 +161,8 @@ class IngestServiceStub:
     """ReplayReceipt processes a quarantined drop again, for example after a limit was raised.
 
     Sets the receipt's state to NEW and queues it; its sequence number does not change.
-    Errors: RECEIPT_NOT_FOUND, RECEIPT_NOT_QUARANTINED, RECEIPT_DELETED.
-    Retry: safe; a second call may return RECEIPT_NOT_QUARANTINED.
+    Errors: RECEIPT_NOT_FOUND, RECEIPT_NOT_QUARANTINED, RECEIPT_DELETED, REQUEST_ID_REUSED.
+    Retry: with the same request_id; without one, a second call may return RECEIPT_NOT_QUARANTINED.
     """
     DeleteReceipt: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.DeleteReceiptRequest, _measurement_pb2.Receipt]
     """DeleteReceipt deletes the raw bytes of a drop, for good.
@@ -219,8 +229,8 @@ class IngestServiceStub:
     """DeleteSeries deletes a series with its points and raw bodies.
 
     The bytes are deleted when the call returns.
-    Errors: ETAG_MISMATCH, SERIES_CONTENDED.
-    Retry: safe; deleting a series that does not exist succeeds.
+    Errors: SERIES_NOT_FOUND, ETAG_MISMATCH, SERIES_CONTENDED.
+    Retry: safe; with allow_missing, or take SERIES_NOT_FOUND for a success.
     """
     DeleteSeriesPoints: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.DeleteSeriesPointsRequest, _series_pb2.Series]
     """DeleteSeriesPoints deletes the points of a time range.
@@ -265,15 +275,23 @@ class IngestServiceAsyncStub(IngestServiceStub):
 
     Sets its state to NEW and queues it. The anonymized content stays available until the new result replaces it. New options
     replace those of the media: an upload of the same content with the earlier options is no duplicate from then on.
-    Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_EXISTS, OBJECT_NOT_FOUND, ETAG_MISMATCH.
-    Retry: safe.
+    Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_EXISTS, OBJECT_NOT_FOUND, ETAG_MISMATCH, REQUEST_ID_REUSED.
+    Retry: with the same request_id, which is recognised among the last 32 of the media; it is processed once, and the etag is
+    not checked again.
+    """
+    UpdateMedia: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.UpdateMediaRequest, _media_pb2.Media]  # type: ignore[assignment]
+    """UpdateMedia changes a media's file name and labels.
+
+    Changes the fields in update_mask; without a mask, the fields that are set in the request. Labels are replaced as a whole.
+    Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, ETAG_MISMATCH.
+    Retry: safe; if the media already has these values, it is returned unchanged and the etag is not checked.
     """
     CancelMedia: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.CancelMediaRequest, _media_pb2.Media]  # type: ignore[assignment]
     """CancelMedia stops the processing of a media.
 
     Sets its state to CANCELLED; the worker that processes it stops shortly after. ProcessMedia processes it again.
-    Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_NOT_PROCESSING.
-    Retry: safe; a second call returns MEDIA_NOT_PROCESSING.
+    Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_NOT_PROCESSING, REQUEST_ID_REUSED.
+    Retry: with the same request_id; without one, a second call returns MEDIA_NOT_PROCESSING.
     """
     DeleteMedia: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.DeleteMediaRequest, _media_pb2.Media]  # type: ignore[assignment]
     """DeleteMedia deletes a media's bytes, and its record at purge_time.
@@ -285,8 +303,8 @@ class IngestServiceAsyncStub(IngestServiceStub):
     CreateUpload: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.CreateUploadRequest, _upload_pb2.Upload]  # type: ignore[assignment]
     """CreateUpload begins a resumable upload. It expires after 24 hours by default.
 
-    Errors: MEDIA_TOO_LARGE.
-    Retry: makes another upload; the unused one is deleted after it expires.
+    Errors: MEDIA_TOO_LARGE, REQUEST_ID_REUSED.
+    Retry: with the same request_id; one upload is begun, and it is returned again.
     """
     AppendUpload: _aio.StreamUnaryMultiCallable[_ingest_service_pb2.AppendUploadRequest, _upload_pb2.Upload]  # type: ignore[assignment]
     """AppendUpload appends bytes to an upload.
@@ -309,13 +327,15 @@ class IngestServiceAsyncStub(IngestServiceStub):
     """DeleteUpload deletes an upload and its bytes.
 
     A media that was made from it is kept.
-    Retry: safe; deleting an upload that does not exist succeeds.
+    Errors: UPLOAD_NOT_FOUND.
+    Retry: safe; with allow_missing, or take UPLOAD_NOT_FOUND for a success.
     """
     CreateInvite: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.CreateInviteRequest, _invite_pb2.Invite]  # type: ignore[assignment]
     """CreateInvite makes an upload link that expires.
 
     `uri` contains the secret and is returned only in this response.
-    Retry: makes another invite.
+    Errors: REQUEST_ID_REUSED.
+    Retry: with the same request_id; one invite is made, and it is returned again with its uri.
     """
     RevokeInvite: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.RevokeInviteRequest, _invite_pb2.Invite]  # type: ignore[assignment]
     """RevokeInvite ends an invite immediately.
@@ -347,8 +367,8 @@ class IngestServiceAsyncStub(IngestServiceStub):
     """ReplayReceipt processes a quarantined drop again, for example after a limit was raised.
 
     Sets the receipt's state to NEW and queues it; its sequence number does not change.
-    Errors: RECEIPT_NOT_FOUND, RECEIPT_NOT_QUARANTINED, RECEIPT_DELETED.
-    Retry: safe; a second call may return RECEIPT_NOT_QUARANTINED.
+    Errors: RECEIPT_NOT_FOUND, RECEIPT_NOT_QUARANTINED, RECEIPT_DELETED, REQUEST_ID_REUSED.
+    Retry: with the same request_id; without one, a second call may return RECEIPT_NOT_QUARANTINED.
     """
     DeleteReceipt: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.DeleteReceiptRequest, _measurement_pb2.Receipt]  # type: ignore[assignment]
     """DeleteReceipt deletes the raw bytes of a drop, for good.
@@ -415,8 +435,8 @@ class IngestServiceAsyncStub(IngestServiceStub):
     """DeleteSeries deletes a series with its points and raw bodies.
 
     The bytes are deleted when the call returns.
-    Errors: ETAG_MISMATCH, SERIES_CONTENDED.
-    Retry: safe; deleting a series that does not exist succeeds.
+    Errors: SERIES_NOT_FOUND, ETAG_MISMATCH, SERIES_CONTENDED.
+    Retry: safe; with allow_missing, or take SERIES_NOT_FOUND for a success.
     """
     DeleteSeriesPoints: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.DeleteSeriesPointsRequest, _series_pb2.Series]  # type: ignore[assignment]
     """DeleteSeriesPoints deletes the points of a time range.
@@ -476,8 +496,22 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Sets its state to NEW and queues it. The anonymized content stays available until the new result replaces it. New options
         replace those of the media: an upload of the same content with the earlier options is no duplicate from then on.
-        Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_EXISTS, OBJECT_NOT_FOUND, ETAG_MISMATCH.
-        Retry: safe.
+        Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_EXISTS, OBJECT_NOT_FOUND, ETAG_MISMATCH, REQUEST_ID_REUSED.
+        Retry: with the same request_id, which is recognised among the last 32 of the media; it is processed once, and the etag is
+        not checked again.
+        """
+
+    @_abc_1.abstractmethod
+    def UpdateMedia(
+        self,
+        request: _ingest_service_pb2.UpdateMediaRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_media_pb2.Media, _abc.Awaitable[_media_pb2.Media]]:
+        """UpdateMedia changes a media's file name and labels.
+
+        Changes the fields in update_mask; without a mask, the fields that are set in the request. Labels are replaced as a whole.
+        Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, ETAG_MISMATCH.
+        Retry: safe; if the media already has these values, it is returned unchanged and the etag is not checked.
         """
 
     @_abc_1.abstractmethod
@@ -489,8 +523,8 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         """CancelMedia stops the processing of a media.
 
         Sets its state to CANCELLED; the worker that processes it stops shortly after. ProcessMedia processes it again.
-        Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_NOT_PROCESSING.
-        Retry: safe; a second call returns MEDIA_NOT_PROCESSING.
+        Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_NOT_PROCESSING, REQUEST_ID_REUSED.
+        Retry: with the same request_id; without one, a second call returns MEDIA_NOT_PROCESSING.
         """
 
     @_abc_1.abstractmethod
@@ -514,8 +548,8 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_upload_pb2.Upload, _abc.Awaitable[_upload_pb2.Upload]]:
         """CreateUpload begins a resumable upload. It expires after 24 hours by default.
 
-        Errors: MEDIA_TOO_LARGE.
-        Retry: makes another upload; the unused one is deleted after it expires.
+        Errors: MEDIA_TOO_LARGE, REQUEST_ID_REUSED.
+        Retry: with the same request_id; one upload is begun, and it is returned again.
         """
 
     @_abc_1.abstractmethod
@@ -556,7 +590,8 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         """DeleteUpload deletes an upload and its bytes.
 
         A media that was made from it is kept.
-        Retry: safe; deleting an upload that does not exist succeeds.
+        Errors: UPLOAD_NOT_FOUND.
+        Retry: safe; with allow_missing, or take UPLOAD_NOT_FOUND for a success.
         """
 
     @_abc_1.abstractmethod
@@ -568,7 +603,8 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         """CreateInvite makes an upload link that expires.
 
         `uri` contains the secret and is returned only in this response.
-        Retry: makes another invite.
+        Errors: REQUEST_ID_REUSED.
+        Retry: with the same request_id; one invite is made, and it is returned again with its uri.
         """
 
     @_abc_1.abstractmethod
@@ -624,8 +660,8 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         """ReplayReceipt processes a quarantined drop again, for example after a limit was raised.
 
         Sets the receipt's state to NEW and queues it; its sequence number does not change.
-        Errors: RECEIPT_NOT_FOUND, RECEIPT_NOT_QUARANTINED, RECEIPT_DELETED.
-        Retry: safe; a second call may return RECEIPT_NOT_QUARANTINED.
+        Errors: RECEIPT_NOT_FOUND, RECEIPT_NOT_QUARANTINED, RECEIPT_DELETED, REQUEST_ID_REUSED.
+        Retry: with the same request_id; without one, a second call may return RECEIPT_NOT_QUARANTINED.
         """
 
     @_abc_1.abstractmethod
@@ -734,8 +770,8 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         """DeleteSeries deletes a series with its points and raw bodies.
 
         The bytes are deleted when the call returns.
-        Errors: ETAG_MISMATCH, SERIES_CONTENDED.
-        Retry: safe; deleting a series that does not exist succeeds.
+        Errors: SERIES_NOT_FOUND, ETAG_MISMATCH, SERIES_CONTENDED.
+        Retry: safe; with allow_missing, or take SERIES_NOT_FOUND for a success.
         """
 
     @_abc_1.abstractmethod

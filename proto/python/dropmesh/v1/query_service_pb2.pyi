@@ -57,6 +57,13 @@ class ListMediaRequest(_message.Message):
     CAMERA_MODEL_FIELD_NUMBER: _builtins.int
     START_FIELD_NUMBER: _builtins.int
     END_FIELD_NUMBER: _builtins.int
+    INVITE_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
+    FILENAME_PREFIX_FIELD_NUMBER: _builtins.int
+    OBJECT_CLASS_FIELD_NUMBER: _builtins.int
+    LABELS_FIELD_NUMBER: _builtins.int
+    ORDER_BY_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """The most entries to return; 0 means 50, and more than 1000 means 1000."""
     page_token: _builtins.str
@@ -67,6 +74,18 @@ class ListMediaRequest(_message.Message):
     """Only images, or only videos."""
     camera_model: _builtins.str
     """Only media of this camera model."""
+    invite: _builtins.str
+    """Only media uploaded through this invite, as invites/{invite}."""
+    owner: _builtins.str
+    """Only media of this owner; needs the scope `admin`, unless it is the caller."""
+    sha256: _builtins.str
+    """Only media whose original has this sha256, in hexadecimal."""
+    filename_prefix: _builtins.str
+    """Only media whose file name begins with this text."""
+    object_class: _object_pb2.ObjectClass.ValueType
+    """Only media in which an object of this class was found."""
+    order_by: _builtins.str
+    """"create_time desc" (the default, the newest first), "create_time" or "filename"."""
     @_builtins.property
     def start(self) -> _timestamp_pb2.Timestamp:
         """Only media created at or after this instant."""
@@ -74,6 +93,10 @@ class ListMediaRequest(_message.Message):
     @_builtins.property
     def end(self) -> _timestamp_pb2.Timestamp:
         """Only media created before this instant."""
+
+    @_builtins.property
+    def labels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only media with all of these labels, each as name=value."""
 
     def __init__(
         self,
@@ -85,10 +108,17 @@ class ListMediaRequest(_message.Message):
         camera_model: _builtins.str = ...,
         start: _timestamp_pb2.Timestamp | None = ...,
         end: _timestamp_pb2.Timestamp | None = ...,
+        invite: _builtins.str = ...,
+        owner: _builtins.str = ...,
+        sha256: _builtins.str = ...,
+        filename_prefix: _builtins.str = ...,
+        object_class: _object_pb2.ObjectClass.ValueType = ...,
+        labels: _abc.Iterable[_builtins.str] | None = ...,
+        order_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "start", b"start"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["camera_model", b"camera_model", "end", b"end", "kind", b"kind", "page_size", b"page_size", "page_token", b"page_token", "start", b"start", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["camera_model", b"camera_model", "end", b"end", "filename_prefix", b"filename_prefix", "invite", b"invite", "kind", b"kind", "labels", b"labels", "object_class", b"object_class", "order_by", b"order_by", "owner", b"owner", "page_size", b"page_size", "page_token", b"page_token", "sha256", b"sha256", "start", b"start", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -195,9 +195,10 @@ class QueryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListMedia(self, request, context):
-        """ListMedia lists the caller's media, newest first; with the scope `admin`, the media of every owner.
+        """ListMedia lists the caller's media; with the scope `admin`, the media of every owner, or those of `owner`.
 
-        Deleted media are listed only with the filter state=DELETED.
+        Newest first, or as order_by says. All filters that are set must hold. Deleted media are listed only with the filter
+        state=DELETED.
         Errors: PAGE_TOKEN_INVALID.
         Retry: safe.
         """

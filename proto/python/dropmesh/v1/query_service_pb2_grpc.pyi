@@ -48,9 +48,10 @@ class QueryServiceStub:
     Retry: safe.
     """
     ListMedia: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.ListMediaRequest, _query_service_pb2.ListMediaResponse]
-    """ListMedia lists the caller's media, newest first; with the scope `admin`, the media of every owner.
+    """ListMedia lists the caller's media; with the scope `admin`, the media of every owner, or those of `owner`.
 
-    Deleted media are listed only with the filter state=DELETED.
+    Newest first, or as order_by says. All filters that are set must hold. Deleted media are listed only with the filter
+    state=DELETED.
     Errors: PAGE_TOKEN_INVALID.
     Retry: safe.
     """
@@ -228,9 +229,10 @@ class QueryServiceAsyncStub(QueryServiceStub):
     Retry: safe.
     """
     ListMedia: _aio.UnaryUnaryMultiCallable[_query_service_pb2.ListMediaRequest, _query_service_pb2.ListMediaResponse]  # type: ignore[assignment]
-    """ListMedia lists the caller's media, newest first; with the scope `admin`, the media of every owner.
+    """ListMedia lists the caller's media; with the scope `admin`, the media of every owner, or those of `owner`.
 
-    Deleted media are listed only with the filter state=DELETED.
+    Newest first, or as order_by says. All filters that are set must hold. Deleted media are listed only with the filter
+    state=DELETED.
     Errors: PAGE_TOKEN_INVALID.
     Retry: safe.
     """
@@ -417,9 +419,10 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _query_service_pb2.ListMediaRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_query_service_pb2.ListMediaResponse, _abc.Awaitable[_query_service_pb2.ListMediaResponse]]:
-        """ListMedia lists the caller's media, newest first; with the scope `admin`, the media of every owner.
+        """ListMedia lists the caller's media; with the scope `admin`, the media of every owner, or those of `owner`.
 
-        Deleted media are listed only with the filter state=DELETED.
+        Newest first, or as order_by says. All filters that are set must hold. Deleted media are listed only with the filter
+        state=DELETED.
         Errors: PAGE_TOKEN_INVALID.
         Retry: safe.
         """

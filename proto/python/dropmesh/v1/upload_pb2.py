@@ -29,7 +29,7 @@ from google.api import resource_pb2 as google_dot_api_dot_resource__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x64ropmesh/v1/upload.proto\x12\x0b\x64ropmesh.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x18\x64ropmesh/v1/object.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf5\x03\n\x06Upload\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12.\n\x05state\x18\x02 \x01(\x0e\x32\x19.dropmesh.v1.Upload.StateB\x04\xe2\x41\x01\x03\x12\x1e\n\x08\x66ilename\x18\x03 \x01(\tB\x0c\xe2\x41\x01\x01\xbaH\x05r\x03\x18\xff\x01\x12\x1f\n\nsize_bytes\x18\x04 \x01(\x03\x42\x0b\xe2\x41\x01\x01\xbaH\x04\"\x02(\x00\x12\x1d\n\x0f\x63ommitted_bytes\x18\x05 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x36\n\tanonymize\x18\x06 \x01(\x0b\x32\x1d.dropmesh.v1.AnonymizeOptionsB\x04\xe2\x41\x01\x01\x12\x35\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x65xpire_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12*\n\x05media\x18\t \x01(\tB\x1b\xe2\x41\x01\x03\xfa\x41\x14\n\x12\x64ropmesh.dev/Media\"8\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\n\n\x06\x41\x43TIVE\x10\x01\x12\x0c\n\x08\x46INISHED\x10\x02:;\xea\x41\x38\n\x13\x64ropmesh.dev/Upload\x12\x10uploads/{upload}*\x07uploads2\x06uploadBD\n\x13\x64\x65v.dropmesh.api.v1B\x0bUploadProtoP\x01Z\x1e\x64ropmesh.dev/api/v1;dropmeshv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x64ropmesh/v1/upload.proto\x12\x0b\x64ropmesh.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x18\x64ropmesh/v1/object.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9e\x05\n\x06Upload\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12.\n\x05state\x18\x02 \x01(\x0e\x32\x19.dropmesh.v1.Upload.StateB\x04\xe2\x41\x01\x03\x12\x1e\n\x08\x66ilename\x18\x03 \x01(\tB\x0c\xe2\x41\x01\x01\xbaH\x05r\x03\x18\xff\x01\x12\x1f\n\nsize_bytes\x18\x04 \x01(\x03\x42\x0b\xe2\x41\x01\x01\xbaH\x04\"\x02(\x00\x12\x1d\n\x0f\x63ommitted_bytes\x18\x05 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x36\n\tanonymize\x18\x06 \x01(\x0b\x32\x1d.dropmesh.v1.AnonymizeOptionsB\x04\xe2\x41\x01\x01\x12\x35\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x65xpire_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12*\n\x05media\x18\t \x01(\tB\x1b\xe2\x41\x01\x03\xfa\x41\x14\n\x12\x64ropmesh.dev/Media\x12x\n\x06labels\x18\n \x03(\x0b\x32\x1f.dropmesh.v1.Upload.LabelsEntryBG\xe2\x41\x01\x01\xbaH@\x9a\x01=\x10@\"#r!2\x1f^[A-Za-z_][A-Za-z0-9_.-]{0,62}$*\x14r\x12\x32\x10^[^\\x00]{0,200}$\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"8\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\n\n\x06\x41\x43TIVE\x10\x01\x12\x0c\n\x08\x46INISHED\x10\x02:;\xea\x41\x38\n\x13\x64ropmesh.dev/Upload\x12\x10uploads/{upload}*\x07uploads2\x06uploadBD\n\x13\x64\x65v.dropmesh.api.v1B\x0bUploadProtoP\x01Z\x1e\x64ropmesh.dev/api/v1;dropmeshv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,6 +37,8 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'dropmesh.v1.upload_pb2', _g
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\023dev.dropmesh.api.v1B\013UploadProtoP\001Z\036dropmesh.dev/api/v1;dropmeshv1'
+  _globals['_UPLOAD_LABELSENTRY']._loaded_options = None
+  _globals['_UPLOAD_LABELSENTRY']._serialized_options = b'8\001'
   _globals['_UPLOAD'].fields_by_name['name']._loaded_options = None
   _globals['_UPLOAD'].fields_by_name['name']._serialized_options = b'\342A\001\010'
   _globals['_UPLOAD'].fields_by_name['state']._loaded_options = None
@@ -55,10 +57,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UPLOAD'].fields_by_name['expire_time']._serialized_options = b'\342A\001\003'
   _globals['_UPLOAD'].fields_by_name['media']._loaded_options = None
   _globals['_UPLOAD'].fields_by_name['media']._serialized_options = b'\342A\001\003\372A\024\n\022dropmesh.dev/Media'
+  _globals['_UPLOAD'].fields_by_name['labels']._loaded_options = None
+  _globals['_UPLOAD'].fields_by_name['labels']._serialized_options = b'\342A\001\001\272H@\232\001=\020@\"#r!2\037^[A-Za-z_][A-Za-z0-9_.-]{0,62}$*\024r\0222\020^[^\\x00]{0,200}$'
   _globals['_UPLOAD']._loaded_options = None
   _globals['_UPLOAD']._serialized_options = b'\352A8\n\023dropmesh.dev/Upload\022\020uploads/{upload}*\007uploads2\006upload'
   _globals['_UPLOAD']._serialized_start=190
-  _globals['_UPLOAD']._serialized_end=691
-  _globals['_UPLOAD_STATE']._serialized_start=574
-  _globals['_UPLOAD_STATE']._serialized_end=630
+  _globals['_UPLOAD']._serialized_end=860
+  _globals['_UPLOAD_LABELSENTRY']._serialized_start=696
+  _globals['_UPLOAD_LABELSENTRY']._serialized_end=741
+  _globals['_UPLOAD_STATE']._serialized_start=743
+  _globals['_UPLOAD_STATE']._serialized_end=799
 # @@protoc_insertion_point(module_scope)

@@ -41,6 +41,9 @@ class Checkpointer:
     def _run(self) -> None:
         while self._written.wait() and not self._closing.wait(_PAUSE_SECONDS):
             self._written.clear()
+            if self._closing.is_set():
+                # `close` began between the two lines above, and what it noted is cleared.
+                return
             try:
                 self._checkpoint()
             except (OSError, sqlite3.OperationalError):

@@ -8,7 +8,7 @@ import pytest
 
 from services.common.base.errors import NotFound
 from services.common.catalog import Position
-from services.common.media.store import MediaFilter
+from services.common.media.listing.filters import MediaFilter
 from services.common.media.transitions import delete
 from services.common.media.vocabulary import MediaKind, MediaState
 from services.common.rpc.identity import Caller, Scope
@@ -37,7 +37,7 @@ async def every(mesh: MediaMesh, caller: Caller, wanted: MediaFilter, size: int)
     found: list[str] = []
     after: Position | None = None
     while True:
-        page = await mesh.media.page(caller, wanted, after=after, limit=size)
+        page = await mesh.lists.page(caller, wanted, after=after, limit=size)
         assert len(page.media) <= size
         found += [media.id for media in page.media]
         if page.end is None:

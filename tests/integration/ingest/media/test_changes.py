@@ -5,7 +5,12 @@ from datetime import timedelta
 import pytest
 from dropmesh.v1 import error_reason_pb2 as reasons
 from dropmesh.v1 import media_pb2, object_pb2
-from dropmesh.v1.ingest_service_pb2 import CancelMediaRequest, DeleteMediaRequest, ProcessMediaRequest
+from dropmesh.v1.ingest_service_pb2 import (
+    CancelMediaRequest,
+    DeleteMediaRequest,
+    ProcessMediaRequest,
+    UpdateMediaRequest,
+)
 
 from services.common.base.errors import DropmeshError
 from services.common.media.anonymize.messages import to_options
@@ -49,7 +54,7 @@ async def test_deleting_takes_the_bytes_and_keeps_the_record(mesh: MediaMesh, ch
     assert deleted.purge_time.seconds - deleted.delete_time.seconds == 30 * 86_400
     assert await mesh.stored_keys() == []
     assert (await mesh.found.list(media.id, media.run))[0] == []
-    again = await changes.DeleteMedia(DeleteMediaRequest(name=name, etag="1"), call_of())
+    again = await changes.DeleteMedia(DeleteMediaRequest(name=name, etag='"1"'), call_of())
     assert again == deleted
 
 
@@ -72,9 +77,9 @@ async def test_what_is_anothers_is_not_found(mesh: MediaMesh, changes: MediaChan
 async def test_an_old_etag_changes_nothing(mesh: MediaMesh, changes: MediaChanges) -> None:
     name = await uploaded(mesh)
     await begun(mesh, name.removeprefix("media/"))
-    request = ProcessMediaRequest(name=name, etag="1")
+    request = ProcessMediaRequest(name=name, etag='"1"')
     assert await refused(changes.ProcessMedia(request, call_of())) == "ETAG_MISMATCH"
-    assert await refused(changes.DeleteMedia(DeleteMediaRequest(name=name, etag="1"), call_of())) == "ETAG_MISMATCH"
+    assert await refused(changes.DeleteMedia(DeleteMediaRequest(name=name, etag='"1"'), call_of())) == "ETAG_MISMATCH"
 
 
 async def test_housekeeping_leaves_the_etag(mesh: MediaMesh, changes: MediaChanges) -> None:
@@ -82,7 +87,7 @@ async def test_housekeeping_leaves_the_etag(mesh: MediaMesh, changes: MediaChang
     await mesh.sweep_all()
     await mesh.statistics.fold(now_ns=mesh.clock())
     changed = await changes.ProcessMedia(ProcessMediaRequest(name=name, etag='"1"'), call_of())
-    assert changed.etag == "2"
+    assert changed.etag == '"2"'
 
 
 async def test_cancelled_work_is_not_failed_and_can_be_done_anew(mesh: MediaMesh, changes: MediaChanges) -> None:
@@ -154,3 +159,45 @@ async def test_options_that_another_media_has_are_refused(mesh: MediaMesh, chang
     await changes.DeleteMedia(DeleteMediaRequest(name=f"media/{solid.media.id}"), call_of())
     changed = await changes.ProcessMedia(request, call_of())
     assert changed.anonymize.mode == object_pb2.AnonymizeOptions.SOLID
+
+
+ID = "6f0a3f0e-8f5b-4d5c-9a55-0b8c1c3d2e1f"
+
+
+async def test_a_repeated_process_with_an_etag_gives_the_first_answer(mesh: MediaMesh, changes: MediaChanges) -> None:
+    name = await uploaded(mesh)
+    first = await changes.ProcessMedia(ProcessMediaRequest(name=name, etag='"1"', request_id=ID), call_of())
+    again = await changes.ProcessMedia(ProcessMediaRequest(name=name, etag='"1"', request_id=ID.upper()), call_of())
+    assert again == first
+    other = ProcessMediaRequest(name=name, request_id=ID, anonymize=object_pb2.AnonymizeOptions(drop_audio=True))
+    assert await refused(changes.ProcessMedia(other, call_of())) == "REQUEST_ID_REUSED"
+
+
+async def test_a_repeated_cancellation_is_one(mesh: MediaMesh, changes: MediaChanges) -> None:
+    name = await uploaded(mesh)
+    first = await changes.CancelMedia(CancelMediaRequest(name=name, request_id=ID), call_of())
+    assert await changes.CancelMedia(CancelMediaRequest(name=name, request_id=ID), call_of()) == first
+    assert await refused(changes.CancelMedia(CancelMediaRequest(name=name), call_of())) == "MEDIA_NOT_PROCESSING"
+
+
+async def test_an_update_changes_what_its_mask_names(mesh: MediaMesh, changes: MediaChanges) -> None:
+    name = await uploaded(mesh)
+    labels = {"site": "berlin", "line": "3"}
+    named = await changes.UpdateMedia(UpdateMediaRequest(name=name, filename="a/pump.jpg", labels=labels), call_of())
+    assert (named.filename, dict(named.labels), named.etag) == ("pump.jpg", labels, '"2"')
+    only = UpdateMediaRequest(name=name, filename="other.jpg")
+    only.update_mask.paths.append("labels")
+    cleared = await changes.UpdateMedia(only, call_of())
+    assert (cleared.filename, dict(cleared.labels)) == ("pump.jpg", {})
+
+
+async def test_an_update_with_an_etag_may_be_repeated_but_not_another(mesh: MediaMesh, changes: MediaChanges) -> None:
+    name = await uploaded(mesh)
+    request = UpdateMediaRequest(name=name, labels={"site": "bern"}, etag='"1"')
+    first = await changes.UpdateMedia(request, call_of())
+    assert await changes.UpdateMedia(request, call_of()) == first
+    other = UpdateMediaRequest(name=name, labels={"site": "basel"}, etag='"1"')
+    assert await refused(changes.UpdateMedia(other, call_of())) == "ETAG_MISMATCH"
+    assert await refused(changes.UpdateMedia(UpdateMediaRequest(name=name), call_of(BOB))) == "MEDIA_NOT_FOUND"
+    await changes.DeleteMedia(DeleteMediaRequest(name=name), call_of())
+    assert await refused(changes.UpdateMedia(other, call_of())) == "MEDIA_DELETED"

@@ -14,7 +14,8 @@ from services.common.catalog import Catalog, Collection, Operation, Outcome
 from services.common.contents.store import CONTENTS, Contents, StoredContent
 from services.common.invites.store import INVITES, Invite, Invites
 from services.common.media.anonymize.options import AnonymizeOptions
-from services.common.media.store import MediaFilter, MediaStore
+from services.common.media.listing.filters import MediaFilter
+from services.common.media.store import MediaStore
 from services.common.media.transitions import delete
 from services.common.media.vocabulary import MediaState, Mode
 from services.common.rpc.identity import Caller, Scope
@@ -254,7 +255,7 @@ async def test_owners_who_store_the_same_new_bytes_at_once_share_one_object(mesh
     assert content is not None
     assert {holder.media for holder in content.holders} == {entry.media.id for entry in stored}
     assert await mesh.stored_keys() == [content.object_key]
-    assert len((await mesh.media.page(ADMIN, MediaFilter(), after=None, limit=100)).media) == 20
+    assert len((await mesh.lists.page(ADMIN, MediaFilter(), after=None, limit=100)).media) == 20
 
 
 class Behind(MortalCatalog):

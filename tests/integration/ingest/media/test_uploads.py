@@ -72,12 +72,18 @@ async def test_fields_hold_for_the_files_after_them(uploads: MediaUploads) -> No
         ("objects", None, b"face"),
         ("mode", None, b"mosaic"),
         ("unknown", None, b"whatever"),
+        ("labels", None, b"site=bern"),
+        ("labels", None, "note=a, b = \u00fc".encode()),
         ("b", "2.jpg", photo("two")),
     )
-    first, second = (await upload(uploads, body, MULTIPART, objects=[object_pb2.LICENSE_PLATE])).results
+    first, second = (
+        await upload(uploads, body, MULTIPART, objects=[object_pb2.LICENSE_PLATE], labels=["site=berlin"])
+    ).results
     assert list(first.media.anonymize.objects) == [object_pb2.LICENSE_PLATE]
     assert list(second.media.anonymize.objects) == [object_pb2.FACE, object_pb2.PERSON, object_pb2.VEHICLE]
     assert second.media.anonymize.mode == object_pb2.AnonymizeOptions.MOSAIC
+    assert dict(first.media.labels) == {"site": "berlin"}
+    assert dict(second.media.labels) == {"site": "bern", "note": "a, b = ü"}
 
 
 @pytest.mark.parametrize(
@@ -86,6 +92,8 @@ async def test_fields_hold_for_the_files_after_them(uploads: MediaUploads) -> No
         (form(("a", "notes.txt", b"just text")), "MEDIA_TYPE_UNSUPPORTED"),
         (form(("mode", None, b"mosaic")), "MEDIA_EMPTY"),
         (form(("mode", None, b"invisible"), ("a", "1.jpg", photo("one"))), "INVALID_FIELD"),
+        (form(("labels", None, b"3=x"), ("a", "1.jpg", photo("one"))), "INVALID_FIELD"),
+        (form(*(("labels", None, b"l%d=x" % n) for n in range(65)), ("a", "1.jpg", photo("one"))), "INVALID_FIELD"),
         (form(("sha256", None, b"123"), ("a", "1.jpg", photo("one"))), "INVALID_FIELD"),
         (form(("sha256", None, b"0" * 64), ("a", "1.jpg", photo("one"))), "SHA256_MISMATCH"),
         (form(("a", "1.jpg", photo("one")))[:-20], "BODY_INTERRUPTED"),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
@@ -147,10 +148,30 @@ async def test_finished_twice_at_once_it_is_one_media(mesh: MediaMesh, writes: U
 async def test_an_upload_belongs_to_its_owner(writes: UploadWrites) -> None:
     name = await create(writes)
     assert await reason(append(writes, name, 0, b"x", caller=BOB)) == "UPLOAD_NOT_FOUND"
-    await writes.DeleteUpload(DeleteUploadRequest(name=name), call_of(BOB))
+    assert await reason(writes.DeleteUpload(DeleteUploadRequest(name=name), call_of(BOB))) == "UPLOAD_NOT_FOUND"
     await append(writes, name, 0, b"x")
     await writes.DeleteUpload(DeleteUploadRequest(name=name), call_of())
     assert await reason(append(writes, name, 1, b"x")) == "UPLOAD_NOT_FOUND"
+
+
+async def test_an_upload_is_deleted_once_unless_a_missing_one_is_allowed(writes: UploadWrites) -> None:
+    name = await create(writes)
+    await writes.DeleteUpload(DeleteUploadRequest(name=name), call_of())
+    assert await reason(writes.DeleteUpload(DeleteUploadRequest(name=name), call_of())) == "UPLOAD_NOT_FOUND"
+    for missing in (name, "uploads/never-was"):
+        await writes.DeleteUpload(DeleteUploadRequest(name=missing, allow_missing=True), call_of())
+
+
+async def test_a_request_id_begins_one_upload(writes: UploadWrites) -> None:
+    request = CreateUploadRequest(upload=upload_pb2.Upload(labels={"site": "bern"}), request_id=str(uuid.uuid4()))
+    first = await writes.CreateUpload(request, call_of())
+    assert dict(first.labels) == {"site": "bern"}
+    await append(writes, first.name, 0, b"x")
+    again = await writes.CreateUpload(request, call_of())
+    assert (again.name, again.committed_bytes) == (first.name, 1)
+    assert (await writes.CreateUpload(request, call_of(BOB))).name != first.name
+    request.upload.filename = "other.jpg"
+    assert await reason(writes.CreateUpload(request, call_of())) == "REQUEST_ID_REUSED"
 
 
 async def test_an_expired_upload_says_so_and_is_swept(mesh: MediaMesh, writes: UploadWrites) -> None:

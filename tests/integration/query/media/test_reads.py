@@ -17,6 +17,7 @@ from services.common.rpc.call import Call
 from services.common.rpc.identity import Caller, Scope
 from services.common.statistics.store import Totals
 from services.query.invites.reads import InviteReads
+from services.query.media.lists import MediaListReads
 from services.query.media.reads import MediaReads
 from services.query.statistics.reads import StatisticsReads, statistics_message
 from tests.integration.common.media.test_work import begun, finish
@@ -51,7 +52,8 @@ async def test_a_watcher_is_reminded_where_nothing_changes(mesh: MediaMesh) -> N
     assert await anext(watching) == first
 
 
-async def test_pages_follow_each_other_and_belong_to_their_list(mesh: MediaMesh, reads: MediaReads) -> None:
+async def test_pages_follow_each_other_and_belong_to_their_list(mesh: MediaMesh) -> None:
+    reads = MediaListReads(mesh.lists)
     for number in range(5):
         mesh.clock.advance(1)
         await mesh.upload(photo(str(number)))
@@ -89,7 +91,7 @@ async def test_a_links_holder_sees_the_state_of_what_came_through_it(mesh: Media
     reads = InviteReads(mesh.invites, mesh.media, mesh.clock)
     link = f"inv.{secret}"
     told = await reads.GetInviteMedia(GetInviteMediaRequest(link=link, name=f"media/{through.media.id}"), call_of())
-    assert {field.name for field, _ in told.ListFields()} == {"name", "state"}
+    assert {field.name for field, _ in told.ListFields()} == {"name", "state", "anonymize"}
     for name, wrong in ((f"media/{other.media.id}", link), (f"media/{through.media.id}", "inv.wrong")):
         with pytest.raises(DropmeshError):
             await reads.GetInviteMedia(GetInviteMediaRequest(link=wrong, name=name), call_of())

@@ -1,0 +1,78 @@
+"""Lists of media, filtered and in order."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from dropmesh.v1 import error_reason_pb2 as reasons
+from dropmesh.v1 import media_pb2, query_service_pb2
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from services.common.base.errors import PermissionDenied
+from services.common.base.instants import from_timestamp
+from services.common.base.labels import read_labels
+from services.common.base.names import resource_id
+from services.common.media.anonymize.messages import to_class
+from services.common.media.listing.filters import MediaFilter, MediaOrder
+from services.common.media.listing.pages import MediaLists
+from services.common.media.messages import media_message
+from services.common.media.vocabulary import MediaKind, MediaState
+from services.common.rpc.call import Call
+from services.common.rpc.page_tokens import page_size, page_start, page_token
+
+
+class MediaListReads:
+    """Reads of lists of media."""
+
+    def __init__(self, lists: MediaLists) -> None:
+        self._lists = lists
+
+    async def ListMedia(
+        self, request: query_service_pb2.ListMediaRequest, call: Call
+    ) -> query_service_pb2.ListMediaResponse:
+        """Lists the media that a caller sees."""
+        if request.owner and request.owner != call.caller.owner and not call.caller.is_admin:
+            raise PermissionDenied(
+                reasons.SCOPE_MISSING,
+                "owner: only a token with the scope 'admin' sees the media of another owner",
+                metadata={"scope": "admin"},
+            )
+        whose = whose_list(call)
+        page = await self._lists.page(
+            call.caller,
+            media_filter(request),
+            after=page_start(request, whose),
+            limit=page_size(request.page_size),
+        )
+        return query_service_pb2.ListMediaResponse(
+            media=map(media_message, page.media),
+            next_page_token="" if page.end is None else page_token(request, whose, page.end),
+        )
+
+
+def media_filter(request: query_service_pb2.ListMediaRequest) -> MediaFilter:
+    """Which media a request asks for."""
+    return MediaFilter(
+        state=MediaState(media_pb2.Media.State.Name(request.state).lower()) if request.state else None,
+        kind=MediaKind(media_pb2.Media.Kind.Name(request.kind).lower()) if request.kind else None,
+        camera_model=request.camera_model or None,
+        start_ns=_instant(request.start, given=request.HasField("start")),
+        end_ns=_instant(request.end, given=request.HasField("end")),
+        owner=request.owner or None,
+        invite=resource_id(request.invite) if request.invite else None,
+        sha256=request.sha256.lower() or None,
+        # As file names are stored.
+        filename_prefix=unicodedata.normalize("NFC", request.filename_prefix),
+        object_class=to_class(request.object_class) if request.object_class else None,
+        labels=read_labels(request.labels),
+        order=MediaOrder(request.order_by or MediaOrder.NEWEST),
+    )
+
+
+def whose_list(call: Call) -> str:
+    """Ties a page token to a list: an administrator's is another one than that of the same subject."""
+    return f"{call.caller.owner}\0{call.caller.is_admin}"
+
+
+def _instant(timestamp: Timestamp, *, given: bool) -> int | None:
+    return from_timestamp(timestamp) if given else None
