@@ -171,7 +171,7 @@ def _path_parameters(field: FieldDescriptor, collections: list[str], schemas: Sc
 
 def _segment_schema(schema: Schema, collection: str) -> Schema:
     """The schema of one segment of a name: the part of the name's pattern that follows its collection."""
-    found = re.search(rf"\b{collection}/([^/]*?\[(?:\\.|[^\]])*\][^/)$]*)", schema.get("pattern", ""))
+    found = re.search(rf"\b{collection}/([^/]*?\[(?:\\.|[^\]])*\][^/)|$]*)", schema.get("pattern", ""))
     return {**schema, "pattern": f"^{found[1]}$"} if collection and found else schema
 
 

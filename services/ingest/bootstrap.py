@@ -19,7 +19,7 @@ from services.common.drops.receipts import Receipts
 from services.common.invites.store import Invites
 from services.common.media.detected_objects import MediaObjects
 from services.common.media.store import MediaStore
-from services.common.series.computed import ComputedStore
+from services.common.series.computed.store import ComputedStore
 from services.common.series.store import SeriesStore
 from services.common.service import Service, Wiring
 from services.common.uploads.store import Uploads

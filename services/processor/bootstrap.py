@@ -16,12 +16,14 @@ from services.common.base.errors import FailedPrecondition
 from services.common.contents.store import Contents
 from services.common.drops.measurements import Measurements
 from services.common.drops.receipts import Receipts
+from services.common.drops.sources import Sources
 from services.common.media.detected_objects import MediaObjects
 from services.common.media.store import MediaStore
 from services.common.media.work import MediaWork
 from services.common.queue.depths import QueueDepths
 from services.common.rpc.server import MAX_MESSAGE_BYTES
-from services.common.series.computed import ComputedStore
+from services.common.series.computed.store import ComputedStore
+from services.common.series.measured import SeriesFinder
 from services.common.series.store import SeriesStore
 from services.common.service import Service, Wiring
 from services.common.settings import PREFIX
@@ -99,8 +101,9 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
         time.time_ns,
     )
     series, computed = SeriesStore(catalog), ComputedStore(catalog)
-    measuring = SeriesMeasuring(series, computed, objects, service.queue)
-    predictions = SeriesPredictions(series, computed, objects)
+    finder = SeriesFinder(series, Sources(catalog))
+    measuring = SeriesMeasuring(series, finder, measurements, computed, objects, service.queue)
+    predictions = SeriesPredictions(series, finder, measurements, computed, objects)
     servicers = (
         MeasurementChecks(receipts, measurements, code_version),
         ImageCalls(pool, limits, max_bytes=settings.max_image_bytes, time_limit=image_time),

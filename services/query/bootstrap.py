@@ -13,6 +13,7 @@ from services.common.invites.store import Invites
 from services.common.media.detected_objects import MediaObjects
 from services.common.media.listing.pages import MediaLists
 from services.common.media.store import MediaStore
+from services.common.series.measured import SeriesFinder
 from services.common.series.store import SeriesStore
 from services.common.service import Service, Wiring
 from services.common.statistics.store import StatisticsStore
@@ -35,12 +36,13 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
     """Builds the methods of the query service."""
     settings, catalog, objects = service.settings, service.catalog, service.objects
     receipts, media = Receipts(catalog, objects), MediaStore(catalog)
+    measurements, sources, series = Measurements(catalog), Sources(catalog), SeriesStore(catalog)
     presigned = timedelta(seconds=settings.presigned_seconds) if settings.presigned_downloads else None
     yield Wiring(
         service.methods(
             DocumentReads(),
-            MeasurementReads(Measurements(catalog), receipts),
-            SourceReads(Sources(catalog)),
+            MeasurementReads(measurements, receipts),
+            SourceReads(sources),
             ReceiptReads(receipts),
             MediaReads(media, MediaObjects(catalog)),
             MediaListReads(MediaLists(catalog)),
@@ -48,6 +50,6 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
             UploadReads(Uploads(catalog, objects)),
             InviteReads(Invites(catalog), media),
             StatisticsReads(StatisticsStore(catalog)),
-            SeriesReads(SeriesStore(catalog), objects),
+            SeriesReads(series, SeriesFinder(series, sources), measurements, objects),
         )
     )

@@ -310,6 +310,36 @@ def test_two_owners_at_one_instant_have_two_names_for_an_administrator(tokens_me
         assert (refused.status_code, refused.json()["details"][0]["reason"]) == (403, "SCOPE_MISSING")
 
 
+def test_the_measurements_of_a_source_are_a_series(dropper: httpx.Client) -> None:
+    means = [10 + math.sin(index * math.pi / 6) + (5 if index == 100 else 0) for index in range(144)]
+    elements = [
+        {"time_stamp": f"2026-01-{1 + index // 24:02d}T{index % 24:02d}:00:00Z", "data": [mean]}
+        for index, mean in enumerate(means)
+    ]
+    for source in ("pump-3", "default"):
+        drop(dropper, json.dumps(elements), wait="10s", source=source)
+        base = f"/v1/sources/{source}/series"
+        assert dropper.get(base).json()["point_count"] == "144"
+        points = dropper.get(f"{base}/points", params={"channels": "mean"}).json()
+        assert points["channels"] == [{"name": "mean", "unit": "", "values": means}]
+        table = pq.read_table(io.BytesIO(dropper.get(f"{base}/points", params={"format": "parquet"}).content))
+        assert table.column("max").to_pylist() == means
+        metrics = dropper.get(f"{base}/metrics").json()["channels"][0]
+        assert (metrics["channel"], metrics["mean"]) == ("mean", pytest.approx(statistics.fmean(means), rel=1e-12))
+        forecast = dropper.get(f"{base}/forecast", params={"horizon": 24}).json()
+        assert (forecast["name"], forecast["season_length"]) == (f"sources/{source}/series", 12)
+        assert forecast["times"][0] == "2026-01-07T00:00:00Z"
+        odd = dropper.get(f"{base}/anomalies").json()["anomalies"]
+        assert "2026-01-05T04:00:00Z" in [one["time"] for one in odd]
+        spectrum = dropper.get(f"{base}/spectrum", params={"segment_points": 64}).json()
+        assert spectrum["dominant_frequencies"][0]["frequency_hz"] == pytest.approx(1 / (12 * 3600), rel=0.1)
+        plot = dropper.get(f"{base}/plot.svg", params={"horizon": 12, "anomalies": "true"})
+        assert plot.headers["content-type"] == "image/svg+xml"
+        assert plot.text.count("<path") == 4
+    absent = dropper.get("/v1/sources/pump-5/series/metrics")
+    assert (absent.status_code, absent.json()["details"][0]["reason"]) == (404, "SOURCE_NOT_FOUND")
+
+
 def test_only_a_quarantined_receipt_is_replayed(dropper: httpx.Client) -> None:
     good = drop(dropper, READING, wait="10s").json()["receipt"]["name"]
     refused = dropper.post(f"/v1/{good}:replay")

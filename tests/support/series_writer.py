@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from services.common.rpc.identity import Caller
-from services.common.series.computed import ComputedStore
+from services.common.series.computed.store import ComputedStore
 from services.common.series.model import Series
 from services.common.series.points import Points, joined
 from services.common.series.reading import SeriesPoints

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
+from dropmesh.v1 import error_reason_pb2 as reasons
+
+from services.common.base.errors import NotFound
 from services.common.catalog import Catalog, Range
 from services.common.drops.measurements import MEASUREMENTS
 
@@ -57,3 +60,8 @@ class Sources:
             MEASUREMENTS, "by_source", (owner, source), Range(), descending=descending, limit=1
         )
         return found[0]["time_ns"] if found else None
+
+
+def source_not_found(name: str) -> NotFound:
+    """The owner has no measurement of this source, or the caller may not read it."""
+    return NotFound(reasons.SOURCE_NOT_FOUND, f"{name} has no measurement", metadata={"name": name})

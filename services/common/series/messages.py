@@ -14,7 +14,7 @@ BODIES_SHOWN = 10
 def series_message(series: Series) -> contract.Series:
     """A series without its points."""
     message = contract.Series(
-        name=f"series/{series.id}",
+        name=series.name,
         etag=series_etag(series),
         display_name=series.display_name,
         labels=series.labels,
@@ -26,11 +26,12 @@ def series_message(series: Series) -> contract.Series:
         revision=series.revision,
         subject=series.subject,
     )
-    set_timestamp(message.create_time, series.create_time_ns)
-    set_timestamp(message.update_time, series.update_time_ns)
-    if series.chunks:
-        set_timestamp(message.start_time, series.chunks[0].first_ns)
-        set_timestamp(message.end_time, series.chunks[-1].last_ns)
+    if series.create_time_ns:
+        set_timestamp(message.create_time, series.create_time_ns)
+        set_timestamp(message.update_time, series.update_time_ns)
+    if series.ends is not None:
+        set_timestamp(message.start_time, series.ends[0])
+        set_timestamp(message.end_time, series.ends[1])
     for body in series.bodies[: -BODIES_SHOWN - 1 : -1]:
         shown = message.bodies.add(
             sha256=body.sha256, size_bytes=body.size_bytes, point_count=body.point_count, format=body.format
@@ -40,8 +41,8 @@ def series_message(series: Series) -> contract.Series:
 
 
 def series_etag(series: Series) -> str:
-    """Changes with every change of a series."""
-    return etags.etag_of(series.version)
+    """Changes with every change of a series; the measurements of a source have none."""
+    return etags.etag_of(series.version) if series.version else ""
 
 
 def check_etag(series: Series, etag: str) -> None:

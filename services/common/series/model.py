@@ -81,6 +81,16 @@ class Series:
     version: int = 0
 
     @property
+    def name(self) -> str:
+        """Its name in the contract."""
+        return f"{PREFIX}{self.id}"
+
+    @property
+    def ends(self) -> tuple[int, int] | None:
+        """The instants of the first and the last point."""
+        return (self.chunks[0].first_ns, self.chunks[-1].last_ns) if self.chunks else None
+
+    @property
     def sample_rate_hz(self) -> float | None:
         """Points a second, where they are evenly spaced at a known rate."""
         return self.spacing_hz if self.rate_is_known else None

@@ -13,7 +13,7 @@ from services.common.media.listing.terms import MEDIA_TERMS, MediaTerm
 from services.common.media.model import Media
 from services.common.media.store import MEDIA
 from services.common.rpc.tokens import TOKENS, Token
-from services.common.series.computed import SERIES_FORECASTS, SERIES_METRICS, StoredForecast, StoredMetrics
+from services.common.series.computed.store import SERIES_FORECASTS, SERIES_METRICS, StoredForecast, StoredMetrics
 from services.common.series.model import BodyPage, Series
 from services.common.series.store import SERIES, SERIES_BODIES
 from services.common.statistics.store import STATISTICS, StoredStatistics

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from services.common.objects import Objects
 from services.common.rpc.identity import Caller
-from services.common.series.computed import ComputedStore
+from services.common.series.computed.store import ComputedStore
 from services.common.series.messages import check_etag
 from services.common.series.model import Series, object_prefix
 from services.common.series.store import SeriesStore, series_contended, series_not_found

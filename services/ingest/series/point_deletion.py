@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from services.common.objects import Objects
 from services.common.rpc.identity import Caller
-from services.common.series.computed import ComputedStore
+from services.common.series.computed.store import ComputedStore
 from services.common.series.model import Chunk, Series
 from services.common.series.points import Points
 from services.common.series.reading import SeriesPoints

@@ -22,7 +22,7 @@ from services.common.base.labels import read_labels
 from services.common.base.names import resource_id
 from services.common.objects import Objects
 from services.common.rpc.call import Call
-from services.common.series.computed import ComputedStore
+from services.common.series.computed.store import ComputedStore
 from services.common.series.messages import check_etag, series_message
 from services.common.series.model import Series
 from services.common.series.store import SeriesStore

@@ -7,7 +7,7 @@ from dataclasses import fields
 
 import numpy as np
 
-from services.common.series.computed import StoredChannelMetrics
+from services.common.series.computed.store import StoredChannelMetrics
 from services.common.series.model import Channel
 from services.common.series.points import Points, Values
 from services.processor.series.spectrum import FEWEST_POINTS, spectral_metrics

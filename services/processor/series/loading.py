@@ -9,19 +9,23 @@ from typing import TYPE_CHECKING
 
 from dropmesh.v1 import error_reason_pb2 as reasons
 
-from services.common.base.errors import FailedPrecondition, NotFound
+from services.common.base.errors import FailedPrecondition
+from services.common.series.measured import MeasuredSeries, channel_not_found
 from services.common.series.model import Channel, Series
 from services.common.series.points import Points, joined
 
 if TYPE_CHECKING:
-    from services.common.series.reading import SeriesPoints
+    from services.common.series.all_points import AllPoints
 
 # They take a second and 100 MB: imported with the first call, and not on the event loop.
 HEAVY = (
-    "services.common.series.reading",
+    "services.common.series.all_points",
     "services.common.series.downsampling",
     "services.processor.series.channel_metrics",
 )
+
+# The catalog gives some hundred thousand measurements a second: more would take longer than a call may.
+MOST_MEASUREMENTS = 1_000_000
 
 
 async def import_heavy() -> None:
@@ -31,7 +35,7 @@ async def import_heavy() -> None:
 
 
 async def load_points(
-    reading: SeriesPoints,
+    reading: AllPoints,
     series: Series,
     start_ns: int | None,
     end_ns: int | None,
@@ -40,31 +44,18 @@ async def load_points(
     channel: Channel | None = None,
 ) -> Points:
     """The points of a range, of one channel or of all; FailedPrecondition where there are too many."""
-    count = sum(chunk.point_count for chunk in series.overlapping(start_ns, end_ns))
+    count = await reading.most_points(series, start_ns, end_ns)
     names = None if channel is None else [channel.name]
+    if isinstance(series, MeasuredSeries) and count > MOST_MEASUREMENTS:
+        raise _too_long(count, MOST_MEASUREMENTS)
     parts = []
     loaded = 0
     async for part in reading.parts(series, start_ns, end_ns, names):
         loaded += len(part)
         if loaded > most:
-            raise FailedPrecondition(
-                reasons.SERIES_TOO_LONG,
-                f"start, end: {count} points, and at most {most} are looked at; ask for a shorter range",
-                metadata={"points": str(count), "limit": str(most)},
-            )
+            raise _too_long(count, most)
         parts.append(part)
     return joined(parts, len(series.channels) if channel is None else 1)
-
-
-async def load_last(reading: SeriesPoints, series: Series, channel: Channel, most: int) -> Points:
-    """The last points of one channel, at most so many."""
-    parts: list[Points] = []
-    for chunk in reversed(series.chunks):
-        parts.insert(0, await reading.chunk(series, chunk, [channel.name]))
-        if sum(map(len, parts)) >= most:
-            break
-    points = joined(parts, 1)
-    return points.part(max(0, len(points) - most), len(points))
 
 
 def chosen_channel(series: Series, name: str) -> Channel:
@@ -72,10 +63,25 @@ def chosen_channel(series: Series, name: str) -> Channel:
     for channel in series.channels:
         if name in ("", channel.name):
             return channel
-    raise NotFound(
-        reasons.SERIES_CHANNEL_NOT_FOUND,
-        f"channel: series/{series.id} has no channel {name!r}",
-        metadata={"channel": name},
+    raise channel_not_found(series, name)
+
+
+def even_rate_hz(series: Series, points: Points) -> float | None:
+    """Points a second, where they are evenly spaced at a known rate and none is missing.
+
+    Measurements have no stated rate: theirs is known where each comes as long after the one before it.
+    """
+    if not isinstance(series, MeasuredSeries):
+        return series.sample_rate_hz if series.is_contiguous else None
+    distances = points.times_ns[1:] - points.times_ns[:-1]
+    return 1e9 / int(distances[0]) if len(distances) and (distances == distances[0]).all() else None
+
+
+def _too_long(count: int, most: int) -> FailedPrecondition:
+    return FailedPrecondition(
+        reasons.SERIES_TOO_LONG,
+        f"start, end: {count} points, and at most {most} are looked at; ask for a shorter range",
+        metadata={"points": str(count), "limit": str(most)},
     )
 
 

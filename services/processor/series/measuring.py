@@ -14,16 +14,17 @@ from dropmesh.v1 import processor_service_pb2, series_pb2
 
 from services.common.base.errors import FailedPrecondition, InvalidArgument
 from services.common.base.instants import from_timestamp
-from services.common.base.names import resource_id
+from services.common.drops.measurements import Measurements
 from services.common.objects import Objects
 from services.common.queue import Claim, Queue
 from services.common.rpc.call import Call
-from services.common.series.computed import ComputedStore, StoredMetrics
-from services.common.series.computed_messages import metrics_message
+from services.common.series.computed.messages import metrics_message
+from services.common.series.computed.store import ComputedStore, StoredMetrics
+from services.common.series.measured import MeasuredSeries, SeriesFinder
 from services.common.series.model import Series
 from services.common.series.store import SeriesStore
 from services.common.series.topics import SERIES
-from services.processor.series.loading import chosen_channel, import_heavy, load_points, too_short
+from services.processor.series.loading import chosen_channel, even_rate_hz, import_heavy, load_points, too_short
 
 if TYPE_CHECKING:
     from services.common.series.points import Points
@@ -42,12 +43,16 @@ class SeriesMeasuring:
     def __init__(
         self,
         store: SeriesStore,
+        finder: SeriesFinder,
+        measurements: Measurements,
         computed: ComputedStore,
         objects: Objects,
         queue: Queue,
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._series = store
+        self._finder = finder
+        self._measurements = measurements
         self._computed = computed
         self._objects = objects
         self._queue = queue
@@ -58,39 +63,33 @@ class SeriesMeasuring:
         self, request: processor_service_pb2.GetSeriesMetricsRequest, call: Call
     ) -> series_pb2.SeriesMetrics:
         """Returns numbers that describe a series, or a range of it."""
-        series = await self._series.get(call.caller, resource_id(request.name))
-        if not request.HasField("start") and not request.HasField("end"):
-            return metrics_message(await self.whole_metrics(series))
-        return metrics_message(await self._compute(series, *asked_range(request)))
+        series = await self._finder.get(call.caller, request.name)
+        is_whole = not request.HasField("start") and not request.HasField("end")
+        if is_whole and not isinstance(series, MeasuredSeries):
+            return metrics_message(await self.whole_metrics(series), series.name)
+        return metrics_message(await self._compute(series, *asked_range(request)), series.name)
 
     async def GetSeriesSpectrum(
         self, request: processor_service_pb2.GetSeriesSpectrumRequest, call: Call
     ) -> series_pb2.SeriesSpectrum:
         """Returns the spectrum of a channel, or of its envelope."""
         await import_heavy()
-        from services.common.series.reading import SeriesPoints
+        from services.common.series.all_points import AllPoints
 
-        series = await self._series.get(call.caller, resource_id(request.name))
+        series = await self._finder.get(call.caller, request.name)
         channel = chosen_channel(series, request.channel)
-        if series.sample_rate_hz is None or not series.is_contiguous:
-            raise FailedPrecondition(
-                reasons.SERIES_NOT_EVENLY_SAMPLED,
-                f"{request.name}: a spectrum needs a known sample rate and every point",
-                metadata={"name": request.name},
-            )
-        if (
-            request.low_hz > 0 or request.high_hz > 0
-        ) and not request.low_hz < request.high_hz <= series.sample_rate_hz / 2:
-            raise InvalidArgument(
-                reasons.INVALID_FIELD,
-                f"high_hz: above low_hz, and at most half of the sample rate, {series.sample_rate_hz / 2:g}",
-                metadata={"field": "high_hz"},
-            )
+        if not isinstance(series, MeasuredSeries):
+            _check_band(request, series.sample_rate_hz if series.is_contiguous else None)
         async with self._turns:
             points = await load_points(
-                SeriesPoints(self._objects), series, *asked_range(request), most=MOST_POINTS, channel=channel
+                AllPoints(self._objects, self._measurements),
+                series,
+                *asked_range(request),
+                most=MOST_POINTS,
+                channel=channel,
             )
-            return await asyncio.to_thread(_spectrum_message, request, series, channel.name, points)
+            rate = _check_band(request, even_rate_hz(series, points))
+            return await asyncio.to_thread(_spectrum_message, request, rate, channel.name, points)
 
     async def whole_metrics(self, series: Series) -> StoredMetrics:
         """The metrics of a whole series: looked up, or computed and kept."""
@@ -123,14 +122,15 @@ class SeriesMeasuring:
 
     async def _compute(self, series: Series, start_ns: int | None, end_ns: int | None) -> StoredMetrics:
         await import_heavy()
-        from services.common.series.reading import SeriesPoints
+        from services.common.series.all_points import AllPoints
         from services.processor.series.channel_metrics import all_channel_metrics
 
         async with self._turns:
-            points = await load_points(SeriesPoints(self._objects), series, start_ns, end_ns, most=MOST_POINTS)
+            reading = AllPoints(self._objects, self._measurements)
+            points = await load_points(reading, series, start_ns, end_ns, most=MOST_POINTS)
             if len(points) == 0:
                 raise InvalidArgument(reasons.SERIES_EMPTY, "start, end: there is no point")
-            rate = series.sample_rate_hz if series.is_contiguous else None
+            rate = even_rate_hz(series, points)
             channels = await asyncio.to_thread(all_channel_metrics, points, series.channels, rate)
         return StoredMetrics(series.id, series.revision, self._now_ns(), channels)
 
@@ -146,8 +146,25 @@ def asked_range(
     return start_ns, from_timestamp(request.end) if request.HasField("end") else None
 
 
+def _check_band(request: processor_service_pb2.GetSeriesSpectrumRequest, rate_hz: float | None) -> float:
+    """Returns the sample rate, where it is known and the band that is asked for lies within it."""
+    if rate_hz is None:
+        raise FailedPrecondition(
+            reasons.SERIES_NOT_EVENLY_SAMPLED,
+            f"{request.name}: a spectrum needs a known sample rate and every point",
+            metadata={"name": request.name},
+        )
+    if (request.low_hz > 0 or request.high_hz > 0) and not request.low_hz < request.high_hz <= rate_hz / 2:
+        raise InvalidArgument(
+            reasons.INVALID_FIELD,
+            f"high_hz: above low_hz, and at most half of the sample rate, {rate_hz / 2:g}",
+            metadata={"field": "high_hz"},
+        )
+    return rate_hz
+
+
 def _spectrum_message(
-    request: processor_service_pb2.GetSeriesSpectrumRequest, series: Series, channel: str, points: Points
+    request: processor_service_pb2.GetSeriesSpectrumRequest, rate: float, channel: str, points: Points
 ) -> series_pb2.SeriesSpectrum:
     import numpy as np
 
@@ -159,7 +176,7 @@ def _spectrum_message(
         power_spectrum,
     )
 
-    values, rate = points.columns[0], series.sample_rate_hz or 1.0
+    values = points.columns[0]
     if len(values) < FEWEST_POINTS:
         raise too_short(len(values), FEWEST_POINTS)
     if np.isnan(values).any():

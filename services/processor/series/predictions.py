@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import numpy as np
 from dropmesh.v1 import processor_service_pb2, series_pb2
 from google.api.httpbody_pb2 import HttpBody
 
 from services.common.base.instants import set_timestamp
-from services.common.base.names import resource_id
+from services.common.drops.measurements import Measurements
 from services.common.objects import Objects
 from services.common.rpc.call import Call
-from services.common.series.computed import ComputedStore, StoredForecast
-from services.common.series.computed_messages import forecast_message
+from services.common.series.computed.messages import forecast_message
+from services.common.series.computed.store import ComputedStore, StoredForecast
+from services.common.series.measured import DRAWN, MeasuredSeries, SeriesFinder, with_channels
 from services.common.series.model import Channel, Series
 from services.common.series.store import SeriesStore
 from services.common.workers.confinement import ChildLimits
 from services.common.workers.pool import ProcessPool
 from services.processor.series.jobs import Odd, find_odd, predict, prepare
-from services.processor.series.loading import chosen_channel, import_heavy, load_last, load_points, too_short
+from services.processor.series.loading import chosen_channel, import_heavy, load_points, too_short
 from services.processor.series.measuring import asked_range
+
+if TYPE_CHECKING:
+    from services.common.series.all_points import AllPoints
 
 HORIZON, LEVEL, ANOMALY_LEVEL = 12, 0.95, 0.999
 TIME_LIMIT = timedelta(seconds=10)
@@ -36,8 +41,17 @@ LIMITS = ChildLimits(1024 * 1024 * 1024, result_bytes=8 * 1024 * 1024)
 class SeriesPredictions:
     """Keeps one forecasting process ready; a call that comes before it is waits for it."""
 
-    def __init__(self, store: SeriesStore, computed: ComputedStore, objects: Objects) -> None:
+    def __init__(
+        self,
+        store: SeriesStore,
+        finder: SeriesFinder,
+        measurements: Measurements,
+        computed: ComputedStore,
+        objects: Objects,
+    ) -> None:
         self._series = store
+        self._finder = finder
+        self._measurements = measurements
         self._computed = computed
         self._objects = objects
         self._pool: ProcessPool[None] = ProcessPool(prepare, children=1, threads=1, limits=LIMITS)
@@ -56,17 +70,17 @@ class SeriesPredictions:
         self, request: processor_service_pb2.ForecastSeriesRequest, call: Call
     ) -> series_pb2.SeriesForecast:
         """Forecasts the next points of a channel."""
-        series = await self._series.get(call.caller, resource_id(request.name))
+        series = await self._finder.get(call.caller, request.name)
         forecast = await self.forecast(
             series, request.channel, request.horizon or HORIZON, request.level or LEVEL, request.season_length
         )
-        return forecast_message(forecast)
+        return forecast_message(forecast, series.name)
 
     async def ListSeriesAnomalies(
         self, request: processor_service_pb2.ListSeriesAnomaliesRequest, call: Call
     ) -> processor_service_pb2.ListSeriesAnomaliesResponse:
         """Lists the points that those before them did not lead to expect."""
-        series = await self._series.get(call.caller, resource_id(request.name))
+        series = await self._finder.get(call.caller, request.name)
         start_ns, end_ns = asked_range(request)
         found = await self._anomalies(
             series, request.channel, start_ns, end_ns, request.level or ANOMALY_LEVEL, request.season_length
@@ -83,13 +97,14 @@ class SeriesPredictions:
         """Draws a series as SVG."""
         await import_heavy()
         from services.common.series.downsampling import Downsampler
-        from services.common.series.reading import SeriesPoints
         from services.processor.series.plot import Band, Chart, Line, draw
 
-        series = await self._series.get(call.caller, resource_id(request.name))
+        series = await self._finder.get(call.caller, request.name)
+        names = request.channels or (DRAWN if isinstance(series, MeasuredSeries) else ())
+        series = with_channels(series, names)
         start_ns, end_ns = asked_range(request)
         sampler = Downsampler(PLOT_POINTS, len(series.channels), series.point_count)
-        async for part in SeriesPoints(self._objects).parts(series, start_ns, end_ns):
+        async for part in self._points().parts(series, start_ns, end_ns):
             await asyncio.to_thread(sampler.add, part)
         points = await asyncio.to_thread(sampler.picked)
         seconds = points.times_ns / 1e9
@@ -103,7 +118,7 @@ class SeriesPredictions:
             found = await self._anomalies(series, "", start_ns, end_ns, ANOMALY_LEVEL, 0)
             marks = tuple((time_ns / 1e9, odd.value) for time_ns, odd in found[:ANOMALIES_SENT])
         chart = Chart(
-            title=series.display_name or f"series/{series.id}",
+            title=series.display_name or series.name,
             unit=series.channels[0].unit,
             lines=[
                 Line(channel.name, seconds, column)
@@ -121,14 +136,13 @@ class SeriesPredictions:
     ) -> StoredForecast:
         """Looks a forecast up, or makes it and keeps it; a season of 0 is found in the points."""
         await import_heavy()
-        from services.common.series.reading import SeriesPoints
-
         channel = chosen_channel(series, channel_name)
+        is_kept = not isinstance(series, MeasuredSeries)
         key = f"{series.id}/{channel.name}/{horizon}/{level!r}/{season}"
-        kept = await self._computed.forecast(key)
+        kept = await self._computed.forecast(key) if is_kept else None
         if kept is not None and kept.revision == series.revision:
             return kept
-        points = await load_last(SeriesPoints(self._objects), series, channel, FORECAST_POINTS)
+        points = await self._points().last(series, channel.name, FORECAST_POINTS)
         if len(points) == 0:
             raise too_short(0, 1)
         await self._is_ready.wait()
@@ -151,6 +165,8 @@ class SeriesPredictions:
             backtests=predicted.backtests,
             held_back_count=predicted.held_back_count,
         )
+        if not is_kept:
+            return forecast
         await self._computed.keep_forecast(forecast)
         found = await self._series.find(series.id)
         if found is None or found.deleting_since_ns is not None:
@@ -162,17 +178,18 @@ class SeriesPredictions:
     ) -> list[tuple[int, Odd]]:
         """The oddest first, each with its instant."""
         await import_heavy()
-        from services.common.series.reading import SeriesPoints
-
         channel: Channel = chosen_channel(series, channel_name)
-        points = await load_points(
-            SeriesPoints(self._objects), series, start_ns, end_ns, most=ANOMALY_POINTS, channel=channel
-        )
+        points = await load_points(self._points(), series, start_ns, end_ns, most=ANOMALY_POINTS, channel=channel)
         await self._is_ready.wait()
         found = await self._pool.run(
             find_odd, points.columns[0].tobytes(), level, season or None, ANOMALIES_SENT * 10, time_limit=TIME_LIMIT
         )
         return [(int(points.times_ns[odd.index]), odd) for odd in found]
+
+    def _points(self) -> AllPoints:
+        from services.common.series.all_points import AllPoints
+
+        return AllPoints(self._objects, self._measurements)
 
 
 def _next_times(series: Series, times_ns: np.ndarray, horizon: int) -> np.ndarray:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dropmesh.v1 import error_reason_pb2 as reasons
 from dropmesh.v1 import query_service_pb2, source_pb2
 
-from services.common.base.errors import NotFound, PageTokenInvalid
+from services.common.base.errors import PageTokenInvalid
 from services.common.catalog import Position
 from services.common.drops.messages import source_message
 from services.common.drops.names import asked_owner, may_read, named_source
-from services.common.drops.sources import Sources
+from services.common.drops.sources import Sources, source_not_found
 from services.common.rpc.call import Call
 from services.common.rpc.page_tokens import page_size, page_start, page_token
 
@@ -25,8 +24,7 @@ class SourceReads:
         named = named_source(request.name, call.caller)
         source = await self._sources.get(named.owner, named.source) if may_read(named.owner, call.caller) else None
         if source is None:
-            message = f"{request.name} has no measurement"
-            raise NotFound(reasons.SOURCE_NOT_FOUND, message, metadata={"name": request.name})
+            raise source_not_found(request.name)
         return source_message(source, call.caller.owner)
 
     async def ListSources(

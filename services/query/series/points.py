@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 
+from services.common.drops.measurements import Measurements
 from services.common.objects import Objects
+from services.common.series.all_points import AllPoints
 from services.common.series.downsampling import Downsampler
 from services.common.series.model import Series
 from services.common.series.points import Points
-from services.common.series.reading import SeriesPoints
 from services.query.series.asked import AskedPoints
 from services.query.series.tables import Table, table_writer
 from services.query.series.windows import WindowRollup
@@ -18,8 +19,8 @@ from services.query.series.windows import WindowRollup
 class PointDownloads:
     """Reads and writes in threads; memory stays flat however many points there are."""
 
-    def __init__(self, objects: Objects) -> None:
-        self._points = SeriesPoints(objects)
+    def __init__(self, objects: Objects, measurements: Measurements) -> None:
+        self._points = AllPoints(objects, measurements)
 
     async def sent(self, series: Series, asked: AskedPoints) -> AsyncIterator[bytes]:
         """The answer's bytes; at least one chunk."""

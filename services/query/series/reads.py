@@ -15,9 +15,12 @@ from services.common.base.errors import NotFound
 from services.common.base.instants import from_timestamp
 from services.common.base.labels import read_labels
 from services.common.base.names import resource_id
+from services.common.drops.measurements import Measurements
+from services.common.drops.names import DEFAULT_SOURCE
 from services.common.objects import Objects
 from services.common.rpc.call import Call
 from services.common.rpc.page_tokens import page_size, page_start, page_token
+from services.common.series.measured import SeriesFinder, with_channels
 from services.common.series.messages import series_message
 from services.common.series.store import SeriesFilter, SeriesStore
 from services.query.series.asked import asked_points
@@ -33,14 +36,16 @@ HEAVY = "services.query.series.points"
 class SeriesReads:
     """Reads of series."""
 
-    def __init__(self, store: SeriesStore, objects: Objects) -> None:
+    def __init__(self, store: SeriesStore, finder: SeriesFinder, measurements: Measurements, objects: Objects) -> None:
         self._series = store
+        self._finder = finder
+        self._measurements = measurements
         self._series_objects = objects
         self._downloads: PointDownloads | None = None
 
     async def GetSeries(self, request: query_service_pb2.GetSeriesRequest, call: Call) -> series_pb2.Series:
         """Returns a series without its points."""
-        return series_message(await self._series.get(call.caller, resource_id(request.name)))
+        return series_message(await self._finder.get(call.caller, request.name))
 
     async def ListSeries(
         self, request: query_service_pb2.ListSeriesRequest, call: Call
@@ -73,14 +78,16 @@ class SeriesReads:
         self, request: query_service_pb2.GetSeriesPointsRequest, call: Call
     ) -> AsyncIterator[HttpBody]:
         """Sends a series' points."""
-        series = await self._series.get(call.caller, resource_id(request.name))
+        series = with_channels(await self._finder.get(call.caller, request.name), request.channels)
         asked = asked_points(request, call.header("accept") or "")
         if self._downloads is None:
-            self._downloads = (await asyncio.to_thread(import_module, HEAVY)).PointDownloads(self._series_objects)
+            self._downloads = (await asyncio.to_thread(import_module, HEAVY)).PointDownloads(
+                self._series_objects, self._measurements
+            )
         chunks = self._downloads.sent(series, asked)
         # Read before the headers go: once they are sent, it is too late to say that the points are missing.
         chunk = await anext(chunks, b"")
-        name = series.display_name or series.id
+        name = series.display_name or series.id or DEFAULT_SOURCE
         call.answer_with(200, asked.headers(name))
         yield HttpBody(content_type=asked.content_type, data=chunk)
         async for chunk in chunks:

@@ -115,7 +115,7 @@ class JsonTable:
         head = b""
         if take == 0:
             rate, first = series.sample_rate_hz, self._first_ns
-            described: dict[str, Any] = {"name": f"series/{series.id}"}
+            described: dict[str, Any] = {"name": series.name}
             if first is not None:
                 described["start_time"] = format_timestamp(first)
             if not self._has_times:

@@ -349,7 +349,9 @@ class GetSeriesMetricsRequest(_message.Message):
     START_FIELD_NUMBER: _builtins.int
     END_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """series/{series}"""
+    """series/{series}, or sources/{source}/series for the measurements of a source; sources/default/series for those without a
+    source
+    """
     @_builtins.property
     def start(self) -> _timestamp_pb2.Timestamp:
         """Only points at or after this instant."""
@@ -409,7 +411,9 @@ class GetSeriesSpectrumRequest(_message.Message):
     LOW_HZ_FIELD_NUMBER: _builtins.int
     HIGH_HZ_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """series/{series}"""
+    """series/{series}, or sources/{source}/series for the measurements of a source; sources/default/series for those without a
+    source
+    """
     channel: _builtins.str
     """The channel; if unset, the first."""
     kind: Global___GetSeriesSpectrumRequest.Kind.ValueType
@@ -458,7 +462,9 @@ class ForecastSeriesRequest(_message.Message):
     CHANNEL_FIELD_NUMBER: _builtins.int
     SEASON_LENGTH_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """series/{series}"""
+    """series/{series}, or sources/{source}/series for the measurements of a source; sources/default/series for those without a
+    source
+    """
     horizon: _builtins.int
     """The number of points to forecast; 0 means 12."""
     level: _builtins.float
@@ -495,7 +501,9 @@ class ListSeriesAnomaliesRequest(_message.Message):
     LEVEL_FIELD_NUMBER: _builtins.int
     SEASON_LENGTH_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """series/{series}"""
+    """series/{series}, or sources/{source}/series for the measurements of a source; sources/default/series for those without a
+    source
+    """
     channel: _builtins.str
     """The channel; if unset, the first."""
     level: _builtins.float
@@ -565,8 +573,11 @@ class PlotSeriesRequest(_message.Message):
     HEIGHT_FIELD_NUMBER: _builtins.int
     HORIZON_FIELD_NUMBER: _builtins.int
     ANOMALIES_FIELD_NUMBER: _builtins.int
+    CHANNELS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """series/{series}"""
+    """series/{series}, or sources/{source}/series for the measurements of a source; sources/default/series for those without a
+    source
+    """
     width: _builtins.int
     """The width in pixels; 0 means 960."""
     height: _builtins.int
@@ -583,6 +594,10 @@ class PlotSeriesRequest(_message.Message):
     def end(self) -> _timestamp_pb2.Timestamp:
         """Only points before this instant."""
 
+    @_builtins.property
+    def channels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The channels to draw; empty means all, or of a source mean, min and max. Forecast and anomalies are those of the first."""
+
     def __init__(
         self,
         *,
@@ -593,10 +608,11 @@ class PlotSeriesRequest(_message.Message):
         height: _builtins.int = ...,
         horizon: _builtins.int = ...,
         anomalies: _builtins.bool = ...,
+        channels: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "start", b"start"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["anomalies", b"anomalies", "end", b"end", "height", b"height", "horizon", b"horizon", "name", b"name", "start", b"start", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["anomalies", b"anomalies", "channels", b"channels", "end", b"end", "height", b"height", "horizon", b"horizon", "name", b"name", "start", b"start", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -62,7 +62,10 @@ class Series(_message.Message):
     SUBJECT_FIELD_NUMBER: _builtins.int
     BODIES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """series/{series}"""
+    """series/{series}; sources/{source}/series for the measurements of a source. Such a series has the channels mean,
+    population_stddev, sample_stddev, min, max and count, is read as the measurements are at the time of the call, and has
+    neither an etag nor a revision.
+    """
     etag: _builtins.str
     """Changes with every change of the series."""
     display_name: _builtins.str
@@ -266,7 +269,7 @@ class SeriesMetrics(_message.Message):
     CHANNELS_FIELD_NUMBER: _builtins.int
     COMPUTE_TIME_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """series/{series}"""
+    """The name of the series"""
     revision: _builtins.int
     """The revision of the series from which they were computed."""
     @_builtins.property
@@ -591,7 +594,7 @@ class SeriesSpectrum(_message.Message):
     HIGH_HZ_FIELD_NUMBER: _builtins.int
     DOMINANT_FREQUENCIES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """series/{series}"""
+    """The name of the series"""
     channel: _builtins.str
     """The name of the channel."""
     low_hz: _builtins.float
@@ -689,7 +692,7 @@ class SeriesForecast(_message.Message):
     BACKTESTS_FIELD_NUMBER: _builtins.int
     HELD_BACK_COUNT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """series/{series}"""
+    """The name of the series"""
     revision: _builtins.int
     """The revision of the series from which it was computed."""
     channel: _builtins.str

@@ -11,7 +11,10 @@ from dropmesh.v1 import processor_service_pb2
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.common.base.errors import DropmeshError
-from services.common.series.computed import ComputedStore
+from services.common.drops.measurements import Measurements
+from services.common.drops.sources import Sources
+from services.common.series.computed.store import ComputedStore
+from services.common.series.measured import SeriesFinder
 from services.common.series.topics import SERIES
 from services.common.settings import Settings
 from services.common.stores.open import Stores, open_stores
@@ -39,7 +42,9 @@ def writer(plain_stores: Stores, tmp_path: Path) -> SeriesWriter:
 @pytest.fixture
 def measuring(writer: SeriesWriter, plain_stores: Stores) -> SeriesMeasuring:
     computed = ComputedStore(plain_stores.catalog)
-    return SeriesMeasuring(writer.store, computed, plain_stores.objects, plain_stores.queue)
+    catalog, objects = plain_stores.catalog, plain_stores.objects
+    finder = SeriesFinder(writer.store, Sources(catalog))
+    return SeriesMeasuring(writer.store, finder, Measurements(catalog), computed, objects, plain_stores.queue)
 
 
 async def test_a_stored_series_is_measured_once_and_then_looked_up(writer, measuring, plain_stores) -> None:

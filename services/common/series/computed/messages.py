@@ -5,22 +5,22 @@ from __future__ import annotations
 from dropmesh.v1 import series_pb2 as contract
 
 from services.common.base.instants import set_timestamp, to_timestamp
-from services.common.series.computed import StoredChannelMetrics, StoredForecast, StoredMetrics
+from services.common.series.computed.store import StoredChannelMetrics, StoredForecast, StoredMetrics
 
 
-def metrics_message(metrics: StoredMetrics) -> contract.SeriesMetrics:
-    """The metrics of a series, or of a range of it."""
+def metrics_message(metrics: StoredMetrics, name: str) -> contract.SeriesMetrics:
+    """The metrics of the series of this name, or of a range of it."""
     message = contract.SeriesMetrics(
-        name=f"series/{metrics.id}", revision=metrics.revision, channels=map(_channel_message, metrics.channels)
+        name=name, revision=metrics.revision, channels=map(_channel_message, metrics.channels)
     )
     set_timestamp(message.compute_time, metrics.compute_time_ns)
     return message
 
 
-def forecast_message(forecast: StoredForecast) -> contract.SeriesForecast:
-    """A forecast."""
+def forecast_message(forecast: StoredForecast, name: str) -> contract.SeriesForecast:
+    """A forecast of the series of this name."""
     message = contract.SeriesForecast(
-        name=f"series/{forecast.series}",
+        name=name,
         revision=forecast.revision,
         channel=forecast.channel,
         method=forecast.method,
