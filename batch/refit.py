@@ -9,7 +9,10 @@ from contextlib import suppress
 from batch.scanning import every
 from services.common.base.errors import DropmeshError
 from services.common.catalog.documents import from_document
-from services.common.series.computed import SERIES_FORECASTS, ComputedStore, StoredForecast
+from services.common.drops.measurements import Measurements
+from services.common.drops.sources import Sources
+from services.common.series.computed.store import SERIES_FORECASTS, ComputedStore, StoredForecast
+from services.common.series.measured import SeriesFinder
 from services.common.series.model import Series
 from services.common.series.store import SeriesStore
 from services.common.series.topics import SERIES
@@ -21,7 +24,8 @@ from services.processor.series.predictions import SeriesPredictions
 async def refit(stores: Stores, _settings: Settings, _arguments: argparse.Namespace) -> int:
     """Forecasts one after the other; metrics of the same series are queued for the processors."""
     series, computed = SeriesStore(stores.catalog), ComputedStore(stores.catalog)
-    predictions = SeriesPredictions(series, computed, stores.objects)
+    finder = SeriesFinder(series, Sources(stores.catalog))
+    predictions = SeriesPredictions(series, finder, Measurements(stores.catalog), computed, stores.objects)
     stopping = asyncio.Event()
     running = asyncio.create_task(predictions.run(stopping))
     looked_at = made = failed = 0

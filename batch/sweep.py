@@ -12,7 +12,7 @@ from services.common.drops.receipts import Receipts
 from services.common.invites.store import Invites
 from services.common.media.detected_objects import MediaObjects
 from services.common.media.store import MediaStore
-from services.common.series.computed import ComputedStore
+from services.common.series.computed.store import ComputedStore
 from services.common.series.store import SeriesStore
 from services.common.settings import Settings
 from services.common.stores.open import Stores

@@ -40,6 +40,7 @@ from services.ingest.media.unqueued import media_outbox
 from services.ingest.media.uploads import MediaUploads
 from services.ingest.metadata.reader import open_readers
 from services.ingest.series.deletion import SeriesDeletion
+from services.ingest.series.lines.writes import LineWrites
 from services.ingest.series.outbox import SeriesOutbox
 from services.ingest.series.replaced import ReplacedObjects
 from services.ingest.series.sweep import SeriesSweep
@@ -85,6 +86,7 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
             lifetime_ns=to_ns(settings.upload_lifetime),
         ),
         InviteWrites(invites, edge_url=settings.edge_url),
+        LineWrites(series, objects, replaced, time.time_ns),
         SeriesWrites(
             series,
             objects,

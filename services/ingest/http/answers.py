@@ -9,6 +9,7 @@ from typing import Any
 import grpc
 import orjson
 from dropmesh.v1 import ingest_service_pb2, measurement_pb2
+from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.message import Message
 
 from services.common.base.errors import DropmeshError
@@ -32,6 +33,7 @@ ERROR_STATUS = {
     grpc.StatusCode.UNIMPLEMENTED: 501,
     grpc.StatusCode.UNAVAILABLE: 503,
 }
+NO_CONTENT = 204
 _STARTS = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: application/json\r\n"
     for status in HTTPStatus
@@ -41,6 +43,8 @@ _STARTS = {
 def http_head(status: int, size_bytes: int, more: Mapping[str, str]) -> bytes:
     """The head of an answer in JSON."""
     headers = "".join([f"{name}: {value}\r\n" for name, value in more.items()])
+    if status == NO_CONTENT:
+        return f"HTTP/1.1 204 No Content\r\n{headers}\r\n".encode()
     return f"{_STARTS[status]}{headers}content-length: {size_bytes}\r\n\r\n".encode()
 
 
@@ -50,6 +54,8 @@ def response_json(response: Message) -> bytes:
         receipt = response.receipt
         if receipt.state == measurement_pb2.Receipt.NEW:
             return orjson.dumps({"receipt": _new_receipt(receipt), "measurements": []})
+    if isinstance(response, HttpBody):
+        return bytes(response.data)
     return orjson.dumps(message_values(response))
 
 

@@ -15,6 +15,7 @@ from services.common.rpc.call import Call
 from services.common.rpc.status import error_headers
 from services.ingest.http.answers import error_http_status, error_json, http_head, response_json
 from services.ingest.http.body import IncomingBody
+from services.ingest.http.influx import PATH, influx_error_json, influx_http_status
 from services.ingest.http.routes import Route
 
 METADATA = frozenset({b"authorization", b"x-request-id"})
@@ -108,7 +109,7 @@ class HttpConnection(asyncio.Protocol):
             route = self._find(self._parser.get_method(), path)
             incoming.first = route.first_message(path, query, incoming.content_type)
         except DropmeshError as refusal:
-            self._refuse(refusal)
+            self._refuse(incoming, refusal)
             return
         incoming.route = route
         if route.is_streamed:
@@ -150,15 +151,20 @@ class HttpConnection(asyncio.Protocol):
         try:
             answer = response_json(await route.method.invoke(request, call))
         except DropmeshError as error:
-            self._refuse(error)
+            self._refuse(incoming, error)
         else:
             self._write(call.http_status or OK, answer, call.answer_headers)
         finally:
             if incoming.streamed is not None:
                 incoming.streamed.discard()
 
-    def _refuse(self, error: DropmeshError) -> None:
-        self._write(error_http_status(error), error_json(error), error_headers(error))
+    def _refuse(self, incoming: _Incoming, error: DropmeshError) -> None:
+        status, headers = error_http_status(error), error_headers(error)
+        if incoming.url.startswith(PATH):
+            status = influx_http_status(error, status)
+            self._write(status, influx_error_json(error, status), headers)
+        else:
+            self._write(status, error_json(error), headers)
 
     def _write(self, status: int, answer: bytes, headers: Mapping[str, str]) -> None:
         """Answers; the rest of a body that was refused early is read first, before the next request or the end."""

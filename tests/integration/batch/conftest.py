@@ -76,8 +76,9 @@ class Filled:
 def _measurement(owner: str, time_ns: int, sequence: int, chance: random.Random) -> Measurement:
     least = chance.uniform(-5, 5)
     return Measurement(
-        id=measurement_key(owner, time_ns),
+        id=measurement_key(owner, "", time_ns),
         owner=owner,
+        source="",
         time_ns=time_ns,
         count=chance.randrange(1, 100),
         mean=least + 1,

@@ -317,6 +317,11 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The series has no such channel. NOT_FOUND, 404.
     {"reason": "SERIES_CHANNEL_NOT_FOUND", "metadata": {"channel": "x"}}
     """
+    LINES_REFUSED: _ErrorReason.ValueType  # 614
+    """Lines of the body cannot be stored; `line` is the first of them, counted from 1, and all others are stored.
+    INVALID_ARGUMENT, 400: correct the lines before sending them again.
+    {"reason": "LINES_REFUSED", "metadata": {"line": "3", "refused": "1"}}
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason is the `reason` of the google.rpc.ErrorInfo that the details of every error hold; its `domain` is "dropmesh.dev".
@@ -617,5 +622,10 @@ SERIES_NOT_EVENLY_SAMPLED: ErrorReason.ValueType  # 612
 SERIES_CHANNEL_NOT_FOUND: ErrorReason.ValueType  # 613
 """The series has no such channel. NOT_FOUND, 404.
 {"reason": "SERIES_CHANNEL_NOT_FOUND", "metadata": {"channel": "x"}}
+"""
+LINES_REFUSED: ErrorReason.ValueType  # 614
+"""Lines of the body cannot be stored; `line` is the first of them, counted from 1, and all others are stored.
+INVALID_ARGUMENT, 400: correct the lines before sending them again.
+{"reason": "LINES_REFUSED", "metadata": {"line": "3", "refused": "1"}}
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -802,6 +802,40 @@ class AppendSeriesRequest(_message.Message):
 Global___AppendSeriesRequest: _TypeAlias = AppendSeriesRequest  # noqa: Y015
 
 @_typing.final
+class WriteLinesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BODY_FIELD_NUMBER: _builtins.int
+    BUCKET_FIELD_NUMBER: _builtins.int
+    ORG_FIELD_NUMBER: _builtins.int
+    PRECISION_FIELD_NUMBER: _builtins.int
+    bucket: _builtins.str
+    """The bucket: the label _bucket of the series; the same points in another bucket are other series. May be empty."""
+    org: _builtins.str
+    """Accepted, since InfluxDB's senders name an organisation, and ignored: series belong to the owner of the token."""
+    precision: _builtins.str
+    """The unit of the timestamps: "ns" (the default), "us", "ms" or "s"."""
+    @_builtins.property
+    def body(self) -> _httpbody_pb2.HttpBody:
+        """The lines, plain or as gzip."""
+
+    def __init__(
+        self,
+        *,
+        body: _httpbody_pb2.HttpBody | None = ...,
+        bucket: _builtins.str = ...,
+        org: _builtins.str = ...,
+        precision: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["body", b"body"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "bucket", b"bucket", "org", b"org", "precision", b"precision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WriteLinesRequest: _TypeAlias = WriteLinesRequest  # noqa: Y015
+
+@_typing.final
 class UpdateSeriesRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

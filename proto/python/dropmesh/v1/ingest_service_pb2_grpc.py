@@ -9,6 +9,7 @@ from dropmesh.v1 import measurement_pb2 as dropmesh_dot_v1_dot_measurement__pb2
 from dropmesh.v1 import media_pb2 as dropmesh_dot_v1_dot_media__pb2
 from dropmesh.v1 import series_pb2 as dropmesh_dot_v1_dot_series__pb2
 from dropmesh.v1 import upload_pb2 as dropmesh_dot_v1_dot_upload__pb2
+from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
@@ -140,6 +141,11 @@ class IngestServiceStub:
                 '/dropmesh.v1.IngestService/AppendSeries',
                 request_serializer=dropmesh_dot_v1_dot_ingest__service__pb2.AppendSeriesRequest.SerializeToString,
                 response_deserializer=dropmesh_dot_v1_dot_series__pb2.Series.FromString,
+                _registered_method=True)
+        self.WriteLines = channel.unary_unary(
+                '/dropmesh.v1.IngestService/WriteLines',
+                request_serializer=dropmesh_dot_v1_dot_ingest__service__pb2.WriteLinesRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
                 _registered_method=True)
         self.UpdateSeries = channel.unary_unary(
                 '/dropmesh.v1.IngestService/UpdateSeries',
@@ -421,6 +427,25 @@ class IngestServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WriteLines(self, request, context):
+        """WriteLines stores points that come in InfluxDB's line protocol, so that senders that know InfluxDB write series unchanged.
+
+        The body is lines, plain or as gzip: `pump,site=berlin temperature=21.5,pressure=3i 1767225600000000000`. The field of a
+        measurement with its tags is a series of its own; its labels are the tags, and _measurement, _field and _bucket. A field is
+        a number, or a boolean as 1 or 0; lines with strings are refused. A point without a timestamp is of the time of receipt.
+        Points may come in any order, and replace earlier ones of the same instant. The points are durable before the response,
+        which is empty (204 over REST).
+
+        Refused lines do not keep the others from being stored: the call then fails with LINES_REFUSED. Over REST every error has
+        the shape of InfluxDB's own: {"code": "invalid", "message": "…", "line": 3}, and the token may come as
+        `Authorization: Token dm_…`. A body has at most 16 MiB, 64 MiB once unpacked, and a million points.
+        Errors: LINES_REFUSED, SERIES_TOO_MANY_POINTS, SERIES_CONTENDED, REQUEST_TOO_LARGE, CONTENT_MISSING, STORE_FULL.
+        Retry: safe where each line has a timestamp; each point is stored once.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def UpdateSeries(self, request, context):
         """UpdateSeries changes a series' display name and labels.
 
@@ -556,6 +581,11 @@ def add_IngestServiceServicer_to_server(servicer, server):
                     servicer.AppendSeries,
                     request_deserializer=dropmesh_dot_v1_dot_ingest__service__pb2.AppendSeriesRequest.FromString,
                     response_serializer=dropmesh_dot_v1_dot_series__pb2.Series.SerializeToString,
+            ),
+            'WriteLines': grpc.unary_unary_rpc_method_handler(
+                    servicer.WriteLines,
+                    request_deserializer=dropmesh_dot_v1_dot_ingest__service__pb2.WriteLinesRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
             ),
             'UpdateSeries': grpc.unary_unary_rpc_method_handler(
                     servicer.UpdateSeries,
@@ -1114,6 +1144,33 @@ class IngestService:
             '/dropmesh.v1.IngestService/AppendSeries',
             dropmesh_dot_v1_dot_ingest__service__pb2.AppendSeriesRequest.SerializeToString,
             dropmesh_dot_v1_dot_series__pb2.Series.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WriteLines(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dropmesh.v1.IngestService/WriteLines',
+            dropmesh_dot_v1_dot_ingest__service__pb2.WriteLinesRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
             options,
             channel_credentials,
             insecure,

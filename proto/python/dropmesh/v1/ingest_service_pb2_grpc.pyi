@@ -10,6 +10,7 @@ from dropmesh.v1 import measurement_pb2 as _measurement_pb2
 from dropmesh.v1 import media_pb2 as _media_pb2
 from dropmesh.v1 import series_pb2 as _series_pb2
 from dropmesh.v1 import upload_pb2 as _upload_pb2
+from google.api import httpbody_pb2 as _httpbody_pb2
 from google.protobuf import empty_pb2 as _empty_pb2
 from grpc import aio as _aio
 import abc as _abc_1
@@ -218,6 +219,21 @@ class IngestServiceStub:
     Errors: SERIES_NOT_FOUND, SERIES_CONTENDED, and those of CreateSeries.
     Retry: with the same request_id; it is recognised among the last 32 appends, and nothing is appended twice.
     """
+    WriteLines: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.WriteLinesRequest, _httpbody_pb2.HttpBody]
+    """WriteLines stores points that come in InfluxDB's line protocol, so that senders that know InfluxDB write series unchanged.
+
+    The body is lines, plain or as gzip: `pump,site=berlin temperature=21.5,pressure=3i 1767225600000000000`. The field of a
+    measurement with its tags is a series of its own; its labels are the tags, and _measurement, _field and _bucket. A field is
+    a number, or a boolean as 1 or 0; lines with strings are refused. A point without a timestamp is of the time of receipt.
+    Points may come in any order, and replace earlier ones of the same instant. The points are durable before the response,
+    which is empty (204 over REST).
+
+    Refused lines do not keep the others from being stored: the call then fails with LINES_REFUSED. Over REST every error has
+    the shape of InfluxDB's own: {"code": "invalid", "message": "…", "line": 3}, and the token may come as
+    `Authorization: Token dm_…`. A body has at most 16 MiB, 64 MiB once unpacked, and a million points.
+    Errors: LINES_REFUSED, SERIES_TOO_MANY_POINTS, SERIES_CONTENDED, REQUEST_TOO_LARGE, CONTENT_MISSING, STORE_FULL.
+    Retry: safe where each line has a timestamp; each point is stored once.
+    """
     UpdateSeries: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.UpdateSeriesRequest, _series_pb2.Series]
     """UpdateSeries changes a series' display name and labels.
 
@@ -423,6 +439,21 @@ class IngestServiceAsyncStub(IngestServiceStub):
     appends nothing. Concurrent appends are applied one after the other.
     Errors: SERIES_NOT_FOUND, SERIES_CONTENDED, and those of CreateSeries.
     Retry: with the same request_id; it is recognised among the last 32 appends, and nothing is appended twice.
+    """
+    WriteLines: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.WriteLinesRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """WriteLines stores points that come in InfluxDB's line protocol, so that senders that know InfluxDB write series unchanged.
+
+    The body is lines, plain or as gzip: `pump,site=berlin temperature=21.5,pressure=3i 1767225600000000000`. The field of a
+    measurement with its tags is a series of its own; its labels are the tags, and _measurement, _field and _bucket. A field is
+    a number, or a boolean as 1 or 0; lines with strings are refused. A point without a timestamp is of the time of receipt.
+    Points may come in any order, and replace earlier ones of the same instant. The points are durable before the response,
+    which is empty (204 over REST).
+
+    Refused lines do not keep the others from being stored: the call then fails with LINES_REFUSED. Over REST every error has
+    the shape of InfluxDB's own: {"code": "invalid", "message": "…", "line": 3}, and the token may come as
+    `Authorization: Token dm_…`. A body has at most 16 MiB, 64 MiB once unpacked, and a million points.
+    Errors: LINES_REFUSED, SERIES_TOO_MANY_POINTS, SERIES_CONTENDED, REQUEST_TOO_LARGE, CONTENT_MISSING, STORE_FULL.
+    Retry: safe where each line has a timestamp; each point is stored once.
     """
     UpdateSeries: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.UpdateSeriesRequest, _series_pb2.Series]  # type: ignore[assignment]
     """UpdateSeries changes a series' display name and labels.
@@ -746,6 +777,27 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         appends nothing. Concurrent appends are applied one after the other.
         Errors: SERIES_NOT_FOUND, SERIES_CONTENDED, and those of CreateSeries.
         Retry: with the same request_id; it is recognised among the last 32 appends, and nothing is appended twice.
+        """
+
+    @_abc_1.abstractmethod
+    def WriteLines(
+        self,
+        request: _ingest_service_pb2.WriteLinesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
+        """WriteLines stores points that come in InfluxDB's line protocol, so that senders that know InfluxDB write series unchanged.
+
+        The body is lines, plain or as gzip: `pump,site=berlin temperature=21.5,pressure=3i 1767225600000000000`. The field of a
+        measurement with its tags is a series of its own; its labels are the tags, and _measurement, _field and _bucket. A field is
+        a number, or a boolean as 1 or 0; lines with strings are refused. A point without a timestamp is of the time of receipt.
+        Points may come in any order, and replace earlier ones of the same instant. The points are durable before the response,
+        which is empty (204 over REST).
+
+        Refused lines do not keep the others from being stored: the call then fails with LINES_REFUSED. Over REST every error has
+        the shape of InfluxDB's own: {"code": "invalid", "message": "…", "line": 3}, and the token may come as
+        `Authorization: Token dm_…`. A body has at most 16 MiB, 64 MiB once unpacked, and a million points.
+        Errors: LINES_REFUSED, SERIES_TOO_MANY_POINTS, SERIES_CONTENDED, REQUEST_TOO_LARGE, CONTENT_MISSING, STORE_FULL.
+        Retry: safe where each line has a timestamp; each point is stored once.
         """
 
     @_abc_1.abstractmethod

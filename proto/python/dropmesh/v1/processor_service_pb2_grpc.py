@@ -189,7 +189,7 @@ class ProcessorServiceServicer:
 
         The metrics of the whole series are computed once for each revision, when it is stored, and then read. The metrics of a
         range are computed by the call, from at most 10 million points.
-        Errors: SERIES_NOT_FOUND, SERIES_EMPTY, SERIES_TOO_LONG, CONTENT_MISSING.
+        Errors: SERIES_NOT_FOUND, SOURCE_NOT_FOUND, SERIES_EMPTY, SERIES_TOO_LONG, CONTENT_MISSING.
         Retry: safe.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -201,8 +201,8 @@ class ProcessorServiceServicer:
 
         The envelope spectrum shows how often a damaged bearing is hit. It is taken from the band low_hz to high_hz; without a
         band, from the band with the most impulsive envelope.
-        Errors: SERIES_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_NOT_EVENLY_SAMPLED, SERIES_TOO_SHORT, SERIES_TOO_LONG,
-        SERIES_VALUE_INVALID, CONTENT_MISSING.
+        Errors: SERIES_NOT_FOUND, SOURCE_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_NOT_EVENLY_SAMPLED, SERIES_TOO_SHORT,
+        SERIES_TOO_LONG, SERIES_VALUE_INVALID, CONTENT_MISSING.
         Retry: safe.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -215,8 +215,8 @@ class ProcessorServiceServicer:
         A backtest on the last points, which are held back, selects the method: seasonal naive, exponential smoothing or theta. The
         response has the error of each method, and says whether the selected one beats the naive one. The season is detected,
         unless it is given. The result is kept for the series' revision. The computation runs in a child process for at most 10 s.
-        Errors: SERIES_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_TOO_SHORT, CONTENT_MISSING, PROCESSING_TIMED_OUT,
-        PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
+        Errors: SERIES_NOT_FOUND, SOURCE_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_TOO_SHORT, CONTENT_MISSING,
+        PROCESSING_TIMED_OUT, PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
         Retry: safe.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -228,7 +228,7 @@ class ProcessorServiceServicer:
 
         It reads at most 1 million points, in a child process for at most 10 s, and returns at most 1000 anomalies: those with the
         highest scores.
-        Errors: SERIES_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_TOO_SHORT, SERIES_TOO_LONG, CONTENT_MISSING,
+        Errors: SERIES_NOT_FOUND, SOURCE_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_TOO_SHORT, SERIES_TOO_LONG, CONTENT_MISSING,
         PROCESSING_TIMED_OUT, PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
         Retry: safe.
         """
@@ -241,8 +241,8 @@ class ProcessorServiceServicer:
         channel.
 
         Of more than 2000 points, it draws those that preserve the shape.
-        Errors: SERIES_NOT_FOUND, SERIES_TOO_SHORT, SERIES_TOO_LONG, CONTENT_MISSING, PROCESSING_TIMED_OUT, PROCESSING_CRASHED,
-        PROCESSING_OUT_OF_MEMORY.
+        Errors: SERIES_NOT_FOUND, SOURCE_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_TOO_SHORT, SERIES_TOO_LONG, CONTENT_MISSING,
+        PROCESSING_TIMED_OUT, PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
         Retry: safe.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

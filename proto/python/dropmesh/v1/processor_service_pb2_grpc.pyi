@@ -93,7 +93,7 @@ class ProcessorServiceStub:
 
     The metrics of the whole series are computed once for each revision, when it is stored, and then read. The metrics of a
     range are computed by the call, from at most 10 million points.
-    Errors: SERIES_NOT_FOUND, SERIES_EMPTY, SERIES_TOO_LONG, CONTENT_MISSING.
+    Errors: SERIES_NOT_FOUND, SOURCE_NOT_FOUND, SERIES_EMPTY, SERIES_TOO_LONG, CONTENT_MISSING.
     Retry: safe.
     """
     GetSeriesSpectrum: _grpc.UnaryUnaryMultiCallable[_processor_service_pb2.GetSeriesSpectrumRequest, _series_pb2.SeriesSpectrum]
@@ -101,8 +101,8 @@ class ProcessorServiceStub:
 
     The envelope spectrum shows how often a damaged bearing is hit. It is taken from the band low_hz to high_hz; without a
     band, from the band with the most impulsive envelope.
-    Errors: SERIES_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_NOT_EVENLY_SAMPLED, SERIES_TOO_SHORT, SERIES_TOO_LONG,
-    SERIES_VALUE_INVALID, CONTENT_MISSING.
+    Errors: SERIES_NOT_FOUND, SOURCE_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_NOT_EVENLY_SAMPLED, SERIES_TOO_SHORT,
+    SERIES_TOO_LONG, SERIES_VALUE_INVALID, CONTENT_MISSING.
     Retry: safe.
     """
     ForecastSeries: _grpc.UnaryUnaryMultiCallable[_processor_service_pb2.ForecastSeriesRequest, _series_pb2.SeriesForecast]
@@ -111,8 +111,8 @@ class ProcessorServiceStub:
     A backtest on the last points, which are held back, selects the method: seasonal naive, exponential smoothing or theta. The
     response has the error of each method, and says whether the selected one beats the naive one. The season is detected,
     unless it is given. The result is kept for the series' revision. The computation runs in a child process for at most 10 s.
-    Errors: SERIES_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_TOO_SHORT, CONTENT_MISSING, PROCESSING_TIMED_OUT,
-    PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
+    Errors: SERIES_NOT_FOUND, SOURCE_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_TOO_SHORT, CONTENT_MISSING,
+    PROCESSING_TIMED_OUT, PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
     Retry: safe.
     """
     ListSeriesAnomalies: _grpc.UnaryUnaryMultiCallable[_processor_service_pb2.ListSeriesAnomaliesRequest, _processor_service_pb2.ListSeriesAnomaliesResponse]
@@ -120,7 +120,7 @@ class ProcessorServiceStub:
 
     It reads at most 1 million points, in a child process for at most 10 s, and returns at most 1000 anomalies: those with the
     highest scores.
-    Errors: SERIES_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_TOO_SHORT, SERIES_TOO_LONG, CONTENT_MISSING,
+    Errors: SERIES_NOT_FOUND, SOURCE_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_TOO_SHORT, SERIES_TOO_LONG, CONTENT_MISSING,
     PROCESSING_TIMED_OUT, PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
     Retry: safe.
     """
@@ -129,8 +129,8 @@ class ProcessorServiceStub:
     channel.
 
     Of more than 2000 points, it draws those that preserve the shape.
-    Errors: SERIES_NOT_FOUND, SERIES_TOO_SHORT, SERIES_TOO_LONG, CONTENT_MISSING, PROCESSING_TIMED_OUT, PROCESSING_CRASHED,
-    PROCESSING_OUT_OF_MEMORY.
+    Errors: SERIES_NOT_FOUND, SOURCE_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_TOO_SHORT, SERIES_TOO_LONG, CONTENT_MISSING,
+    PROCESSING_TIMED_OUT, PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
     Retry: safe.
     """
 
@@ -196,7 +196,7 @@ class ProcessorServiceAsyncStub(ProcessorServiceStub):
 
     The metrics of the whole series are computed once for each revision, when it is stored, and then read. The metrics of a
     range are computed by the call, from at most 10 million points.
-    Errors: SERIES_NOT_FOUND, SERIES_EMPTY, SERIES_TOO_LONG, CONTENT_MISSING.
+    Errors: SERIES_NOT_FOUND, SOURCE_NOT_FOUND, SERIES_EMPTY, SERIES_TOO_LONG, CONTENT_MISSING.
     Retry: safe.
     """
     GetSeriesSpectrum: _aio.UnaryUnaryMultiCallable[_processor_service_pb2.GetSeriesSpectrumRequest, _series_pb2.SeriesSpectrum]  # type: ignore[assignment]
@@ -204,8 +204,8 @@ class ProcessorServiceAsyncStub(ProcessorServiceStub):
 
     The envelope spectrum shows how often a damaged bearing is hit. It is taken from the band low_hz to high_hz; without a
     band, from the band with the most impulsive envelope.
-    Errors: SERIES_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_NOT_EVENLY_SAMPLED, SERIES_TOO_SHORT, SERIES_TOO_LONG,
-    SERIES_VALUE_INVALID, CONTENT_MISSING.
+    Errors: SERIES_NOT_FOUND, SOURCE_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_NOT_EVENLY_SAMPLED, SERIES_TOO_SHORT,
+    SERIES_TOO_LONG, SERIES_VALUE_INVALID, CONTENT_MISSING.
     Retry: safe.
     """
     ForecastSeries: _aio.UnaryUnaryMultiCallable[_processor_service_pb2.ForecastSeriesRequest, _series_pb2.SeriesForecast]  # type: ignore[assignment]
@@ -214,8 +214,8 @@ class ProcessorServiceAsyncStub(ProcessorServiceStub):
     A backtest on the last points, which are held back, selects the method: seasonal naive, exponential smoothing or theta. The
     response has the error of each method, and says whether the selected one beats the naive one. The season is detected,
     unless it is given. The result is kept for the series' revision. The computation runs in a child process for at most 10 s.
-    Errors: SERIES_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_TOO_SHORT, CONTENT_MISSING, PROCESSING_TIMED_OUT,
-    PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
+    Errors: SERIES_NOT_FOUND, SOURCE_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_TOO_SHORT, CONTENT_MISSING,
+    PROCESSING_TIMED_OUT, PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
     Retry: safe.
     """
     ListSeriesAnomalies: _aio.UnaryUnaryMultiCallable[_processor_service_pb2.ListSeriesAnomaliesRequest, _processor_service_pb2.ListSeriesAnomaliesResponse]  # type: ignore[assignment]
@@ -223,7 +223,7 @@ class ProcessorServiceAsyncStub(ProcessorServiceStub):
 
     It reads at most 1 million points, in a child process for at most 10 s, and returns at most 1000 anomalies: those with the
     highest scores.
-    Errors: SERIES_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_TOO_SHORT, SERIES_TOO_LONG, CONTENT_MISSING,
+    Errors: SERIES_NOT_FOUND, SOURCE_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_TOO_SHORT, SERIES_TOO_LONG, CONTENT_MISSING,
     PROCESSING_TIMED_OUT, PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
     Retry: safe.
     """
@@ -232,8 +232,8 @@ class ProcessorServiceAsyncStub(ProcessorServiceStub):
     channel.
 
     Of more than 2000 points, it draws those that preserve the shape.
-    Errors: SERIES_NOT_FOUND, SERIES_TOO_SHORT, SERIES_TOO_LONG, CONTENT_MISSING, PROCESSING_TIMED_OUT, PROCESSING_CRASHED,
-    PROCESSING_OUT_OF_MEMORY.
+    Errors: SERIES_NOT_FOUND, SOURCE_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_TOO_SHORT, SERIES_TOO_LONG, CONTENT_MISSING,
+    PROCESSING_TIMED_OUT, PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
     Retry: safe.
     """
 
@@ -344,7 +344,7 @@ class ProcessorServiceServicer(metaclass=_abc_1.ABCMeta):
 
         The metrics of the whole series are computed once for each revision, when it is stored, and then read. The metrics of a
         range are computed by the call, from at most 10 million points.
-        Errors: SERIES_NOT_FOUND, SERIES_EMPTY, SERIES_TOO_LONG, CONTENT_MISSING.
+        Errors: SERIES_NOT_FOUND, SOURCE_NOT_FOUND, SERIES_EMPTY, SERIES_TOO_LONG, CONTENT_MISSING.
         Retry: safe.
         """
 
@@ -358,8 +358,8 @@ class ProcessorServiceServicer(metaclass=_abc_1.ABCMeta):
 
         The envelope spectrum shows how often a damaged bearing is hit. It is taken from the band low_hz to high_hz; without a
         band, from the band with the most impulsive envelope.
-        Errors: SERIES_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_NOT_EVENLY_SAMPLED, SERIES_TOO_SHORT, SERIES_TOO_LONG,
-        SERIES_VALUE_INVALID, CONTENT_MISSING.
+        Errors: SERIES_NOT_FOUND, SOURCE_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_NOT_EVENLY_SAMPLED, SERIES_TOO_SHORT,
+        SERIES_TOO_LONG, SERIES_VALUE_INVALID, CONTENT_MISSING.
         Retry: safe.
         """
 
@@ -374,8 +374,8 @@ class ProcessorServiceServicer(metaclass=_abc_1.ABCMeta):
         A backtest on the last points, which are held back, selects the method: seasonal naive, exponential smoothing or theta. The
         response has the error of each method, and says whether the selected one beats the naive one. The season is detected,
         unless it is given. The result is kept for the series' revision. The computation runs in a child process for at most 10 s.
-        Errors: SERIES_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_TOO_SHORT, CONTENT_MISSING, PROCESSING_TIMED_OUT,
-        PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
+        Errors: SERIES_NOT_FOUND, SOURCE_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_TOO_SHORT, CONTENT_MISSING,
+        PROCESSING_TIMED_OUT, PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
         Retry: safe.
         """
 
@@ -389,7 +389,7 @@ class ProcessorServiceServicer(metaclass=_abc_1.ABCMeta):
 
         It reads at most 1 million points, in a child process for at most 10 s, and returns at most 1000 anomalies: those with the
         highest scores.
-        Errors: SERIES_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_TOO_SHORT, SERIES_TOO_LONG, CONTENT_MISSING,
+        Errors: SERIES_NOT_FOUND, SOURCE_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_TOO_SHORT, SERIES_TOO_LONG, CONTENT_MISSING,
         PROCESSING_TIMED_OUT, PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
         Retry: safe.
         """
@@ -404,8 +404,8 @@ class ProcessorServiceServicer(metaclass=_abc_1.ABCMeta):
         channel.
 
         Of more than 2000 points, it draws those that preserve the shape.
-        Errors: SERIES_NOT_FOUND, SERIES_TOO_SHORT, SERIES_TOO_LONG, CONTENT_MISSING, PROCESSING_TIMED_OUT, PROCESSING_CRASHED,
-        PROCESSING_OUT_OF_MEMORY.
+        Errors: SERIES_NOT_FOUND, SOURCE_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_TOO_SHORT, SERIES_TOO_LONG, CONTENT_MISSING,
+        PROCESSING_TIMED_OUT, PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
         Retry: safe.
         """
 

@@ -789,7 +789,9 @@ class GetSeriesRequest(_message.Message):
 
     NAME_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """series/{series}"""
+    """series/{series}, or sources/{source}/series for the measurements of a source; sources/default/series for those without a
+    source
+    """
     def __init__(
         self,
         *,
@@ -982,8 +984,11 @@ class GetSeriesPointsRequest(_message.Message):
     END_FIELD_NUMBER: _builtins.int
     MAX_POINTS_FIELD_NUMBER: _builtins.int
     WINDOW_FIELD_NUMBER: _builtins.int
+    CHANNELS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """series/{series}"""
+    """series/{series}, or sources/{source}/series for the measurements of a source; sources/default/series for those without a
+    source
+    """
     format: Global___GetSeriesPointsRequest.Format.ValueType
     """The format of the response."""
     max_points: _builtins.int
@@ -998,6 +1003,10 @@ class GetSeriesPointsRequest(_message.Message):
     def end(self) -> _timestamp_pb2.Timestamp:
         """Only points before this instant."""
 
+    @_builtins.property
+    def channels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only these channels; empty means all."""
+
     def __init__(
         self,
         *,
@@ -1007,10 +1016,11 @@ class GetSeriesPointsRequest(_message.Message):
         end: _timestamp_pb2.Timestamp | None = ...,
         max_points: _builtins.int = ...,
         window: _builtins.str = ...,
+        channels: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "start", b"start"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "format", b"format", "max_points", b"max_points", "name", b"name", "start", b"start", "window", b"window"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channels", b"channels", "end", b"end", "format", b"format", "max_points", b"max_points", "name", b"name", "start", b"start", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -385,7 +385,7 @@ class QueryServiceServicer:
     def GetSeries(self, request, context):
         """GetSeries returns a series without its points.
 
-        Errors: SERIES_NOT_FOUND.
+        Errors: SERIES_NOT_FOUND, SOURCE_NOT_FOUND.
         Retry: safe.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -423,7 +423,7 @@ class QueryServiceServicer:
         With `max_points`, MinMaxLTTB selects the points that preserve the shape; the extremes are always among them. With
         `window`, each row is a window that contains points: its start (a multiple of its length since the epoch), and for each
         channel the count, mean, minimum, maximum and population standard deviation of its values.
-        Errors: SERIES_NOT_FOUND, CONTENT_MISSING.
+        Errors: SERIES_NOT_FOUND, SOURCE_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, CONTENT_MISSING.
         Retry: safe.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

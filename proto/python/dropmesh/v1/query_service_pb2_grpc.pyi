@@ -166,7 +166,7 @@ class QueryServiceStub:
     GetSeries: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.GetSeriesRequest, _series_pb2.Series]
     """GetSeries returns a series without its points.
 
-    Errors: SERIES_NOT_FOUND.
+    Errors: SERIES_NOT_FOUND, SOURCE_NOT_FOUND.
     Retry: safe.
     """
     ListSeries: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.ListSeriesRequest, _query_service_pb2.ListSeriesResponse]
@@ -192,7 +192,7 @@ class QueryServiceStub:
     With `max_points`, MinMaxLTTB selects the points that preserve the shape; the extremes are always among them. With
     `window`, each row is a window that contains points: its start (a multiple of its length since the epoch), and for each
     channel the count, mean, minimum, maximum and population standard deviation of its values.
-    Errors: SERIES_NOT_FOUND, CONTENT_MISSING.
+    Errors: SERIES_NOT_FOUND, SOURCE_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, CONTENT_MISSING.
     Retry: safe.
     """
     GetSeriesRaw: _grpc.UnaryStreamMultiCallable[_query_service_pb2.GetSeriesRawRequest, _httpbody_pb2.HttpBody]
@@ -347,7 +347,7 @@ class QueryServiceAsyncStub(QueryServiceStub):
     GetSeries: _aio.UnaryUnaryMultiCallable[_query_service_pb2.GetSeriesRequest, _series_pb2.Series]  # type: ignore[assignment]
     """GetSeries returns a series without its points.
 
-    Errors: SERIES_NOT_FOUND.
+    Errors: SERIES_NOT_FOUND, SOURCE_NOT_FOUND.
     Retry: safe.
     """
     ListSeries: _aio.UnaryUnaryMultiCallable[_query_service_pb2.ListSeriesRequest, _query_service_pb2.ListSeriesResponse]  # type: ignore[assignment]
@@ -373,7 +373,7 @@ class QueryServiceAsyncStub(QueryServiceStub):
     With `max_points`, MinMaxLTTB selects the points that preserve the shape; the extremes are always among them. With
     `window`, each row is a window that contains points: its start (a multiple of its length since the epoch), and for each
     channel the count, mean, minimum, maximum and population standard deviation of its values.
-    Errors: SERIES_NOT_FOUND, CONTENT_MISSING.
+    Errors: SERIES_NOT_FOUND, SOURCE_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, CONTENT_MISSING.
     Retry: safe.
     """
     GetSeriesRaw: _aio.UnaryStreamMultiCallable[_query_service_pb2.GetSeriesRawRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
@@ -645,7 +645,7 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_series_pb2.Series, _abc.Awaitable[_series_pb2.Series]]:
         """GetSeries returns a series without its points.
 
-        Errors: SERIES_NOT_FOUND.
+        Errors: SERIES_NOT_FOUND, SOURCE_NOT_FOUND.
         Retry: safe.
         """
 
@@ -689,7 +689,7 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
         With `max_points`, MinMaxLTTB selects the points that preserve the shape; the extremes are always among them. With
         `window`, each row is a window that contains points: its start (a multiple of its length since the epoch), and for each
         channel the count, mean, minimum, maximum and population standard deviation of its values.
-        Errors: SERIES_NOT_FOUND, CONTENT_MISSING.
+        Errors: SERIES_NOT_FOUND, SOURCE_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, CONTENT_MISSING.
         Retry: safe.
         """
 

@@ -29,9 +29,9 @@ from tests.support.calls import ANN, BOB, call_of
 Metrics = processor_service_pb2.GetSeriesMetricsRequest
 Spectrum = processor_service_pb2.GetSeriesSpectrumRequest
 Points = query_service_pb2.GetSeriesPointsRequest
-START_NS, STEP_NS, COUNT = 1_700_000_000_000_000_000, 10_000_000_000, 9001
+START_NS, STEP_NS, COUNT = 1_700_000_000_000_000_000, 10_000_000_000, 4501
 ROOT = Caller("root", "root", frozenset({Scope.ADMIN}))
-MEANS = np.sin(np.arange(COUNT) * 2 * math.pi / 50) + np.arange(COUNT) / 1000
+MEANS = np.sin(np.arange(COUNT) * 2 * math.pi / 50) + np.arange(COUNT) / 1_000_000
 
 
 @pytest.fixture(params=["embedded", "mongodb"])
