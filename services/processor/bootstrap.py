@@ -12,7 +12,6 @@ from datetime import timedelta
 from pathlib import Path
 
 from services.common.base.background import Loop
-from services.common.base.errors import FailedPrecondition
 from services.common.contents.store import Contents
 from services.common.drops.measurements import Measurements
 from services.common.drops.receipts import Receipts
@@ -31,8 +30,9 @@ from services.common.statistics.store import StatisticsStore
 from services.common.stores.topics import TOPICS
 from services.common.workers.confinement import ChildLimits
 from services.common.workers.pool import ProcessPool
+from services.processor.classify_queue.answering import Answering, Classify, fault_of
 from services.processor.classify_queue.profile import load_profile
-from services.processor.classify_queue.worker import Classify, ClassifyWorker
+from services.processor.classify_queue.worker import ClassifyWorker
 from services.processor.drops.code_version import measurement_code_version
 from services.processor.drops.parsing.outcomes import DropLimits
 from services.processor.drops.results import DropRules
@@ -41,6 +41,7 @@ from services.processor.drops.worker import DropWorker
 from services.processor.media.image_calls import ImageCalls
 from services.processor.media.job_results import ClassificationResult, Limits
 from services.processor.media.jobs import Tools, classify_image, open_tools
+from services.processor.media.machine import cause_of
 from services.processor.media.thumbnails import Thumbnails
 from services.processor.media.worker import MediaStores, MediaWorker, TimeLimits
 from services.processor.models.errors import ModelError
@@ -53,10 +54,6 @@ from services.processor.statistics.folding import StatisticsFolding
 
 MAX_RESULT_BYTES = 128 * 2**20
 """Of the objects found in one media, as JSON: some hundred hours of tracks."""
-ONE_PIXEL = bytes.fromhex(
-    "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de"
-    "0000000c49444154789c63606060000000040001f61738550000000049454e44ae426082"
-)
 
 
 @asynccontextmanager
@@ -122,13 +119,13 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
             async def classify(image: bytes, labels: int) -> ClassificationResult:
                 return await pool.run(classify_image, image, labels, limits, time_limit=image_time)
 
+            profile = load_profile(settings.classify_profile)
             await _require_classifier(classify)
             answers = ClassifyWorker(
                 settings.classify_amqp,
-                load_profile(settings.classify_profile),
-                classify,
+                profile,
+                Answering(profile, classify, max_bytes=settings.max_image_bytes),
                 at_once=children,
-                max_bytes=settings.max_image_bytes,
                 metrics=metrics,
             )
             queue_loops = (answers.run,)
@@ -150,10 +147,8 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
 
 async def _require_classifier(classify: Classify) -> None:
     """Fails where no request could ever be answered."""
-    try:
-        await classify(ONE_PIXEL, 1)
-    except FailedPrecondition as error:
-        raise ModelError(f"{PREFIX}CLASSIFY_AMQP is set, and {error.message}") from None
+    if fault := await fault_of(classify):
+        raise ModelError(f"{PREFIX}CLASSIFY_AMQP is set, and {cause_of(fault)}")
 
 
 def _fresh_folder(folder: Path) -> Path:

@@ -2,34 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
 from tests.e2e.mesh import eventually
-from tests.servers.process import leashed
 from tests.servers.rabbitmq import rabbitmq
 from tests.servers.tools import Missing
-from tests.support.classify_dir import ROOT, draw_images, platform
+from tests.support.classify_dir import ROOT, draw_images, plain_classifier, platform
 
 ONE_EACH = "SELECT count(*), count(DISTINCT image), count(error) FROM results"
-
-
-@contextmanager
-def plain_classifier(url: str, output: Path) -> Iterator[None]:
-    """Runs the classifier; what it prints is RabbitMQ's refusals."""
-    with output.open("wb") as file:
-        command = leashed([sys.executable, "-m", "tests.support.plain_classifier", url])
-        process = subprocess.Popen(command, cwd=ROOT, stdout=file, stderr=file)
-    try:
-        yield
-    finally:
-        process.kill()
-        process.wait()
 
 
 @pytest.fixture(scope="module")

@@ -79,6 +79,19 @@ class Processor:
         self._process.wait()
 
 
+@contextmanager
+def plain_classifier(url: str, output: Path) -> Iterator[None]:
+    """Runs the classifier that cannot be changed; what it prints is RabbitMQ's refusals."""
+    with output.open("wb") as file:
+        command = leashed([sys.executable, "-m", "tests.support.plain_classifier", url])
+        process = subprocess.Popen(command, cwd=ROOT, stdout=file, stderr=file)
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
 class Platform:
     """A `dropmesh classify-dir` that runs."""
 

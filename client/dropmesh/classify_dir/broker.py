@@ -107,6 +107,20 @@ class Broker:
             else:
                 return
 
+    async def has_classifier(self) -> bool:
+        """Whether a classifier takes requests from the queue; True while that is not known."""
+        channel = self._channel
+        if channel is None:
+            return True
+        try:
+            found = await channel.declare_queue(
+                self._name(self._profile.requests.queue), passive=True, timeout=REPLY_SECONDS
+            )
+        except BROKEN:
+            self._lost.set()
+            return True
+        return bool(found.declaration_result.consumer_count)
+
     async def _session(self) -> None:
         """Holds one connection until it is lost; raises the error if it cannot be made."""
         self._lost.clear()

@@ -8,6 +8,7 @@ import logging
 import os
 import secrets
 import signal
+import sqlite3
 import sys
 import time
 import warnings
@@ -19,7 +20,7 @@ from typing import Any
 from dropmesh.classify_dir.broker import Broker, BrokerGone, BrokerRefused
 from dropmesh.classify_dir.journal import Journal
 from dropmesh.classify_dir.options import PREFIX, Options, OptionsError, load_options
-from dropmesh.classify_dir.platform import Platform
+from dropmesh.classify_dir.platform import NoClassifier, Platform
 from dropmesh.classify_dir.profile import ProfileError, load_profile
 from dropmesh.classify_dir.progress import Progress, Terminal
 from dropmesh.classify_dir.results import Results, ResultsInUse, ResultsUnusable
@@ -29,6 +30,7 @@ ALL_CLASSIFIED = 0
 SOME_FAILED = 1
 WRONG_OPTION = 2
 NO_BROKER = 3
+NO_CLASSIFIER = 4
 STOPPED = 130
 DRAW_SECONDS = 0.2
 COMMON_LABELS = 5
@@ -36,8 +38,9 @@ COMMON_LABELS = 5
 EXIT_CODES = f"""exit codes:
   {ALL_CLASSIFIED}    every image has its labels (with --follow: until it was stopped)
   {SOME_FAILED}    some images have an error instead; the results file says which
-  {WRONG_OPTION}    an option, the profile or the results file cannot be used
+  {WRONG_OPTION}    an option, the profile, the results file or the log cannot be used
   {NO_BROKER}    RabbitMQ refuses, or was away for too long; run it again to go on
+  {NO_CLASSIFIER}    images wait, and no classifier took any for too long; run it again to go on
   {STOPPED}  stopped before the end; run it again to go on
 
 Each option is also an environment variable ({PREFIX}AMQP for --amqp), and a key of the file that --config or
@@ -84,7 +87,15 @@ def run(arguments: argparse.Namespace) -> int:
         return _complain(error, WRONG_OPTION)
     except OSError as error:
         return _complain(f"log: {error.filename} cannot be written ({error.strerror})", WRONG_OPTION)
-    return asyncio.run(_run(options, profile, results, journal))
+    try:
+        return asyncio.run(_run(options, profile, results, journal))
+    except KeyboardInterrupt:
+        # Ctrl-C before the first image.
+        return STOPPED
+    except OSError as error:
+        return _complain(f"{options.log} or {options.results} cannot be written ({error.strerror})", WRONG_OPTION)
+    except sqlite3.Error as error:
+        return _complain(f"results: {options.results} cannot be written ({error})", WRONG_OPTION)
 
 
 async def _run(options: Options, profile: Profile, results: Results, journal: Journal) -> int:
@@ -108,7 +119,7 @@ async def _run(options: Options, profile: Profile, results: Results, journal: Jo
     seconds = time.monotonic() - started
     terminal.draw(progress, seconds)
     terminal.end()
-    failed = results.counts().get("FAILED", 0)
+    failed = len(results.failed_paths() & platform.names)
     if code == ALL_CLASSIFIED and failed:
         code = SOME_FAILED
     table = progress.table(seconds, results.common_labels(COMMON_LABELS))
@@ -132,6 +143,9 @@ async def _outcome(platform: Platform, journal: Journal, *, is_endless: bool) ->
     except (BrokerRefused, BrokerGone) as error:
         journal.write("gave up", str(error))
         return _complain(error, NO_BROKER)
+    except NoClassifier as error:
+        journal.write("gave up", str(error))
+        return _complain(error, NO_CLASSIFIER)
     return ALL_CLASSIFIED
 
 

@@ -36,6 +36,11 @@ class Options(BaseModel):
     )
     attempts: int = Field(5, ge=1, le=1000, description="how often an image is sent before it counts as failed")
     connect_seconds: float = Field(60.0, gt=0, description="how long RabbitMQ may be away before the run gives up")
+    classifier_seconds: float = Field(
+        120.0,
+        ge=0,
+        description="how long images may wait with no classifier on the queue before the run gives up; 0: for ever",
+    )
     scan_seconds: float = Field(2.0, gt=0, description="with --follow: how often the folder is read")
     max_image_bytes: int = Field(10 * MIB, ge=1, description="a larger file is an error; RabbitMQ 4 takes 16 MiB")
     max_megapixels: float = Field(100.0, gt=0, description="an image with more is an error")

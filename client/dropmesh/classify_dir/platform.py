@@ -20,7 +20,12 @@ from dropmesh.v1.classification_pb2 import ClassificationProfile as Profile
 
 SENDERS = 8
 LOOK_SECONDS = 0.1
+CLASSIFIER_LOOK_SECONDS = 1.0
 LONGEST_PATIENCE = 8
+
+
+class NoClassifier(Exception):
+    """No classifier took requests for longer than `--classifier-seconds`."""
 
 
 @dataclass(slots=True)
@@ -59,14 +64,19 @@ class Platform:
         self._files: asyncio.Queue[Found] = asyncio.Queue(SENDERS)
         self._waiting: dict[str, _Waiting] = {}
         self._room = asyncio.Event()
+        self._replied_at = float("-inf")
+        self.names: set[str] = set()
+        """The files that were found."""
 
     async def run(self) -> None:
-        """Returns when every image has its labels or an error; with --follow it goes on until cancelled."""
+        """Returns when every image has its labels or an error; with --follow it goes on until cancelled.
+
+        Raises NoClassifier, and what the broker and the results file raise.
+        """
         self._resume()
-        helpers = [self._send_files() for _ in range(SENDERS)]
-        tasks = [
-            asyncio.create_task(work) for work in (self._broker.keep(), self._store_replies(), self._watch(), *helpers)
-        ]
+        senders = [self._send_files() for _ in range(SENDERS)]
+        helpers = (self._broker.keep(), self._store_replies(), self._watch(), self._require_classifier(), *senders)
+        tasks = [asyncio.create_task(work) for work in helpers]
         whole = asyncio.create_task(self._all_images())
         try:
             await asyncio.wait((whole, *tasks), return_when=asyncio.FIRST_COMPLETED)
@@ -92,15 +102,14 @@ class Platform:
 
     async def _all_images(self) -> None:
         """Hands every new image to the senders, again and again with --follow, and waits for the last reply."""
-        seen: set[str] = set()
         unsettled: dict[str, tuple[int, int]] = {}
         while True:
             for found in await asyncio.to_thread(lambda: list(find_images(self._options.dir))):
                 state = (found.size_bytes, found.modified_ns)
-                is_new = found.name not in seen
+                is_new = found.name not in self.names
                 if self._known.get(found.name) == state:
                     if is_new:
-                        seen.add(found.name)
+                        self.names.add(found.name)
                         self._progress.found += 1
                         self._progress.before += not any(w.found.name == found.name for w in self._waiting.values())
                     continue
@@ -109,7 +118,7 @@ class Platform:
                     unsettled[found.name] = state
                     continue
                 unsettled.pop(found.name, None)
-                seen.add(found.name)
+                self.names.add(found.name)
                 self._known[found.name] = state
                 self._progress.found += 1
                 await self._files.put(found)
@@ -177,6 +186,21 @@ class Platform:
                     await self._overdue(waiting)
             await asyncio.sleep(LOOK_SECONDS)
 
+    async def _require_classifier(self) -> None:
+        """Ends the run where images wait and there is nothing that takes them."""
+        loop = asyncio.get_running_loop()
+        limit, since = self._options.classifier_seconds, loop.time()
+        while limit:
+            await asyncio.sleep(CLASSIFIER_LOOK_SECONDS)
+            if not self._waiting or await self._broker.has_classifier():
+                since = loop.time()
+            # A classifier that asks for messages one by one shows only by its replies.
+            elif loop.time() - max(since, self._replied_at) > limit:
+                raise NoClassifier(
+                    f"no classifier took requests for {limit:g} s; start one, and run this again to go on"
+                )
+        await loop.create_future()
+
     async def _overdue(self, waiting: _Waiting) -> None:
         if waiting.attempts >= self._options.attempts:
             await self._give_up(waiting, f"no reply to {waiting.attempts} attempts")
@@ -199,6 +223,7 @@ class Platform:
         replies = self._broker.replies
         while True:
             messages = [await replies.get()]
+            self._replied_at = asyncio.get_running_loop().time()
             while not replies.empty():
                 messages.append(replies.get_nowait())
             await asyncio.gather(*map(self._store, messages))

@@ -1,9 +1,12 @@
-"""Reads a profile: how the classifier's queues are named and declared, and what its messages look like."""
+"""Reads a profile: how the classifier's queues are named and declared, and what its messages look like.
+
+The contract says what a profile may hold: the message ClassificationProfile and its rules.
+"""
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Collection
+from collections.abc import Sequence
 from pathlib import Path
 
 import protovalidate
@@ -11,8 +14,6 @@ from dropmesh.v1.classification_pb2 import ClassificationProfile as Profile
 from google.protobuf import json_format
 
 FOLDER = Path(__file__).parent / "profiles"
-REQUEST_FIELDS = frozenset({"image", "id", "file_name", "content_type", "size_bytes", "sha256", "width", "height"})
-REPLY_FIELDS = frozenset({"id", "label", "score", "model", "error"})
 
 
 class ProfileError(Exception):
@@ -23,47 +24,22 @@ def load_profile(name: str) -> Profile:
     """The profile of this name that comes with Dropmesh, or the one in this TOML file."""
     path = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
     try:
-        content = tomllib.loads(path.read_text())
+        profile = json_format.ParseDict(tomllib.loads(path.read_text()), Profile())
     except FileNotFoundError:
         shipped = ", ".join(sorted(file.stem for file in FOLDER.glob("*.toml")))
         raise ProfileError(f"profile: no {name}; there are {shipped}, or give the path of a .toml file") from None
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (OSError, ValueError, json_format.ParseError) as error:
         raise ProfileError(f"profile: {path}: {error}") from None
-    try:
-        profile = json_format.ParseDict(content, Profile())
-        protovalidate.validate(profile)
-    except json_format.ParseError as error:
-        raise ProfileError(f"profile: {path}: {error}") from None
-    except protovalidate.ValidationError as error:
-        first = error.to_proto().violations[0]
-        field = ".".join(part.field_name for part in (first.field.elements if first.field else ()))
-        raise ProfileError(f"profile: {path}: {field}: {first.message}") from None
-    if fault := _fault(profile):
-        raise ProfileError(f"profile: {path}: {fault}")
+    if violations := protovalidate.collect_violations(profile):
+        raise ProfileError(f"profile: {path}: {_fault(violations)}")
     return profile
 
 
-def _fault(profile: Profile) -> str | None:
-    """Returns the fault of a profile that each field alone does not show; None if there is none."""
-    requests, replies = profile.requests, profile.replies
-    by_field = replies.match == Profile.ID_FIELD
-    if requests.body == Profile.FIELDS:
-        needed = {"image", "id"} if by_field else {"image"}
-        if fault := _wrong_fields("requests.fields", requests.fields, needed, REQUEST_FIELDS):
-            return fault
-    if replies.body == Profile.FIELDS:
-        needed = {"label", "id"} if by_field else {"label"}
-        if fault := _wrong_fields("replies.fields", replies.fields, needed, REPLY_FIELDS):
-            return fault
-    if by_field and requests.body == Profile.BINARY:
-        return "requests.body is BINARY, which carries no id: replies.match must be CORRELATION_ID"
-    return None
-
-
-def _wrong_fields(where: str, fields: Collection[str], needed: set[str], known: frozenset[str]) -> str | None:
-    given = set(fields)
-    if missing := needed - given:
-        return f"{where}: {', '.join(sorted(missing))} is missing"
-    if unknown := given - known:
-        return f"{where}: {', '.join(sorted(unknown))} is none of {', '.join(sorted(known))}"
-    return None
+def _fault(violations: Sequence[protovalidate.Violation]) -> str:
+    """The fault of a field, else of the whole profile, which may only follow from one, and names its field itself."""
+    for violation in violations:
+        if path := violation.proto.field:
+            keys = [(part.field_name, part.subscript.value if part.subscript else "") for part in path.elements]
+            parts = [str(part) for pair in keys for part in pair if part]
+            return f"{'.'.join(parts)}: {violation.proto.message}"
+    return str(violations[0].proto.message)

@@ -111,9 +111,13 @@ class Results:
                 "UPDATE images SET state = 'FOUND', attempts = 0 WHERE state = 'FAILED'"
             ).rowcount
 
-    def counts(self) -> dict[str, int]:
-        """How many images there are in each state."""
-        return dict(self._connection.execute("SELECT state, count(*) FROM images GROUP BY state").fetchall())
+    def failed_paths(self) -> set[str]:
+        """The files whose present content, as far as it was read, has an error."""
+        rows = self._connection.execute(
+            "SELECT path FROM images WHERE state = 'FAILED' AND NOT EXISTS "
+            "(SELECT 1 FROM images newer WHERE newer.path = images.path AND newer.rowid > images.rowid)"
+        )
+        return {path for (path,) in rows}
 
     def common_labels(self, limit: int) -> list[tuple[str, int]]:
         """The labels that are most often the most certain one."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -18,6 +19,9 @@ from services.common.rpc.request_rules import Rules
 from services.processor.media.job_results import ClassificationResult
 
 LABELS = 5
+_PLATFORM = "{platform}"
+# RabbitMQ makes these names for a requester: of an exclusive queue, and of its direct replies.
+_MADE_FOR_REQUESTERS = ("amq.gen-", "amq.rabbitmq.reply-to.")
 _RULES = Rules()
 
 
@@ -46,6 +50,22 @@ def decode_request(profile: Profile, body: bytes, correlation_id: str | None) ->
     except (ValueError, TypeError):
         raise _malformed(f"{fields['image']}: this is no base64") from None
     return Request(_required(image_id, fields.get("id", "correlation_id")), _required(image, fields["image"]), 1)
+
+
+def reply_queue(profile: Profile, reply_to: str | None) -> str:
+    """The queue for a reply; raises InvalidArgument if the request names one that is not for replies."""
+    replies = profile.replies
+    if not replies.reply_to:
+        return replies.queue.name
+    name = _required(reply_to, "reply_to")
+    allowed = re.escape(replies.queue.name).replace(re.escape(_PLATFORM), r"[\w.-]+")
+    if not re.fullmatch(allowed, name) and not name.startswith(_MADE_FOR_REQUESTERS):
+        raise InvalidArgument(
+            error_reason_pb2.INVALID_FIELD,
+            f"reply_to: {name} is no queue for replies; it must be {replies.queue.name}, or named by RabbitMQ",
+            metadata={"field": "reply_to"},
+        )
+    return str(name)
 
 
 def id_of_unreadable(profile: Profile, body: bytes, correlation_id: str | None) -> Any:

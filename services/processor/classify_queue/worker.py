@@ -1,61 +1,57 @@
-"""Answers requests for labels that come from RabbitMQ, several at once."""
+"""Takes requests for labels from RabbitMQ, several at once, and brings back what became of them."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 import time
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from datetime import timedelta
-from typing import Any
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
-from aio_pika.exceptions import AMQPError, ChannelInvalidStateError, ChannelPreconditionFailed, DeliveryError
-from dropmesh.v1 import error_reason_pb2 as reasons
+from aio_pika.exceptions import ChannelPreconditionFailed, DeliveryError
 from dropmesh.v1.classification_pb2 import ClassificationProfile as Profile
-from google.protobuf import json_format
 
-from services.common.base.errors import DropmeshError, FailedPrecondition, InvalidArgument
+from services.common.base.loops import Backoff, pause, wait_for_any
 from services.common.base.telemetry import Metrics
-from services.common.workers.errors import JobCrashed, JobFailed
-from services.processor.classify_queue.messages import (
-    Request,
-    decode_request,
-    encode_error,
-    encode_reply,
-    id_of_unreadable,
-)
-from services.processor.media.job_results import ClassificationResult
+from services.common.queue.rabbitmq.connection import BROKEN, REPLY_SECONDS
+from services.common.queue.rabbitmq.names import ATTEMPTS, DEAD_SINCE, DELIVERIES, REASON
+from services.processor.classify_queue.answering import Answered, Answering, PutBack, Received, Refused, Reply
+from services.processor.classify_queue.dead_letters import CLASSIFICATIONS
+from services.processor.classify_queue.queues import declare
 
-Classify = Callable[[bytes, int], Awaitable[ClassificationResult]]
-"""Labels an image, at most so many of them."""
-
-BROKEN = (AMQPError, ChannelInvalidStateError, ConnectionError, TimeoutError, OSError, RuntimeError)
-REASON = "x-reason"
-REPLY_SECONDS = 10.0
 PAUSE_SECONDS = 1.0
-ATTEMPTS_MOST = 3
+COUNTED_EVERY_SECONDS = 2.0
 log = logging.getLogger(__name__)
 
 
 class ClassifyWorker:
     """Answers requests on the queues of a profile. Several workers may share the queues.
 
-    A request is taken from its queue once RabbitMQ has confirmed the reply, or the dead letter with its reason.
+    A request is taken from its queue once RabbitMQ has confirmed the reply, the dead letter with its reason, or the
+    same request for another attempt. If the connection is lost before that, RabbitMQ delivers it again.
     """
 
     def __init__(
-        self, url: str, profile: Profile, classify: Classify, *, at_once: int, max_bytes: int, metrics: Metrics
+        self,
+        url: str,
+        profile: Profile,
+        answering: Answering,
+        *,
+        at_once: int,
+        metrics: Metrics,
+        first_pause: float = PAUSE_SECONDS,
+        longest_pause: float = 30.0,
     ) -> None:
         self._url = url
         self._profile = profile
-        self._classify = classify
+        self._answering = answering
         # One more for each child is ready when it has finished one.
         self._prefetch = 2 * at_once
-        self._max_bytes = max_bytes
         self._metrics = metrics
+        self._backoff = Backoff(first_pause, longest_pause)
+        self._in_work = 0
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Answers until the event is set; an outage of RabbitMQ is waited out."""
@@ -65,135 +61,148 @@ class ClassifyWorker:
             except BROKEN as error:
                 advice = "the queue has other arguments; see the profile" * isinstance(error, ChannelPreconditionFailed)
                 log.warning("no requests for labels", extra={"cause": repr(error), "advice": advice})
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), PAUSE_SECONDS)
+            await pause(PAUSE_SECONDS, stopping)
 
     async def _session(self, stopping: asyncio.Event) -> None:
-        lost = asyncio.Event()
+        """Answers over one connection, until it is lost or the event is set."""
+        ended = asyncio.Event()
         connection = await aio_pika.connect(self._url, timeout=REPLY_SECONDS)
         try:
             channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
-            connection.close_callbacks.add(lambda *_: lost.set())
-            channel.close_callbacks.add(lambda *_: lost.set())
+            connection.close_callbacks.add(lambda *_: ended.set())
+            channel.close_callbacks.add(lambda *_: ended.set())
             await channel.set_qos(prefetch_count=self._prefetch)
-            if self._profile.dead.name:
-                await _declare(channel, self._profile.dead)
+            dead = await declare(channel, self._profile.dead) if self._profile.dead.name else None
             if not self._profile.replies.reply_to:
-                await _declare(channel, self._profile.replies.queue)
-            requests = await _declare(channel, self._profile.requests.queue)
-            await requests.consume(lambda message: self._answer(channel, message, lost))
+                await declare(channel, self._profile.replies.queue)
+            requests = await declare(channel, self._profile.requests.queue)
+
+            async def handle(message: AbstractIncomingMessage) -> None:
+                await self._handle(channel, message, ended)
+
+            await requests.consume(handle)
             log.info("answers requests for labels", extra={"queue": requests.name})
-            waits = [asyncio.create_task(event.wait()) for event in (lost, stopping)]
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-            for wait in waits:
-                wait.cancel()
-            if lost.is_set():
+            counting = asyncio.create_task(self._count(channel, requests, dead, ended))
+            await wait_for_any(ended, stopping)
+            counting.cancel()
+            if ended.is_set():
                 raise ConnectionError("the connection to RabbitMQ was lost")
         finally:
+            ended.set()
             # What is not answered goes back to the queue.
             with suppress(*BROKEN):
                 await asyncio.wait_for(connection.close(), PAUSE_SECONDS)
 
-    async def _answer(self, channel: AbstractChannel, message: AbstractIncomingMessage, lost: asyncio.Event) -> None:
-        with self._metrics.work_in_progress.labels("classify").track_inprogress():
+    async def _handle(self, channel: AbstractChannel, message: AbstractIncomingMessage, ended: asyncio.Event) -> None:
+        self._in_work += 1
+        with self._metrics.work_in_progress.labels(CLASSIFICATIONS.name).track_inprogress():
+            outcome = await self._answering.answer(_received(message))
             try:
-                outcome = await self._try(channel, message)
+                name = await self._bring(channel, message, outcome, ended)
             except BROKEN:
-                # Whether RabbitMQ has the answer is not known: with a new connection the request comes again.
-                lost.set()
-                outcome = "released"
-        self._metrics.work_done.labels("classify", outcome).inc()
+                # Whether RabbitMQ has it is not known: over a new connection the request comes again.
+                ended.set()
+                name = "released"
+        self._in_work -= 1
+        self._metrics.work_done.labels(CLASSIFICATIONS.name, name).inc()
 
-    async def _try(self, channel: AbstractChannel, message: AbstractIncomingMessage) -> str:
-        try:
-            request = self._decode(message)
-        except InvalidArgument as error:
-            image_id = id_of_unreadable(self._profile, message.body, message.correlation_id)
-            return await self._give_up(channel, message, image_id, error)
-        began = time.monotonic()
-        try:
-            said = await self._said(request)
-        except (InvalidArgument, FailedPrecondition) as error:
-            return await self._give_up(channel, message, request.image_id, error)
-        except DropmeshError as error:
-            log.warning("a request for labels is put off", extra={"cause": error.message})
-            await asyncio.sleep(PAUSE_SECONDS)
-            await message.nack(requeue=True)
-            return "released"
-        elapsed = timedelta(seconds=time.monotonic() - began)
-        await self._reply(channel, message, encode_reply(self._profile, request.image_id, said, elapsed))
-        await message.ack()
-        return "finished"
+    async def _bring(
+        self,
+        channel: AbstractChannel,
+        message: AbstractIncomingMessage,
+        outcome: Answered | Refused | PutBack,
+        ended: asyncio.Event,
+    ) -> str:
+        match outcome:
+            case Answered(reply):
+                self._backoff.succeeded()
+                await self._reply(channel, message, reply)
+                await message.ack()
+                return "finished"
+            case Refused(reason, reply, attempts):
+                fields = {"correlation_id": message.correlation_id, "reason": reason}
+                log.warning("a request for labels cannot be answered", extra=fields)
+                if reply is not None:
+                    await self._reply(channel, message, reply)
+                await self._bury(channel, message, reason, attempts)
+                return "failed"
+            case PutBack(_, attempts):
+                if not await pause(self._backoff.failed(), ended):
+                    await self._put_back(channel, message, attempts)
+                return "released"
 
-    def _decode(self, message: AbstractIncomingMessage) -> Request:
-        request = decode_request(self._profile, message.body, message.correlation_id)
-        if len(request.image) > self._max_bytes:
-            raise InvalidArgument(
-                reasons.MEDIA_TOO_LARGE,
-                f"image: {len(request.image)} bytes, and an image has {self._max_bytes} at most",
-                metadata={"limit_bytes": str(self._max_bytes), "kind": "image"},
-            )
-        return request
-
-    async def _said(self, request: Request) -> ClassificationResult:
-        last: FailedPrecondition | None = None
-        for _ in range(ATTEMPTS_MOST):
-            try:
-                return await self._classify(request.image, request.labels)
-            except JobCrashed as error:
-                # A child may have been killed for another's sake; only content that crashes each one is to blame.
-                last = error
-            except JobFailed:
-                log.exception("a job failed unexpectedly", extra={"image": request.image_id})
-        raise last or FailedPrecondition(reasons.PROCESSING_GIVEN_UP, f"each of {ATTEMPTS_MOST} attempts broke off")
-
-    async def _reply(self, channel: AbstractChannel, message: AbstractIncomingMessage, body: bytes) -> None:
+    async def _reply(self, channel: AbstractChannel, message: AbstractIncomingMessage, reply: Reply) -> None:
         replies = self._profile.replies
-        target = message.reply_to if replies.reply_to else replies.queue.name
-        if not target:
-            return
-        reply = aio_pika.Message(
-            body,
+        content = aio_pika.Message(
+            reply.body,
             content_type="application/json",
             correlation_id=message.correlation_id if replies.match == Profile.CORRELATION_ID else None,
             delivery_mode=2 if replies.persistent else 1,
         )
         try:
-            await asyncio.wait_for(channel.default_exchange.publish(reply, target), REPLY_SECONDS)
+            await channel.default_exchange.publish(content, reply.queue, timeout=REPLY_SECONDS)
         except DeliveryError:
-            log.warning("the reply's queue is gone", extra={"queue": target})
+            log.warning("the queue for the reply does not exist", extra={"queue": reply.queue})
 
-    async def _give_up(
-        self, channel: AbstractChannel, message: AbstractIncomingMessage, image_id: Any, error: DropmeshError
-    ) -> str:
-        """Keeps a request that can never be answered, with the reason, and says so to the one that asks."""
-        reason = f"{reasons.ErrorReason.Name(error.reason)}: {error.message}"
-        log.warning("a request for labels cannot be answered", extra={"image": image_id, "cause": reason})
-        said = None if image_id is None else encode_error(self._profile, image_id, error)
-        if said is not None:
-            await self._reply(channel, message, said)
+    async def _bury(
+        self, channel: AbstractChannel, message: AbstractIncomingMessage, reason: str, attempts: int
+    ) -> None:
+        """Keeps a request that can never be answered, with the reason."""
         if not self._profile.dead.name:
             await message.reject(requeue=False)
-            return "failed"
+            return
         dead = aio_pika.Message(
             message.body,
             content_type=message.content_type,
             correlation_id=message.correlation_id,
+            message_id=secrets.token_hex(8),
             reply_to=message.reply_to,
-            headers={REASON: reason},
+            headers={REASON: reason, ATTEMPTS: attempts, DEAD_SINCE: time.time_ns()},
             delivery_mode=2,
         )
-        await asyncio.wait_for(channel.default_exchange.publish(dead, self._profile.dead.name), REPLY_SECONDS)
+        await channel.default_exchange.publish(dead, self._profile.dead.name, timeout=REPLY_SECONDS)
         await message.ack()
-        return "failed"
+
+    async def _put_back(self, channel: AbstractChannel, message: AbstractIncomingMessage, attempts: int) -> None:
+        """Publishes the request anew: a rejected one would count towards the delivery limit of its queue."""
+        headers = {name: value for name, value in message.headers.items() if name != DELIVERIES}
+        again = aio_pika.Message(
+            message.body,
+            content_type=message.content_type,
+            correlation_id=message.correlation_id,
+            message_id=message.message_id,
+            reply_to=message.reply_to,
+            expiration=message.expiration,
+            headers={**headers, ATTEMPTS: attempts},
+            delivery_mode=message.delivery_mode,
+        )
+        await channel.default_exchange.publish(again, self._profile.requests.queue.name, timeout=REPLY_SECONDS)
+        await message.ack()
+
+    async def _count(
+        self, channel: AbstractChannel, requests: AbstractQueue, dead: AbstractQueue | None, ended: asyncio.Event
+    ) -> None:
+        """Keeps the metrics of the queues up to date."""
+        depth = self._metrics.queue_depth.labels(CLASSIFICATIONS.name)
+        letters = self._metrics.dead_letters.labels(CLASSIFICATIONS.name)
+        while True:
+            try:
+                depth.set(await _length(channel, requests) + self._in_work)
+                if dead is not None:
+                    letters.set(await _length(channel, dead))
+            except BROKEN:
+                ended.set()
+                return
+            await asyncio.sleep(COUNTED_EVERY_SECONDS)
 
 
-async def _declare(channel: AbstractChannel, queue: Profile.Queue) -> AbstractQueue:
-    # JSON has one kind of number, and RabbitMQ wants whole ones.
-    arguments: dict[str, Any] = {
-        name: int(value) if isinstance(value, float) and value.is_integer() else value
-        for name, value in json_format.MessageToDict(queue.arguments).items()
-    }
-    return await channel.declare_queue(
-        queue.name, durable=queue.durable, passive=queue.passive, arguments=arguments or None
+async def _length(channel: AbstractChannel, queue: AbstractQueue) -> int:
+    found = await channel.declare_queue(queue.name, passive=True)
+    return found.declaration_result.message_count or 0
+
+
+def _received(message: AbstractIncomingMessage) -> Received:
+    attempts = message.headers.get(ATTEMPTS, 0)
+    return Received(
+        message.body, message.correlation_id, message.reply_to, attempts if isinstance(attempts, int) else 0
     )

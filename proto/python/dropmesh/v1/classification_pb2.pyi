@@ -154,7 +154,8 @@ Global___ClassificationError: _TypeAlias = ClassificationError  # noqa: Y015
 @_typing.final
 class ClassificationProfile(_message.Message):
     """ClassificationProfile sets how a requester and a classifier exchange messages over RabbitMQ: the queues, their declarations
-    and the form of a message. A profile is a TOML file with these fields.
+    and the form of a message. A profile is a TOML file with these fields. Each program that reads one applies the rules that are
+    written here, and no others.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -342,7 +343,10 @@ class ClassificationProfile(_message.Message):
         match: Global___ClassificationProfile.Match.ValueType
         """The place of the image's id."""
         reply_to: _builtins.bool
-        """Requests name this queue in their property reply_to."""
+        """Requests name this queue in their property reply_to. A classifier answers only into a queue of this name, with anything
+        for {platform}, or into one that RabbitMQ named for its requester (amq.gen-…, amq.rabbitmq.reply-to.…); a request that
+        names another is never answered.
+        """
         persistent: _builtins.bool
         """Messages are written to disk."""
         @_builtins.property

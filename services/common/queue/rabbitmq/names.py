@@ -11,6 +11,7 @@ PREFIX = "dropmesh"
 HEARTBEAT_SECONDS = 10
 # How often the message was claimed, the reason last given, and since when it is a dead letter.
 ATTEMPTS, REASON, DEAD_SINCE = "x-attempts", "x-reason", "x-dead-since-ns"
+REASON_OF_BROKER = "x-first-death-reason"
 # How often the broker took the message back from a connection that ended.
 DELIVERIES = "x-delivery-count"
 QUORUM: dict[str, str | int] = {"x-queue-type": "quorum"}

@@ -1,10 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from dropmesh.classify_dir.profile import FOLDER, ProfileError, load_profile
+from dropmesh.classify_dir.profile import ProfileError, load_profile
 from dropmesh.v1.classification_pb2 import ClassificationProfile as Profile
-
-PLAIN = (FOLDER / "modelcls.toml").read_text()
 
 
 def test_modelcls_declares_its_queues_with_default_arguments_and_matches_by_photo_id():
@@ -23,26 +21,6 @@ def test_dropmesh_is_durable_and_keeps_what_cannot_be_answered():
     assert profile.requests.queue.arguments["x-dead-letter-routing-key"] == profile.dead.name
     assert profile.replies.match == Profile.CORRELATION_ID
     assert profile.replies.reply_to
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        (('name = "to_ai"', 'name = "to_ai"\ndurabel = true'), "durabel"),
-        (('id = "photo_id"\nlabel', "label"), "replies.fields: id is missing"),
-        (('image = "image"\n', ""), "requests.fields: image is missing"),
-        (('image = "image"', 'image = "image"\npicture = "x"'), "requests.fields: picture is none of content_type"),
-        (('body = "FIELDS"\n# It', 'body = "BINARY"\n# It'), "requests.body is BINARY, which carries no id"),
-        (('match = "ID_FIELD"', ""), "replies.match: must not be"),
-        (("[requests]", "[requests"), "Expected"),
-    ],
-)
-def test_a_profile_that_cannot_work_is_refused_with_the_field(tmp_path, change, said):
-    assert change[0] in PLAIN
-    path = tmp_path / "mine.toml"
-    path.write_text(PLAIN.replace(*change))
-    with pytest.raises(ProfileError, match=said):
-        load_profile(str(path))
 
 
 def test_a_name_that_no_profile_has_is_answered_with_those_there_are():
