@@ -27,6 +27,7 @@ from tests.support.containers import Containers, Program
 OURS = "dropmesh:local"
 PASSWORDS = dict.fromkeys(("MONGO_PASSWORD", "S3_PASSWORD", "RABBITMQ_PASSWORD"), "secret")
 START_SECONDS = 240
+END_SECONDS = 60
 
 
 @pytest.fixture
@@ -100,12 +101,47 @@ def test_compose_classify_labels_the_folder_leaves_the_results_there_and_every_p
         platform = compose.start_service("platform")
 
         assert platform.wait(START_SECONDS) == 0, compose.log("platform") + compose.log("classifier")
-        assert classifier.wait(30) == 0
-        assert server.wait(30) == 0
+        assert classifier.wait(END_SECONDS) == 0, compose.log("classifier")
+        assert server.wait(END_SECONDS) == 0
     assert rows(images / "results.db", "SELECT count(*), count(DISTINCT image) FROM results WHERE rank = 1") == [
         (20, 20)
     ]
     assert (images / "run.log").read_text().count("  stored  ") == 20
+
+
+def test_compose_classify_ends_with_a_code_of_its_own_when_every_classifier_has_died(broker, tmp_path):
+    draw_images(tmp_path / "pictures", 2)
+    hosts = {"classify:only-inside@rabbitmq:5672": place_of(broker)}
+    with composed("compose.classify.yaml", tmp_path, hosts, IMAGES="./pictures") as compose:
+        services = compose.model["services"]
+        # A program that fails is started again, as its exit code says; one that ends with the platform is not.
+        assert {name: service.get("restart") for name, service in services.items()} == {
+            "rabbitmq": "on-failure:5",
+            "classifier": "on-failure:5",
+            "platform": None,
+        }
+        services["classifier"]["command"] = ["sh", "-c", "exit 7"]
+        assert compose.start_service("classifier").wait(END_SECONDS) == 7
+        services["rabbitmq"] |= {"image": OURS, "command": ["sleep", "600"]}
+        server = compose.start_service("rabbitmq")
+        services["platform"]["environment"]["DROPMESH_CLASSIFY_CLASSIFIER_SECONDS"] = "1"
+
+        platform = compose.start_service("platform")
+        assert platform.wait(START_SECONDS) == 4, compose.log("platform")
+        assert "no classifier took requests for 1 s" in compose.log("platform")
+        assert server.wait(END_SECONDS) == 0
+
+
+def test_compose_classify_stops_like_a_run_in_a_terminal(broker, tmp_path):
+    draw_images(tmp_path / "pictures", 2)
+    hosts = {"classify:only-inside@rabbitmq:5672": place_of(broker)}
+    with composed("compose.classify.yaml", tmp_path, hosts, IMAGES="./pictures") as compose:
+        platform = compose.start_service("platform")
+        log = tmp_path / "pictures" / "run.log"
+        eventually(lambda: log.exists() and "  sent  " in log.read_text(), START_SECONDS)
+        platform.terminate()
+        assert platform.wait(END_SECONDS) == 130, compose.log("platform")
+        assert (tmp_path / "signal" / "ended").exists()
 
 
 @pytest.mark.timeout(600)
