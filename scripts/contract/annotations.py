@@ -22,8 +22,8 @@ STATED = (
 def missing_annotations(methods: Iterable[MethodDescriptor]) -> list[str]:
     """Returns a line for each annotation that the messages of these methods lack."""
     methods = list(methods)
-    requests = _reachable(method.input_type for method in methods)
-    answers = _reachable(method.output_type for method in methods)
+    requests = reachable(method.input_type for method in methods)
+    answers = reachable(method.output_type for method in methods)
     found = [
         f"{field.full_name}: a field of a request needs google.api.field_behavior (REQUIRED or OPTIONAL)"
         for message in requests.values()
@@ -46,8 +46,8 @@ def behaviors(field: FieldDescriptor) -> list[int]:
     return list(field.GetOptions().Extensions[BEHAVIOR])
 
 
-def _reachable(messages: Iterable[Descriptor]) -> dict[str, Descriptor]:
-    """The messages of this contract among these and among their fields, by full name."""
+def reachable(messages: Iterable[Descriptor]) -> dict[str, Descriptor]:
+    """Returns the messages of this contract among these and among their fields, by full name."""
     found: dict[str, Descriptor] = {}
     waiting = list(messages)
     while waiting:

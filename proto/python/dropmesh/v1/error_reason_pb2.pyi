@@ -66,11 +66,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     {"reason": "INTERNAL_FAULT", "metadata": {"request_id": "3f0c…"}}
     """
     STORE_UNAVAILABLE: _ErrorReason.ValueType  # 11
-    """A store does not answer. UNAVAILABLE, 503: retry, with the same request_id if the method has one.
+    """A store does not answer. UNAVAILABLE, 503: retry after the time in RetryInfo, with the same request_id if the method has
+    one.
     {"reason": "STORE_UNAVAILABLE", "metadata": {"store": "catalog"}}
     """
     STORE_FULL: _ErrorReason.ValueType  # 12
-    """A store is full. RESOURCE_EXHAUSTED, 507: retry after space was freed.
+    """A store is full. RESOURCE_EXHAUSTED, 507: free space, or retry after the time in RetryInfo.
     {"reason": "STORE_FULL", "metadata": {"store": "objects"}}
     """
     CONTENT_MISSING: _ErrorReason.ValueType  # 13
@@ -111,16 +112,16 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     {"reason": "TIMED_OUT"}
     """
     ORIGIN_NOT_ALLOWED: _ErrorReason.ValueType  # 22
-    """In mode open: the request's host is not a name of this machine, or it comes from a page of another site. PERMISSION_DENIED,
-    403; sent by the edge.
+    """In mode open: the request's host is not a name of this machine, or it comes from a page of another site.
+    PERMISSION_DENIED, 403; sent by the edge.
     {"reason": "ORIGIN_NOT_ALLOWED"}
     """
     MEDIA_NOT_FOUND: _ErrorReason.ValueType  # 100
-    """No such media, or it belongs to another owner. NOT_FOUND, 404.
+    """No such media, or it belongs to another owner. NOT_FOUND, 404: check the name and the token.
     {"reason": "MEDIA_NOT_FOUND", "metadata": {"name": "media/…"}}
     """
     MEDIA_DELETED: _ErrorReason.ValueType  # 101
-    """The media was deleted; only its record exists. FAILED_PRECONDITION, 410.
+    """The media was deleted; only its record exists. FAILED_PRECONDITION, 410: upload the file again.
     {"reason": "MEDIA_DELETED", "metadata": {"name": "media/…"}}
     """
     MEDIA_NOT_PROCESSED: _ErrorReason.ValueType  # 102
@@ -128,27 +129,27 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     {"reason": "MEDIA_NOT_PROCESSED", "metadata": {"name": "media/…", "state": "PROCESSING"}}
     """
     MEDIA_NOT_PROCESSING: _ErrorReason.ValueType  # 103
-    """The media is not being processed, so there is nothing to cancel. FAILED_PRECONDITION, 400.
+    """The media is not being processed, so there is nothing to cancel. FAILED_PRECONDITION, 400: do not retry.
     {"reason": "MEDIA_NOT_PROCESSING", "metadata": {"name": "media/…", "state": "PROCESSED"}}
     """
     MEDIA_TYPE_UNSUPPORTED: _ErrorReason.ValueType  # 104
-    """The content is not of a supported type. INVALID_ARGUMENT, 415.
+    """The content is not of a supported type. INVALID_ARGUMENT, 415: convert it to a supported type.
     {"reason": "MEDIA_TYPE_UNSUPPORTED", "metadata": {"found": "PDF document"}}
     """
     MEDIA_TOO_LARGE: _ErrorReason.ValueType  # 105
-    """The content has more bytes than the limit of its kind. INVALID_ARGUMENT, 413.
+    """The content has more bytes than the limit of its kind. INVALID_ARGUMENT, 413: send a smaller file.
     {"reason": "MEDIA_TOO_LARGE", "metadata": {"limit_bytes": "67108864", "kind": "image"}}
     """
     MEDIA_TOO_LONG_OR_WIDE: _ErrorReason.ValueType  # 106
-    """The content has more pixels, frames or seconds than the limit. INVALID_ARGUMENT, 400.
+    """The content has more pixels, frames or seconds than the limit. INVALID_ARGUMENT, 400: send a smaller file.
     {"reason": "MEDIA_TOO_LONG_OR_WIDE", "metadata": {"limit": "100 megapixels", "found": "144 megapixels"}}
     """
     MEDIA_EMPTY: _ErrorReason.ValueType  # 107
-    """The file has no bytes. INVALID_ARGUMENT, 400.
+    """The file has no bytes. INVALID_ARGUMENT, 400: send a file that has bytes.
     {"reason": "MEDIA_EMPTY"}
     """
     MEDIA_UNREADABLE: _ErrorReason.ValueType  # 108
-    """The type is supported, but the content is damaged. INVALID_ARGUMENT, 400.
+    """The type is supported, but the content is damaged. INVALID_ARGUMENT, 400: check the file in another program.
     {"reason": "MEDIA_UNREADABLE", "metadata": {"format": "jpeg"}}
     """
     SHA256_MISMATCH: _ErrorReason.ValueType  # 109
@@ -160,24 +161,24 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     {"reason": "BODY_INTERRUPTED"}
     """
     MULTIPART_MALFORMED: _ErrorReason.ValueType  # 111
-    """The multipart body cannot be parsed. INVALID_ARGUMENT, 400.
+    """The multipart body cannot be parsed. INVALID_ARGUMENT, 400: do not retry; build the form with a library.
     {"reason": "MULTIPART_MALFORMED", "metadata": {"cause": "…"}}
     """
     RANGE_NOT_SATISFIABLE: _ErrorReason.ValueType  # 112
-    """The range lies outside the content. OUT_OF_RANGE, 416.
+    """The range lies outside the content. OUT_OF_RANGE, 416: request a range within size_bytes.
     {"reason": "RANGE_NOT_SATISFIABLE", "metadata": {"size_bytes": "1024"}}
     """
     OBJECT_NOT_FOUND: _ErrorReason.ValueType  # 113
-    """The media has no object with this id. INVALID_ARGUMENT, 400.
+    """The media has no object with this id. INVALID_ARGUMENT, 400: list the objects of the media.
     {"reason": "OBJECT_NOT_FOUND", "metadata": {"object": "3"}}
     """
     MEDIA_EXISTS: _ErrorReason.ValueType  # 114
-    """Another media of the owner has the same content and the options that ProcessMedia would give this one. ALREADY_EXISTS, 409:
-    use the media that `name` names, or delete it first.
+    """Another media of the owner has the same content and the options that ProcessMedia would give this one. ALREADY_EXISTS,
+    409: use the media that `name` names, or delete it first.
     {"reason": "MEDIA_EXISTS", "metadata": {"name": "media/…"}}
     """
     UPLOAD_NOT_FOUND: _ErrorReason.ValueType  # 200
-    """No such upload, or it belongs to another owner. NOT_FOUND, 404.
+    """No such upload, or it belongs to another owner. NOT_FOUND, 404: check the name and the token.
     {"reason": "UPLOAD_NOT_FOUND", "metadata": {"name": "uploads/…"}}
     """
     UPLOAD_OFFSET_WRONG: _ErrorReason.ValueType  # 201
@@ -185,11 +186,11 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     {"reason": "UPLOAD_OFFSET_WRONG", "metadata": {"committed_bytes": "1048576"}}
     """
     UPLOAD_EXPIRED: _ErrorReason.ValueType  # 202
-    """The upload has expired and its bytes are deleted. FAILED_PRECONDITION, 410.
+    """The upload has expired and its bytes are deleted. FAILED_PRECONDITION, 410: begin another upload.
     {"reason": "UPLOAD_EXPIRED", "metadata": {"name": "uploads/…"}}
     """
     UPLOAD_FINISHED: _ErrorReason.ValueType  # 203
-    """The upload is finished and accepts no more bytes. FAILED_PRECONDITION, 409.
+    """The upload is finished and accepts no more bytes. FAILED_PRECONDITION, 409: use its media.
     {"reason": "UPLOAD_FINISHED", "metadata": {"media": "media/…"}}
     """
     UPLOAD_INCOMPLETE: _ErrorReason.ValueType  # 204
@@ -197,48 +198,48 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     {"reason": "UPLOAD_INCOMPLETE", "metadata": {"committed_bytes": "1048576", "size_bytes": "4194304"}}
     """
     INVITE_NOT_FOUND: _ErrorReason.ValueType  # 300
-    """No such invite, it belongs to another owner, or the link's secret is wrong. NOT_FOUND, 404.
+    """No such invite, it belongs to another owner, or the link's secret is wrong. NOT_FOUND, 404: check the name or the link.
     {"reason": "INVITE_NOT_FOUND"}
     """
     INVITE_EXPIRED: _ErrorReason.ValueType  # 301
-    """The invite has expired. FAILED_PRECONDITION, 410.
+    """The invite has expired. FAILED_PRECONDITION, 410: ask the inviter for a new link.
     {"reason": "INVITE_EXPIRED", "metadata": {"expire_time": "…"}}
     """
     INVITE_REVOKED: _ErrorReason.ValueType  # 302
-    """The invite was revoked. FAILED_PRECONDITION, 410.
+    """The invite was revoked. FAILED_PRECONDITION, 410: ask the inviter for a new link.
     {"reason": "INVITE_REVOKED"}
     """
     INVITE_USED_UP: _ErrorReason.ValueType  # 303
-    """The invite has reached its max_uploads. FAILED_PRECONDITION, 409.
+    """The invite has reached its max_uploads. FAILED_PRECONDITION, 409: ask the inviter for a new link.
     {"reason": "INVITE_USED_UP", "metadata": {"max_uploads": "1"}}
     """
     DROP_QUARANTINED: _ErrorReason.ValueType  # 400
-    """The drop failed quality checks and is kept in quarantine; BadRequest lists the failures. INVALID_ARGUMENT, 400: correct the
-    drop before sending it again.
+    """The drop failed quality checks and is kept in quarantine; BadRequest lists the failures. INVALID_ARGUMENT, 400: correct
+    the drop before sending it again.
     {"reason": "DROP_QUARANTINED", "metadata": {"receipt": "receipts/…"}}
     """
     RECEIPT_NOT_FOUND: _ErrorReason.ValueType  # 401
-    """No such receipt, or it belongs to another owner. NOT_FOUND, 404.
+    """No such receipt, or it belongs to another owner. NOT_FOUND, 404: check the name and the token.
     {"reason": "RECEIPT_NOT_FOUND", "metadata": {"name": "receipts/…"}}
     """
     RECEIPT_NOT_QUARANTINED: _ErrorReason.ValueType  # 402
-    """Only a quarantined receipt can be replayed. FAILED_PRECONDITION, 400.
+    """Only a quarantined receipt can be replayed. FAILED_PRECONDITION, 400: do not retry.
     {"reason": "RECEIPT_NOT_QUARANTINED", "metadata": {"state": "PROCESSED"}}
     """
     MEASUREMENT_NOT_FOUND: _ErrorReason.ValueType  # 403
-    """The caller has no measurement of this instant. NOT_FOUND, 404.
+    """The caller has no measurement of this instant. NOT_FOUND, 404: check the instant; the drop may not be processed yet.
     {"reason": "MEASUREMENT_NOT_FOUND", "metadata": {"name": "measurements/2019-05-01T10:00:00Z"}}
     """
     SOURCE_NOT_FOUND: _ErrorReason.ValueType  # 404
-    """The owner has no measurement of this source. NOT_FOUND, 404.
+    """The owner has no measurement of this source. NOT_FOUND, 404: check the name and the token.
     {"reason": "SOURCE_NOT_FOUND", "metadata": {"name": "sources/pump-3"}}
     """
     RECEIPT_DELETED: _ErrorReason.ValueType  # 405
-    """The raw bytes of the drop were deleted; only its receipt exists. FAILED_PRECONDITION, 410.
+    """The raw bytes of the drop were deleted; only its receipt exists. FAILED_PRECONDITION, 410: send the drop again.
     {"reason": "RECEIPT_DELETED", "metadata": {"name": "receipts/…", "raw_delete_time": "2026-01-01T00:00:00Z"}}
     """
     MODEL_NOT_FOUND: _ErrorReason.ValueType  # 500
-    """No such model. NOT_FOUND, 404.
+    """No such model. NOT_FOUND, 404: list the models.
     {"reason": "MODEL_NOT_FOUND", "metadata": {"name": "models/…"}}
     """
     CLASSIFIER_NOT_INSTALLED: _ErrorReason.ValueType  # 501
@@ -246,27 +247,27 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     {"reason": "CLASSIFIER_NOT_INSTALLED", "metadata": {"command": "scripts/models pull"}}
     """
     PROCESSING_TIMED_OUT: _ErrorReason.ValueType  # 502
-    """Processing the content took longer than the limit. FAILED_PRECONDITION, 400.
+    """Processing the content took longer than the limit. FAILED_PRECONDITION, 400: send a smaller file.
     {"reason": "PROCESSING_TIMED_OUT", "metadata": {"limit_seconds": "60"}}
     """
     PROCESSING_CRASHED: _ErrorReason.ValueType  # 503
-    """The content crashed its decoder. FAILED_PRECONDITION, 400.
+    """The content crashed its decoder. FAILED_PRECONDITION, 400: do not retry.
     {"reason": "PROCESSING_CRASHED"}
     """
     PROCESSING_GIVEN_UP: _ErrorReason.ValueType  # 504
-    """Every attempt failed. FAILED_PRECONDITION, 400.
+    """Every attempt failed. FAILED_PRECONDITION, 400: process it again with ProcessMedia.
     {"reason": "PROCESSING_GIVEN_UP", "metadata": {"attempts": "5"}}
     """
     PROCESSING_OUT_OF_MEMORY: _ErrorReason.ValueType  # 505
-    """Processing the content needs more memory than the limit. FAILED_PRECONDITION, 400.
+    """Processing the content needs more memory than the limit. FAILED_PRECONDITION, 400: send a smaller file.
     {"reason": "PROCESSING_OUT_OF_MEMORY", "metadata": {"limit_bytes": "…"}}
     """
     SERIES_NOT_FOUND: _ErrorReason.ValueType  # 600
-    """No such series, or it belongs to another owner. NOT_FOUND, 404.
+    """No such series, or it belongs to another owner. NOT_FOUND, 404: check the name and the token.
     {"reason": "SERIES_NOT_FOUND", "metadata": {"name": "series/…"}}
     """
     SERIES_FORMAT_UNSUPPORTED: _ErrorReason.ValueType  # 601
-    """The body is not in a supported format. INVALID_ARGUMENT, 415.
+    """The body is not in a supported format. INVALID_ARGUMENT, 415: send JSON, CSV, npy, Arrow or Parquet.
     {"reason": "SERIES_FORMAT_UNSUPPORTED", "metadata": {"found": "a ZIP archive"}}
     """
     SERIES_UNREADABLE: _ErrorReason.ValueType  # 602
@@ -274,23 +275,26 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     {"reason": "SERIES_UNREADABLE", "metadata": {"format": "csv"}}
     """
     SERIES_VALUE_INVALID: _ErrorReason.ValueType  # 603
-    """A value is infinite, or missing although gaps are not allowed. INVALID_ARGUMENT, 400.
+    """A value is infinite, or missing although gaps are not allowed. INVALID_ARGUMENT, 400: correct the value at the index, or
+    set allow_gaps.
     {"reason": "SERIES_VALUE_INVALID", "metadata": {"index": "17", "channel": "x"}}
     """
     SERIES_TIME_INVALID: _ErrorReason.ValueType  # 604
-    """A timestamp is not after the one before it, or not within 1970 to 2261. INVALID_ARGUMENT, 400.
+    """A timestamp is not after the one before it, or not within 1970 to 2261. INVALID_ARGUMENT, 400: correct the timestamp at
+    the index.
     {"reason": "SERIES_TIME_INVALID", "metadata": {"index": "17"}}
     """
     SERIES_TOO_MANY_POINTS: _ErrorReason.ValueType  # 605
-    """The body or the series has more points than the limit. INVALID_ARGUMENT, 413.
+    """The body or the series has more points than the limit. INVALID_ARGUMENT, 413: send fewer points.
     {"reason": "SERIES_TOO_MANY_POINTS", "metadata": {"limit": "10000000"}}
     """
     SERIES_EMPTY: _ErrorReason.ValueType  # 606
-    """The body has no points. INVALID_ARGUMENT, 400.
+    """The body has no points. INVALID_ARGUMENT, 400: send at least one point.
     {"reason": "SERIES_EMPTY"}
     """
     SERIES_CHANNELS_INVALID: _ErrorReason.ValueType  # 607
-    """The channels of the body differ in length, or are not those of the series. INVALID_ARGUMENT, 400.
+    """The channels of the body differ in length, or are not those of the series. INVALID_ARGUMENT, 400: send the channels of the
+    series.
     {"reason": "SERIES_CHANNELS_INVALID", "metadata": {"expected": "x, y, z", "found": "x, y"}}
     """
     SERIES_CONTENDED: _ErrorReason.ValueType  # 608
@@ -298,7 +302,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     {"reason": "SERIES_CONTENDED", "metadata": {"name": "series/…"}}
     """
     SERIES_BODY_NOT_FOUND: _ErrorReason.ValueType  # 609
-    """The series has no such body: it never existed, or points of it were deleted. NOT_FOUND, 404.
+    """The series has no such body: it never existed, or points of it were deleted. NOT_FOUND, 404: read the hashes in `bodies`
+    of the series.
     {"reason": "SERIES_BODY_NOT_FOUND", "metadata": {"name": "series/…", "sha256": "…"}}
     """
     SERIES_TOO_SHORT: _ErrorReason.ValueType  # 610
@@ -310,11 +315,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     {"reason": "SERIES_TOO_LONG", "metadata": {"points": "20000000", "limit": "10000000"}}
     """
     SERIES_NOT_EVENLY_SAMPLED: _ErrorReason.ValueType  # 612
-    """A spectrum needs a known sample rate and no missing points. FAILED_PRECONDITION, 400.
+    """A spectrum needs a known sample rate and no missing points. FAILED_PRECONDITION, 400: give sample_rate_hz when you store
+    the series.
     {"reason": "SERIES_NOT_EVENLY_SAMPLED", "metadata": {"name": "series/…"}}
     """
     SERIES_CHANNEL_NOT_FOUND: _ErrorReason.ValueType  # 613
-    """The series has no such channel. NOT_FOUND, 404.
+    """The series has no such channel. NOT_FOUND, 404: read the names in `channels` of the series.
     {"reason": "SERIES_CHANNEL_NOT_FOUND", "metadata": {"channel": "x"}}
     """
     LINES_REFUSED: _ErrorReason.ValueType  # 614
@@ -372,11 +378,12 @@ INTERNAL_FAULT: ErrorReason.ValueType  # 10
 {"reason": "INTERNAL_FAULT", "metadata": {"request_id": "3f0c…"}}
 """
 STORE_UNAVAILABLE: ErrorReason.ValueType  # 11
-"""A store does not answer. UNAVAILABLE, 503: retry, with the same request_id if the method has one.
+"""A store does not answer. UNAVAILABLE, 503: retry after the time in RetryInfo, with the same request_id if the method has
+one.
 {"reason": "STORE_UNAVAILABLE", "metadata": {"store": "catalog"}}
 """
 STORE_FULL: ErrorReason.ValueType  # 12
-"""A store is full. RESOURCE_EXHAUSTED, 507: retry after space was freed.
+"""A store is full. RESOURCE_EXHAUSTED, 507: free space, or retry after the time in RetryInfo.
 {"reason": "STORE_FULL", "metadata": {"store": "objects"}}
 """
 CONTENT_MISSING: ErrorReason.ValueType  # 13
@@ -417,16 +424,16 @@ TIMED_OUT: ErrorReason.ValueType  # 21
 {"reason": "TIMED_OUT"}
 """
 ORIGIN_NOT_ALLOWED: ErrorReason.ValueType  # 22
-"""In mode open: the request's host is not a name of this machine, or it comes from a page of another site. PERMISSION_DENIED,
-403; sent by the edge.
+"""In mode open: the request's host is not a name of this machine, or it comes from a page of another site.
+PERMISSION_DENIED, 403; sent by the edge.
 {"reason": "ORIGIN_NOT_ALLOWED"}
 """
 MEDIA_NOT_FOUND: ErrorReason.ValueType  # 100
-"""No such media, or it belongs to another owner. NOT_FOUND, 404.
+"""No such media, or it belongs to another owner. NOT_FOUND, 404: check the name and the token.
 {"reason": "MEDIA_NOT_FOUND", "metadata": {"name": "media/…"}}
 """
 MEDIA_DELETED: ErrorReason.ValueType  # 101
-"""The media was deleted; only its record exists. FAILED_PRECONDITION, 410.
+"""The media was deleted; only its record exists. FAILED_PRECONDITION, 410: upload the file again.
 {"reason": "MEDIA_DELETED", "metadata": {"name": "media/…"}}
 """
 MEDIA_NOT_PROCESSED: ErrorReason.ValueType  # 102
@@ -434,27 +441,27 @@ MEDIA_NOT_PROCESSED: ErrorReason.ValueType  # 102
 {"reason": "MEDIA_NOT_PROCESSED", "metadata": {"name": "media/…", "state": "PROCESSING"}}
 """
 MEDIA_NOT_PROCESSING: ErrorReason.ValueType  # 103
-"""The media is not being processed, so there is nothing to cancel. FAILED_PRECONDITION, 400.
+"""The media is not being processed, so there is nothing to cancel. FAILED_PRECONDITION, 400: do not retry.
 {"reason": "MEDIA_NOT_PROCESSING", "metadata": {"name": "media/…", "state": "PROCESSED"}}
 """
 MEDIA_TYPE_UNSUPPORTED: ErrorReason.ValueType  # 104
-"""The content is not of a supported type. INVALID_ARGUMENT, 415.
+"""The content is not of a supported type. INVALID_ARGUMENT, 415: convert it to a supported type.
 {"reason": "MEDIA_TYPE_UNSUPPORTED", "metadata": {"found": "PDF document"}}
 """
 MEDIA_TOO_LARGE: ErrorReason.ValueType  # 105
-"""The content has more bytes than the limit of its kind. INVALID_ARGUMENT, 413.
+"""The content has more bytes than the limit of its kind. INVALID_ARGUMENT, 413: send a smaller file.
 {"reason": "MEDIA_TOO_LARGE", "metadata": {"limit_bytes": "67108864", "kind": "image"}}
 """
 MEDIA_TOO_LONG_OR_WIDE: ErrorReason.ValueType  # 106
-"""The content has more pixels, frames or seconds than the limit. INVALID_ARGUMENT, 400.
+"""The content has more pixels, frames or seconds than the limit. INVALID_ARGUMENT, 400: send a smaller file.
 {"reason": "MEDIA_TOO_LONG_OR_WIDE", "metadata": {"limit": "100 megapixels", "found": "144 megapixels"}}
 """
 MEDIA_EMPTY: ErrorReason.ValueType  # 107
-"""The file has no bytes. INVALID_ARGUMENT, 400.
+"""The file has no bytes. INVALID_ARGUMENT, 400: send a file that has bytes.
 {"reason": "MEDIA_EMPTY"}
 """
 MEDIA_UNREADABLE: ErrorReason.ValueType  # 108
-"""The type is supported, but the content is damaged. INVALID_ARGUMENT, 400.
+"""The type is supported, but the content is damaged. INVALID_ARGUMENT, 400: check the file in another program.
 {"reason": "MEDIA_UNREADABLE", "metadata": {"format": "jpeg"}}
 """
 SHA256_MISMATCH: ErrorReason.ValueType  # 109
@@ -466,24 +473,24 @@ BODY_INTERRUPTED: ErrorReason.ValueType  # 110
 {"reason": "BODY_INTERRUPTED"}
 """
 MULTIPART_MALFORMED: ErrorReason.ValueType  # 111
-"""The multipart body cannot be parsed. INVALID_ARGUMENT, 400.
+"""The multipart body cannot be parsed. INVALID_ARGUMENT, 400: do not retry; build the form with a library.
 {"reason": "MULTIPART_MALFORMED", "metadata": {"cause": "…"}}
 """
 RANGE_NOT_SATISFIABLE: ErrorReason.ValueType  # 112
-"""The range lies outside the content. OUT_OF_RANGE, 416.
+"""The range lies outside the content. OUT_OF_RANGE, 416: request a range within size_bytes.
 {"reason": "RANGE_NOT_SATISFIABLE", "metadata": {"size_bytes": "1024"}}
 """
 OBJECT_NOT_FOUND: ErrorReason.ValueType  # 113
-"""The media has no object with this id. INVALID_ARGUMENT, 400.
+"""The media has no object with this id. INVALID_ARGUMENT, 400: list the objects of the media.
 {"reason": "OBJECT_NOT_FOUND", "metadata": {"object": "3"}}
 """
 MEDIA_EXISTS: ErrorReason.ValueType  # 114
-"""Another media of the owner has the same content and the options that ProcessMedia would give this one. ALREADY_EXISTS, 409:
-use the media that `name` names, or delete it first.
+"""Another media of the owner has the same content and the options that ProcessMedia would give this one. ALREADY_EXISTS,
+409: use the media that `name` names, or delete it first.
 {"reason": "MEDIA_EXISTS", "metadata": {"name": "media/…"}}
 """
 UPLOAD_NOT_FOUND: ErrorReason.ValueType  # 200
-"""No such upload, or it belongs to another owner. NOT_FOUND, 404.
+"""No such upload, or it belongs to another owner. NOT_FOUND, 404: check the name and the token.
 {"reason": "UPLOAD_NOT_FOUND", "metadata": {"name": "uploads/…"}}
 """
 UPLOAD_OFFSET_WRONG: ErrorReason.ValueType  # 201
@@ -491,11 +498,11 @@ UPLOAD_OFFSET_WRONG: ErrorReason.ValueType  # 201
 {"reason": "UPLOAD_OFFSET_WRONG", "metadata": {"committed_bytes": "1048576"}}
 """
 UPLOAD_EXPIRED: ErrorReason.ValueType  # 202
-"""The upload has expired and its bytes are deleted. FAILED_PRECONDITION, 410.
+"""The upload has expired and its bytes are deleted. FAILED_PRECONDITION, 410: begin another upload.
 {"reason": "UPLOAD_EXPIRED", "metadata": {"name": "uploads/…"}}
 """
 UPLOAD_FINISHED: ErrorReason.ValueType  # 203
-"""The upload is finished and accepts no more bytes. FAILED_PRECONDITION, 409.
+"""The upload is finished and accepts no more bytes. FAILED_PRECONDITION, 409: use its media.
 {"reason": "UPLOAD_FINISHED", "metadata": {"media": "media/…"}}
 """
 UPLOAD_INCOMPLETE: ErrorReason.ValueType  # 204
@@ -503,48 +510,48 @@ UPLOAD_INCOMPLETE: ErrorReason.ValueType  # 204
 {"reason": "UPLOAD_INCOMPLETE", "metadata": {"committed_bytes": "1048576", "size_bytes": "4194304"}}
 """
 INVITE_NOT_FOUND: ErrorReason.ValueType  # 300
-"""No such invite, it belongs to another owner, or the link's secret is wrong. NOT_FOUND, 404.
+"""No such invite, it belongs to another owner, or the link's secret is wrong. NOT_FOUND, 404: check the name or the link.
 {"reason": "INVITE_NOT_FOUND"}
 """
 INVITE_EXPIRED: ErrorReason.ValueType  # 301
-"""The invite has expired. FAILED_PRECONDITION, 410.
+"""The invite has expired. FAILED_PRECONDITION, 410: ask the inviter for a new link.
 {"reason": "INVITE_EXPIRED", "metadata": {"expire_time": "…"}}
 """
 INVITE_REVOKED: ErrorReason.ValueType  # 302
-"""The invite was revoked. FAILED_PRECONDITION, 410.
+"""The invite was revoked. FAILED_PRECONDITION, 410: ask the inviter for a new link.
 {"reason": "INVITE_REVOKED"}
 """
 INVITE_USED_UP: ErrorReason.ValueType  # 303
-"""The invite has reached its max_uploads. FAILED_PRECONDITION, 409.
+"""The invite has reached its max_uploads. FAILED_PRECONDITION, 409: ask the inviter for a new link.
 {"reason": "INVITE_USED_UP", "metadata": {"max_uploads": "1"}}
 """
 DROP_QUARANTINED: ErrorReason.ValueType  # 400
-"""The drop failed quality checks and is kept in quarantine; BadRequest lists the failures. INVALID_ARGUMENT, 400: correct the
-drop before sending it again.
+"""The drop failed quality checks and is kept in quarantine; BadRequest lists the failures. INVALID_ARGUMENT, 400: correct
+the drop before sending it again.
 {"reason": "DROP_QUARANTINED", "metadata": {"receipt": "receipts/…"}}
 """
 RECEIPT_NOT_FOUND: ErrorReason.ValueType  # 401
-"""No such receipt, or it belongs to another owner. NOT_FOUND, 404.
+"""No such receipt, or it belongs to another owner. NOT_FOUND, 404: check the name and the token.
 {"reason": "RECEIPT_NOT_FOUND", "metadata": {"name": "receipts/…"}}
 """
 RECEIPT_NOT_QUARANTINED: ErrorReason.ValueType  # 402
-"""Only a quarantined receipt can be replayed. FAILED_PRECONDITION, 400.
+"""Only a quarantined receipt can be replayed. FAILED_PRECONDITION, 400: do not retry.
 {"reason": "RECEIPT_NOT_QUARANTINED", "metadata": {"state": "PROCESSED"}}
 """
 MEASUREMENT_NOT_FOUND: ErrorReason.ValueType  # 403
-"""The caller has no measurement of this instant. NOT_FOUND, 404.
+"""The caller has no measurement of this instant. NOT_FOUND, 404: check the instant; the drop may not be processed yet.
 {"reason": "MEASUREMENT_NOT_FOUND", "metadata": {"name": "measurements/2019-05-01T10:00:00Z"}}
 """
 SOURCE_NOT_FOUND: ErrorReason.ValueType  # 404
-"""The owner has no measurement of this source. NOT_FOUND, 404.
+"""The owner has no measurement of this source. NOT_FOUND, 404: check the name and the token.
 {"reason": "SOURCE_NOT_FOUND", "metadata": {"name": "sources/pump-3"}}
 """
 RECEIPT_DELETED: ErrorReason.ValueType  # 405
-"""The raw bytes of the drop were deleted; only its receipt exists. FAILED_PRECONDITION, 410.
+"""The raw bytes of the drop were deleted; only its receipt exists. FAILED_PRECONDITION, 410: send the drop again.
 {"reason": "RECEIPT_DELETED", "metadata": {"name": "receipts/…", "raw_delete_time": "2026-01-01T00:00:00Z"}}
 """
 MODEL_NOT_FOUND: ErrorReason.ValueType  # 500
-"""No such model. NOT_FOUND, 404.
+"""No such model. NOT_FOUND, 404: list the models.
 {"reason": "MODEL_NOT_FOUND", "metadata": {"name": "models/…"}}
 """
 CLASSIFIER_NOT_INSTALLED: ErrorReason.ValueType  # 501
@@ -552,27 +559,27 @@ CLASSIFIER_NOT_INSTALLED: ErrorReason.ValueType  # 501
 {"reason": "CLASSIFIER_NOT_INSTALLED", "metadata": {"command": "scripts/models pull"}}
 """
 PROCESSING_TIMED_OUT: ErrorReason.ValueType  # 502
-"""Processing the content took longer than the limit. FAILED_PRECONDITION, 400.
+"""Processing the content took longer than the limit. FAILED_PRECONDITION, 400: send a smaller file.
 {"reason": "PROCESSING_TIMED_OUT", "metadata": {"limit_seconds": "60"}}
 """
 PROCESSING_CRASHED: ErrorReason.ValueType  # 503
-"""The content crashed its decoder. FAILED_PRECONDITION, 400.
+"""The content crashed its decoder. FAILED_PRECONDITION, 400: do not retry.
 {"reason": "PROCESSING_CRASHED"}
 """
 PROCESSING_GIVEN_UP: ErrorReason.ValueType  # 504
-"""Every attempt failed. FAILED_PRECONDITION, 400.
+"""Every attempt failed. FAILED_PRECONDITION, 400: process it again with ProcessMedia.
 {"reason": "PROCESSING_GIVEN_UP", "metadata": {"attempts": "5"}}
 """
 PROCESSING_OUT_OF_MEMORY: ErrorReason.ValueType  # 505
-"""Processing the content needs more memory than the limit. FAILED_PRECONDITION, 400.
+"""Processing the content needs more memory than the limit. FAILED_PRECONDITION, 400: send a smaller file.
 {"reason": "PROCESSING_OUT_OF_MEMORY", "metadata": {"limit_bytes": "…"}}
 """
 SERIES_NOT_FOUND: ErrorReason.ValueType  # 600
-"""No such series, or it belongs to another owner. NOT_FOUND, 404.
+"""No such series, or it belongs to another owner. NOT_FOUND, 404: check the name and the token.
 {"reason": "SERIES_NOT_FOUND", "metadata": {"name": "series/…"}}
 """
 SERIES_FORMAT_UNSUPPORTED: ErrorReason.ValueType  # 601
-"""The body is not in a supported format. INVALID_ARGUMENT, 415.
+"""The body is not in a supported format. INVALID_ARGUMENT, 415: send JSON, CSV, npy, Arrow or Parquet.
 {"reason": "SERIES_FORMAT_UNSUPPORTED", "metadata": {"found": "a ZIP archive"}}
 """
 SERIES_UNREADABLE: ErrorReason.ValueType  # 602
@@ -580,23 +587,26 @@ SERIES_UNREADABLE: ErrorReason.ValueType  # 602
 {"reason": "SERIES_UNREADABLE", "metadata": {"format": "csv"}}
 """
 SERIES_VALUE_INVALID: ErrorReason.ValueType  # 603
-"""A value is infinite, or missing although gaps are not allowed. INVALID_ARGUMENT, 400.
+"""A value is infinite, or missing although gaps are not allowed. INVALID_ARGUMENT, 400: correct the value at the index, or
+set allow_gaps.
 {"reason": "SERIES_VALUE_INVALID", "metadata": {"index": "17", "channel": "x"}}
 """
 SERIES_TIME_INVALID: ErrorReason.ValueType  # 604
-"""A timestamp is not after the one before it, or not within 1970 to 2261. INVALID_ARGUMENT, 400.
+"""A timestamp is not after the one before it, or not within 1970 to 2261. INVALID_ARGUMENT, 400: correct the timestamp at
+the index.
 {"reason": "SERIES_TIME_INVALID", "metadata": {"index": "17"}}
 """
 SERIES_TOO_MANY_POINTS: ErrorReason.ValueType  # 605
-"""The body or the series has more points than the limit. INVALID_ARGUMENT, 413.
+"""The body or the series has more points than the limit. INVALID_ARGUMENT, 413: send fewer points.
 {"reason": "SERIES_TOO_MANY_POINTS", "metadata": {"limit": "10000000"}}
 """
 SERIES_EMPTY: ErrorReason.ValueType  # 606
-"""The body has no points. INVALID_ARGUMENT, 400.
+"""The body has no points. INVALID_ARGUMENT, 400: send at least one point.
 {"reason": "SERIES_EMPTY"}
 """
 SERIES_CHANNELS_INVALID: ErrorReason.ValueType  # 607
-"""The channels of the body differ in length, or are not those of the series. INVALID_ARGUMENT, 400.
+"""The channels of the body differ in length, or are not those of the series. INVALID_ARGUMENT, 400: send the channels of the
+series.
 {"reason": "SERIES_CHANNELS_INVALID", "metadata": {"expected": "x, y, z", "found": "x, y"}}
 """
 SERIES_CONTENDED: ErrorReason.ValueType  # 608
@@ -604,7 +614,8 @@ SERIES_CONTENDED: ErrorReason.ValueType  # 608
 {"reason": "SERIES_CONTENDED", "metadata": {"name": "series/…"}}
 """
 SERIES_BODY_NOT_FOUND: ErrorReason.ValueType  # 609
-"""The series has no such body: it never existed, or points of it were deleted. NOT_FOUND, 404.
+"""The series has no such body: it never existed, or points of it were deleted. NOT_FOUND, 404: read the hashes in `bodies`
+of the series.
 {"reason": "SERIES_BODY_NOT_FOUND", "metadata": {"name": "series/…", "sha256": "…"}}
 """
 SERIES_TOO_SHORT: ErrorReason.ValueType  # 610
@@ -616,11 +627,12 @@ SERIES_TOO_LONG: ErrorReason.ValueType  # 611
 {"reason": "SERIES_TOO_LONG", "metadata": {"points": "20000000", "limit": "10000000"}}
 """
 SERIES_NOT_EVENLY_SAMPLED: ErrorReason.ValueType  # 612
-"""A spectrum needs a known sample rate and no missing points. FAILED_PRECONDITION, 400.
+"""A spectrum needs a known sample rate and no missing points. FAILED_PRECONDITION, 400: give sample_rate_hz when you store
+the series.
 {"reason": "SERIES_NOT_EVENLY_SAMPLED", "metadata": {"name": "series/…"}}
 """
 SERIES_CHANNEL_NOT_FOUND: ErrorReason.ValueType  # 613
-"""The series has no such channel. NOT_FOUND, 404.
+"""The series has no such channel. NOT_FOUND, 404: read the names in `channels` of the series.
 {"reason": "SERIES_CHANNEL_NOT_FOUND", "metadata": {"channel": "x"}}
 """
 LINES_REFUSED: ErrorReason.ValueType  # 614
