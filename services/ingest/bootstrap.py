@@ -31,6 +31,7 @@ from services.ingest.drops.writes import DropWrites
 from services.ingest.http.door import HttpDoor
 from services.ingest.http.routes import http_routes
 from services.ingest.invites.writes import InviteWrites
+from services.ingest.media.batch import MediaBatches
 from services.ingest.media.changes import MediaChanges
 from services.ingest.media.cleaning import MediaCleaning
 from services.ingest.media.inspection import MediaInspection, media_limits
@@ -65,6 +66,7 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
     series, replaced = SeriesStore(catalog), ReplacedObjects(objects)
     computed, series_outbox = ComputedStore(catalog), SeriesOutbox(queue)
     series_deletion = SeriesDeletion(series, computed, objects, time.time_ns)
+    changes = MediaChanges(media, found, cleaning, media_out, purge_after=timedelta(days=settings.purge_days))
     methods = service.methods(
         DropWrites(
             receipts,
@@ -76,7 +78,8 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
         ),
         DropDeletes(receipts, Measurements(catalog), now_ns=time.time_ns),
         MediaUploads(storing, invites),
-        MediaChanges(media, found, cleaning, media_out, purge_after=timedelta(days=settings.purge_days)),
+        changes,
+        MediaBatches(changes),
         UploadWrites(
             uploads,
             objects,

@@ -23,7 +23,10 @@ from services.query.drops.measurements import MeasurementReads
 from services.query.drops.receipts import ReceiptReads
 from services.query.drops.sources import SourceReads
 from services.query.invites.reads import InviteReads
+from services.query.limits.reads import LimitReads
+from services.query.media.archive import MediaArchives
 from services.query.media.downloads import Downloads
+from services.query.media.hashes import HashReads
 from services.query.media.lists import MediaListReads
 from services.query.media.reads import MediaReads
 from services.query.series.reads import SeriesReads
@@ -46,6 +49,9 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
             ReceiptReads(receipts),
             MediaReads(media, MediaObjects(catalog)),
             MediaListReads(MediaLists(catalog)),
+            HashReads(media),
+            MediaArchives(media, objects),
+            LimitReads(settings, StatisticsStore(catalog)),
             Downloads(media, objects, presigned=presigned),
             UploadReads(Uploads(catalog, objects)),
             InviteReads(Invites(catalog), media),

@@ -104,6 +104,11 @@ class MediaStore:
         documents = await self._catalog.find(MEDIA, "by_content", equals, limit=1)
         return from_document(Media, documents[0]) if documents else None
 
+    async def newest_with(self, owner: str, sha256: str) -> Media | None:
+        """The newest media of an owner with these bytes that is not deleted."""
+        documents = await self._catalog.find(MEDIA, "by_owner_sha256", (owner, sha256), descending=True, limit=1)
+        return from_document(Media, documents[0]) if documents else None
+
     async def change(self, media_id: str, edit: Callable[[Media], Media | None]) -> Media | None:
         """Changes a media by a plain function, called again if another process was faster; None where there is none.
 

@@ -11,13 +11,20 @@ from dropmesh.v1 import error_reason_pb2 as reasons
 
 from services.common.base.errors import Aborted, FailedPrecondition, InvalidArgument, NotFound
 from services.common.base.requests import KeptRequest, NamedRequest, came_before
-from services.common.catalog import Catalog, Collection, Delete, Index, Insert, Range, change
+from services.common.catalog import Catalog, Collection, Delete, Index, Insert, Position, Range, change, position
 from services.common.catalog.documents import from_document, to_document
 from services.common.media.anonymize.options import AnonymizeOptions
 from services.common.objects import Objects
 from services.common.rpc.identity import Caller
 
-UPLOADS = Collection("uploads", (Index("by_forget_time", ("forget_time_ns",)),))
+UPLOADS = Collection(
+    "uploads",
+    (
+        Index("by_forget_time", ("forget_time_ns",)),
+        Index("by_owner", ("owner", "create_time_ns")),
+        Index("by_time", ("create_time_ns",)),
+    ),
+)
 PIECES_MOST = 10_000
 """Of one upload: its document lists them."""
 
@@ -85,6 +92,26 @@ class Uploads:
             raise upload_not_found(upload_id)
         upload = from_document(Upload, document)
         return _usable(upload, now_ns)
+
+    async def list(
+        self, caller: Caller, is_finished: bool | None, *, now_ns: int, after: Position | None, limit: int
+    ) -> tuple[list[Upload], Position | None]:
+        """A page of the uploads that the caller sees, newest first, and where the next page starts.
+
+        Those that expired or were deleted are left out, so that a page may be short.
+        """
+        index, equals = ("by_time", ()) if caller.is_admin else ("by_owner", (caller.owner,))
+        documents = await self._catalog.find(UPLOADS, index, equals, descending=True, after=after, limit=limit + 1)
+        page = [from_document(Upload, document) for document in documents[:limit]]
+        listed = [
+            upload
+            for upload in page
+            if not upload.deleted
+            and (upload.media is not None or upload.expire_time_ns > now_ns)
+            and is_finished in (None, upload.media is not None)
+        ]
+        end = position(UPLOADS.index(index), documents[limit - 1]) if len(documents) > limit else None
+        return listed, end
 
     async def add_piece(self, upload_id: str, offset: int, piece: Piece, *, now_ns: int) -> Upload:
         """Appends a piece whose object is stored, where the offset is the committed one; else nothing changes."""

@@ -27,6 +27,7 @@ from services.common.media.refusals import MediaExists
 from services.common.media.store import MediaStore
 from services.common.queue.outbox import Outbox
 from services.common.rpc.call import Call
+from services.common.rpc.identity import Caller
 from services.ingest.media.cleaning import MediaCleaning
 
 
@@ -105,17 +106,21 @@ class MediaChanges:
 
     async def DeleteMedia(self, request: ingest_service_pb2.DeleteMediaRequest, call: Call) -> media_pb2.Media:
         """Deletes a media's bytes and keeps its record, until purge_time."""
+        return media_message(await self.delete(call.caller, resource_id(request.name), request.etag))
+
+    async def delete(self, caller: Caller, media_id: str, etag: str = "") -> Media:
+        """Deletes a media of the caller's."""
 
         def edit(found: Media) -> Media | None:
             changed = transitions.delete(found, now_ns=self._now_ns(), purge_after_ns=self._purge_after_ns)
             if changed is not None:
-                _check_etag(found, request.etag)
+                _check_etag(found, etag)
             return changed
 
-        changed = await self._media.change_owned(call.caller, resource_id(request.name), edit)
+        changed = await self._media.change_owned(caller, media_id, edit)
         if changed.unclean_since_ns is not None:
             await self._cleaning.clean(changed)
-        return media_message(changed)
+        return changed
 
     async def _taken(self, media: Media, options: AnonymizeOptions) -> DropmeshError:
         """Returns the error where another media of the owner has the same content and these options."""

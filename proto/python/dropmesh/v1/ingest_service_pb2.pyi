@@ -322,6 +322,78 @@ class DeleteMediaRequest(_message.Message):
 Global___DeleteMediaRequest: _TypeAlias = DeleteMediaRequest  # noqa: Y015
 
 @_typing.final
+class BatchDeleteMediaRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAMES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The media, each as media/{media}."""
+
+    def __init__(
+        self,
+        *,
+        names: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["names", b"names"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchDeleteMediaRequest: _TypeAlias = BatchDeleteMediaRequest  # noqa: Y015
+
+@_typing.final
+class BatchDeleteMediaResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___BatchDeleteResult]:
+        """One for each name, in the order of the names."""
+
+    def __init__(
+        self,
+        *,
+        results: _abc.Iterable[Global___BatchDeleteResult] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["results", b"results"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchDeleteMediaResponse: _TypeAlias = BatchDeleteMediaResponse  # noqa: Y015
+
+@_typing.final
+class BatchDeleteResult(_message.Message):
+    """BatchDeleteResult is what became of one media: it is deleted, or `error` says why not."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """media/{media}"""
+    @_builtins.property
+    def error(self) -> _status_pb2.Status:
+        """Why it was not deleted; unset if it was."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        error: _status_pb2.Status | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchDeleteResult: _TypeAlias = BatchDeleteResult  # noqa: Y015
+
+@_typing.final
 class CreateUploadRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

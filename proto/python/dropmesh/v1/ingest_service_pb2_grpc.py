@@ -72,6 +72,11 @@ class IngestServiceStub:
                 request_serializer=dropmesh_dot_v1_dot_ingest__service__pb2.DeleteMediaRequest.SerializeToString,
                 response_deserializer=dropmesh_dot_v1_dot_media__pb2.Media.FromString,
                 _registered_method=True)
+        self.BatchDeleteMedia = channel.unary_unary(
+                '/dropmesh.v1.IngestService/BatchDeleteMedia',
+                request_serializer=dropmesh_dot_v1_dot_ingest__service__pb2.BatchDeleteMediaRequest.SerializeToString,
+                response_deserializer=dropmesh_dot_v1_dot_ingest__service__pb2.BatchDeleteMediaResponse.FromString,
+                _registered_method=True)
         self.CreateUpload = channel.unary_unary(
                 '/dropmesh.v1.IngestService/CreateUpload',
                 request_serializer=dropmesh_dot_v1_dot_ingest__service__pb2.CreateUploadRequest.SerializeToString,
@@ -242,6 +247,16 @@ class IngestServiceServicer:
         Bytes that another media shares are kept for that media. The statistics change accordingly.
         Errors: MEDIA_NOT_FOUND, ETAG_MISMATCH.
         Retry: safe; a media that is already DELETED is returned unchanged.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BatchDeleteMedia(self, request, context):
+        """BatchDeleteMedia deletes up to 1,000 media, each as DeleteMedia does.
+
+        Each name has its own result; one that does not exist does not stop the others.
+        Retry: safe.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -512,6 +527,11 @@ def add_IngestServiceServicer_to_server(servicer, server):
                     request_deserializer=dropmesh_dot_v1_dot_ingest__service__pb2.DeleteMediaRequest.FromString,
                     response_serializer=dropmesh_dot_v1_dot_media__pb2.Media.SerializeToString,
             ),
+            'BatchDeleteMedia': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchDeleteMedia,
+                    request_deserializer=dropmesh_dot_v1_dot_ingest__service__pb2.BatchDeleteMediaRequest.FromString,
+                    response_serializer=dropmesh_dot_v1_dot_ingest__service__pb2.BatchDeleteMediaResponse.SerializeToString,
+            ),
             'CreateUpload': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateUpload,
                     request_deserializer=dropmesh_dot_v1_dot_ingest__service__pb2.CreateUploadRequest.FromString,
@@ -766,6 +786,33 @@ class IngestService:
             '/dropmesh.v1.IngestService/DeleteMedia',
             dropmesh_dot_v1_dot_ingest__service__pb2.DeleteMediaRequest.SerializeToString,
             dropmesh_dot_v1_dot_media__pb2.Media.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchDeleteMedia(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dropmesh.v1.IngestService/BatchDeleteMedia',
+            dropmesh_dot_v1_dot_ingest__service__pb2.BatchDeleteMediaRequest.SerializeToString,
+            dropmesh_dot_v1_dot_ingest__service__pb2.BatchDeleteMediaResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -95,6 +95,12 @@ class IngestServiceStub:
     Errors: MEDIA_NOT_FOUND, ETAG_MISMATCH.
     Retry: safe; a media that is already DELETED is returned unchanged.
     """
+    BatchDeleteMedia: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.BatchDeleteMediaRequest, _ingest_service_pb2.BatchDeleteMediaResponse]
+    """BatchDeleteMedia deletes up to 1,000 media, each as DeleteMedia does.
+
+    Each name has its own result; one that does not exist does not stop the others.
+    Retry: safe.
+    """
     CreateUpload: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.CreateUploadRequest, _upload_pb2.Upload]
     """CreateUpload begins a resumable upload. It expires after 24 hours by default.
 
@@ -315,6 +321,12 @@ class IngestServiceAsyncStub(IngestServiceStub):
     Bytes that another media shares are kept for that media. The statistics change accordingly.
     Errors: MEDIA_NOT_FOUND, ETAG_MISMATCH.
     Retry: safe; a media that is already DELETED is returned unchanged.
+    """
+    BatchDeleteMedia: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.BatchDeleteMediaRequest, _ingest_service_pb2.BatchDeleteMediaResponse]  # type: ignore[assignment]
+    """BatchDeleteMedia deletes up to 1,000 media, each as DeleteMedia does.
+
+    Each name has its own result; one that does not exist does not stop the others.
+    Retry: safe.
     """
     CreateUpload: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.CreateUploadRequest, _upload_pb2.Upload]  # type: ignore[assignment]
     """CreateUpload begins a resumable upload. It expires after 24 hours by default.
@@ -569,6 +581,18 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         Bytes that another media shares are kept for that media. The statistics change accordingly.
         Errors: MEDIA_NOT_FOUND, ETAG_MISMATCH.
         Retry: safe; a media that is already DELETED is returned unchanged.
+        """
+
+    @_abc_1.abstractmethod
+    def BatchDeleteMedia(
+        self,
+        request: _ingest_service_pb2.BatchDeleteMediaRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ingest_service_pb2.BatchDeleteMediaResponse, _abc.Awaitable[_ingest_service_pb2.BatchDeleteMediaResponse]]:
+        """BatchDeleteMedia deletes up to 1,000 media, each as DeleteMedia does.
+
+        Each name has its own result; one that does not exist does not stop the others.
+        Retry: safe.
         """
 
     @_abc_1.abstractmethod

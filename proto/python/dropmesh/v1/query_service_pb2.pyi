@@ -10,6 +10,7 @@ from dropmesh.v1 import media_pb2 as _media_pb2
 from dropmesh.v1 import object_pb2 as _object_pb2
 from dropmesh.v1 import series_pb2 as _series_pb2
 from dropmesh.v1 import source_pb2 as _source_pb2
+from dropmesh.v1 import upload_pb2 as _upload_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
@@ -279,6 +280,179 @@ class DownloadAnonymizedRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DownloadAnonymizedRequest: _TypeAlias = DownloadAnonymizedRequest  # noqa: Y015
+
+@_typing.final
+class DownloadMediaRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Contents:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _ContentsEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[DownloadMediaRequest._Contents.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        CONTENTS_UNSPECIFIED: DownloadMediaRequest._Contents.ValueType  # 0
+        """ANONYMIZED."""
+        ANONYMIZED: DownloadMediaRequest._Contents.ValueType  # 1
+        """The anonymized bytes."""
+        ORIGINAL: DownloadMediaRequest._Contents.ValueType  # 2
+        """The uploaded bytes."""
+
+    class Contents(_Contents, metaclass=_ContentsEnumTypeWrapper):
+        """Contents says which bytes of each media are wanted."""
+
+    CONTENTS_UNSPECIFIED: DownloadMediaRequest.Contents.ValueType  # 0
+    """ANONYMIZED."""
+    ANONYMIZED: DownloadMediaRequest.Contents.ValueType  # 1
+    """The anonymized bytes."""
+    ORIGINAL: DownloadMediaRequest.Contents.ValueType  # 2
+    """The uploaded bytes."""
+
+    NAMES_FIELD_NUMBER: _builtins.int
+    CONTENTS_FIELD_NUMBER: _builtins.int
+    contents: Global___DownloadMediaRequest.Contents.ValueType
+    """Which bytes of each."""
+    @_builtins.property
+    def names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The media, each as media/{media}."""
+
+    def __init__(
+        self,
+        *,
+        names: _abc.Iterable[_builtins.str] | None = ...,
+        contents: Global___DownloadMediaRequest.Contents.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contents", b"contents", "names", b"names"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DownloadMediaRequest: _TypeAlias = DownloadMediaRequest  # noqa: Y015
+
+@_typing.final
+class CheckHashesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SHA256_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def sha256(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The sha256 of each content, in hexadecimal."""
+
+    def __init__(
+        self,
+        *,
+        sha256: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["sha256", b"sha256"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CheckHashesRequest: _TypeAlias = CheckHashesRequest  # noqa: Y015
+
+@_typing.final
+class CheckHashesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KNOWN_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def known(self) -> _containers.RepeatedCompositeFieldContainer[Global___KnownHash]:
+        """Those that the caller has, in the order of the request."""
+
+    def __init__(
+        self,
+        *,
+        known: _abc.Iterable[Global___KnownHash] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["known", b"known"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CheckHashesResponse: _TypeAlias = CheckHashesResponse  # noqa: Y015
+
+@_typing.final
+class KnownHash(_message.Message):
+    """KnownHash is a content that the caller has uploaded already."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SHA256_FIELD_NUMBER: _builtins.int
+    MEDIA_FIELD_NUMBER: _builtins.int
+    sha256: _builtins.str
+    """The sha256 of the content, in hexadecimal."""
+    media: _builtins.str
+    """The newest media with this content, as media/{media}."""
+    def __init__(
+        self,
+        *,
+        sha256: _builtins.str = ...,
+        media: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["media", b"media", "sha256", b"sha256"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___KnownHash: _TypeAlias = KnownHash  # noqa: Y015
+
+@_typing.final
+class ListUploadsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """The most entries to return; 0 means 50, and more than 1000 means 1000."""
+    page_token: _builtins.str
+    """The next_page_token of an earlier page of the same list with the same filters; empty for the first page."""
+    state: _upload_pb2.Upload.State.ValueType
+    """Only uploads in this state."""
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        state: _upload_pb2.Upload.State.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListUploadsRequest: _TypeAlias = ListUploadsRequest  # noqa: Y015
+
+@_typing.final
+class ListUploadsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UPLOADS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Give it as page_token to get the next page; empty on the last page. A page may be short and still not be the last."""
+    @_builtins.property
+    def uploads(self) -> _containers.RepeatedCompositeFieldContainer[_upload_pb2.Upload]:
+        """The uploads."""
+
+    def __init__(
+        self,
+        *,
+        uploads: _abc.Iterable[_upload_pb2.Upload] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "uploads", b"uploads"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListUploadsResponse: _TypeAlias = ListUploadsResponse  # noqa: Y015
 
 @_typing.final
 class GetUploadRequest(_message.Message):
@@ -1064,6 +1238,21 @@ class GetStatisticsRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetStatisticsRequest: _TypeAlias = GetStatisticsRequest  # noqa: Y015
+
+@_typing.final
+class GetLimitsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetLimitsRequest: _TypeAlias = GetLimitsRequest  # noqa: Y015
 
 @_typing.final
 class GetDocumentRequest(_message.Message):

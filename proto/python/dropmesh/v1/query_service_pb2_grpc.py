@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from dropmesh.v1 import invite_pb2 as dropmesh_dot_v1_dot_invite__pb2
+from dropmesh.v1 import limits_pb2 as dropmesh_dot_v1_dot_limits__pb2
 from dropmesh.v1 import measurement_pb2 as dropmesh_dot_v1_dot_measurement__pb2
 from dropmesh.v1 import media_pb2 as dropmesh_dot_v1_dot_media__pb2
 from dropmesh.v1 import query_service_pb2 as dropmesh_dot_v1_dot_query__service__pb2
@@ -73,10 +74,25 @@ class QueryServiceStub:
                 request_serializer=dropmesh_dot_v1_dot_query__service__pb2.DownloadAnonymizedRequest.SerializeToString,
                 response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
                 _registered_method=True)
+        self.DownloadMedia = channel.unary_stream(
+                '/dropmesh.v1.QueryService/DownloadMedia',
+                request_serializer=dropmesh_dot_v1_dot_query__service__pb2.DownloadMediaRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
+        self.CheckHashes = channel.unary_unary(
+                '/dropmesh.v1.QueryService/CheckHashes',
+                request_serializer=dropmesh_dot_v1_dot_query__service__pb2.CheckHashesRequest.SerializeToString,
+                response_deserializer=dropmesh_dot_v1_dot_query__service__pb2.CheckHashesResponse.FromString,
+                _registered_method=True)
         self.GetUpload = channel.unary_unary(
                 '/dropmesh.v1.QueryService/GetUpload',
                 request_serializer=dropmesh_dot_v1_dot_query__service__pb2.GetUploadRequest.SerializeToString,
                 response_deserializer=dropmesh_dot_v1_dot_upload__pb2.Upload.FromString,
+                _registered_method=True)
+        self.ListUploads = channel.unary_unary(
+                '/dropmesh.v1.QueryService/ListUploads',
+                request_serializer=dropmesh_dot_v1_dot_query__service__pb2.ListUploadsRequest.SerializeToString,
+                response_deserializer=dropmesh_dot_v1_dot_query__service__pb2.ListUploadsResponse.FromString,
                 _registered_method=True)
         self.GetInvite = channel.unary_unary(
                 '/dropmesh.v1.QueryService/GetInvite',
@@ -168,6 +184,11 @@ class QueryServiceStub:
                 request_serializer=dropmesh_dot_v1_dot_query__service__pb2.GetStatisticsRequest.SerializeToString,
                 response_deserializer=dropmesh_dot_v1_dot_statistics__pb2.Statistics.FromString,
                 _registered_method=True)
+        self.GetLimits = channel.unary_unary(
+                '/dropmesh.v1.QueryService/GetLimits',
+                request_serializer=dropmesh_dot_v1_dot_query__service__pb2.GetLimitsRequest.SerializeToString,
+                response_deserializer=dropmesh_dot_v1_dot_limits__pb2.Limits.FromString,
+                _registered_method=True)
         self.GetDocument = channel.unary_unary(
                 '/dropmesh.v1.QueryService/GetDocument',
                 request_serializer=dropmesh_dot_v1_dot_query__service__pb2.GetDocumentRequest.SerializeToString,
@@ -251,10 +272,41 @@ class QueryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DownloadMedia(self, request, context):
+        """DownloadMedia returns up to 1,000 media as one zip archive, stored without compression.
+
+        The archive is written while it is sent, and has no ranges. Its last file, manifest.json, lists every name with its file in
+        the archive, or with the reason why it is missing.
+        Retry: safe.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CheckHashes(self, request, context):
+        """CheckHashes returns which of up to 1,000 contents the caller has uploaded already, so that they need not be sent.
+
+        Retry: safe.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetUpload(self, request, context):
         """GetUpload returns a resumable upload, with the number of bytes that are durable.
 
         Errors: UPLOAD_NOT_FOUND, UPLOAD_EXPIRED.
+        Retry: safe.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListUploads(self, request, context):
+        """ListUploads lists the caller's resumable uploads, newest first; with the scope `admin`, those of every owner.
+
+        Expired uploads are not listed.
+        Errors: PAGE_TOKEN_INVALID.
         Retry: safe.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -449,6 +501,15 @@ class QueryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetLimits(self, request, context):
+        """GetLimits returns the limits of this mesh, and what the caller uses.
+
+        Retry: safe.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetDocument(self, request, context):
         """GetDocument returns the OpenAPI document of this contract.
 
@@ -500,10 +561,25 @@ def add_QueryServiceServicer_to_server(servicer, server):
                     request_deserializer=dropmesh_dot_v1_dot_query__service__pb2.DownloadAnonymizedRequest.FromString,
                     response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
             ),
+            'DownloadMedia': grpc.unary_stream_rpc_method_handler(
+                    servicer.DownloadMedia,
+                    request_deserializer=dropmesh_dot_v1_dot_query__service__pb2.DownloadMediaRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'CheckHashes': grpc.unary_unary_rpc_method_handler(
+                    servicer.CheckHashes,
+                    request_deserializer=dropmesh_dot_v1_dot_query__service__pb2.CheckHashesRequest.FromString,
+                    response_serializer=dropmesh_dot_v1_dot_query__service__pb2.CheckHashesResponse.SerializeToString,
+            ),
             'GetUpload': grpc.unary_unary_rpc_method_handler(
                     servicer.GetUpload,
                     request_deserializer=dropmesh_dot_v1_dot_query__service__pb2.GetUploadRequest.FromString,
                     response_serializer=dropmesh_dot_v1_dot_upload__pb2.Upload.SerializeToString,
+            ),
+            'ListUploads': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListUploads,
+                    request_deserializer=dropmesh_dot_v1_dot_query__service__pb2.ListUploadsRequest.FromString,
+                    response_serializer=dropmesh_dot_v1_dot_query__service__pb2.ListUploadsResponse.SerializeToString,
             ),
             'GetInvite': grpc.unary_unary_rpc_method_handler(
                     servicer.GetInvite,
@@ -594,6 +670,11 @@ def add_QueryServiceServicer_to_server(servicer, server):
                     servicer.GetStatistics,
                     request_deserializer=dropmesh_dot_v1_dot_query__service__pb2.GetStatisticsRequest.FromString,
                     response_serializer=dropmesh_dot_v1_dot_statistics__pb2.Statistics.SerializeToString,
+            ),
+            'GetLimits': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetLimits,
+                    request_deserializer=dropmesh_dot_v1_dot_query__service__pb2.GetLimitsRequest.FromString,
+                    response_serializer=dropmesh_dot_v1_dot_limits__pb2.Limits.SerializeToString,
             ),
             'GetDocument': grpc.unary_unary_rpc_method_handler(
                     servicer.GetDocument,
@@ -780,6 +861,60 @@ class QueryService:
             _registered_method=True)
 
     @staticmethod
+    def DownloadMedia(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/dropmesh.v1.QueryService/DownloadMedia',
+            dropmesh_dot_v1_dot_query__service__pb2.DownloadMediaRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CheckHashes(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dropmesh.v1.QueryService/CheckHashes',
+            dropmesh_dot_v1_dot_query__service__pb2.CheckHashesRequest.SerializeToString,
+            dropmesh_dot_v1_dot_query__service__pb2.CheckHashesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def GetUpload(request,
             target,
             options=(),
@@ -796,6 +931,33 @@ class QueryService:
             '/dropmesh.v1.QueryService/GetUpload',
             dropmesh_dot_v1_dot_query__service__pb2.GetUploadRequest.SerializeToString,
             dropmesh_dot_v1_dot_upload__pb2.Upload.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListUploads(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dropmesh.v1.QueryService/ListUploads',
+            dropmesh_dot_v1_dot_query__service__pb2.ListUploadsRequest.SerializeToString,
+            dropmesh_dot_v1_dot_query__service__pb2.ListUploadsResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -1282,6 +1444,33 @@ class QueryService:
             '/dropmesh.v1.QueryService/GetStatistics',
             dropmesh_dot_v1_dot_query__service__pb2.GetStatisticsRequest.SerializeToString,
             dropmesh_dot_v1_dot_statistics__pb2.Statistics.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetLimits(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dropmesh.v1.QueryService/GetLimits',
+            dropmesh_dot_v1_dot_query__service__pb2.GetLimitsRequest.SerializeToString,
+            dropmesh_dot_v1_dot_limits__pb2.Limits.FromString,
             options,
             channel_credentials,
             insecure,

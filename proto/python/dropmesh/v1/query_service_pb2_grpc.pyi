@@ -5,6 +5,7 @@ isort:skip_file
 
 from collections import abc as _abc
 from dropmesh.v1 import invite_pb2 as _invite_pb2
+from dropmesh.v1 import limits_pb2 as _limits_pb2
 from dropmesh.v1 import measurement_pb2 as _measurement_pb2
 from dropmesh.v1 import media_pb2 as _media_pb2
 from dropmesh.v1 import query_service_pb2 as _query_service_pb2
@@ -84,10 +85,29 @@ class QueryServiceStub:
     Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_NOT_PROCESSED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING.
     Retry: safe.
     """
+    DownloadMedia: _grpc.UnaryStreamMultiCallable[_query_service_pb2.DownloadMediaRequest, _httpbody_pb2.HttpBody]
+    """DownloadMedia returns up to 1,000 media as one zip archive, stored without compression.
+
+    The archive is written while it is sent, and has no ranges. Its last file, manifest.json, lists every name with its file in
+    the archive, or with the reason why it is missing.
+    Retry: safe.
+    """
+    CheckHashes: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.CheckHashesRequest, _query_service_pb2.CheckHashesResponse]
+    """CheckHashes returns which of up to 1,000 contents the caller has uploaded already, so that they need not be sent.
+
+    Retry: safe.
+    """
     GetUpload: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.GetUploadRequest, _upload_pb2.Upload]
     """GetUpload returns a resumable upload, with the number of bytes that are durable.
 
     Errors: UPLOAD_NOT_FOUND, UPLOAD_EXPIRED.
+    Retry: safe.
+    """
+    ListUploads: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.ListUploadsRequest, _query_service_pb2.ListUploadsResponse]
+    """ListUploads lists the caller's resumable uploads, newest first; with the scope `admin`, those of every owner.
+
+    Expired uploads are not listed.
+    Errors: PAGE_TOKEN_INVALID.
     Retry: safe.
     """
     GetInvite: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.GetInviteRequest, _invite_pb2.Invite]
@@ -206,6 +226,11 @@ class QueryServiceStub:
 
     Retry: safe.
     """
+    GetLimits: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.GetLimitsRequest, _limits_pb2.Limits]
+    """GetLimits returns the limits of this mesh, and what the caller uses.
+
+    Retry: safe.
+    """
     GetDocument: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.GetDocumentRequest, _httpbody_pb2.HttpBody]
     """GetDocument returns the OpenAPI document of this contract.
 
@@ -265,10 +290,29 @@ class QueryServiceAsyncStub(QueryServiceStub):
     Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_NOT_PROCESSED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING.
     Retry: safe.
     """
+    DownloadMedia: _aio.UnaryStreamMultiCallable[_query_service_pb2.DownloadMediaRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """DownloadMedia returns up to 1,000 media as one zip archive, stored without compression.
+
+    The archive is written while it is sent, and has no ranges. Its last file, manifest.json, lists every name with its file in
+    the archive, or with the reason why it is missing.
+    Retry: safe.
+    """
+    CheckHashes: _aio.UnaryUnaryMultiCallable[_query_service_pb2.CheckHashesRequest, _query_service_pb2.CheckHashesResponse]  # type: ignore[assignment]
+    """CheckHashes returns which of up to 1,000 contents the caller has uploaded already, so that they need not be sent.
+
+    Retry: safe.
+    """
     GetUpload: _aio.UnaryUnaryMultiCallable[_query_service_pb2.GetUploadRequest, _upload_pb2.Upload]  # type: ignore[assignment]
     """GetUpload returns a resumable upload, with the number of bytes that are durable.
 
     Errors: UPLOAD_NOT_FOUND, UPLOAD_EXPIRED.
+    Retry: safe.
+    """
+    ListUploads: _aio.UnaryUnaryMultiCallable[_query_service_pb2.ListUploadsRequest, _query_service_pb2.ListUploadsResponse]  # type: ignore[assignment]
+    """ListUploads lists the caller's resumable uploads, newest first; with the scope `admin`, those of every owner.
+
+    Expired uploads are not listed.
+    Errors: PAGE_TOKEN_INVALID.
     Retry: safe.
     """
     GetInvite: _aio.UnaryUnaryMultiCallable[_query_service_pb2.GetInviteRequest, _invite_pb2.Invite]  # type: ignore[assignment]
@@ -387,6 +431,11 @@ class QueryServiceAsyncStub(QueryServiceStub):
 
     Retry: safe.
     """
+    GetLimits: _aio.UnaryUnaryMultiCallable[_query_service_pb2.GetLimitsRequest, _limits_pb2.Limits]  # type: ignore[assignment]
+    """GetLimits returns the limits of this mesh, and what the caller uses.
+
+    Retry: safe.
+    """
     GetDocument: _aio.UnaryUnaryMultiCallable[_query_service_pb2.GetDocumentRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """GetDocument returns the OpenAPI document of this contract.
 
@@ -481,6 +530,30 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def DownloadMedia(
+        self,
+        request: _query_service_pb2.DownloadMediaRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_httpbody_pb2.HttpBody], _abc.AsyncIterator[_httpbody_pb2.HttpBody]]:
+        """DownloadMedia returns up to 1,000 media as one zip archive, stored without compression.
+
+        The archive is written while it is sent, and has no ranges. Its last file, manifest.json, lists every name with its file in
+        the archive, or with the reason why it is missing.
+        Retry: safe.
+        """
+
+    @_abc_1.abstractmethod
+    def CheckHashes(
+        self,
+        request: _query_service_pb2.CheckHashesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_query_service_pb2.CheckHashesResponse, _abc.Awaitable[_query_service_pb2.CheckHashesResponse]]:
+        """CheckHashes returns which of up to 1,000 contents the caller has uploaded already, so that they need not be sent.
+
+        Retry: safe.
+        """
+
+    @_abc_1.abstractmethod
     def GetUpload(
         self,
         request: _query_service_pb2.GetUploadRequest,
@@ -489,6 +562,19 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
         """GetUpload returns a resumable upload, with the number of bytes that are durable.
 
         Errors: UPLOAD_NOT_FOUND, UPLOAD_EXPIRED.
+        Retry: safe.
+        """
+
+    @_abc_1.abstractmethod
+    def ListUploads(
+        self,
+        request: _query_service_pb2.ListUploadsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_query_service_pb2.ListUploadsResponse, _abc.Awaitable[_query_service_pb2.ListUploadsResponse]]:
+        """ListUploads lists the caller's resumable uploads, newest first; with the scope `admin`, those of every owner.
+
+        Expired uploads are not listed.
+        Errors: PAGE_TOKEN_INVALID.
         Retry: safe.
         """
 
@@ -712,6 +798,17 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_statistics_pb2.Statistics, _abc.Awaitable[_statistics_pb2.Statistics]]:
         """GetStatistics returns the statistics of the caller's media; with the scope `admin`, of all media.
+
+        Retry: safe.
+        """
+
+    @_abc_1.abstractmethod
+    def GetLimits(
+        self,
+        request: _query_service_pb2.GetLimitsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_limits_pb2.Limits, _abc.Awaitable[_limits_pb2.Limits]]:
+        """GetLimits returns the limits of this mesh, and what the caller uses.
 
         Retry: safe.
         """
