@@ -453,7 +453,8 @@ class IngestServiceServicer:
 
         Refused lines do not keep the others from being stored: the call then fails with LINES_REFUSED. Over REST every error has
         the shape of InfluxDB's own: {"code": "invalid", "message": "…", "line": 3}, and the token may come as
-        `Authorization: Token dm_…`. A body has at most 16 MiB, 64 MiB once unpacked, and a million points.
+        `Authorization: Token dm_…`. A body has at most 16 MiB, 64 MiB once unpacked, a million points, and points of
+        2000 series.
         Errors: LINES_REFUSED, SERIES_TOO_MANY_POINTS, SERIES_CONTENDED, REQUEST_TOO_LARGE, CONTENT_MISSING, STORE_FULL.
         Retry: safe where each line has a timestamp; each point is stored once.
         """

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 NO_CONTENT = 204
 MOST_BYTES = 64 * 1024 * 1024
+# Each takes a few milliseconds, and a call that takes longer than the edge waits would be repeated for ever.
+MOST_SERIES = 2000
 GZIP = b"\x1f\x8b"
 # Imported with the first call: pyarrow takes 60 MB of the process.
 HEAVY = "services.ingest.series.lines.storing"
@@ -74,6 +76,8 @@ def _read(body: bytes, precision: str, now_ns: int) -> tuple[ParsedLines, dict[L
         raise _unreadable("body: the lines are not UTF-8") from None
     except TooManyPoints:
         raise too_many_points("a body", MOST_POINTS) from None
+    if len(parsed.points) > MOST_SERIES:
+        raise _too_many_series(len(parsed.points))
     points = {
         key: Points(np.array(times, np.int64), (np.array(values, np.float64),))
         for key, (times, values) in parsed.points.items()
@@ -106,6 +110,15 @@ def _partial_write(parsed: ParsedLines) -> InvalidArgument:
         reasons.LINES_REFUSED,
         f"{kept if parsed.stored_lines else ''}unable to parse '{first.text}': {first.problem}",
         metadata={"line": str(first.number), "refused": str(parsed.refused_lines)},
+    )
+
+
+def _too_many_series(count: int) -> InvalidArgument:
+    return InvalidArgument(
+        reasons.REQUEST_TOO_LARGE,
+        f"body: points of {count} series; the limit is {MOST_SERIES}: send smaller batches",
+        metadata={"limit_series": str(MOST_SERIES)},
+        http_status=413,
     )
 
 

@@ -132,10 +132,18 @@ async def test_bytes_that_are_no_lines_are_refused(lines: LineWrites, body: byte
     assert refusal.value.reason == reasons.LINES_REFUSED
 
 
-async def test_a_body_that_unpacks_to_too_much_is_refused(lines: LineWrites) -> None:
+@pytest.mark.parametrize(
+    "body",
+    [gzip.compress(b" " * (64 * 1024 * 1024 + 1)), "\n".join(f"m,n={number} f=1 1" for number in range(2001))],
+    ids=["bytes", "series"],
+)
+async def test_a_body_of_too_much_is_refused_and_stores_nothing(
+    lines: LineWrites, writer: SeriesWriter, body: str | bytes
+) -> None:
     with pytest.raises(DropmeshError) as refusal:
-        await write(lines, gzip.compress(b" " * (64 * 1024 * 1024 + 1)))
-    assert refusal.value.reason == reasons.REQUEST_TOO_LARGE
+        await write(lines, body)
+    assert (refusal.value.reason, refusal.value.http_status) == (reasons.REQUEST_TOO_LARGE, 413)
+    assert await writer.store.count(ANN, SeriesFilter({})) == 0
 
 
 async def test_a_series_of_lines_can_be_deleted_and_written_again(lines: LineWrites, writer: SeriesWriter) -> None:
