@@ -36,6 +36,13 @@ function envoy_on_request(handle)
       headers:replace(":path", list .. ":export" .. query)
     end
   end
+  -- `Accept: text/event-stream`, which a browser's EventSource sends, asks for events in that form.
+  if accept ~= nil and accept:find("text/event-stream", 1, true) and headers:get(":method") == "GET" then
+    local query = path:match("^/v1/events(%?.*)$")
+    if path == "/v1/events" or query ~= nil then
+      headers:replace(":path", "/v1/events:stream" .. (query or ""))
+    end
+  end
 end
 
 -- gRPC has no status 201, 206 or 304, and a stream has neither length nor type: a service names them in headers of their own.

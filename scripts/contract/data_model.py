@@ -34,6 +34,7 @@ GROUPS = {
     "Media": ("media", "media_objects", "media_terms", "contents", "uploads", "invites", "statistics"),
     "Readings": ("receipts", "measurements", "lineage"),
     "Signals": ("series", "series_bodies", "series_metrics", "series_forecasts"),
+    "Events": ("webhooks", "webhook_deliveries"),
     "The mesh itself": ("tokens", "sweeps"),
 }
 # (collection, field) → what it names; the rest of a relation is how many of them there are.
@@ -48,6 +49,7 @@ REFERENCES = (
     ("lineage", "receipts", "receipt names"),
     ("lineage", "measurements", "measurement names"),
     ("series_bodies", "series", "series names"),
+    ("webhook_deliveries", "webhooks", "webhook names"),
     ("series_metrics", "series", "_id is that of"),
     ("series_forecasts", "series", "series names"),
 )

@@ -10,7 +10,6 @@ from typing import Any
 
 from dropmesh.v1 import behavior_pb2, ingest_service_pb2, processor_service_pb2, query_service_pb2
 from google.api import annotations_pb2
-from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.descriptor_pb2 import MethodOptions
 
@@ -117,8 +116,8 @@ def _rest_routes() -> list[Config]:
 
 
 def _has_end(method: MethodDescriptor) -> bool:
-    """Whether an answer ends by itself: a stream of bytes does, one of messages waits for things to happen."""
-    return not method.server_streaming or method.output_type is HttpBody.DESCRIPTOR
+    """Whether an answer ends by itself, and does not wait for things to happen."""
+    return not method.GetOptions().Extensions[behavior_pb2.behavior].waits
 
 
 def _without_service(path: RestPath, allowed: str) -> list[Config]:

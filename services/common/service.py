@@ -77,7 +77,13 @@ async def _open_and_serve(name: str, descriptor: ServiceDescriptor, bootstrap: B
         watched = probed(opened, metrics)
         stores = watched.stores
         authenticator = Authenticator(Tokens(stores.catalog), settings.mode)
-        guard = Guard(authenticator, metrics, max_in_flight=settings.max_in_flight, tracer=tracer)
+        guard = Guard(
+            authenticator,
+            metrics,
+            max_in_flight=settings.max_in_flight,
+            max_waits=settings.max_waits,
+            tracer=tracer,
+        )
         service = Service(descriptor, settings, metrics, guard, stores.catalog, stores.objects, stores.queue)
         async with bootstrap(service) as wiring:
             await serve(name, settings, metrics, descriptor, wiring.methods, wiring.loops, watched.probes)

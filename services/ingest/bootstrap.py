@@ -16,6 +16,7 @@ from services.common.contents.orphans import Orphans
 from services.common.contents.store import Contents
 from services.common.drops.measurements import Measurements
 from services.common.drops.receipts import Receipts
+from services.common.events.announcing import Announcer
 from services.common.invites.store import Invites
 from services.common.media.detected_objects import MediaObjects
 from services.common.media.store import MediaStore
@@ -23,6 +24,7 @@ from services.common.series.computed.store import ComputedStore
 from services.common.series.store import SeriesStore
 from services.common.service import Service, Wiring
 from services.common.uploads.store import Uploads
+from services.common.webhooks.store import Deliveries, Webhooks
 from services.ingest.drops.deletes import DropDeletes
 from services.ingest.drops.leftovers import DropLeftovers
 from services.ingest.drops.outcomes import DropOutcomes
@@ -47,6 +49,7 @@ from services.ingest.series.replaced import ReplacedObjects
 from services.ingest.series.sweep import SeriesSweep
 from services.ingest.series.writes import SeriesWrites
 from services.ingest.uploads.writes import UploadWrites
+from services.ingest.webhooks.writes import WebhookWrites
 
 READERS_MOST = 4
 
@@ -56,7 +59,8 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
     """Builds the methods and loops of the ingest service."""
     settings, catalog, objects, queue = service.settings, service.catalog, service.objects, service.queue
     receipts, invites, uploads = Receipts(catalog, objects), Invites(catalog), Uploads(catalog, objects)
-    media, found, contents = MediaStore(catalog), MediaObjects(catalog), Contents(catalog, objects)
+    media = MediaStore(catalog, Announcer(queue.bell).media)
+    found, contents = MediaObjects(catalog), Contents(catalog, objects)
     cleaning, orphans = MediaCleaning(media, contents, found), Orphans(catalog, objects, contents)
     readers = open_readers(min(READERS_MOST, os.cpu_count() or 1))
     limits, inspection = media_limits(settings), MediaInspection(settings, objects, readers)
@@ -90,6 +94,12 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
         ),
         InviteWrites(invites, edge_url=settings.edge_url),
         LineWrites(series, objects, replaced, time.time_ns),
+        WebhookWrites(
+            Webhooks(catalog),
+            Deliveries(catalog),
+            allow_http=settings.webhook_http,
+            allow_private=settings.webhook_private,
+        ),
         SeriesWrites(
             series,
             objects,

@@ -16,6 +16,8 @@ from services.common.contents.store import Contents
 from services.common.drops.measurements import Measurements
 from services.common.drops.receipts import Receipts
 from services.common.drops.sources import Sources
+from services.common.events.announcing import Announcer
+from services.common.events.log import EventLog
 from services.common.media.detected_objects import MediaObjects
 from services.common.media.store import MediaStore
 from services.common.media.work import MediaWork
@@ -28,6 +30,7 @@ from services.common.service import Service, Wiring
 from services.common.settings import PREFIX
 from services.common.statistics.store import StatisticsStore
 from services.common.stores.topics import TOPICS
+from services.common.webhooks.store import Deliveries, Webhooks
 from services.common.workers.confinement import ChildLimits
 from services.common.workers.pool import ProcessPool
 from services.processor.classify_queue.answering import Answering, Classify, fault_of
@@ -51,6 +54,8 @@ from services.processor.models.store import ModelStore
 from services.processor.series.measuring import SeriesMeasuring
 from services.processor.series.predictions import SeriesPredictions
 from services.processor.statistics.folding import StatisticsFolding
+from services.processor.webhooks.dispatching import WebhookDispatcher
+from services.processor.webhooks.sending import Sender
 
 MAX_RESULT_BYTES = 128 * 2**20
 """Of the objects found in one media, as JSON: some hundred hours of tracks."""
@@ -60,7 +65,9 @@ MAX_RESULT_BYTES = 128 * 2**20
 async def wire(service: Service) -> AsyncIterator[Wiring]:
     """Builds the processor's methods and loops. One worker process is started; the others start when they have work."""
     settings, metrics, catalog, objects = service.settings, service.metrics, service.catalog, service.objects
-    receipts, measurements, media = Receipts(catalog, objects), Measurements(catalog), MediaStore(catalog)
+    announcer = Announcer(service.queue.bell)
+    receipts, measurements = Receipts(catalog, objects, announcer.receipts), Measurements(catalog)
+    media = MediaStore(catalog, announcer.media)
     code_version = measurement_code_version()
     drop_limits = DropLimits(max_bytes=settings.max_drop_bytes, max_points=settings.max_drop_points)
     drops = DropWorker(service.queue, receipts, measurements, DropRules(drop_limits, code_version), metrics)
@@ -96,6 +103,10 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
         folder,
         metrics,
         time.time_ns,
+    )
+    sender = Sender(allow_http=settings.webhook_http, allow_private=settings.webhook_private)
+    dispatcher = WebhookDispatcher(
+        Webhooks(catalog), Deliveries(catalog), EventLog(catalog), service.queue.bell, sender.send, time.time_ns
     )
     series, computed = SeriesStore(catalog), ComputedStore(catalog)
     finder = SeriesFinder(series, Sources(catalog))
@@ -138,6 +149,7 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
                 *photo_loops,
                 *video_loops,
                 depths.run,
+                dispatcher.run,
                 *queue_loops,
                 measuring.run,
                 predictions.run,

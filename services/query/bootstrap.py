@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -9,6 +10,7 @@ from datetime import timedelta
 from services.common.drops.measurements import Measurements
 from services.common.drops.receipts import Receipts
 from services.common.drops.sources import Sources
+from services.common.events.log import EventLog
 from services.common.invites.store import Invites
 from services.common.media.detected_objects import MediaObjects
 from services.common.media.listing.pages import MediaLists
@@ -18,10 +20,13 @@ from services.common.series.store import SeriesStore
 from services.common.service import Service, Wiring
 from services.common.statistics.store import StatisticsStore
 from services.common.uploads.store import Uploads
+from services.common.webhooks.store import Deliveries, Webhooks
 from services.query.docs.pages import DocumentReads
 from services.query.drops.measurements import MeasurementReads
 from services.query.drops.receipts import ReceiptReads
 from services.query.drops.sources import SourceReads
+from services.query.events.hub import EventHub
+from services.query.events.streams import EventStreams
 from services.query.invites.reads import InviteReads
 from services.query.limits.reads import LimitReads
 from services.query.media.archive import MediaArchives
@@ -32,6 +37,7 @@ from services.query.media.reads import MediaReads
 from services.query.series.reads import SeriesReads
 from services.query.statistics.reads import StatisticsReads
 from services.query.uploads.reads import UploadReads
+from services.query.webhooks.reads import WebhookReads
 
 
 @asynccontextmanager
@@ -40,6 +46,8 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
     settings, catalog, objects = service.settings, service.catalog, service.objects
     receipts, media = Receipts(catalog, objects), MediaStore(catalog)
     measurements, sources, series = Measurements(catalog), Sources(catalog), SeriesStore(catalog)
+    event_log = EventLog(catalog)
+    hub = EventHub(event_log, service.queue.bell, time.time_ns)
     presigned = timedelta(seconds=settings.presigned_seconds) if settings.presigned_downloads else None
     yield Wiring(
         service.methods(
@@ -47,15 +55,18 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
             MeasurementReads(measurements, receipts),
             SourceReads(sources),
             ReceiptReads(receipts),
-            MediaReads(media, MediaObjects(catalog)),
+            MediaReads(media, MediaObjects(catalog), hub),
             MediaListReads(MediaLists(catalog)),
             HashReads(media),
             MediaArchives(media, objects),
             LimitReads(settings, StatisticsStore(catalog)),
+            EventStreams(event_log, hub),
             Downloads(media, objects, presigned=presigned),
             UploadReads(Uploads(catalog, objects)),
             InviteReads(Invites(catalog), media),
             StatisticsReads(StatisticsStore(catalog)),
             SeriesReads(series, SeriesFinder(series, sources), measurements, objects),
-        )
+            WebhookReads(Webhooks(catalog), Deliveries(catalog)),
+        ),
+        (hub.run,),
     )

@@ -56,8 +56,12 @@ def tokens_mesh(stores: Callable[[], dict[str, str]]) -> Iterator[Mesh]:
 
 @pytest.fixture(scope="session")
 def tight_mesh() -> Iterator[Mesh]:
-    """A mesh that takes one call at a time, and small drops alone; its services may be killed."""
-    limits = {"DROPMESH_MAX_IN_FLIGHT": "1", "DROPMESH_MAX_DROP_BYTES": str(MOST_DROP_BYTES)}
+    """A mesh that takes one call and two watchers at a time, and small drops alone; its services may be killed."""
+    limits = {
+        "DROPMESH_MAX_IN_FLIGHT": "1",
+        "DROPMESH_MAX_WAITS": "2",
+        "DROPMESH_MAX_DROP_BYTES": str(MOST_DROP_BYTES),
+    }
     with tempfile.TemporaryDirectory(prefix="dropmesh-") as data, running_mesh(Path(data), limits) as running:
         yield running
 

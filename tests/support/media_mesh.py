@@ -14,6 +14,7 @@ from services.common.catalog.sqlite.catalog import SqliteCatalog
 from services.common.catalog.sqlite.database import SqliteDatabase
 from services.common.contents.orphans import Orphans
 from services.common.contents.store import Contents
+from services.common.events.announcing import Announcer
 from services.common.invites.store import Invites
 from services.common.media.detected_objects import MediaObjects
 from services.common.media.listing.pages import MediaLists
@@ -131,7 +132,7 @@ class MediaMesh:
         self.settings = Settings.model_validate({"orphan_seconds": 0.001, **settings})
         inspection = cast(MediaInspection, Readings())
         self.limits = MediaLimits(max_image_bytes=8_000_000)
-        self.media = MediaStore(self.catalog)
+        self.media = MediaStore(self.catalog, Announcer(stores.queue.bell).media)
         self.lists = MediaLists(self.catalog)
         self.work = MediaWork(self.media)
         self.found = MediaObjects(self.catalog)

@@ -94,7 +94,7 @@ def _wait(kind: str, folder: Path, answers: Connection) -> None:
 
 async def _wakes(kind: str, folder: Path, answers: Connection) -> AsyncIterator[None]:
     if kind == "notifier":
-        event = Notifier(folder).listen(NAME)
+        event = Notifier(folder).event(NAME)
         answers.send("ready")
         while await event.wait():
             event.clear()

@@ -9,6 +9,11 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 SECOND_NS = 1_000_000_000
 EARLIEST_NS, LATEST_NS = -(2**63), 2**63 - 1
+# A change gets its time before it is stored, so it may show after one with a later time. An acknowledged change shows
+# within SHOWN_WITHIN of its time, since one whose write takes longer gets a later time. Those who read changes in the
+# order of their times look back by LOOK_BACK: the difference is for machines whose clocks differ.
+SHOWN_WITHIN = timedelta(seconds=7)
+LOOK_BACK = timedelta(seconds=10)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

@@ -65,6 +65,9 @@ class Metrics:
             "dropmesh_request_seconds", "Time to the answer.", ("method",), buckets=SECONDS, registry=self.registry
         )
         self.in_flight = Gauge("dropmesh_requests_in_flight", "Calls being worked on.", registry=self.registry)
+        self.waiting = Gauge(
+            "dropmesh_requests_waiting", "Calls that wait: watchers, and drops with wait.", registry=self.registry
+        )
         self.batch_size = Histogram(
             "dropmesh_batch_size", "Pieces of work done together.", ("work",), buckets=SIZES, registry=self.registry
         )

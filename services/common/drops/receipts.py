@@ -10,8 +10,10 @@ import asyncio
 import base64
 import hashlib
 import secrets
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -19,6 +21,7 @@ from dropmesh.v1 import error_reason_pb2 as reasons
 
 from services.common.base.errors import AlreadyExists, FailedPrecondition, NotFound, StoreUnavailable
 from services.common.base.ids import new_id
+from services.common.base.instants import SHOWN_WITHIN, to_ns
 from services.common.base.requests import KeptRequest, NamedRequest, came_before, with_request
 from services.common.base.timestamps import format_timestamp
 from services.common.catalog import Catalog, Collection, Index, Insert, Position, Range, Replace, change, position
@@ -40,6 +43,9 @@ RECEIPTS = Collection(
         Index("by_sequence", ("sequence",)),
         Index("by_state", ("state", "sequence")),
         Index("new", ("new_since_ns",), sparse=True),
+        # A receipt has the time once it is settled: an insertion, which a caller waits for, enters neither.
+        Index("by_owner_process_time", ("owner", "process_time_ns"), sparse=True),
+        Index("by_process_time", ("process_time_ns",), sparse=True),
     ),
     sequence="sequence",
 )
@@ -99,11 +105,17 @@ _NEW = ReceiptState.NEW.value
 
 
 class Receipts:
-    """The receipts of a mesh."""
+    """The receipts of a mesh; `settled` is called with those that are."""
 
-    def __init__(self, catalog: Catalog, objects: Objects) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        objects: Objects,
+        settled: Callable[[Sequence[Receipt]], None] = lambda _: None,
+    ) -> None:
         self._catalog = catalog
         self._objects = objects
+        self._settled = settled
 
     async def keep(
         self, caller: Caller, raw: bytes, sha256: bytes, *, source: str = "", now_ns: int, request_id: str = ""
@@ -212,9 +224,23 @@ class Receipts:
             await self._objects.delete([receipt.object_key])
         return from_document(Receipt, document or {})
 
-    async def settle(self, receipts: Iterable[Receipt]) -> None:
-        """Stores what became of receipts, each as it was read; one that was settled meanwhile stays as it is."""
-        await self._catalog.batch([Replace(RECEIPTS, to_document(receipt), receipt.version) for receipt in receipts])
+    async def settle(self, receipts: Iterable[Receipt], *, began: float | None = None) -> None:
+        """Stores what became of receipts, each as it was read; one that was settled meanwhile stays as it is.
+
+        `began` is when their process time was taken, by the monotonic clock. Those that took long to be stored get a
+        later one, for readers of events who have passed the first.
+        """
+        began = time.monotonic() if began is None else began
+        settled = list(receipts)
+        outcomes = await self._catalog.batch(
+            [Replace(RECEIPTS, to_document(receipt), receipt.version) for receipt in settled]
+        )
+        stored = [receipt for receipt, outcome in zip(settled, outcomes, strict=True) if outcome.applied]
+        late = timedelta(seconds=time.monotonic() - began)
+        if stored and late > SHOWN_WITHIN:
+            later = [_later(receipt, to_ns(late)) for receipt in stored]
+            await self._catalog.batch([Replace(RECEIPTS, to_document(one), one.version) for one in later])
+        self._settled(stored)
 
     async def waiting_since(self, before_ns: int, *, limit: int) -> list[Receipt]:
         """Receipts that are NEW since before an instant, oldest first."""
@@ -338,6 +364,11 @@ def _listing(caller: Caller, state: ReceiptState | None) -> tuple[Index, tuple[s
 
 def _key_of(object_key: str) -> str:
     return object_key.removeprefix(PREFIX).partition(".")[0]
+
+
+def _later(receipt: Receipt, late_ns: int) -> Receipt:
+    process_time_ns = (receipt.process_time_ns or 0) + late_ns
+    return replace(receipt, process_time_ns=process_time_ns, version=receipt.version + 1)
 
 
 def receipt_not_found(key: str) -> NotFound:

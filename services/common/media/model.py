@@ -140,6 +140,14 @@ NOTHING = Contribution()
 
 
 @dataclass(frozen=True, slots=True)
+class StateChange:
+    """A state that a media reached, and when; of two changes of a media, the later one has the later time."""
+
+    state: MediaState
+    time_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class Media:
     """An uploaded image or video.
 
@@ -177,6 +185,8 @@ class Media:
     """The last changes that a caller named by a request id."""
 
     revision: int = 1
+    state_changes: tuple[StateChange, ...] = ()
+    """The last STATE_CHANGES_KEPT states that it reached, from which events are read."""
     run: int = 0
     objects_run: int | None = None
     """The run whose detected objects are the media's."""

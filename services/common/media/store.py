@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
 from dropmesh.v1 import error_reason_pb2 as reasons
 
 from services.common.base.errors import NotFound
+from services.common.base.instants import SHOWN_WITHIN, to_ns
 from services.common.catalog import (
     Catalog,
     Collection,
@@ -52,6 +55,8 @@ MEDIA = Collection(
         Index("by_sha256", ("listed_sha256", "listed_ns"), sparse=True),
         Index("by_owner_filename", ("owner", "listed_filename"), sparse=True),
         Index("by_filename", ("listed_filename",), sparse=True),
+        Index("by_owner_state_time", ("owner", "state_time_ns"), sparse=True),
+        Index("by_state_time", ("state_time_ns",), sparse=True),
         Index("unqueued", ("unqueued_since_ns",), sparse=True),
         Index("unclean", ("unclean_since_ns",), sparse=True),
         Index("uncounted", ("uncounted_since_ns",), sparse=True),
@@ -62,25 +67,38 @@ MEDIA = Collection(
 
 
 class MediaStore:
-    """The media of a mesh. What belongs to another owner is not found."""
+    """The media of a mesh. What belongs to another owner is not found.
 
-    def __init__(self, catalog: Catalog) -> None:
+    `changed` is called with each media after a change that callers can see.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        changed: Callable[[Media], None] = lambda _: None,
+        *,
+        seconds: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._catalog = catalog
         self._terms = MediaTerms(catalog)
+        self._changed = changed
+        self._seconds = seconds
 
     async def insert(self, media: Media) -> Media | None:
         """Stores a new media, to be queued and counted; None when its owner has one with its content and options."""
         new = transitions.stored(media)
         await self._terms.add(new, terms_of(new))
+        began = self._seconds()
         (outcome,) = await self._catalog.batch([Insert(MEDIA, media_document(new))])
-        return await self._inserted(new, outcome)
+        return await self._inserted(new, outcome, began)
 
     async def insert_beside(self, media: Media, claim: Insert) -> tuple[Media | None, bool]:
         """As `insert`, in one write with the claim of its content; whether that was applied as well."""
         new = transitions.stored(media)
         await self._terms.add(new, terms_of(new))
+        began = self._seconds()
         claimed, outcome = await self._catalog.batch([claim, Insert(MEDIA, media_document(new))])
-        return await self._inserted(new, outcome), claimed.applied
+        return await self._inserted(new, outcome, began), claimed.applied
 
     async def move_original(self, media_id: str, object_key: str) -> Media | None:
         """The bytes of a media are in another object from now on."""
@@ -115,6 +133,8 @@ class MediaStore:
         `edit` returns None to leave the media as it is. A change that alters what the statistics should hold marks the
         media as uncounted.
         """
+        began = self._seconds()
+        last: list[tuple[Media, Media | None]] = []
 
         added, touched = frozenset[str](), set[str]()
 
@@ -124,6 +144,7 @@ class MediaStore:
                 return None
             before = from_document(Media, document)
             edited = edit(before)
+            last[:] = [(before, edited)]
             if edited is None:
                 return None
             added = terms_of(edited) - terms_of(before)
@@ -139,6 +160,20 @@ class MediaStore:
             return None
         media = from_document(Media, document)
         await self._terms.remove(media, touched - terms_of(media))
+        before, changed = last[0]
+        if changed is None or changed.revision == before.revision:
+            return media
+        if changed.state is before.state:
+            self._changed(media)
+            return media
+        return await self._shown(media, began)
+
+    async def _shown(self, media: Media, began: float) -> Media:
+        """Announces a media that reached a state; one that took long to be stored gets a later time first."""
+        while (late := timedelta(seconds=self._seconds() - began)) > SHOWN_WITHIN:
+            began = self._seconds()
+            media = await self.change(media.id, partial(transitions.shown_late, late_ns=to_ns(late))) or media
+        self._changed(media)
         return media
 
     async def change_owned(self, caller: Caller, media_id: str, edit: Callable[[Media], Media | None]) -> Media:
@@ -182,9 +217,9 @@ class MediaStore:
         (outcome,) = await self._catalog.batch([Delete(MEDIA, media.id, media.version)])
         return outcome.applied
 
-    async def _inserted(self, media: Media, outcome: Outcome) -> Media | None:
+    async def _inserted(self, media: Media, outcome: Outcome, began: float) -> Media | None:
         if outcome.applied:
-            return media
+            return await self._shown(media, began)
         if terms := terms_of(media):
             # Its owner has the content already: maybe as this very media, which keeps its terms.
             there = await self.find(media.id)
@@ -200,6 +235,7 @@ def media_document(media: Media) -> dict[str, Any]:
     document["listed_sha256"] = None if media.is_deleted else media.original.sha256
     document["listed_filename"] = None if media.is_deleted else media.filename
     document["camera_model"] = media.metadata.camera_model or None
+    document["state_time_ns"] = media.state_changes[-1].time_ns if media.state_changes else None
     return document
 
 

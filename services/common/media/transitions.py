@@ -37,6 +37,7 @@ from services.common.media.model import (
     Media,
     ModelVersion,
     Processing,
+    StateChange,
     Step,
 )
 from services.common.media.refusals import MediaDeleted, MediaNotProcessing, TooManyLabels
@@ -45,6 +46,8 @@ from services.common.media.vocabulary import MediaState
 
 UNFINISHED = frozenset({MediaState.NEW, MediaState.PROCESSING})
 DUPLICATE_UPLOADS_KEPT = 16
+# A run makes two; all that a reader of events who was away for long may miss is older than these.
+STATE_CHANGES_KEPT = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,7 @@ def stored(media: Media) -> Media:
         media,
         state=MediaState.NEW,
         options_digest=media.anonymize.digest(),
+        state_changes=(StateChange(MediaState.NEW, now_ns),),
         unqueued_since_ns=now_ns,
         uncounted_since_ns=now_ns,
         version=1,
@@ -243,6 +247,14 @@ def moved(media: Media, object_key: str) -> Media:
     return replace(media, original=replace(media.original, object_key=object_key))
 
 
+def shown_late(media: Media, late_ns: int) -> Media | None:
+    """Its last change of state took long to be stored: gives it a later time, for readers who have passed the first."""
+    if not media.state_changes:
+        return None
+    *before, last = media.state_changes
+    return replace(media, state_changes=(*before, replace(last, time_ns=last.time_ns + late_ns)))
+
+
 def uploaded_again(
     media: Media, *, invite: str | None, upload: str | None, labels: Mapping[str, str] | None = None, now_ns: int = 0
 ) -> Media | None:
@@ -321,4 +333,12 @@ def _clean_run(media: Media) -> int:
 
 def _changed(media: Media, now_ns: int, **changes: Any) -> Media:
     """A media after a change that callers can see."""
+    state = changes.get("state", media.state)
+    if state is not media.state:
+        changes["state_changes"] = _with_state(media.state_changes, state, now_ns)
     return replace(media, update_time_ns=max(now_ns, media.update_time_ns), revision=media.revision + 1, **changes)
+
+
+def _with_state(before: tuple[StateChange, ...], state: MediaState, now_ns: int) -> tuple[StateChange, ...]:
+    time_ns = max(now_ns, before[-1].time_ns + 1) if before else now_ns
+    return (*before, StateChange(state, time_ns))[-STATE_CHANGES_KEPT:]

@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
+from services.common.queue.bell import Bell
+
 LEASE_ENDED = "the lease ended: its holder was too slow, or died"
 
 
@@ -103,6 +105,11 @@ class Queue(Protocol):
 
     async def purge(self, topic: Topic, *, ids: Collection[str] = (), limit: int = 100) -> int:
         """Deletes dead letters for good: those named, or the oldest; returns how many."""
+        ...
+
+    @property
+    def bell(self) -> Bell:
+        """The bell of the processes that share this queue."""
         ...
 
     async def close(self) -> None:

@@ -12,6 +12,7 @@ from services.common.base.instants import to_ns
 from services.common.base.loops import pause
 from services.common.catalog.sqlite.database import SqliteDatabase
 from services.common.queue import LEASE_ENDED, Claim, DeadLetter, Topic
+from services.common.queue.bell import Bell
 from services.common.queue.notifier import Notifier
 
 SCHEMA = """
@@ -74,7 +75,7 @@ class EmbeddedQueue:
     async def claim(self, topic: Topic, *, limit: int, lease: timedelta, wait: timedelta) -> list[Claim]:
         """See the port."""
         give_up_ns = self._now_ns() + to_ns(wait)
-        notified = self._notifier.listen(topic.name)
+        notified = self._notifier.event(topic.name)
         while True:
             notified.clear()
             next_due_ns = await self._database.read(lambda connection: _next_due_ns(connection, topic))
@@ -175,6 +176,11 @@ class EmbeddedQueue:
     async def purge(self, topic: Topic, *, ids: Collection[str] = (), limit: int = 100) -> int:
         """See the port."""
         return len(await self._database.write(lambda connection: _dig_up(connection, topic, ids, limit)))
+
+    @property
+    def bell(self) -> Bell:
+        """See the port."""
+        return self._notifier
 
     async def close(self) -> None:
         """See the port; the database is closed by the code that opened it."""

@@ -9,24 +9,28 @@ import socket
 from contextlib import suppress
 from pathlib import Path
 
-LONGEST_NAME = 256
+from services.common.queue.bell import Heard
+
+LONGEST_MESSAGE = 64 * 1024
+BELL = "bell"
 
 
 class Notifier:
     """One socket for each process that listens, all in one folder.
 
     A notification may be lost to a full buffer, but then others are in it to wake the listener. It means "look again"
-    and carries no work.
+    and carries no work. It is a `Bell` too: a notification with a text.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._events: dict[str, asyncio.Event] = {}
+        self._heard: list[Heard] = []
         self._receiver: socket.socket | None = None
         self._sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._sender.setblocking(False)
 
-    def listen(self, name: str) -> asyncio.Event:
+    def event(self, name: str) -> asyncio.Event:
         """Returns the event that is set by each notification of this name."""
         if self._receiver is None:
             self._open_receiver()
@@ -35,12 +39,21 @@ class Notifier:
     def notify(self, name: str) -> None:
         """Wakes every listener of this name, in this process and in others."""
         own = None if self._receiver is None else self._receiver.getsockname()
-        if name in self._events:
-            self._events[name].set()
+        self._receive_one(name)
         with suppress(FileNotFoundError):
             for entry in os.scandir(self._folder):
                 if entry.path != own:
                     self._send(entry.path, name)
+
+    def ring(self, message: str) -> None:
+        """See `Bell`."""
+        self.notify(f"{BELL} {message}")
+
+    def listen(self, heard: Heard) -> None:
+        """See `Bell`."""
+        if self._receiver is None:
+            self._open_receiver()
+        self._heard.append(heard)
 
     def close(self) -> None:
         """Stops listening."""
@@ -61,9 +74,15 @@ class Notifier:
     def _receive(self, receiver: socket.socket) -> None:
         with suppress(BlockingIOError):
             while True:
-                name = receiver.recv(LONGEST_NAME).decode()
-                if name in self._events:
-                    self._events[name].set()
+                self._receive_one(receiver.recv(LONGEST_MESSAGE).decode())
+
+    def _receive_one(self, message: str) -> None:
+        name, _, text = message.partition(" ")
+        if name == BELL:
+            for heard in self._heard:
+                heard(text)
+        elif name in self._events:
+            self._events[name].set()
 
     def _send(self, path: str, name: str) -> None:
         try:

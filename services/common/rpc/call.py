@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from services.common.rpc.identity import ANYONE, Caller
 
@@ -11,17 +13,48 @@ REQUEST_ID = "x-request-id"
 
 
 @dataclass(slots=True)
+class Places:
+    """How many calls of one kind may be under way at once, and how many are."""
+
+    setting: str
+    limit: int
+    retry_after: timedelta
+    taken: int = 0
+
+    @property
+    def is_overfull(self) -> bool:
+        """Whether more calls have begun than may be under way."""
+        return self.taken > self.limit
+
+    @contextmanager
+    def lend(self, waits: Places) -> Iterator[bool]:
+        """Gives up a place here for one among those that wait; False, and nothing changes, where none is free."""
+        if waits.taken >= waits.limit:
+            yield False
+            return
+        self.taken -= 1
+        waits.taken += 1
+        try:
+            yield True
+        finally:
+            waits.taken -= 1
+            self.taken += 1
+
+
+@dataclass(slots=True)
 class Call:
     """Handed to every servicer method beside its request.
 
-    The server that received the call makes it; the guard sets `caller` and `request_id`. Headers are those of the REST
-    request, or the metadata of the gRPC call.
+    The server that received the call makes it; the guard sets the fields from `caller` to `waits`. Headers are those of
+    the REST request, or the metadata of the gRPC call.
     """
 
     headers: Iterable[tuple[str, str | bytes]]
     is_cancelled: Callable[[], bool]
     caller: Caller = ANYONE
     request_id: str = ""
+    places: Places | None = None
+    waits: Places | None = None
     http_status: int | None = None
     answer_headers: dict[str, str] = field(default_factory=dict)
 
@@ -36,3 +69,9 @@ class Call:
         """Sets the REST status and headers of the answer; has no effect once a stream has sent a message."""
         self.http_status = http_status
         self.answer_headers.update(headers or {})
+
+    def waiting(self) -> AbstractContextManager[bool]:
+        """While it lasts the call takes a place among those that wait; False where none is free: do not wait."""
+        if self.places is None or self.waits is None:
+            return nullcontext(enter_result=True)
+        return self.places.lend(self.waits)

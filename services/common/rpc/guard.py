@@ -33,11 +33,13 @@ from services.common.base.errors import (
     Unavailable,
 )
 from services.common.rpc.auth import Authenticator
-from services.common.rpc.call import REQUEST_ID, Call
+from services.common.rpc.call import REQUEST_ID, Call, Places
 from services.common.rpc.methods import UNREADABLE, Method
 from services.common.rpc.request_rules import Rules
 
 RETRY_WHEN_BUSY = timedelta(seconds=1)
+# One that waits keeps its place for long.
+RETRY_TO_WAIT = timedelta(seconds=5)
 NO_SPAN = nullcontext()
 log = logging.getLogger(__name__)
 
@@ -46,15 +48,23 @@ class Guard:
     """Wraps servicers; one for each service."""
 
     def __init__(
-        self, authenticator: Authenticator, metrics: telemetry.Metrics, *, max_in_flight: int, tracer: Any = None
+        self,
+        authenticator: Authenticator,
+        metrics: telemetry.Metrics,
+        *,
+        max_in_flight: int,
+        max_waits: int = 4096,
+        tracer: Any = None,
     ) -> None:
         self._authenticator = authenticator
-        self._max_in_flight = max_in_flight
         self._tracer = tracer
         self._rules = Rules()
-        # Streams may last long and mostly wait: they do not take the places of calls that work.
-        self._in_flight = {False: 0, True: 0}
-        metrics.in_flight.set_function(lambda: sum(self._in_flight.values()))
+        # Streams may last long: they do not take the places of calls that work, nor watchers those of downloads.
+        self._calls = Places("max_in_flight", max_in_flight, RETRY_WHEN_BUSY)
+        self._streams = Places("max_in_flight", max_in_flight, RETRY_WHEN_BUSY)
+        self._waits = Places("max_waits", max_waits, RETRY_TO_WAIT)
+        metrics.in_flight.set_function(lambda: self._calls.taken + self._streams.taken)
+        metrics.waiting.set_function(lambda: self._waits.taken)
         # A metric takes longer to find its labels than to count.
         self._requests = cache(metrics.requests.labels)
         self._latency = cache(metrics.latency.labels)
@@ -68,18 +78,19 @@ class Guard:
         having = (getattr(servicer, method.name) for servicer in servicers if hasattr(servicer, method.name))
         body: Any = next(having, _missing_stream if method.server_streaming else _missing)
         name = method.full_name
+        streams = self._waits if behavior.waits else self._streams
 
         async def unary(request: Any, call: Call) -> Any:
-            with _Watch(self, name, call, stream=False):
-                await self._admit(behavior, call, stream=False)
+            with _Watch(self, name, call, self._calls):
+                await self._admit(behavior, call)
                 self._check(request)
                 with self._span(name, call):
                     return await body(request, call)
 
         async def client_stream(requests: AsyncIterator[Any], call: Call) -> Any:
-            with _Watch(self, name, call, stream=True):
+            with _Watch(self, name, call, streams):
                 # First of all: a client that sends nothing, or may not call at all, is not waited for.
-                await self._admit(behavior, call, stream=True)
+                await self._admit(behavior, call)
                 with self._span(name, call):
                     first = await anext(aiter(requests), None)
                     if first is not None:
@@ -87,8 +98,8 @@ class Guard:
                     return await body(_with_first(first, requests), call)
 
         async def server_stream(request: Any, call: Call) -> AsyncIterator[Any]:
-            with _Watch(self, name, call, stream=True):
-                await self._admit(behavior, call, stream=True)
+            with _Watch(self, name, call, streams):
+                await self._admit(behavior, call)
                 self._check(request)
                 with self._span(name, call):
                     async with aclosing(body(request, call)) as answers:
@@ -99,25 +110,29 @@ class Guard:
             return Method(method, client_stream)
         return Method(method, server_stream if method.server_streaming else unary)
 
-    def enter(self, call: Call, *, stream: bool) -> None:
+    def enter(self, call: Call, places: Places) -> None:
         """Counts a call that begins and gives it its request id."""
-        self._in_flight[stream] += 1
+        places.taken += 1
+        call.places, call.waits = places, self._waits
         call.request_id = call.header(REQUEST_ID) or uuid.uuid4().hex
         telemetry.request_id.set(call.request_id)
 
-    def leave(self, name: str, code: str, seconds: float, *, stream: bool) -> None:
+    def leave(self, name: str, code: str, seconds: float, places: Places) -> None:
         """Counts a call that ended."""
-        self._in_flight[stream] -= 1
+        places.taken -= 1
         self._requests(name, code).inc()
         self._latency(name).observe(seconds)
 
-    async def _admit(self, behavior: Behavior, call: Call, *, stream: bool) -> None:
-        if self._in_flight[stream] > self._max_in_flight:
+    async def _admit(self, behavior: Behavior, call: Call) -> None:
+        places = call.places
+        if places is not None and places.is_overfull:
+            kind = "requests that wait" if places is self._waits else "requests"
             raise ResourceExhausted(
                 reasons.TOO_BUSY,
-                f"too many concurrent requests (limit {self._max_in_flight}); retry after 1 s",
-                metadata={"limit": str(self._max_in_flight)},
-                retry_after=RETRY_WHEN_BUSY,
+                f"too many concurrent {kind} (limit {places.limit}, {places.setting}); "
+                f"retry after {places.retry_after.seconds} s",
+                metadata={"limit": str(places.limit)},
+                retry_after=places.retry_after,
             )
         call.caller = await self._authenticator.authorize(call.header("authorization"), behavior)
 
@@ -141,17 +156,17 @@ class Guard:
 class _Watch:
     """Counts and times one call, logs its failure, and makes a DropmeshError of each exception."""
 
-    __slots__ = ("_call", "_guard", "_name", "_started", "_stream")
+    __slots__ = ("_call", "_guard", "_name", "_places", "_started")
 
-    def __init__(self, guard: Guard, name: str, call: Call, *, stream: bool) -> None:
+    def __init__(self, guard: Guard, name: str, call: Call, places: Places) -> None:
         self._guard = guard
         self._name = name
         self._call = call
-        self._stream = stream
+        self._places = places
 
     def __enter__(self) -> None:
         self._started = time.perf_counter()
-        self._guard.enter(self._call, stream=self._stream)
+        self._guard.enter(self._call, self._places)
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         code = grpc.StatusCode.OK
@@ -167,7 +182,7 @@ class _Watch:
                 raise _Fault(self._call.request_id) from error
         finally:
             seconds = time.perf_counter() - self._started
-            self._guard.leave(self._name, code.name, seconds, stream=self._stream)
+            self._guard.leave(self._name, code.name, seconds, self._places)
 
 
 async def _with_first(first: Any, rest: AsyncIterator[Any]) -> AsyncIterator[Any]:

@@ -77,6 +77,9 @@ class Settings(BaseModel):
         "", description="host:port or unix:/path of ingest's HTTP door; empty: a socket in the data folder"
     )
     max_in_flight: int = Field(512, ge=1, description="limit of concurrent calls in one service")
+    max_waits: int = Field(
+        4096, ge=1, description="limit of concurrent watchers, and of drops that wait, in one service"
+    )
     drain_seconds: float = Field(10.0, ge=0, description="time that a stopping service gives its running calls")
     notice_seconds: float = Field(
         0.0,
@@ -107,6 +110,9 @@ class Settings(BaseModel):
     orphan_seconds: float = Field(
         3600.0, gt=0, description="age at which an orphan (a stored object that no content names) is deleted"
     )
+
+    webhook_http: bool = Field(False, description="allow webhooks with http:// beside https://")
+    webhook_private: bool = Field(False, description="let webhooks send events to addresses of private networks")
 
     models: Path | None = Field(None, description="folder of pulled models; empty: `models` in the data folder")
     models_mirror: str = Field("", description="http(s) URL or folder from which models are pulled first")

@@ -18,6 +18,8 @@ from services.common.series.model import BodyPage, Series
 from services.common.series.store import SERIES, SERIES_BODIES
 from services.common.statistics.store import STATISTICS, StoredStatistics
 from services.common.uploads.store import UPLOADS, Upload
+from services.common.webhooks.model import Delivery, Webhook
+from services.common.webhooks.store import DELIVERIES, WEBHOOKS
 
 MODELS: tuple[tuple[Collection, type], ...] = (
     (MEDIA, Media),
@@ -34,6 +36,8 @@ MODELS: tuple[tuple[Collection, type], ...] = (
     (SERIES_BODIES, BodyPage),
     (SERIES_METRICS, StoredMetrics),
     (SERIES_FORECASTS, StoredForecast),
+    (WEBHOOKS, Webhook),
+    (DELIVERIES, Delivery),
     (TOKENS, Token),
     (SWEEPS, OrphanSweep),
 )

@@ -71,7 +71,9 @@ class DropWrites:
         if is_waiting:
             self._drop_outbox.add(receipt)
         if request.HasField("wait"):
-            receipt = await self._drop_outcomes.wait_for(receipt, from_duration(request.wait) / SECOND_NS)
+            with call.waiting() as may_wait:
+                seconds = from_duration(request.wait) / SECOND_NS if may_wait else 0.0
+                receipt = await self._drop_outcomes.wait_for(receipt, seconds)
         if receipt.state is ReceiptState.QUARANTINED and request.HasField("wait"):
             raise _quarantined(receipt)
         response = ingest_service_pb2.DropMeasurementsResponse()

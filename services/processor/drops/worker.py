@@ -118,9 +118,10 @@ class DropWorker:
             return
         self._metrics.batch_size.labels("drops").observe(len(new))
         raws = [await self._raw(receipt) if receipt.raw is None else receipt.raw for receipt in new]
+        began = time.monotonic()
         results = await asyncio.to_thread(self._compute, list(zip(new, raws, strict=True)))
         await self._measurements.write([one for result in results for one in result.measurements])
-        await self._receipts.settle(result.receipt for result in results)
+        await self._receipts.settle((result.receipt for result in results), began=began)
         for state, count in Counter(result.receipt.state for result in results).items():
             self._metrics.work_done.labels("drops", state.value).inc(count)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import AsyncIterator
 
 from dropmesh.v1 import media_pb2, query_service_pb2
@@ -12,22 +10,23 @@ from services.common.base.names import resource_id
 from services.common.media.detected_objects import MediaObjects
 from services.common.media.messages import is_settled, media_message, object_message
 from services.common.media.store import MediaStore
+from services.common.rest.json import LINES_OF_JSON
 from services.common.rpc.call import Call
 from services.common.rpc.page_tokens import page_size, page_start, page_token
+from services.query.events.hub import EventHub
 
-FIRST_LOOK_SECONDS = 0.02
-LAST_LOOK_SECONDS = 0.5
 REMINDER_SECONDS = 60.0
-# The edge makes it the Content-Type: what it makes of a stream of messages is a line of JSON for each.
-LINES_OF_JSON = {"x-content-type": "application/x-ndjson"}
 
 
 class MediaReads:
     """Reads of one media."""
 
-    def __init__(self, media: MediaStore, objects: MediaObjects, *, reminder_seconds: float = REMINDER_SECONDS) -> None:
+    def __init__(
+        self, media: MediaStore, objects: MediaObjects, hub: EventHub, *, reminder_seconds: float = REMINDER_SECONDS
+    ) -> None:
         self._media = media
         self._media_objects = objects
+        self._hub = hub
         self._reminder_seconds = reminder_seconds
 
     async def GetMedia(self, request: query_service_pb2.GetMediaRequest, call: Call) -> media_pb2.Media:
@@ -38,23 +37,19 @@ class MediaReads:
         self, request: query_service_pb2.WatchMediaRequest, call: Call
     ) -> AsyncIterator[media_pb2.Media]:
         """Streams the media at once, on every change and every 60 s, until it is in a final state."""
-        sent = 0
-        sent_at = 0.0
-        pause = FIRST_LOOK_SECONDS
-        while True:
-            media = await self._media.get(call.caller, resource_id(request.name))
-            if not sent:
-                call.answer_with(200, LINES_OF_JSON)
-            if media.revision != sent:
-                pause = FIRST_LOOK_SECONDS
-            if media.revision != sent or time.monotonic() - sent_at >= self._reminder_seconds:
-                sent, sent_at = media.revision, time.monotonic()
+        media_id = resource_id(request.name)
+        async with self._hub.watch(media_id) as watch:
+            media = await self._media.get(call.caller, media_id)
+            call.answer_with(200, LINES_OF_JSON)
+            yield media_message(media)
+            while not is_settled(media):
+                shown = await watch.next(self._reminder_seconds)
+                if shown is None:
+                    shown = await self._media.get(call.caller, media_id)
+                elif shown.revision <= media.revision:
+                    continue
+                media = shown
                 yield media_message(media)
-            if is_settled(media):
-                return
-            await asyncio.sleep(pause)
-            # The pause grows slowly, so a change is sent late by a small part of the time that the work took.
-            pause = min(1.25 * pause, LAST_LOOK_SECONDS)
 
     async def ListMediaObjects(
         self, request: query_service_pb2.ListMediaObjectsRequest, call: Call

@@ -347,3 +347,22 @@ async def test_two_meshes_on_one_rabbitmq_are_apart_by_their_prefix(amqp_url, to
     finally:
         await one.close()
         await other.close()
+
+
+async def test_the_bell_is_heard_by_every_process_that_listens(queue, opened):
+    other = await opened()
+    heard: asyncio.Queue[str] = asyncio.Queue()
+    also: asyncio.Queue[str] = asyncio.Queue()
+    queue.bell.listen(heard.put_nowait)
+    other.bell.listen(also.put_nowait)
+    async with asyncio.timeout(10):
+        # A listener may need a moment before it hears.
+        while heard.empty() or also.empty():
+            other.bell.ring("first")
+            await asyncio.sleep(0.05)
+        text = "receipts ann " + " ".join(["0123456789abcdefghijklmn"] * 250)
+        other.bell.ring(text)
+        for listener in (heard, also):
+            while (message := await listener.get()) == "first":
+                pass
+            assert message == text

@@ -328,6 +328,26 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     INVALID_ARGUMENT, 400: correct the lines before sending them again.
     {"reason": "LINES_REFUSED", "metadata": {"line": "3", "refused": "1"}}
     """
+    EVENT_TOKEN_INVALID: _ErrorReason.ValueType  # 801
+    """The token is none that this method sent. INVALID_ARGUMENT, 400: start again without it.
+    {"reason": "EVENT_TOKEN_INVALID"}
+    """
+    EVENT_TOKEN_TOO_OLD: _ErrorReason.ValueType  # 802
+    """The event of the token is older than events are kept. OUT_OF_RANGE, 410: list what is there, and start again without it.
+    {"reason": "EVENT_TOKEN_TOO_OLD", "metadata": {"oldest": "2026-01-01T00:00:00Z"}}
+    """
+    WEBHOOK_NOT_FOUND: _ErrorReason.ValueType  # 851
+    """The webhook does not exist or belongs to another owner. NOT_FOUND, 404.
+    {"reason": "WEBHOOK_NOT_FOUND", "metadata": {"name": "webhooks/…"}}
+    """
+    WEBHOOK_URL_NOT_ALLOWED: _ErrorReason.ValueType  # 852
+    """The URL is not https, or its host is an address in a private network. INVALID_ARGUMENT, 400: use another URL.
+    {"reason": "WEBHOOK_URL_NOT_ALLOWED", "metadata": {"field": "webhook.url"}}
+    """
+    WEBHOOKS_TOO_MANY: _ErrorReason.ValueType  # 853
+    """The owner has as many webhooks as are allowed. RESOURCE_EXHAUSTED, 429: delete one first.
+    {"reason": "WEBHOOKS_TOO_MANY", "metadata": {"limit": "100"}}
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason is the `reason` of the google.rpc.ErrorInfo that the details of every error hold; its `domain` is "dropmesh.dev".
@@ -639,5 +659,25 @@ LINES_REFUSED: ErrorReason.ValueType  # 614
 """Lines of the body cannot be stored; `line` is the first of them, counted from 1, and all others are stored.
 INVALID_ARGUMENT, 400: correct the lines before sending them again.
 {"reason": "LINES_REFUSED", "metadata": {"line": "3", "refused": "1"}}
+"""
+EVENT_TOKEN_INVALID: ErrorReason.ValueType  # 801
+"""The token is none that this method sent. INVALID_ARGUMENT, 400: start again without it.
+{"reason": "EVENT_TOKEN_INVALID"}
+"""
+EVENT_TOKEN_TOO_OLD: ErrorReason.ValueType  # 802
+"""The event of the token is older than events are kept. OUT_OF_RANGE, 410: list what is there, and start again without it.
+{"reason": "EVENT_TOKEN_TOO_OLD", "metadata": {"oldest": "2026-01-01T00:00:00Z"}}
+"""
+WEBHOOK_NOT_FOUND: ErrorReason.ValueType  # 851
+"""The webhook does not exist or belongs to another owner. NOT_FOUND, 404.
+{"reason": "WEBHOOK_NOT_FOUND", "metadata": {"name": "webhooks/…"}}
+"""
+WEBHOOK_URL_NOT_ALLOWED: ErrorReason.ValueType  # 852
+"""The URL is not https, or its host is an address in a private network. INVALID_ARGUMENT, 400: use another URL.
+{"reason": "WEBHOOK_URL_NOT_ALLOWED", "metadata": {"field": "webhook.url"}}
+"""
+WEBHOOKS_TOO_MANY: ErrorReason.ValueType  # 853
+"""The owner has as many webhooks as are allowed. RESOURCE_EXHAUSTED, 429: delete one first.
+{"reason": "WEBHOOKS_TOO_MANY", "metadata": {"limit": "100"}}
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

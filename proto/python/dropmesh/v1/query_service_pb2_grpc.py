@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from dropmesh.v1 import event_pb2 as dropmesh_dot_v1_dot_event__pb2
 from dropmesh.v1 import invite_pb2 as dropmesh_dot_v1_dot_invite__pb2
 from dropmesh.v1 import limits_pb2 as dropmesh_dot_v1_dot_limits__pb2
 from dropmesh.v1 import measurement_pb2 as dropmesh_dot_v1_dot_measurement__pb2
@@ -12,6 +13,7 @@ from dropmesh.v1 import series_pb2 as dropmesh_dot_v1_dot_series__pb2
 from dropmesh.v1 import source_pb2 as dropmesh_dot_v1_dot_source__pb2
 from dropmesh.v1 import statistics_pb2 as dropmesh_dot_v1_dot_statistics__pb2
 from dropmesh.v1 import upload_pb2 as dropmesh_dot_v1_dot_upload__pb2
+from dropmesh.v1 import webhook_pb2 as dropmesh_dot_v1_dot_webhook__pb2
 from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
@@ -58,6 +60,31 @@ class QueryServiceStub:
                 '/dropmesh.v1.QueryService/WatchMedia',
                 request_serializer=dropmesh_dot_v1_dot_query__service__pb2.WatchMediaRequest.SerializeToString,
                 response_deserializer=dropmesh_dot_v1_dot_media__pb2.Media.FromString,
+                _registered_method=True)
+        self.WatchEvents = channel.unary_stream(
+                '/dropmesh.v1.QueryService/WatchEvents',
+                request_serializer=dropmesh_dot_v1_dot_query__service__pb2.WatchEventsRequest.SerializeToString,
+                response_deserializer=dropmesh_dot_v1_dot_event__pb2.Event.FromString,
+                _registered_method=True)
+        self.StreamEvents = channel.unary_stream(
+                '/dropmesh.v1.QueryService/StreamEvents',
+                request_serializer=dropmesh_dot_v1_dot_query__service__pb2.StreamEventsRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
+        self.GetWebhook = channel.unary_unary(
+                '/dropmesh.v1.QueryService/GetWebhook',
+                request_serializer=dropmesh_dot_v1_dot_query__service__pb2.GetWebhookRequest.SerializeToString,
+                response_deserializer=dropmesh_dot_v1_dot_webhook__pb2.Webhook.FromString,
+                _registered_method=True)
+        self.ListWebhooks = channel.unary_unary(
+                '/dropmesh.v1.QueryService/ListWebhooks',
+                request_serializer=dropmesh_dot_v1_dot_query__service__pb2.ListWebhooksRequest.SerializeToString,
+                response_deserializer=dropmesh_dot_v1_dot_query__service__pb2.ListWebhooksResponse.FromString,
+                _registered_method=True)
+        self.ListWebhookDeliveries = channel.unary_unary(
+                '/dropmesh.v1.QueryService/ListWebhookDeliveries',
+                request_serializer=dropmesh_dot_v1_dot_query__service__pb2.ListWebhookDeliveriesRequest.SerializeToString,
+                response_deserializer=dropmesh_dot_v1_dot_query__service__pb2.ListWebhookDeliveriesResponse.FromString,
                 _registered_method=True)
         self.ListMediaObjects = channel.unary_unary(
                 '/dropmesh.v1.QueryService/ListMediaObjects',
@@ -234,6 +261,60 @@ class QueryServiceServicer:
         response is newline-delimited JSON.
         Errors: MEDIA_NOT_FOUND.
         Retry: safe; the first message is the present media.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchEvents(self, request, context):
+        """WatchEvents streams what happens to the caller's media and drops, from now on or after the event of a token.
+
+        The first message is a HEARTBEAT, which is sent once nothing can be missed any more. Over REST the response is
+        newline-delimited JSON; with the header `Accept: text/event-stream` it is that of StreamEvents.
+        Errors: EVENT_TOKEN_INVALID, EVENT_TOKEN_TOO_OLD.
+        Retry: safe, with the token of the last event; events of the last seconds before it may be sent again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StreamEvents(self, request, context):
+        """StreamEvents is WatchEvents as server-sent events, for the EventSource of browsers.
+
+        `id` is the event's token, `event` its type, `data` the Event as JSON. A client that comes back with the header
+        `Last-Event-ID` goes on after that event.
+        Errors: EVENT_TOKEN_INVALID, EVENT_TOKEN_TOO_OLD.
+        Retry: safe, as for WatchEvents.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetWebhook(self, request, context):
+        """GetWebhook returns one webhook, without its secret.
+
+        Errors: WEBHOOK_NOT_FOUND.
+        Retry: safe.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListWebhooks(self, request, context):
+        """ListWebhooks lists the caller's webhooks, newest first; with the scope `admin`, the webhooks of every owner.
+
+        Errors: PAGE_TOKEN_INVALID.
+        Retry: safe.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListWebhookDeliveries(self, request, context):
+        """ListWebhookDeliveries lists the events that did not arrive at a webhook, oldest first.
+
+        Errors: WEBHOOK_NOT_FOUND, PAGE_TOKEN_INVALID.
+        Retry: safe.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -546,6 +627,31 @@ def add_QueryServiceServicer_to_server(servicer, server):
                     request_deserializer=dropmesh_dot_v1_dot_query__service__pb2.WatchMediaRequest.FromString,
                     response_serializer=dropmesh_dot_v1_dot_media__pb2.Media.SerializeToString,
             ),
+            'WatchEvents': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchEvents,
+                    request_deserializer=dropmesh_dot_v1_dot_query__service__pb2.WatchEventsRequest.FromString,
+                    response_serializer=dropmesh_dot_v1_dot_event__pb2.Event.SerializeToString,
+            ),
+            'StreamEvents': grpc.unary_stream_rpc_method_handler(
+                    servicer.StreamEvents,
+                    request_deserializer=dropmesh_dot_v1_dot_query__service__pb2.StreamEventsRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'GetWebhook': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetWebhook,
+                    request_deserializer=dropmesh_dot_v1_dot_query__service__pb2.GetWebhookRequest.FromString,
+                    response_serializer=dropmesh_dot_v1_dot_webhook__pb2.Webhook.SerializeToString,
+            ),
+            'ListWebhooks': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListWebhooks,
+                    request_deserializer=dropmesh_dot_v1_dot_query__service__pb2.ListWebhooksRequest.FromString,
+                    response_serializer=dropmesh_dot_v1_dot_query__service__pb2.ListWebhooksResponse.SerializeToString,
+            ),
+            'ListWebhookDeliveries': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListWebhookDeliveries,
+                    request_deserializer=dropmesh_dot_v1_dot_query__service__pb2.ListWebhookDeliveriesRequest.FromString,
+                    response_serializer=dropmesh_dot_v1_dot_query__service__pb2.ListWebhookDeliveriesResponse.SerializeToString,
+            ),
             'ListMediaObjects': grpc.unary_unary_rpc_method_handler(
                     servicer.ListMediaObjects,
                     request_deserializer=dropmesh_dot_v1_dot_query__service__pb2.ListMediaObjectsRequest.FromString,
@@ -769,6 +875,141 @@ class QueryService:
             '/dropmesh.v1.QueryService/WatchMedia',
             dropmesh_dot_v1_dot_query__service__pb2.WatchMediaRequest.SerializeToString,
             dropmesh_dot_v1_dot_media__pb2.Media.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/dropmesh.v1.QueryService/WatchEvents',
+            dropmesh_dot_v1_dot_query__service__pb2.WatchEventsRequest.SerializeToString,
+            dropmesh_dot_v1_dot_event__pb2.Event.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StreamEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/dropmesh.v1.QueryService/StreamEvents',
+            dropmesh_dot_v1_dot_query__service__pb2.StreamEventsRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetWebhook(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dropmesh.v1.QueryService/GetWebhook',
+            dropmesh_dot_v1_dot_query__service__pb2.GetWebhookRequest.SerializeToString,
+            dropmesh_dot_v1_dot_webhook__pb2.Webhook.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListWebhooks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dropmesh.v1.QueryService/ListWebhooks',
+            dropmesh_dot_v1_dot_query__service__pb2.ListWebhooksRequest.SerializeToString,
+            dropmesh_dot_v1_dot_query__service__pb2.ListWebhooksResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListWebhookDeliveries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dropmesh.v1.QueryService/ListWebhookDeliveries',
+            dropmesh_dot_v1_dot_query__service__pb2.ListWebhookDeliveriesRequest.SerializeToString,
+            dropmesh_dot_v1_dot_query__service__pb2.ListWebhookDeliveriesResponse.FromString,
             options,
             channel_credentials,
             insecure,

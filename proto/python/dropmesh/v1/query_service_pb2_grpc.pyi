@@ -4,6 +4,7 @@ isort:skip_file
 """
 
 from collections import abc as _abc
+from dropmesh.v1 import event_pb2 as _event_pb2
 from dropmesh.v1 import invite_pb2 as _invite_pb2
 from dropmesh.v1 import limits_pb2 as _limits_pb2
 from dropmesh.v1 import measurement_pb2 as _measurement_pb2
@@ -13,6 +14,7 @@ from dropmesh.v1 import series_pb2 as _series_pb2
 from dropmesh.v1 import source_pb2 as _source_pb2
 from dropmesh.v1 import statistics_pb2 as _statistics_pb2
 from dropmesh.v1 import upload_pb2 as _upload_pb2
+from dropmesh.v1 import webhook_pb2 as _webhook_pb2
 from google.api import httpbody_pb2 as _httpbody_pb2
 from grpc import aio as _aio
 import abc as _abc_1
@@ -63,6 +65,40 @@ class QueryServiceStub:
     response is newline-delimited JSON.
     Errors: MEDIA_NOT_FOUND.
     Retry: safe; the first message is the present media.
+    """
+    WatchEvents: _grpc.UnaryStreamMultiCallable[_query_service_pb2.WatchEventsRequest, _event_pb2.Event]
+    """WatchEvents streams what happens to the caller's media and drops, from now on or after the event of a token.
+
+    The first message is a HEARTBEAT, which is sent once nothing can be missed any more. Over REST the response is
+    newline-delimited JSON; with the header `Accept: text/event-stream` it is that of StreamEvents.
+    Errors: EVENT_TOKEN_INVALID, EVENT_TOKEN_TOO_OLD.
+    Retry: safe, with the token of the last event; events of the last seconds before it may be sent again.
+    """
+    StreamEvents: _grpc.UnaryStreamMultiCallable[_query_service_pb2.StreamEventsRequest, _httpbody_pb2.HttpBody]
+    """StreamEvents is WatchEvents as server-sent events, for the EventSource of browsers.
+
+    `id` is the event's token, `event` its type, `data` the Event as JSON. A client that comes back with the header
+    `Last-Event-ID` goes on after that event.
+    Errors: EVENT_TOKEN_INVALID, EVENT_TOKEN_TOO_OLD.
+    Retry: safe, as for WatchEvents.
+    """
+    GetWebhook: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.GetWebhookRequest, _webhook_pb2.Webhook]
+    """GetWebhook returns one webhook, without its secret.
+
+    Errors: WEBHOOK_NOT_FOUND.
+    Retry: safe.
+    """
+    ListWebhooks: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.ListWebhooksRequest, _query_service_pb2.ListWebhooksResponse]
+    """ListWebhooks lists the caller's webhooks, newest first; with the scope `admin`, the webhooks of every owner.
+
+    Errors: PAGE_TOKEN_INVALID.
+    Retry: safe.
+    """
+    ListWebhookDeliveries: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.ListWebhookDeliveriesRequest, _query_service_pb2.ListWebhookDeliveriesResponse]
+    """ListWebhookDeliveries lists the events that did not arrive at a webhook, oldest first.
+
+    Errors: WEBHOOK_NOT_FOUND, PAGE_TOKEN_INVALID.
+    Retry: safe.
     """
     ListMediaObjects: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.ListMediaObjectsRequest, _query_service_pb2.ListMediaObjectsResponse]
     """ListMediaObjects lists the objects found in a media.
@@ -268,6 +304,40 @@ class QueryServiceAsyncStub(QueryServiceStub):
     response is newline-delimited JSON.
     Errors: MEDIA_NOT_FOUND.
     Retry: safe; the first message is the present media.
+    """
+    WatchEvents: _aio.UnaryStreamMultiCallable[_query_service_pb2.WatchEventsRequest, _event_pb2.Event]  # type: ignore[assignment]
+    """WatchEvents streams what happens to the caller's media and drops, from now on or after the event of a token.
+
+    The first message is a HEARTBEAT, which is sent once nothing can be missed any more. Over REST the response is
+    newline-delimited JSON; with the header `Accept: text/event-stream` it is that of StreamEvents.
+    Errors: EVENT_TOKEN_INVALID, EVENT_TOKEN_TOO_OLD.
+    Retry: safe, with the token of the last event; events of the last seconds before it may be sent again.
+    """
+    StreamEvents: _aio.UnaryStreamMultiCallable[_query_service_pb2.StreamEventsRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """StreamEvents is WatchEvents as server-sent events, for the EventSource of browsers.
+
+    `id` is the event's token, `event` its type, `data` the Event as JSON. A client that comes back with the header
+    `Last-Event-ID` goes on after that event.
+    Errors: EVENT_TOKEN_INVALID, EVENT_TOKEN_TOO_OLD.
+    Retry: safe, as for WatchEvents.
+    """
+    GetWebhook: _aio.UnaryUnaryMultiCallable[_query_service_pb2.GetWebhookRequest, _webhook_pb2.Webhook]  # type: ignore[assignment]
+    """GetWebhook returns one webhook, without its secret.
+
+    Errors: WEBHOOK_NOT_FOUND.
+    Retry: safe.
+    """
+    ListWebhooks: _aio.UnaryUnaryMultiCallable[_query_service_pb2.ListWebhooksRequest, _query_service_pb2.ListWebhooksResponse]  # type: ignore[assignment]
+    """ListWebhooks lists the caller's webhooks, newest first; with the scope `admin`, the webhooks of every owner.
+
+    Errors: PAGE_TOKEN_INVALID.
+    Retry: safe.
+    """
+    ListWebhookDeliveries: _aio.UnaryUnaryMultiCallable[_query_service_pb2.ListWebhookDeliveriesRequest, _query_service_pb2.ListWebhookDeliveriesResponse]  # type: ignore[assignment]
+    """ListWebhookDeliveries lists the events that did not arrive at a webhook, oldest first.
+
+    Errors: WEBHOOK_NOT_FOUND, PAGE_TOKEN_INVALID.
+    Retry: safe.
     """
     ListMediaObjects: _aio.UnaryUnaryMultiCallable[_query_service_pb2.ListMediaObjectsRequest, _query_service_pb2.ListMediaObjectsResponse]  # type: ignore[assignment]
     """ListMediaObjects lists the objects found in a media.
@@ -488,6 +558,70 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
         response is newline-delimited JSON.
         Errors: MEDIA_NOT_FOUND.
         Retry: safe; the first message is the present media.
+        """
+
+    @_abc_1.abstractmethod
+    def WatchEvents(
+        self,
+        request: _query_service_pb2.WatchEventsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_event_pb2.Event], _abc.AsyncIterator[_event_pb2.Event]]:
+        """WatchEvents streams what happens to the caller's media and drops, from now on or after the event of a token.
+
+        The first message is a HEARTBEAT, which is sent once nothing can be missed any more. Over REST the response is
+        newline-delimited JSON; with the header `Accept: text/event-stream` it is that of StreamEvents.
+        Errors: EVENT_TOKEN_INVALID, EVENT_TOKEN_TOO_OLD.
+        Retry: safe, with the token of the last event; events of the last seconds before it may be sent again.
+        """
+
+    @_abc_1.abstractmethod
+    def StreamEvents(
+        self,
+        request: _query_service_pb2.StreamEventsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_httpbody_pb2.HttpBody], _abc.AsyncIterator[_httpbody_pb2.HttpBody]]:
+        """StreamEvents is WatchEvents as server-sent events, for the EventSource of browsers.
+
+        `id` is the event's token, `event` its type, `data` the Event as JSON. A client that comes back with the header
+        `Last-Event-ID` goes on after that event.
+        Errors: EVENT_TOKEN_INVALID, EVENT_TOKEN_TOO_OLD.
+        Retry: safe, as for WatchEvents.
+        """
+
+    @_abc_1.abstractmethod
+    def GetWebhook(
+        self,
+        request: _query_service_pb2.GetWebhookRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_webhook_pb2.Webhook, _abc.Awaitable[_webhook_pb2.Webhook]]:
+        """GetWebhook returns one webhook, without its secret.
+
+        Errors: WEBHOOK_NOT_FOUND.
+        Retry: safe.
+        """
+
+    @_abc_1.abstractmethod
+    def ListWebhooks(
+        self,
+        request: _query_service_pb2.ListWebhooksRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_query_service_pb2.ListWebhooksResponse, _abc.Awaitable[_query_service_pb2.ListWebhooksResponse]]:
+        """ListWebhooks lists the caller's webhooks, newest first; with the scope `admin`, the webhooks of every owner.
+
+        Errors: PAGE_TOKEN_INVALID.
+        Retry: safe.
+        """
+
+    @_abc_1.abstractmethod
+    def ListWebhookDeliveries(
+        self,
+        request: _query_service_pb2.ListWebhookDeliveriesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_query_service_pb2.ListWebhookDeliveriesResponse, _abc.Awaitable[_query_service_pb2.ListWebhookDeliveriesResponse]]:
+        """ListWebhookDeliveries lists the events that did not arrive at a webhook, oldest first.
+
+        Errors: WEBHOOK_NOT_FOUND, PAGE_TOKEN_INVALID.
+        Retry: safe.
         """
 
     @_abc_1.abstractmethod

@@ -25,6 +25,11 @@ class Names:
     def __init__(self, prefix: str) -> None:
         self._prefix = prefix
 
+    @property
+    def bell(self) -> str:
+        """The exchange whose messages reach every process that listens."""
+        return f"{self._prefix}.bell"
+
     def queue(self, topic: Topic) -> str:
         """Where a topic's messages wait."""
         return f"{self._prefix}.{topic.name}"

@@ -14,6 +14,8 @@ from functools import partial
 from aio_pika.abc import AbstractIncomingMessage, AbstractQueue
 
 from services.common.queue import LEASE_ENDED, Claim, DeadLetter, Topic
+from services.common.queue.bell import Bell
+from services.common.queue.rabbitmq.bell import RabbitBell
 from services.common.queue.rabbitmq.connection import BROKEN, Arguments, RabbitConnection
 from services.common.queue.rabbitmq.dead_letters import DeadLetters
 from services.common.queue.rabbitmq.intake import Consumer, Intake
@@ -45,6 +47,7 @@ class RabbitQueue:
         address, prefix = address_and_prefix(url)
         self._names = Names(prefix)
         self._connection = RabbitConnection(address)
+        self._bell = RabbitBell(self._connection, self._names.bell)
         self._dead = DeadLetters(self._connection, self._names, now_ns)
         self._intakes: dict[str, Intake] = {}
         self._held: dict[str, _Held] = {}
@@ -141,8 +144,14 @@ class RabbitQueue:
         """See the port."""
         return await self._connection.guarded(lambda: self._dead.remove(topic, ids, limit))
 
+    @property
+    def bell(self) -> Bell:
+        """See the port."""
+        return self._bell
+
     async def close(self) -> None:
         """See the port."""
+        await self._bell.close()
         for held in self._held.values():
             held.timer.cancel()
         self._held.clear()

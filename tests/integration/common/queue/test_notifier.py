@@ -13,7 +13,7 @@ def sockets(folder: Path) -> list[Path]:
 
 async def test_every_listener_of_a_name_is_woken_and_no_other(tmp_path: Path) -> None:
     sender, first, second = Notifier(tmp_path / "s"), Notifier(tmp_path / "s"), Notifier(tmp_path / "s")
-    woken, also, other = first.listen("drops"), second.listen("drops"), second.listen("photos")
+    woken, also, other = first.event("drops"), second.event("drops"), second.event("photos")
     sender.notify("drops")
     async with asyncio.timeout(10):
         await asyncio.gather(woken.wait(), also.wait())

@@ -1,15 +1,24 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any, cast
 
 import grpc
 import pytest
-from dropmesh.v1 import ingest_service_pb2, ingest_service_pb2_grpc, query_service_pb2, query_service_pb2_grpc
+from dropmesh.v1 import (
+    ingest_service_pb2,
+    ingest_service_pb2_grpc,
+    media_pb2,
+    query_service_pb2,
+    query_service_pb2_grpc,
+)
+from google.api.httpbody_pb2 import HttpBody
 
 from services.common.base.telemetry import Metrics
 from services.common.rpc.auth import Authenticator
-from services.common.rpc.call import Call
+from services.common.rpc.call import Call, Places
 from services.common.rpc.grpc_methods import grpc_handler
 from services.common.rpc.guard import Guard
 from services.common.rpc.tokens import Tokens
@@ -75,3 +84,51 @@ async def test_a_request_that_cannot_be_decoded_is_refused_with_a_reason(tmp_pat
     await server.stop(None)
     assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert "cannot be decoded" in str(refused.value.details())
+
+
+class Waiting:
+    """Watches that never end, and downloads that do."""
+
+    async def WatchMedia(self, request: query_service_pb2.WatchMediaRequest, call: Call) -> AsyncIterator[Any]:
+        yield media_pb2.Media(name=request.name)
+        await asyncio.Event().wait()
+
+    async def DownloadOriginal(
+        self, request: query_service_pb2.DownloadOriginalRequest, call: Call
+    ) -> AsyncIterator[Any]:
+        yield HttpBody(data=b"bytes")
+
+
+async def test_watchers_take_no_place_of_downloads_and_have_a_limit_of_their_own(tmp_path):
+    metrics = Metrics()
+    guard = Guard(Authenticator(cast(Tokens, None), Mode.OPEN), metrics, max_in_flight=1, max_waits=6)
+    server = grpc.aio.server()
+    server.add_generic_rpc_handlers((grpc_handler(SERVICE, guard.methods(SERVICE, Waiting())),))
+    server.add_insecure_port(f"unix:{tmp_path}/s")
+    await server.start()
+    async with grpc.aio.insecure_channel(f"unix:{tmp_path}/s") as channel:
+        stub = query_service_pb2_grpc.QueryServiceStub(channel)
+        watchers = [stub.WatchMedia(query_service_pb2.WatchMediaRequest(name="media/a")) for _ in range(6)]
+        for watcher in watchers:
+            assert (await watcher.read()).name == "media/a"
+        assert metrics.registry.get_sample_value("dropmesh_requests_waiting") == 6
+        for _ in range(3):
+            download = stub.DownloadOriginal(query_service_pb2.DownloadOriginalRequest(name="media/a"))
+            assert [message.data async for message in download] == [b"bytes"]
+        refused = stub.WatchMedia(query_service_pb2.WatchMediaRequest(name="media/a"))
+        assert await refused.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert "limit 6, max_waits" in await refused.details()
+        for watcher in watchers:
+            watcher.cancel()
+    await server.stop(None)
+
+
+async def test_a_call_that_waits_lends_its_place_to_one_that_works():
+    calls, waits = (Places(name, 1, timedelta(seconds=1)) for name in ("calls", "waits"))
+    calls.taken = 1
+    with calls.lend(waits) as may_wait:
+        assert (may_wait, calls.taken, waits.taken) == (True, 0, 1)
+        other = Places("others", 1, timedelta(seconds=1), taken=1)
+        with other.lend(waits) as may_also_wait:
+            assert (may_also_wait, other.taken, waits.taken) == (False, 1, 1)
+    assert (calls.taken, waits.taken) == (1, 0)

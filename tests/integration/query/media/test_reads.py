@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+
 import pytest
 from dropmesh.v1 import media_pb2
 from dropmesh.v1.query_service_pb2 import (
@@ -12,10 +15,12 @@ from dropmesh.v1.query_service_pb2 import (
 
 from services.common.base.errors import DropmeshError, InvalidArgument, NotFound
 from services.common.base.instants import utc_day
+from services.common.events.log import EventLog
 from services.common.invites.store import Invite, new_secret
 from services.common.rpc.call import Call
 from services.common.rpc.identity import Caller, Scope
 from services.common.statistics.store import Totals
+from services.query.events.hub import EventHub
 from services.query.invites.reads import InviteReads
 from services.query.media.lists import MediaListReads
 from services.query.media.reads import MediaReads
@@ -28,8 +33,17 @@ DAY_NS = 86_400 * 10**9
 
 
 @pytest.fixture
-def reads(mesh: MediaMesh) -> MediaReads:
-    return MediaReads(mesh.media, mesh.found)
+async def hub(mesh: MediaMesh) -> AsyncIterator[EventHub]:
+    hub, stopping = EventHub(EventLog(mesh.catalog), mesh.stores.queue.bell, mesh.clock), asyncio.Event()
+    running = asyncio.create_task(hub.run(stopping))
+    yield hub
+    stopping.set()
+    await running
+
+
+@pytest.fixture
+def reads(mesh: MediaMesh, hub: EventHub) -> MediaReads:
+    return MediaReads(mesh.media, mesh.found, hub)
 
 
 async def test_a_watcher_sees_each_change_until_the_end(mesh: MediaMesh, reads: MediaReads) -> None:
@@ -44,9 +58,9 @@ async def test_a_watcher_sees_each_change_until_the_end(mesh: MediaMesh, reads: 
     assert [told.state async for told in watching] == [media_pb2.Media.PROCESSED]
 
 
-async def test_a_watcher_is_reminded_where_nothing_changes(mesh: MediaMesh) -> None:
+async def test_a_watcher_is_reminded_where_nothing_changes(mesh: MediaMesh, hub: EventHub) -> None:
     name = f"media/{(await mesh.upload(photo('one'))).media.id}"
-    reads = MediaReads(mesh.media, mesh.found, reminder_seconds=0.0)
+    reads = MediaReads(mesh.media, mesh.found, hub, reminder_seconds=0.0)
     watching = aiter(reads.WatchMedia(WatchMediaRequest(name=name), call_of()))
     first = await anext(watching)
     assert await anext(watching) == first
