@@ -10,8 +10,8 @@ from services.common.base.errors import AlreadyExists
 from services.common.base.requests import KEPT_MOST, came_before, named_request, request_key, with_request
 
 ID = "6f0a3f0e-8f5b-4d5c-9a55-0b8c1c3d2e1f"
-# What they do is named by something else than an id: the content of a media, the offset of an upload.
-SAFE_BY_NATURE = {"UploadMedia", "UploadInviteMedia", "AppendUpload"}
+# Named by something else than an id: the content of a media, the offset of an upload, the instants of lines.
+SAFE_BY_NATURE = {"UploadMedia", "UploadInviteMedia", "AppendUpload", "WriteLines"}
 
 
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
