@@ -13,6 +13,12 @@ BODIES: dict[str, Any] = {
     "ProcessMedia": {"anonymize": {"objects": ["PERSON"], "mode": "SOLID"}},
     "UpdateMedia": {"labels": {"place": "berlin"}, "update_mask": "labels"},
     "CancelMedia": {},
+    "BatchDeleteMedia": {"names": ["media/06d9kq5t1r6q3v1h7b2m8c4n0e"]},
+    "DownloadMedia": {"names": ["media/06d9kq5t1r6q3v1h7b2m8c4n0e"]},
+    "CheckHashes": {"sha256": ["e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"]},
+    "CreateWebhook": {"url": "https://example.com/dropmesh", "types": ["MEDIA_PROCESSED", "MEDIA_FAILED"]},
+    "UpdateWebhook": {"disabled": True},
+    "RedeliverWebhook": {},
     "ReplayReceipt": {},
     "VerifyMeasurement": {},
     "CreateSeries": {

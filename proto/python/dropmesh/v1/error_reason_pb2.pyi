@@ -337,7 +337,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     {"reason": "EVENT_TOKEN_TOO_OLD", "metadata": {"oldest": "2026-01-01T00:00:00Z"}}
     """
     WEBHOOK_NOT_FOUND: _ErrorReason.ValueType  # 851
-    """The webhook does not exist or belongs to another owner. NOT_FOUND, 404.
+    """No such webhook, or it belongs to another owner. NOT_FOUND, 404: check the name and the token.
     {"reason": "WEBHOOK_NOT_FOUND", "metadata": {"name": "webhooks/…"}}
     """
     WEBHOOK_URL_NOT_ALLOWED: _ErrorReason.ValueType  # 852
@@ -669,7 +669,7 @@ EVENT_TOKEN_TOO_OLD: ErrorReason.ValueType  # 802
 {"reason": "EVENT_TOKEN_TOO_OLD", "metadata": {"oldest": "2026-01-01T00:00:00Z"}}
 """
 WEBHOOK_NOT_FOUND: ErrorReason.ValueType  # 851
-"""The webhook does not exist or belongs to another owner. NOT_FOUND, 404.
+"""No such webhook, or it belongs to another owner. NOT_FOUND, 404: check the name and the token.
 {"reason": "WEBHOOK_NOT_FOUND", "metadata": {"name": "webhooks/…"}}
 """
 WEBHOOK_URL_NOT_ALLOWED: ErrorReason.ValueType  # 852

@@ -9,6 +9,7 @@ from dropmesh.v1 import measurement_pb2 as dropmesh_dot_v1_dot_measurement__pb2
 from dropmesh.v1 import media_pb2 as dropmesh_dot_v1_dot_media__pb2
 from dropmesh.v1 import series_pb2 as dropmesh_dot_v1_dot_series__pb2
 from dropmesh.v1 import upload_pb2 as dropmesh_dot_v1_dot_upload__pb2
+from dropmesh.v1 import webhook_pb2 as dropmesh_dot_v1_dot_webhook__pb2
 from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 
@@ -111,6 +112,26 @@ class IngestServiceStub:
                 '/dropmesh.v1.IngestService/DeleteInvite',
                 request_serializer=dropmesh_dot_v1_dot_ingest__service__pb2.DeleteInviteRequest.SerializeToString,
                 response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                _registered_method=True)
+        self.CreateWebhook = channel.unary_unary(
+                '/dropmesh.v1.IngestService/CreateWebhook',
+                request_serializer=dropmesh_dot_v1_dot_ingest__service__pb2.CreateWebhookRequest.SerializeToString,
+                response_deserializer=dropmesh_dot_v1_dot_webhook__pb2.Webhook.FromString,
+                _registered_method=True)
+        self.UpdateWebhook = channel.unary_unary(
+                '/dropmesh.v1.IngestService/UpdateWebhook',
+                request_serializer=dropmesh_dot_v1_dot_ingest__service__pb2.UpdateWebhookRequest.SerializeToString,
+                response_deserializer=dropmesh_dot_v1_dot_webhook__pb2.Webhook.FromString,
+                _registered_method=True)
+        self.DeleteWebhook = channel.unary_unary(
+                '/dropmesh.v1.IngestService/DeleteWebhook',
+                request_serializer=dropmesh_dot_v1_dot_ingest__service__pb2.DeleteWebhookRequest.SerializeToString,
+                response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                _registered_method=True)
+        self.RedeliverWebhook = channel.unary_unary(
+                '/dropmesh.v1.IngestService/RedeliverWebhook',
+                request_serializer=dropmesh_dot_v1_dot_ingest__service__pb2.RedeliverWebhookRequest.SerializeToString,
+                response_deserializer=dropmesh_dot_v1_dot_ingest__service__pb2.RedeliverWebhookResponse.FromString,
                 _registered_method=True)
         self.DropMeasurements = channel.unary_unary(
                 '/dropmesh.v1.IngestService/DropMeasurements',
@@ -335,6 +356,49 @@ class IngestServiceServicer:
         The media that were uploaded through it are kept.
         Errors: INVITE_NOT_FOUND.
         Retry: safe with allow_missing; without it a second call returns INVITE_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateWebhook(self, request, context):
+        """CreateWebhook has the events of the caller's resources POSTed to a URL, from now on.
+
+        `secret` is returned only in this response. No event is sent to an address in a private network, unless
+        `DROPMESH_WEBHOOK_PRIVATE` allows it; a host's name is looked up for each delivery. An owner has at most 100 webhooks.
+        Errors: WEBHOOK_URL_NOT_ALLOWED, WEBHOOKS_TOO_MANY, REQUEST_ID_REUSED.
+        Retry: safe with the same request_id; else it makes another webhook.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateWebhook(self, request, context):
+        """UpdateWebhook changes a webhook's URL or filter, or ends its deliveries.
+
+        Changes the fields in update_mask; without a mask, the fields that are set in the request.
+        Errors: WEBHOOK_NOT_FOUND, WEBHOOK_URL_NOT_ALLOWED.
+        Retry: safe.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteWebhook(self, request, context):
+        """DeleteWebhook deletes a webhook and its deliveries.
+
+        Errors: WEBHOOK_NOT_FOUND.
+        Retry: safe with allow_missing; without it a second call returns WEBHOOK_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RedeliverWebhook(self, request, context):
+        """RedeliverWebhook has FAILED deliveries of a webhook tried again.
+
+        Errors: WEBHOOK_NOT_FOUND.
+        Retry: safe.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -567,6 +631,26 @@ def add_IngestServiceServicer_to_server(servicer, server):
                     servicer.DeleteInvite,
                     request_deserializer=dropmesh_dot_v1_dot_ingest__service__pb2.DeleteInviteRequest.FromString,
                     response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            ),
+            'CreateWebhook': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateWebhook,
+                    request_deserializer=dropmesh_dot_v1_dot_ingest__service__pb2.CreateWebhookRequest.FromString,
+                    response_serializer=dropmesh_dot_v1_dot_webhook__pb2.Webhook.SerializeToString,
+            ),
+            'UpdateWebhook': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateWebhook,
+                    request_deserializer=dropmesh_dot_v1_dot_ingest__service__pb2.UpdateWebhookRequest.FromString,
+                    response_serializer=dropmesh_dot_v1_dot_webhook__pb2.Webhook.SerializeToString,
+            ),
+            'DeleteWebhook': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteWebhook,
+                    request_deserializer=dropmesh_dot_v1_dot_ingest__service__pb2.DeleteWebhookRequest.FromString,
+                    response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            ),
+            'RedeliverWebhook': grpc.unary_unary_rpc_method_handler(
+                    servicer.RedeliverWebhook,
+                    request_deserializer=dropmesh_dot_v1_dot_ingest__service__pb2.RedeliverWebhookRequest.FromString,
+                    response_serializer=dropmesh_dot_v1_dot_ingest__service__pb2.RedeliverWebhookResponse.SerializeToString,
             ),
             'DropMeasurements': grpc.unary_unary_rpc_method_handler(
                     servicer.DropMeasurements,
@@ -1003,6 +1087,114 @@ class IngestService:
             '/dropmesh.v1.IngestService/DeleteInvite',
             dropmesh_dot_v1_dot_ingest__service__pb2.DeleteInviteRequest.SerializeToString,
             google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateWebhook(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dropmesh.v1.IngestService/CreateWebhook',
+            dropmesh_dot_v1_dot_ingest__service__pb2.CreateWebhookRequest.SerializeToString,
+            dropmesh_dot_v1_dot_webhook__pb2.Webhook.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateWebhook(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dropmesh.v1.IngestService/UpdateWebhook',
+            dropmesh_dot_v1_dot_ingest__service__pb2.UpdateWebhookRequest.SerializeToString,
+            dropmesh_dot_v1_dot_webhook__pb2.Webhook.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteWebhook(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dropmesh.v1.IngestService/DeleteWebhook',
+            dropmesh_dot_v1_dot_ingest__service__pb2.DeleteWebhookRequest.SerializeToString,
+            google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RedeliverWebhook(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dropmesh.v1.IngestService/RedeliverWebhook',
+            dropmesh_dot_v1_dot_ingest__service__pb2.RedeliverWebhookRequest.SerializeToString,
+            dropmesh_dot_v1_dot_ingest__service__pb2.RedeliverWebhookResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -10,6 +10,7 @@ from dropmesh.v1 import measurement_pb2 as _measurement_pb2
 from dropmesh.v1 import media_pb2 as _media_pb2
 from dropmesh.v1 import series_pb2 as _series_pb2
 from dropmesh.v1 import upload_pb2 as _upload_pb2
+from dropmesh.v1 import webhook_pb2 as _webhook_pb2
 from google.api import httpbody_pb2 as _httpbody_pb2
 from google.protobuf import empty_pb2 as _empty_pb2
 from grpc import aio as _aio
@@ -150,6 +151,33 @@ class IngestServiceStub:
     The media that were uploaded through it are kept.
     Errors: INVITE_NOT_FOUND.
     Retry: safe with allow_missing; without it a second call returns INVITE_NOT_FOUND.
+    """
+    CreateWebhook: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.CreateWebhookRequest, _webhook_pb2.Webhook]
+    """CreateWebhook has the events of the caller's resources POSTed to a URL, from now on.
+
+    `secret` is returned only in this response. No event is sent to an address in a private network, unless
+    `DROPMESH_WEBHOOK_PRIVATE` allows it; a host's name is looked up for each delivery. An owner has at most 100 webhooks.
+    Errors: WEBHOOK_URL_NOT_ALLOWED, WEBHOOKS_TOO_MANY, REQUEST_ID_REUSED.
+    Retry: safe with the same request_id; else it makes another webhook.
+    """
+    UpdateWebhook: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.UpdateWebhookRequest, _webhook_pb2.Webhook]
+    """UpdateWebhook changes a webhook's URL or filter, or ends its deliveries.
+
+    Changes the fields in update_mask; without a mask, the fields that are set in the request.
+    Errors: WEBHOOK_NOT_FOUND, WEBHOOK_URL_NOT_ALLOWED.
+    Retry: safe.
+    """
+    DeleteWebhook: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.DeleteWebhookRequest, _empty_pb2.Empty]
+    """DeleteWebhook deletes a webhook and its deliveries.
+
+    Errors: WEBHOOK_NOT_FOUND.
+    Retry: safe with allow_missing; without it a second call returns WEBHOOK_NOT_FOUND.
+    """
+    RedeliverWebhook: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.RedeliverWebhookRequest, _ingest_service_pb2.RedeliverWebhookResponse]
+    """RedeliverWebhook has FAILED deliveries of a webhook tried again.
+
+    Errors: WEBHOOK_NOT_FOUND.
+    Retry: safe.
     """
     DropMeasurements: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.DropMeasurementsRequest, _ingest_service_pb2.DropMeasurementsResponse]
     """DropMeasurements stores a raw JSON drop and queues it, so that its measurements are computed.
@@ -378,6 +406,33 @@ class IngestServiceAsyncStub(IngestServiceStub):
     The media that were uploaded through it are kept.
     Errors: INVITE_NOT_FOUND.
     Retry: safe with allow_missing; without it a second call returns INVITE_NOT_FOUND.
+    """
+    CreateWebhook: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.CreateWebhookRequest, _webhook_pb2.Webhook]  # type: ignore[assignment]
+    """CreateWebhook has the events of the caller's resources POSTed to a URL, from now on.
+
+    `secret` is returned only in this response. No event is sent to an address in a private network, unless
+    `DROPMESH_WEBHOOK_PRIVATE` allows it; a host's name is looked up for each delivery. An owner has at most 100 webhooks.
+    Errors: WEBHOOK_URL_NOT_ALLOWED, WEBHOOKS_TOO_MANY, REQUEST_ID_REUSED.
+    Retry: safe with the same request_id; else it makes another webhook.
+    """
+    UpdateWebhook: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.UpdateWebhookRequest, _webhook_pb2.Webhook]  # type: ignore[assignment]
+    """UpdateWebhook changes a webhook's URL or filter, or ends its deliveries.
+
+    Changes the fields in update_mask; without a mask, the fields that are set in the request.
+    Errors: WEBHOOK_NOT_FOUND, WEBHOOK_URL_NOT_ALLOWED.
+    Retry: safe.
+    """
+    DeleteWebhook: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.DeleteWebhookRequest, _empty_pb2.Empty]  # type: ignore[assignment]
+    """DeleteWebhook deletes a webhook and its deliveries.
+
+    Errors: WEBHOOK_NOT_FOUND.
+    Retry: safe with allow_missing; without it a second call returns WEBHOOK_NOT_FOUND.
+    """
+    RedeliverWebhook: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.RedeliverWebhookRequest, _ingest_service_pb2.RedeliverWebhookResponse]  # type: ignore[assignment]
+    """RedeliverWebhook has FAILED deliveries of a webhook tried again.
+
+    Errors: WEBHOOK_NOT_FOUND.
+    Retry: safe.
     """
     DropMeasurements: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.DropMeasurementsRequest, _ingest_service_pb2.DropMeasurementsResponse]  # type: ignore[assignment]
     """DropMeasurements stores a raw JSON drop and queues it, so that its measurements are computed.
@@ -687,6 +742,57 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         The media that were uploaded through it are kept.
         Errors: INVITE_NOT_FOUND.
         Retry: safe with allow_missing; without it a second call returns INVITE_NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
+    def CreateWebhook(
+        self,
+        request: _ingest_service_pb2.CreateWebhookRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_webhook_pb2.Webhook, _abc.Awaitable[_webhook_pb2.Webhook]]:
+        """CreateWebhook has the events of the caller's resources POSTed to a URL, from now on.
+
+        `secret` is returned only in this response. No event is sent to an address in a private network, unless
+        `DROPMESH_WEBHOOK_PRIVATE` allows it; a host's name is looked up for each delivery. An owner has at most 100 webhooks.
+        Errors: WEBHOOK_URL_NOT_ALLOWED, WEBHOOKS_TOO_MANY, REQUEST_ID_REUSED.
+        Retry: safe with the same request_id; else it makes another webhook.
+        """
+
+    @_abc_1.abstractmethod
+    def UpdateWebhook(
+        self,
+        request: _ingest_service_pb2.UpdateWebhookRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_webhook_pb2.Webhook, _abc.Awaitable[_webhook_pb2.Webhook]]:
+        """UpdateWebhook changes a webhook's URL or filter, or ends its deliveries.
+
+        Changes the fields in update_mask; without a mask, the fields that are set in the request.
+        Errors: WEBHOOK_NOT_FOUND, WEBHOOK_URL_NOT_ALLOWED.
+        Retry: safe.
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteWebhook(
+        self,
+        request: _ingest_service_pb2.DeleteWebhookRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
+        """DeleteWebhook deletes a webhook and its deliveries.
+
+        Errors: WEBHOOK_NOT_FOUND.
+        Retry: safe with allow_missing; without it a second call returns WEBHOOK_NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
+    def RedeliverWebhook(
+        self,
+        request: _ingest_service_pb2.RedeliverWebhookRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ingest_service_pb2.RedeliverWebhookResponse, _abc.Awaitable[_ingest_service_pb2.RedeliverWebhookResponse]]:
+        """RedeliverWebhook has FAILED deliveries of a webhook tried again.
+
+        Errors: WEBHOOK_NOT_FOUND.
+        Retry: safe.
         """
 
     @_abc_1.abstractmethod
