@@ -22,7 +22,7 @@ from services.common.series.store import SeriesStore
 from services.common.workers.confinement import ChildLimits
 from services.common.workers.pool import ProcessPool
 from services.processor.series.jobs import Odd, find_odd, predict, prepare
-from services.processor.series.loading import chosen_channel, import_heavy, load_points, too_short
+from services.processor.series.loading import checked_count, chosen_channel, import_heavy, load_points, too_short
 from services.processor.series.measuring import asked_range
 
 if TYPE_CHECKING:
@@ -103,6 +103,7 @@ class SeriesPredictions:
         names = request.channels or (DRAWN if isinstance(series, MeasuredSeries) else ())
         series = with_channels(series, names)
         start_ns, end_ns = asked_range(request)
+        await checked_count(self._points(), series, start_ns, end_ns)
         sampler = Downsampler(PLOT_POINTS, len(series.channels), series.point_count)
         async for part in self._points().parts(series, start_ns, end_ns):
             await asyncio.to_thread(sampler.add, part)
