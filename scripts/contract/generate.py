@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import filecmp
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -22,6 +23,11 @@ STUBS = Path("python")
 DESCRIPTORS = Path("dropmesh.binpb")
 OPENAPI = Path("openapi.json")
 DATA_MODEL = ROOT / "docs" / "data-model.md"
+BUF_MODULE = re.compile(r"(\bfrom |\bimport |')buf\.validate\b")
+RUNTIME_CHECK = re.compile(
+    r"^from google\.protobuf import runtime_version as _runtime_version\n|^_runtime_version\.Validate.*?^\)\n",
+    re.MULTILINE | re.DOTALL,
+)
 # Named by no request or response, yet what errors carry in their details: the edge must know them to print them.
 ERROR_DETAILS = ("google/rpc/status.proto", "google/rpc/error_details.proto")
 
@@ -81,6 +87,7 @@ def generate(target: Path) -> None:
     services = [source for source in sources if source.endswith("_service.proto")]
     run_protoc(*includes, descriptors, f"--python_out={stubs}", f"--mypy_out=quiet:{stubs}", *sources)
     run_protoc(*includes, descriptors, f"--grpc_python_out={stubs}", f"--mypy_grpc_out=quiet:{stubs}", *services)
+    make_independent(stubs)
     (stubs / "dropmesh" / "v1" / "py.typed").touch()
     # A process of its own: the document speaks of the contract as it is now, so it reads the stubs just made.
     fresh = {**os.environ, "PYTHONPATH": os.pathsep.join((str(stubs), str(ROOT)))}
@@ -90,6 +97,17 @@ def generate(target: Path) -> None:
     for file in whole.file:
         file.ClearField("source_code_info")
     (target / DESCRIPTORS).write_bytes(whole.SerializeToString(deterministic=True))
+
+
+def make_independent(stubs: Path) -> None:
+    """Moves buf.validate below dropmesh, and drops the check that asks for the newest protobuf.
+
+    A top-level package `buf` would overwrite that of other wheels. The code works with protobuf 6 and 7.
+    """
+    (stubs / "buf").rename(stubs / "dropmesh" / "buf")
+    for file in (stubs / "dropmesh").rglob("*.py*"):
+        text = BUF_MODULE.sub(r"\1dropmesh.buf.validate", file.read_text())
+        file.write_text(RUNTIME_CHECK.sub("", text))
 
 
 def validate_descriptors() -> descriptor_pb2.FileDescriptorSet:

@@ -45,7 +45,14 @@ class RestPath:
 
 def routes(origins: str) -> list[Config]:
     """gRPC paths first: REST requests take one of them once they are transcoded."""
-    return [_preflight(origins), *_grpc_routes(), *_reflection_routes(), *_rest_routes(), _no_such_path()]
+    return [
+        _preflight(origins),
+        *_grpc_routes(),
+        *_reflection_routes(),
+        _health_route(),
+        *_rest_routes(),
+        _no_such_path(),
+    ]
 
 
 def _preflight(origins: str) -> Config:
@@ -100,6 +107,11 @@ def _reflection_routes() -> list[Config]:
         }
         for version in ("v1", "v1alpha")
     ]
+
+
+def _health_route() -> Config:
+    # A gRPC client asks whether the mesh answers; /healthz says more.
+    return {"match": {"prefix": "/grpc.health.v1.Health/"}, "route": {"cluster": "query", "timeout": "0s"}}
 
 
 def _rest_routes() -> list[Config]:

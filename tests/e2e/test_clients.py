@@ -107,6 +107,8 @@ def test_the_wheel_is_all_that_a_client_needs(mesh, example, client_path):
 def test_the_wheel_holds_the_contract_and_nothing_of_the_services(client_path):
     ran = with_the_wheel(client_path, "import services")
     assert "No module named 'services'" in ran.stderr
+    # A package `buf` of its own would overwrite that of other wheels.
+    assert not (client_path / "buf").exists()
     typed = [file.name for file in (client_path / "dropmesh" / "v1").glob("*")]
     assert "py.typed" in typed
     assert "media_pb2.pyi" in typed
@@ -204,3 +206,9 @@ def test_grpc_web_reaches_the_same_method(client):
     answer = client.post("/dropmesh.v1.QueryService/ListMedia", content=b"\0\0\0\0\0", headers=headers)
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/grpc-web+proto")
     assert b"grpc-status:0" in answer.content
+
+
+@pytest.mark.parametrize("service", ["", "dropmesh.v1.QueryService"])
+def test_a_grpc_client_asks_for_the_health_of_the_mesh(mesh, tool, service):
+    asked = grpcurl(tool, mesh, "grpc.health.v1.Health/Check", data=json.dumps({"service": service}))
+    assert json.loads(asked.stdout) == {"status": "SERVING"}, asked.stderr

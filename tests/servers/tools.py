@@ -93,6 +93,7 @@ TOOLS = (
     Tool("buf", Source.NPM, "@bufbuild/buf", "1.75.0", "node_modules/.bin/buf"),
     Tool("schemathesis", Source.PIP, "judges", _JUDGES_VERSION, "bin/schemathesis"),
     Tool("influxdb-client", Source.PIP, "judges", _JUDGES_VERSION, "bin/python"),
+    Tool("openapi-python-client", Source.PIP, "judges", _JUDGES_VERSION, "bin/openapi-python-client"),
     Tool("kubectl", Source.PIP, "judges", _JUDGES_VERSION, "bin/kubectl"),
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import protovalidate
-from buf.validate import validate_pb2
+from dropmesh.buf.validate import validate_pb2
 from dropmesh.v1 import error_reason_pb2 as reasons
 from google.protobuf.message import Message
 
