@@ -6,23 +6,14 @@
 """Generated protocol buffer code."""
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import descriptor_pool as _descriptor_pool
-from google.protobuf import runtime_version as _runtime_version
 from google.protobuf import symbol_database as _symbol_database
 from google.protobuf.internal import builder as _builder
-_runtime_version.ValidateProtobufRuntimeVersion(
-    _runtime_version.Domain.PUBLIC,
-    7,
-    35,
-    1,
-    '',
-    'dropmesh/v1/ingest_service.proto'
-)
 # @@protoc_insertion_point(imports)
 
 _sym_db = _symbol_database.Default()
 
 
-from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from dropmesh.buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from dropmesh.v1 import behavior_pb2 as dropmesh_dot_v1_dot_behavior__pb2
 from dropmesh.v1 import event_pb2 as dropmesh_dot_v1_dot_event__pb2
 from dropmesh.v1 import invite_pb2 as dropmesh_dot_v1_dot_invite__pb2
