@@ -68,7 +68,7 @@ def send(mesh: LoadedMesh, body: bytes) -> str:
             media = json.load(answer)
     if media["state"] == "FAILED":
         return f"FAILED: {media['processing']['error']['message']}"
-    return f"PROCESSED; warnings: {', '.join(media['warnings']) or 'none'}"
+    return f"PROCESSED; warnings: {', '.join(one['message'] for one in media['warnings']) or 'none'}"
 
 
 @dataclass(frozen=True, slots=True)

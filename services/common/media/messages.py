@@ -17,7 +17,7 @@ from services.common.base.names import resource_name
 from services.common.media.anonymize.messages import class_number, count_messages, options_message
 from services.common.media.anonymize.region_messages import box_message, point_message
 from services.common.media.detected_objects import DetectedObject
-from services.common.media.model import Content, Failure, Media, Metadata, Processing
+from services.common.media.model import Content, Failure, Media, MediaWarning, Metadata, Processing
 from services.common.media.transitions import UNFINISHED
 from services.common.rpc.status import error_status
 
@@ -52,7 +52,7 @@ def media_message(media: Media) -> media_pb2.Media:
         update_time=to_timestamp(media.update_time_ns),
         original=content_message(media.original),
         metadata=metadata_message(media.metadata),
-        warnings=media.warnings,
+        warnings=map(warning_message, media.warnings),
         anonymize=options_message(media.anonymize),
         processing=processing_message(media.processing),
         object_counts=count_messages(list(media.object_counts.items())),
@@ -115,6 +115,20 @@ def metadata_message(metadata: Metadata) -> media_pb2.MediaMetadata:
                 altitude=metadata.altitude_meters,
             )
         )
+    return message
+
+
+def warning_message(warning: MediaWarning) -> media_pb2.MediaWarning:
+    """A warning in the contract."""
+    message = media_pb2.MediaWarning(
+        reason=media_pb2.MediaWarning.Reason.Value(warning.reason.upper()),
+        message=warning.message,
+        recall=warning.recall,
+        model=warning.model,
+        advice=warning.advice,
+    )
+    if warning.object_class is not None:
+        message.object_class = class_number(warning.object_class)
     return message
 
 

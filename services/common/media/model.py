@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from services.common.base.instants import utc_day
 from services.common.base.requests import KeptRequest
 from services.common.media.anonymize.options import AnonymizeOptions
-from services.common.media.vocabulary import MediaKind, MediaState
+from services.common.media.vocabulary import MediaKind, MediaState, ObjectClass, WarningReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,18 @@ class Step:
 
     step: str
     duration_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class MediaWarning:
+    """Something that stopped neither the upload nor the processing, and that a person should know."""
+
+    reason: WarningReason
+    message: str
+    object_class: ObjectClass | None = None
+    recall: float | None = None
+    model: str = ""
+    advice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +181,7 @@ class Media:
     options_digest: str = ""
     """Of `anonymize`: an owner has one media for each content and digest."""
     invites: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[MediaWarning, ...] = ()
     anonymized: Content | None = None
     processing: Processing = Processing()
     object_counts: Mapping[str, int] = field(default_factory=dict)

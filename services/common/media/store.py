@@ -197,6 +197,11 @@ class MediaStore:
         ]
         return [from_document(Media, document) for documents in found for document in documents]
 
+    async def newest(self, state: MediaState, *, limit: int) -> list[Media]:
+        """The media in a state that were uploaded last, newest first."""
+        documents = await self._catalog.find(MEDIA, "by_state", (state.value,), descending=True, limit=limit)
+        return [from_document(Media, document) for document in documents]
+
     async def clear_unqueued(self, queued: Sequence[Media]) -> None:
         """These media are in the queue: the markers that they were read with are cleared."""
         outcomes = await self._catalog.batch(

@@ -35,6 +35,7 @@ from services.common.media.model import (
     Failure,
     Label,
     Media,
+    MediaWarning,
     ModelVersion,
     Processing,
     StateChange,
@@ -42,7 +43,7 @@ from services.common.media.model import (
 )
 from services.common.media.refusals import MediaDeleted, MediaNotProcessing, TooManyLabels
 from services.common.media.types import MEDIA_TYPE_BY_FORMAT
-from services.common.media.vocabulary import MediaState
+from services.common.media.vocabulary import MediaState, WarningReason
 
 UNFINISHED = frozenset({MediaState.NEW, MediaState.PROCESSING})
 DUPLICATE_UPLOADS_KEPT = 16
@@ -58,8 +59,8 @@ class Findings:
     labels: tuple[Label, ...] = ()
     models: tuple[ModelVersion, ...] = ()
     steps: tuple[Step, ...] = ()
-    warnings: tuple[str, ...] = ()
-    """Added to those that the media has."""
+    warnings: tuple[MediaWarning, ...] = ()
+    """They replace those of the last result."""
     frames: int = 0
 
 
@@ -153,7 +154,7 @@ def finish(media: Media, run: int, anonymized: Content, findings: Findings, *, n
         ),
         object_counts=dict(findings.object_counts),
         class_labels=findings.labels,
-        warnings=tuple(dict.fromkeys((*media.warnings, *findings.warnings))),
+        warnings=(*_of_upload(media.warnings), *findings.warnings),
         objects_run=run,
         clean_run=clean_run,
         leftovers=(*media.leftovers, *replaced),
@@ -325,6 +326,10 @@ def _ended(media: Media, state: MediaState, failure: Failure | None, now_ns: int
         unclean_since_ns=now_ns,
         unqueued_since_ns=None,
     )
+
+
+def _of_upload(warnings: tuple[MediaWarning, ...]) -> tuple[MediaWarning, ...]:
+    return tuple(warning for warning in warnings if warning.reason is WarningReason.METADATA_UNREADABLE)
 
 
 def _clean_run(media: Media) -> int:

@@ -24,6 +24,15 @@ class MediaKind(StrEnum):
     VIDEO = "video"
 
 
+class WarningReason(StrEnum):
+    """The kind of a warning."""
+
+    METADATA_UNREADABLE = "metadata_unreadable"
+    CONTENT_CHANGED = "content_changed"
+    WEAK_MODEL = "weak_model"
+    NO_MODEL = "no_model"
+
+
 class ObjectClass(StrEnum):
     """A kind of object that can be found and made unrecognisable."""
 

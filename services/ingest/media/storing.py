@@ -14,12 +14,12 @@ from services.common.contents.store import Contents, Holder
 from services.common.contents.writer import ContentWriter, Written
 from services.common.invites.store import Invite, Invites
 from services.common.media.file_names import sanitize_file_name
-from services.common.media.model import Content, Media
+from services.common.media.model import Content, Media, MediaWarning
 from services.common.media.refusals import HashMismatch, MediaTooLarge
 from services.common.media.store import MediaStore
 from services.common.media.transitions import uploaded_again
 from services.common.media.types import SNIFF_BYTES, MediaType, sniff
-from services.common.media.vocabulary import MediaState
+from services.common.media.vocabulary import MediaState, WarningReason
 from services.common.objects import Objects
 from services.common.queue.outbox import Outbox
 from services.ingest.media.files import FileOptions, IncomingFile
@@ -181,7 +181,7 @@ class MediaStoring:
             anonymize=options.anonymize,
             labels=options.labels,
             invites=() if destination.invite is None else (destination.invite.id,),
-            warnings=reading.warnings,
+            warnings=tuple(MediaWarning(WarningReason.METADATA_UNREADABLE, text) for text in reading.warnings),
         )
         inserted = await self._insert_claimed(media, holder, is_held)
         if inserted is not None:

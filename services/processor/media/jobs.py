@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from services.common.media.anonymize.options import AnonymizeOptions
-from services.common.media.model import Label, ModelVersion
+from services.common.media.model import Label, MediaWarning, ModelVersion
 from services.common.media.transitions import Findings
-from services.common.media.vocabulary import MediaKind, ObjectClass
+from services.common.media.vocabulary import MediaKind, ObjectClass, WarningReason
 from services.common.workers.jobs import job
 from services.common.workers.worker import Worker
 from services.processor.media.job_results import (
@@ -39,6 +39,8 @@ class Tools:
 
     detector: ComposedDetector
     classifier: Classifier | None
+    weak: Mapping[ObjectClass, MediaWarning]
+    """The warning for each class that is searched with a weak model, or with none."""
 
 
 @job
@@ -48,6 +50,7 @@ def open_tools(models: Path, provider: str, threads: int) -> Tools:
 
     from services.processor.classify.classifier import open_classifier
     from services.processor.detect.detector import open_detector
+    from services.processor.detect.weak_models import weak_models
     from services.processor.models.registry import load_registry
     from services.processor.models.runtime import Provider, Runtime
     from services.processor.models.store import ModelStore
@@ -55,7 +58,9 @@ def open_tools(models: Path, provider: str, threads: int) -> Tools:
     cv2.setNumThreads(threads)
     registry, store = load_registry(models), ModelStore(models)
     runtime = Runtime(Provider(provider), threads)
-    return Tools(open_detector(registry, store, runtime), open_classifier(registry, store, runtime))
+    detector = open_detector(registry, store, runtime)
+    weak = weak_models(registry, detector.serving)
+    return Tools(detector, open_classifier(registry, store, runtime), weak)
 
 
 @job
@@ -153,7 +158,8 @@ def _anonymize_image(
     if tools.classifier is not None:
         models = (*models, _version(tools.classifier.entry))
     steps = stored_steps(result.timings)
-    findings = Findings(count_objects(objects), tuple(labels), models, steps, result.warnings, result.frames)
+    warnings = _warnings(worker, plan.object_classes, result.warnings)
+    findings = Findings(count_objects(objects), tuple(labels), models, steps, warnings, result.frames)
     return AnonymizedMedia(result.media_type.format, result.media_type.content_type, objects, findings)
 
 
@@ -186,7 +192,8 @@ def _anonymize_video(
         for track in result.tracks
     )
     models, steps = _versions(worker, plan.object_classes), stored_steps(result.timings)
-    findings = Findings(count_objects(objects), (), models, steps, result.warnings, result.frames)
+    warnings = _warnings(worker, plan.object_classes, result.warnings)
+    findings = Findings(count_objects(objects), (), models, steps, warnings, result.frames)
     return AnonymizedMedia("mp4", "video/mp4", objects, findings)
 
 
@@ -211,6 +218,12 @@ def _versions(worker: Worker[Tools], classes: Iterable[ObjectClass]) -> tuple[Mo
     serving = worker.context.detector.serving
     used = {serving[name].name: serving[name] for name in sorted(classes) if name in serving}
     return tuple(_version(entry) for entry in used.values())
+
+
+def _warnings(worker: Worker[Tools], classes: Iterable[ObjectClass], texts: Iterable[str]) -> tuple[MediaWarning, ...]:
+    weak = worker.context.weak
+    changed = (MediaWarning(WarningReason.CONTENT_CHANGED, text) for text in dict.fromkeys(texts))
+    return (*changed, *(weak[name] for name in sorted(classes) if name in weak))
 
 
 def _version(entry: ModelEntry) -> ModelVersion:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 
 from dropmesh.v1 import media_pb2, query_service_pb2
 
+from services.common.base.instants import to_timestamp
 from services.common.base.names import resource_id
 from services.common.media.detected_objects import MediaObjects
 from services.common.media.messages import is_settled, media_message, object_message
+from services.common.media.model import Media
 from services.common.media.store import MediaStore
 from services.common.rest.json import LINES_OF_JSON
 from services.common.rpc.call import Call
 from services.common.rpc.page_tokens import page_size, page_start, page_token
 from services.query.events.hub import EventHub
+from services.query.media.forecast import WorkForecast
 
 REMINDER_SECONDS = 60.0
 
@@ -22,16 +26,23 @@ class MediaReads:
     """Reads of one media."""
 
     def __init__(
-        self, media: MediaStore, objects: MediaObjects, hub: EventHub, *, reminder_seconds: float = REMINDER_SECONDS
+        self,
+        media: MediaStore,
+        objects: MediaObjects,
+        hub: EventHub,
+        *,
+        reminder_seconds: float = REMINDER_SECONDS,
+        now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._media = media
         self._media_objects = objects
         self._hub = hub
+        self._forecast = WorkForecast(media, now_ns)
         self._reminder_seconds = reminder_seconds
 
     async def GetMedia(self, request: query_service_pb2.GetMediaRequest, call: Call) -> media_pb2.Media:
         """Returns one media."""
-        return media_message(await self._media.get(call.caller, resource_id(request.name)))
+        return await self._shown(await self._media.get(call.caller, resource_id(request.name)))
 
     async def WatchMedia(
         self, request: query_service_pb2.WatchMediaRequest, call: Call
@@ -41,7 +52,7 @@ class MediaReads:
         async with self._hub.watch(media_id) as watch:
             media = await self._media.get(call.caller, media_id)
             call.answer_with(200, LINES_OF_JSON)
-            yield media_message(media)
+            yield await self._shown(media)
             while not is_settled(media):
                 shown = await watch.next(self._reminder_seconds)
                 if shown is None:
@@ -49,7 +60,7 @@ class MediaReads:
                 elif shown.revision <= media.revision:
                     continue
                 media = shown
-                yield media_message(media)
+                yield await self._shown(media)
 
     async def ListMediaObjects(
         self, request: query_service_pb2.ListMediaObjectsRequest, call: Call
@@ -68,3 +79,11 @@ class MediaReads:
             objects=map(object_message, found),
             next_page_token="" if end is None else page_token(request, whose, end),
         )
+
+    async def _shown(self, media: Media) -> media_pb2.Media:
+        """A media, with the time at which it is expected to be done."""
+        message = media_message(media)
+        end_ns = await self._forecast.end_ns(media)
+        if end_ns is not None:
+            message.processing.expect_time.CopyFrom(to_timestamp(end_ns))
+        return message

@@ -175,8 +175,8 @@ class Media(_message.Message):
         """Metadata read from the original."""
 
     @_builtins.property
-    def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Defects of the content that did not stop the upload, for example a damaged EXIF block."""
+    def warnings(self) -> _containers.RepeatedCompositeFieldContainer[Global___MediaWarning]:
+        """Reasons to look at the media before trusting it: of the upload, and of the last result."""
 
     @_builtins.property
     def anonymize(self) -> _object_pb2.AnonymizeOptions:
@@ -214,7 +214,7 @@ class Media(_message.Message):
         original: Global___Content | None = ...,
         anonymized: Global___Content | None = ...,
         metadata: Global___MediaMetadata | None = ...,
-        warnings: _abc.Iterable[_builtins.str] | None = ...,
+        warnings: _abc.Iterable[Global___MediaWarning] | None = ...,
         anonymize: _object_pb2.AnonymizeOptions | None = ...,
         processing: Global___Processing | None = ...,
         object_counts: _abc.Iterable[_object_pb2.ClassCount] | None = ...,
@@ -229,6 +229,81 @@ class Media(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Media: _TypeAlias = Media  # noqa: Y015
+
+@_typing.final
+class MediaWarning(_message.Message):
+    """MediaWarning is something that did not stop the upload or the processing of a media, and that a person should know."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Reason:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[MediaWarning._Reason.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        REASON_UNSPECIFIED: MediaWarning._Reason.ValueType  # 0
+        """Never sent."""
+        METADATA_UNREADABLE: MediaWarning._Reason.ValueType  # 1
+        """Some metadata of the original cannot be read, for example a damaged EXIF block."""
+        CONTENT_CHANGED: MediaWarning._Reason.ValueType  # 2
+        """The anonymized content lacks or changes something of the original beside what is covered, for example damaged frames."""
+        WEAK_MODEL: MediaWarning._Reason.ValueType  # 3
+        """A class was searched with a model that misses many objects of it: some may not be covered."""
+        NO_MODEL: MediaWarning._Reason.ValueType  # 4
+        """No model is installed for a class: no object of it is covered."""
+
+    class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
+        """Reason is the kind of a warning."""
+
+    REASON_UNSPECIFIED: MediaWarning.Reason.ValueType  # 0
+    """Never sent."""
+    METADATA_UNREADABLE: MediaWarning.Reason.ValueType  # 1
+    """Some metadata of the original cannot be read, for example a damaged EXIF block."""
+    CONTENT_CHANGED: MediaWarning.Reason.ValueType  # 2
+    """The anonymized content lacks or changes something of the original beside what is covered, for example damaged frames."""
+    WEAK_MODEL: MediaWarning.Reason.ValueType  # 3
+    """A class was searched with a model that misses many objects of it: some may not be covered."""
+    NO_MODEL: MediaWarning.Reason.ValueType  # 4
+    """No model is installed for a class: no object of it is covered."""
+
+    REASON_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    OBJECT_CLASS_FIELD_NUMBER: _builtins.int
+    RECALL_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    ADVICE_FIELD_NUMBER: _builtins.int
+    reason: Global___MediaWarning.Reason.ValueType
+    """The kind of the warning."""
+    message: _builtins.str
+    """A sentence for a person."""
+    object_class: _object_pb2.ObjectClass.ValueType
+    """The class; set with WEAK_MODEL and NO_MODEL."""
+    recall: _builtins.float
+    """The share of the objects of the class that the model found in the pictures on which it was measured; set with WEAK_MODEL."""
+    model: _builtins.str
+    """The model, as models/{model}; set with WEAK_MODEL."""
+    advice: _builtins.str
+    """A sentence on how to improve the result; for example with the command that installs a better model."""
+    def __init__(
+        self,
+        *,
+        reason: Global___MediaWarning.Reason.ValueType = ...,
+        message: _builtins.str = ...,
+        object_class: _object_pb2.ObjectClass.ValueType = ...,
+        recall: _builtins.float | None = ...,
+        model: _builtins.str = ...,
+        advice: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_recall", b"_recall", "recall", b"recall"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_recall", b"_recall", "advice", b"advice", "message", b"message", "model", b"model", "object_class", b"object_class", "reason", b"reason", "recall", b"recall"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__recall: _TypeAlias = _typing.Literal["recall"]  # noqa: Y015
+    _WhichOneofArgType__recall: _TypeAlias = _typing.Literal["_recall", b"_recall"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__recall) -> _WhichOneofReturnType__recall | None: ...
+
+Global___MediaWarning: _TypeAlias = MediaWarning  # noqa: Y015
 
 @_typing.final
 class Content(_message.Message):
@@ -279,6 +354,7 @@ class Processing(_message.Message):
     MODELS_FIELD_NUMBER: _builtins.int
     STEPS_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
+    EXPECT_TIME_FIELD_NUMBER: _builtins.int
     progress: _builtins.float
     """The share that is done, 0 to 1."""
     frames_done: _builtins.int
@@ -307,6 +383,12 @@ class Processing(_message.Message):
     def error(self) -> _status_pb2.Status:
         """Why the media is FAILED, with the ErrorInfo that a call would have returned."""
 
+    @_builtins.property
+    def expect_time(self) -> _timestamp_pb2.Timestamp:
+        """When the processing is expected to end, estimated from recent media and from those that wait before this one. Set by GetMedia
+        and WatchMedia while the media is NEW or PROCESSING; unset if it is unknown.
+        """
+
     def __init__(
         self,
         *,
@@ -319,10 +401,11 @@ class Processing(_message.Message):
         models: _abc.Iterable[_model_pb2.ModelVersion] | None = ...,
         steps: _abc.Iterable[Global___StepDuration] | None = ...,
         error: _status_pb2.Status | None = ...,
+        expect_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "error", b"error", "start_time", b"start_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "error", b"error", "expect_time", b"expect_time", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "end_time", b"end_time", "error", b"error", "frames_done", b"frames_done", "frames_total", b"frames_total", "models", b"models", "progress", b"progress", "start_time", b"start_time", "steps", b"steps"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "end_time", b"end_time", "error", b"error", "expect_time", b"expect_time", "frames_done", b"frames_done", "frames_total", b"frames_total", "models", b"models", "progress", b"progress", "start_time", b"start_time", "steps", b"steps"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

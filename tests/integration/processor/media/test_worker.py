@@ -17,10 +17,10 @@ from services.common.base.telemetry import Metrics
 from services.common.media import transitions
 from services.common.media.anonymize.options import AnonymizeOptions
 from services.common.media.detected_objects import DetectedObject
-from services.common.media.model import Content, Media, Metadata, Step
+from services.common.media.model import Content, Media, MediaWarning, Metadata, Step
 from services.common.media.topics import PHOTO_WORK, VIDEO_WORK
 from services.common.media.transitions import Findings
-from services.common.media.vocabulary import Box, MediaKind, MediaState, ObjectClass
+from services.common.media.vocabulary import Box, MediaKind, MediaState, ObjectClass, WarningReason
 from services.common.media.work import ATTEMPTS_MOST, LEASE, HeldByAnother, MediaWork
 from services.common.queue.depths import QueueDepths
 from services.common.stores.topics import TOPICS
@@ -35,6 +35,7 @@ pytest_plugins = ["tests.support.media_fixtures"]
 LIMITS = Limits(100_000_000, 2000, 500_000, 3600.0)
 TIMES = TimeLimits(photo=timedelta(seconds=10), video=timedelta(seconds=20))
 PACE = Pace(look_seconds=0.02, retry_after=timedelta(), away_seconds=(0.001, 0.01))
+ODD = MediaWarning(WarningReason.CONTENT_CHANGED, "odd")
 FACE = DetectedObject(1, ObjectClass.FACE, 0.9, Box(1, 2, 3, 4))
 Job = Callable[[Path, Path, Callable[[Any], None] | None], Any]
 
@@ -70,7 +71,7 @@ class FakePool:
 def cover(source: Path, target: Path, on_progress: Any) -> AnonymizedMedia:
     target.write_bytes(b"covered " + source.read_bytes())
     return AnonymizedMedia(
-        "jpeg", "image/jpeg", (FACE,), Findings({"face": 1}, (), (), (Step("detect", 1000),), ("odd",), 1)
+        "jpeg", "image/jpeg", (FACE,), Findings({"face": 1}, (), (), (Step("detect", 1000),), (ODD,), 1)
     )
 
 
@@ -178,7 +179,7 @@ async def test_a_media_becomes_processed_with_what_was_found(stores, mesh, new, 
         await nothing_left(stores)
     assert media.state is MediaState.PROCESSED
     assert media.object_counts == {"face": 1}
-    assert media.warnings == ("odd",)
+    assert media.warnings == (ODD,)
     assert media.processing.attempt == 1
     assert [step.step for step in media.processing.steps] == ["fetch", "detect", "store"]
     assert await read_all(stores.objects, media.anonymized.object_key) == b"covered " + photo("a face")

@@ -7,6 +7,7 @@ import pytest
 from dropmesh.v1 import media_pb2
 from dropmesh.v1.query_service_pb2 import (
     GetInviteMediaRequest,
+    GetMediaRequest,
     GetStatisticsRequest,
     ListMediaObjectsRequest,
     ListMediaRequest,
@@ -64,6 +65,18 @@ async def test_a_watcher_is_reminded_where_nothing_changes(mesh: MediaMesh, hub:
     watching = aiter(reads.WatchMedia(WatchMediaRequest(name=name), call_of()))
     first = await anext(watching)
     assert await anext(watching) == first
+
+
+async def test_a_photo_that_waits_says_when_it_is_expected_to_be_done(mesh: MediaMesh, hub: EventHub) -> None:
+    done = await begun(mesh, (await mesh.upload(photo("done"))).media.id)
+    mesh.clock.advance(4)
+    assert await finish(mesh, done, b"covered")
+    name = f"media/{(await mesh.upload(photo('waits'))).media.id}"
+    reads = MediaReads(mesh.media, mesh.found, hub, now_ns=mesh.clock)
+    shown = await reads.GetMedia(GetMediaRequest(name=name), call_of())
+    assert shown.processing.expect_time.ToNanoseconds() == mesh.clock() + 4 * 10**9
+    processed = await reads.GetMedia(GetMediaRequest(name=f"media/{done.id}"), call_of())
+    assert not processed.processing.HasField("expect_time")
 
 
 async def test_pages_follow_each_other_and_belong_to_their_list(mesh: MediaMesh) -> None:

@@ -9,9 +9,9 @@ from dropmesh.v1 import error_reason_pb2 as reasons
 from services.common.base.errors import FailedPrecondition
 from services.common.media import transitions
 from services.common.media.anonymize.options import AnonymizeOptions
-from services.common.media.model import Content, Failure, Media, Metadata, Processing
+from services.common.media.model import Content, Failure, Media, MediaWarning, Metadata, Processing
 from services.common.media.transitions import Findings
-from services.common.media.vocabulary import MediaKind, MediaState, Mode
+from services.common.media.vocabulary import MediaKind, MediaState, Mode, WarningReason
 
 NEW, PROCESSING, PROCESSED, FAILED, CANCELLED, DELETED = MediaState
 REFUSED = None
@@ -116,12 +116,20 @@ def test_a_clock_that_is_set_back_does_not_set_back_a_media() -> None:
 
 def test_what_a_result_replaces_is_left_to_be_released() -> None:
     earlier = replace(MADE, holder="1/anonymized/2")
-    before = media(PROCESSING, anonymized=earlier, objects_run=2, clean_run=3, warnings=("odd",))
-    changed = transitions.finish(before, RUN, MADE, Findings({"face": 1}, warnings=("odd", "damaged")), now_ns=9)
+    before = media(PROCESSING, anonymized=earlier, objects_run=2, clean_run=3)
+    changed = transitions.finish(before, RUN, MADE, Findings({"face": 1}), now_ns=9)
     assert changed is not None
     assert (changed.anonymized, changed.leftovers) == (MADE, (earlier,))
     assert (changed.objects_run, changed.clean_run, changed.unclean_since_ns) == (RUN, 2, 9)
-    assert changed.warnings == ("odd", "damaged")
+
+
+def test_the_warnings_of_a_result_replace_those_of_the_last_and_leave_those_of_the_upload() -> None:
+    exif = MediaWarning(WarningReason.METADATA_UNREADABLE, "odd")
+    weak, damaged = MediaWarning(WarningReason.WEAK_MODEL, "weak"), MediaWarning(WarningReason.CONTENT_CHANGED, "cut")
+    before = media(PROCESSING, warnings=(exif, weak))
+    changed = transitions.finish(before, RUN, MADE, Findings({}, warnings=(damaged,)), now_ns=9)
+    assert changed is not None
+    assert changed.warnings == (exif, damaged)
 
 
 def test_processing_again_keeps_the_last_result_until_there_is_another() -> None:
