@@ -9,7 +9,15 @@ from google.api import annotations_pb2
 from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.descriptor import MethodDescriptor
 
-from scripts.edge.routes import NOT_TRANSCODED, RETRIES, SERVICES, TRANSCODER, UNARY_TIMEOUT, rest_paths
+from scripts.edge.routes import (
+    ANOTHER_INSTANCE,
+    NOT_TRANSCODED,
+    RETRIES,
+    SERVICES,
+    TRANSCODER,
+    UNARY_TIMEOUT,
+    rest_paths,
+)
 
 Config = dict[str, Any]
 
@@ -52,9 +60,6 @@ def _takes_raw_bytes(method: MethodDescriptor) -> bool:
 
 
 def _timeouts(method: MethodDescriptor) -> Config:
-    if method.client_streaming:
-        return {"timeout": "0s"}
-    return {
-        "timeout": UNARY_TIMEOUT,
-        "retry_policy": {"retry_on": "connect-failure,refused-stream", "num_retries": RETRIES},
-    }
+    # Only a request that reached no instance is sent again, and of a large one no more than the start was kept.
+    retry = {"retry_on": "connect-failure,refused-stream", "num_retries": RETRIES, **ANOTHER_INSTANCE}
+    return {"timeout": "0s" if method.client_streaming else UNARY_TIMEOUT, "retry_policy": retry}

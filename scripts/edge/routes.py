@@ -31,6 +31,18 @@ RETRIES = 2
 VARIABLE = re.compile(r"\{\w+(?:=([\w/*]+))?\}")
 BUFFER = "envoy.filters.http.buffer"
 TRANSCODER = "envoy.filters.http.grpc_json_transcoder"
+# An instance that just ended has the fewest requests: without this, a retry would go there again.
+ANOTHER_INSTANCE: Config = {
+    "retry_host_predicate": [
+        {
+            "name": "envoy.retry_host_predicates.previous_hosts",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"
+            },
+        }
+    ],
+    "host_selection_retry_max_attempts": 5,
+}
 # What the Lua filter reads of a route: the service is asked as if by GET, and the client gets the headers alone.
 AS_GET: Config = {"filter_metadata": {"envoy.filters.http.lua": {"as_get": True}}}
 
@@ -90,6 +102,7 @@ def _timeouts(cluster: str, method: MethodDescriptor) -> Config:
         "retry_on": retry_on,
         "num_retries": RETRIES,
         "retry_back_off": {"base_interval": "0.05s", "max_interval": "0.5s"},
+        **ANOTHER_INSTANCE,
     }
     return route
 

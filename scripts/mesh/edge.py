@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import copy
 import os
-import re
 import sys
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from scripts.edge.folder import envoy_command, write_edge_folder
+import yaml
+
+from scripts.edge.folder import as_yaml, envoy_command, write_edge_folder
 from scripts.mesh.drain_edge import ADMIN_SOCKET
 from scripts.mesh.edge_config import edge_config
 from services.common.settings import SettingsError, load_settings
@@ -25,32 +28,49 @@ def main() -> NoReturn:
     """Becomes Envoy."""
     parser = argparse.ArgumentParser(prog="python -m scripts.mesh.edge", description=__doc__)
     parser.add_argument(
-        "--at", action="append", default=[], metavar="NAME:PORT=HOST:PORT", help="where one is that has no such name"
+        "--at",
+        action="append",
+        default=[],
+        metavar="NAME:PORT=HOST:PORT",
+        help="where one is that has no such name; again for each instance",
     )
-    places = [place.split("=", 1) for place in parser.parse_args().at]
+    places: dict[str, list[str]] = {}
+    for named, place in (given.split("=", 1) for given in parser.parse_args().at):
+        places.setdefault(named, []).append(place)
     try:
         settings = load_settings()
     except SettingsError as reason:
         sys.exit(f"dropmesh: {reason}")
     folder = settings.data / "edge"
     write_edge_folder(folder, replace(edge_config(settings), logged_percent=100), "cluster")
-    for named, place in places:
-        _move(folder / "clusters.yaml", named, place)
+    _move(folder / "clusters.yaml", places)
     os.chdir(folder)
     command = envoy_command("--log-level", "warning", "--drain-time-s", DRAIN_SECONDS, "--config-yaml", ADMIN)
     os.execv(command[0], command)  # noqa: S606 - ours
 
 
-def _move(clusters: Path, named: str, place: str) -> None:
-    """Puts an address in the place of a name and a port."""
-    name, port = named.split(":")
-    host, _, its_port = place.rpartition(":")
-    text = clusters.read_text()
-    text = re.sub(
-        rf"address: {re.escape(name)}, port_value: {port}\b", f"address: {host}, port_value: {its_port}", text
-    )
-    # Health is asked for at the same address, by its own port.
-    clusters.write_text(re.sub(rf"(health_check_config: {{ port_value: ){port}\b", rf"\g<1>{its_port}", text))
+def _move(clusters: Path, places: Mapping[str, Sequence[str]]) -> None:
+    """Puts addresses in the place of names and ports; a name may stand for several instances."""
+    found = yaml.safe_load(clusters.read_text())
+    for cluster in found["resources"]:
+        for group in cluster["load_assignment"]["endpoints"]:
+            group["lb_endpoints"] = [moved for one in group["lb_endpoints"] for moved in _instances(one, places)]
+    clusters.write_text(as_yaml(found))
+
+
+def _instances(one: dict[str, Any], places: Mapping[str, Sequence[str]]) -> Iterator[dict[str, Any]]:
+    address = one["endpoint"]["address"]["socket_address"]
+    name = address["address"]
+    if f"{name}:{address['port_value']}" not in places:
+        yield one
+    for number, place in enumerate(places.get(f"{name}:{address['port_value']}", ())):
+        moved = copy.deepcopy(one)
+        host, _, port = place.rpartition(":")
+        moved["endpoint"]["address"]["socket_address"] = {"address": host, "port_value": int(port)}
+        # Health is asked for at the same address, by its own port.
+        if health := moved["endpoint"].get("health_check_config"):
+            health["port_value"] = int(places[f"{name}:{health['port_value']}"][number].rpartition(":")[2])
+        yield moved
 
 
 if __name__ == "__main__":

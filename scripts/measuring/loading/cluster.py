@@ -33,7 +33,7 @@ from tests.servers.s3 import s3
 from tests.servers.tools import Missing
 
 OF_EACH = 2
-STARTED_WITHIN_SECONDS = 120.0
+STARTED_WITHIN_SECONDS = 300.0
 WARM_UP_SECONDS = 5.0
 READ_PAUSE_SECONDS = 0.05
 SETTLED = ("PROCESSED", "QUARANTINED")
