@@ -46,6 +46,7 @@ async def _measurements(stores: Stores, day: Range) -> AsyncIterator[Row]:
             # `count`, `min` and `max` are functions of SQL.
             yield {
                 "owner": one.owner,
+                "source": one.source,
                 "time_ns": one.time_ns,
                 "points": one.count,
                 "mean": one.mean,
@@ -70,6 +71,7 @@ async def _lineage(stores: Stores, day: Range) -> AsyncIterator[Row]:
                 receipt = by_id.get(entry.receipt)
                 yield {
                     "owner": one.owner,
+                    "source": one.source,
                     "time_ns": one.time_ns,
                     "receipt": entry.receipt,
                     "sequence": entry.sequence,
@@ -147,6 +149,7 @@ async def _series(stores: Stores, day: Range) -> AsyncIterator[Row]:
 
 MEASUREMENT_COLUMNS = {
     "owner": TEXT,
+    "source": TEXT,
     "time_ns": COUNT,
     "points": COUNT,
     "mean": NUMBER,
@@ -161,6 +164,7 @@ MEASUREMENT_COLUMNS = {
 }
 LINEAGE_COLUMNS = {
     "owner": TEXT,
+    "source": TEXT,
     "time_ns": COUNT,
     "receipt": TEXT,
     "sequence": COUNT,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -26,3 +28,15 @@ def run(files: Mapping[str, Sequence[Path]], queries: Sequence[str]) -> list[Row
         return [[tuple(row) for row in session.sql(query).collect()] for query in queries]
     finally:
         session.stop()
+
+
+def main() -> int:
+    """Answers queries from standard input, as JSON, for a caller whose Python has no Spark."""
+    asked = json.load(sys.stdin)
+    files = {table: [Path(path) for path in paths] for table, paths in asked["files"].items()}
+    json.dump(run(files, asked["queries"]), sys.stdout)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.servers.tools import JUDGES_LOCK, MONGO_SOURCES, TOOLS, Source, Tool, cache_folder
+from tests.servers.tools import LOCKS, MONGO_SOURCES, TOOLS, Source, Tool, cache_folder
 
 _COPY_JARS = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
 
@@ -83,8 +83,10 @@ def _npm(tool: Tool) -> None:
 def _pip(tool: Tool) -> None:
     _run(sys.executable, "-m", "venv", tool.folder)
     python = tool.folder / "bin" / "python"
-    options = ["--disable-pip-version-check", "--no-compile", "--no-input", "--only-binary", ":all:"]
-    _run(python, "-m", "pip", "install", *options, "--require-hashes", "-r", JUDGES_LOCK)
+    # Spark comes as sources alone.
+    binary = ["--only-binary", ":all:", "--no-binary", "pyspark"]
+    options = ["--disable-pip-version-check", "--no-compile", "--no-input", *binary]
+    _run(python, "-m", "pip", "install", *options, "--require-hashes", "-r", LOCKS / f"{tool.package}.txt")
 
 
 _RECIPES: Mapping[Source, Callable[[Tool], None]] = {

@@ -11,7 +11,7 @@ from enum import Enum
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-JUDGES_LOCK = REPOSITORY / "requirements" / "judges.txt"
+LOCKS = REPOSITORY / "requirements"
 MONGO_SOURCES = Path(__file__).parent / "mongo"
 
 
@@ -77,7 +77,8 @@ def _digest(*files: Path) -> str:
 
 
 _MONGO_VERSION = _digest(MONGO_SOURCES / "pom.xml", MONGO_SOURCES / "Start.java")
-_JUDGES_VERSION = _digest(JUDGES_LOCK)
+_JUDGES_VERSION = _digest(LOCKS / "judges.txt")
+_SPARK_VERSION = _digest(LOCKS / "spark.txt")
 
 TOOLS = (
     Tool("rabbitmq", Source.APT, "rabbitmq-server", "", "/usr/lib/rabbitmq/bin/rabbitmq-server"),
@@ -95,6 +96,7 @@ TOOLS = (
     Tool("influxdb-client", Source.PIP, "judges", _JUDGES_VERSION, "bin/python"),
     Tool("openapi-python-client", Source.PIP, "judges", _JUDGES_VERSION, "bin/openapi-python-client"),
     Tool("kubectl", Source.PIP, "judges", _JUDGES_VERSION, "bin/kubectl"),
+    Tool("spark", Source.PIP, "spark", _SPARK_VERSION, "bin/spark-submit"),
 )
 
 

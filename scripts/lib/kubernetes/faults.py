@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+import yaml
 
 from scripts.lib.kubernetes.overlays import Overlay, workloads
 from scripts.lib.kubernetes.pod_security import insecure, unsafe_to_run
@@ -20,7 +23,7 @@ def overlay_faults(overlay: Overlay, *, with_edge: bool = True) -> list[str]:
     """Each fault in a line that begins with the overlay's name; Envoy itself is asked last, since it takes seconds."""
     with tempfile.TemporaryDirectory(prefix="dropmesh-") as name:
         folder = Path(name)
-        found = [*_schema_faults(overlay, folder), *_references(overlay)]
+        found = [*_schema_faults(overlay, folder), *_references(overlay), *_rule_faults(overlay, folder)]
         found += [fault for workload in workloads(overlay) for fault in insecure(workload)]
         found += [*unsafe_to_run(overlay), *refused_settings(overlay, folder)]
         if with_edge and not found and (fault := edge_fault(overlay, folder)):
@@ -39,6 +42,17 @@ def _schema_faults(overlay: Overlay, folder: Path) -> Iterator[str]:
             yield line
     if done.returncode:
         yield f"kubernetes_validate ended with {done.returncode}"
+
+
+def _rule_faults(overlay: Overlay, folder: Path) -> Iterator[str]:
+    """The objections of Prometheus' own tool to alert rules, where it is at hand."""
+    promtool = shutil.which("promtool")
+    for rules in overlay.of_kind("PrometheusRule") if promtool else ():
+        file = folder / "rules.yaml"
+        file.write_text(yaml.safe_dump(rules["spec"]))
+        done = subprocess.run([str(promtool), "check", "rules", str(file)], capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            yield f"PrometheusRule {rules['metadata']['name']}: {done.stderr.strip()}"
 
 
 def _references(overlay: Overlay) -> Iterator[str]:

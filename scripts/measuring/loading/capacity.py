@@ -10,7 +10,7 @@ import io
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from scripts.measuring.loading.mesh import LoadedMesh, loaded_mesh
 PHOTO_SIDES = (4000, 3000)
 _TICKS = os.sysconf("SC_CLK_TCK")
 PATIENCE_SECONDS = 600.0
+IDLE_SECONDS = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +46,10 @@ def main() -> int:
     settings = {"DROPMESH_WORKERS": "1", "DROPMESH_PULL_MODELS": "false"}
     with loaded_mesh(settings=settings) as mesh, httpx.Client(base_url=mesh.url, timeout=120) as http:
         upload(http, pictures[:1])  # The weights are loaded with the first.
-        per_photo = _cost(mesh, len(pictures) - 1, lambda: upload(http, pictures[1:]))
+        idle = _idle_shares(mesh)
+        per_photo = _cost(mesh, idle, len(pictures) - 1, lambda: upload(http, pictures[1:]))
         memory = _memory(mesh)
-        per_drop = _cost(mesh, arguments.drops, lambda: _drop(mesh, arguments.drops))
+        per_drop = _cost(mesh, idle, arguments.drops, lambda: _drop(mesh, arguments.drops))
     size = sum(map(len, pictures)) / len(pictures)
     print(f"{'':28}{'a reading':>14}{f'a photo, {size / 1e6:.1f} MB':>18}")
     for name in ("edge", "ingest", "processor", "query"):
@@ -67,22 +69,20 @@ def photo(number: int) -> bytes:
     noise = chance.normal(0, 6, (PHOTO_SIDES[1], PHOTO_SIDES[0], 1))
     pixels = np.clip(np.asarray(soft, np.float32) + noise, 0, 255).astype(np.uint8)
     output = io.BytesIO()
-    Image.fromarray(pixels).save(output, "JPEG", quality=80)
+    Image.fromarray(pixels).save(output, "JPEG", quality=86)
     return output.getvalue()
 
 
 def upload(http: httpx.Client, pictures: list[bytes]) -> None:
     """Uploads pictures and waits until all are processed."""
-    names = []
     for picture in pictures:
         answer = http.post("/v1/media", content=picture, headers={"content-type": "image/jpeg"})
         answer.raise_for_status()
-        names.append(answer.json()["results"][0]["media"]["name"])
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while any(http.get(f"/v1/{name}").json()["state"] != "PROCESSED" for name in names):
+    while any(media["state"] != "PROCESSED" for media in http.get("/v1/media").json()["media"]):
         if time.monotonic() > deadline:
             raise TimeoutError(f"the photos were not processed within {PATIENCE_SECONDS:g} s")
-        time.sleep(1)
+        time.sleep(3)
 
 
 def _drop(mesh: LoadedMesh, count: int) -> None:
@@ -95,14 +95,21 @@ def _drop(mesh: LoadedMesh, count: int) -> None:
     time.sleep(2)
 
 
-def _cost(mesh: LoadedMesh, count: int, work: Callable[[], None]) -> Cost:
-    cpu, stored = _cpu(mesh), _stored(mesh)
+def _cost(mesh: LoadedMesh, idle: Mapping[str, float], count: int, work: Callable[[], None]) -> Cost:
+    cpu, stored, began = _cpu(mesh), _stored(mesh), time.monotonic()
     work()
-    cpu_after, stored_after = _cpu(mesh), _stored(mesh)
+    cpu_after, stored_after, seconds = _cpu(mesh), _stored(mesh), time.monotonic() - began
     return Cost(
-        {name: (cpu_after[name] - used) / count for name, used in cpu.items()},
+        {name: max(0.0, cpu_after[name] - used - seconds * idle[name]) / count for name, used in cpu.items()},
         {name: (stored_after[name] - held) / count for name, held in stored.items()},
     )
+
+
+def _idle_shares(mesh: LoadedMesh) -> dict[str, float]:
+    """The share of a core that each service takes without any work."""
+    before = _cpu(mesh)
+    time.sleep(IDLE_SECONDS)
+    return {name: (used - before[name]) / IDLE_SECONDS for name, used in _cpu(mesh).items()}
 
 
 def _cpu(mesh: LoadedMesh) -> dict[str, float]:

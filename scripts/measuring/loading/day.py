@@ -130,7 +130,7 @@ def main() -> int:
     parser.add_argument("--users", type=int, default=1000)
     parser.add_argument("--a-minute", type=float, default=1.0, help="photos of a user in a minute (1)")
     parser.add_argument("--swing", type=float, default=0.8, help="how far the night is below the day, 0 to 1 (0.8)")
-    parser.add_argument("--photos-a-second", type=float, default=2.0, help="of one processor with two cores (2)")
+    parser.add_argument("--photos-a-second", type=float, default=1.2, help="of one processor with two cores (1.2)")
     parser.add_argument("--start-seconds", type=int, default=60, help="until a new processor works, its node too (60)")
     parser.add_argument("--waiting-each", type=int, default=40, help="as in k8s/components/keda (40)")
     parser.add_argument("--most", type=int, default=50, help="processors at most (50)")

@@ -24,6 +24,7 @@ from services.common.stores.open import Stores, open_stores
 
 DAY_NS = 86_400 * SECOND_NS
 OWNERS = ("ann", "bob", "eve/ und Söhne")
+SOURCES = ("", "press-7")
 
 
 @dataclass
@@ -74,11 +75,11 @@ class Filled:
 
 
 def _measurement(owner: str, time_ns: int, sequence: int, chance: random.Random) -> Measurement:
-    least = chance.uniform(-5, 5)
+    least, source = chance.uniform(-5, 5), SOURCES[(sequence - 1) // 4 % 2]
     return Measurement(
-        id=measurement_key(owner, "", time_ns),
+        id=measurement_key(owner, source, time_ns),
         owner=owner,
-        source="",
+        source=source,
         time_ns=time_ns,
         count=chance.randrange(1, 100),
         mean=least + 1,

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+from asyncio.subprocess import PIPE
 from collections import Counter, defaultdict
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
+from pathlib import Path
 
 import pyarrow.parquet as pq
 
 from batch.archive.days import ArchivedDays
 from batch.archive.job import archive
-from batch.recompute import recompute
+from batch.engines import answers
+from batch.recompute import SQL, fetch_archive, recompute
 from services.common.base.instants import utc_day
 from services.common.media.store import MediaStore
 from services.common.media.transitions import delete
 from tests.integration.batch.conftest import DAY_NS, Filled
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def first_day() -> date:
@@ -36,10 +43,10 @@ async def test_duckdb_over_the_archive_agrees_with_the_services_to_the_last_coun
     for one in {one.id: one for one in filled.measurements}.values():
         expected[utc_day(one.time_ns), one.owner].append(one)
     for (day, owner), some in expected.items():
-        points, receipts = sum(one.count for one in some), sum(1 + (one.sequence + 1) % 2 for one in some)
+        points, receipts = sum(one.count for one in some), sum(2 - one.sequence % 2 for one in some)
         least, greatest = min(one.min for one in some), max(one.max for one in some)
-        assert f"{day} {owner}: {len(some)} measurements of {points} numbers from {least} to {greatest}, " in said
-        assert receipts >= len(some)
+        numbers = f"{len(some)} measurements of {points} numbers from {least} to {greatest}"
+        assert f"{day} {owner}: {numbers}, written by {receipts} receipts" in said
 
 
 async def test_a_media_that_changed_after_the_archive_is_a_difference_until_it_is_archived_again(
@@ -95,3 +102,22 @@ async def test_a_day_that_changed_is_replaced_and_its_old_files_go_a_day_later(f
     assert await days.clean(day, tables, now_ns=filled.now_ns) == 0
     assert await days.clean(day, tables, now_ns=filled.now_ns + 2 * DAY_NS) == len(gone) + 1
     assert await days.parts() == after
+
+
+async def test_spark_and_duckdb_answer_the_same_text_alike(filled, tool, tmp_path: Path) -> None:
+    spark = tool("spark").parent / "python"
+    await filled.add_media(60)
+    await filled.add_measurements(20)
+    await run_archive(filled)
+    (tmp_path / "archive").mkdir()
+    files = await fetch_archive(filled.stores.objects, tmp_path / "archive")
+    queries = [(SQL / f"{name}.sql").read_text() for name in ("statistics", "days")]
+    asked = {"files": {table: [str(path) for path in paths] for table, paths in files.items()}, "queries": queries}
+    engine = await asyncio.create_subprocess_exec(
+        str(spark), "-m", "batch.engines.spark", cwd=ROOT, stdin=PIPE, stdout=PIPE, stderr=PIPE
+    )
+    said, errors = await engine.communicate(json.dumps(asked).encode())
+    assert engine.returncode == 0, errors.decode()
+    answered = [[tuple(row) for row in rows] for rows in json.loads(said)]
+    assert answered == answers("duckdb", files, queries)
+    assert answered[0]
