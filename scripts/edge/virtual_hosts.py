@@ -38,7 +38,7 @@ def _cors(origins: str) -> Config:
         "allow_origin_string_match": [{"safe_regex": {"regex": origins}}],
         "allow_methods": "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
         "allow_headers": "authorization, content-type, if-none-match, if-range, range, x-grpc-web, x-user-agent, "
-        "grpc-timeout",
+        "grpc-timeout, x-invite-pin",
         "expose_headers": "etag, content-range, content-disposition, x-request-id, retry-after, grpc-status, "
         "grpc-message, grpc-status-details-bin",
         "max_age": "3600",

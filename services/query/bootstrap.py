@@ -11,6 +11,7 @@ from services.common.drops.measurements import Measurements
 from services.common.drops.receipts import Receipts
 from services.common.drops.sources import Sources
 from services.common.events.log import EventLog
+from services.common.invites.holders import Holders
 from services.common.invites.store import Invites
 from services.common.media.detected_objects import MediaObjects
 from services.common.media.listing.pages import MediaLists
@@ -27,6 +28,7 @@ from services.query.drops.receipts import ReceiptReads
 from services.query.drops.sources import SourceReads
 from services.query.events.hub import EventHub
 from services.query.events.streams import EventStreams
+from services.query.invites.downloads import InviteDownloads
 from services.query.invites.reads import InviteReads
 from services.query.limits.reads import LimitReads
 from services.query.media.archive import MediaArchives
@@ -49,6 +51,7 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
     event_log = EventLog(catalog)
     hub = EventHub(event_log, service.queue.bell, time.time_ns)
     presigned = timedelta(seconds=settings.presigned_seconds) if settings.presigned_downloads else None
+    downloads = Downloads(media, objects, presigned=presigned)
     yield Wiring(
         service.methods(
             DocumentReads(),
@@ -61,7 +64,8 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
             MediaArchives(media, objects),
             LimitReads(settings, StatisticsStore(catalog)),
             EventStreams(event_log, hub),
-            Downloads(media, objects, presigned=presigned),
+            downloads,
+            InviteDownloads(Holders(Invites(catalog)), media, MediaLists(catalog), downloads),
             UploadReads(Uploads(catalog, objects)),
             InviteReads(Invites(catalog), media),
             StatisticsReads(StatisticsStore(catalog)),

@@ -9,6 +9,7 @@ BODIES: dict[str, Any] = {
     "CreateUpload": {"filename": "video.mp4", "anonymize": {"objects": ["FACE", "PERSON"], "mode": "SOLID"}},
     "FinishUpload": {},
     "CreateInvite": {"display_name": "Wedding", "ttl": "86400s", "max_uploads": 100},
+    "UpdateInvite": {"max_uploads": 200, "download": "OWN", "update_mask": "max_uploads,download"},
     "RevokeInvite": {},
     "ProcessMedia": {"anonymize": {"objects": ["PERSON"], "mode": "SOLID"}},
     "UpdateMedia": {"labels": {"place": "berlin"}, "update_mask": "labels"},

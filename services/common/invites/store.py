@@ -15,10 +15,11 @@ from typing import Any
 from dropmesh.v1 import error_reason_pb2 as reasons
 
 from services.common.base.errors import DropmeshError, FailedPrecondition, NotFound
-from services.common.base.instants import to_timestamp
+from services.common.base.instants import SECOND_NS, to_timestamp
 from services.common.base.requests import KeptRequest, NamedRequest, came_before
 from services.common.catalog import Catalog, Collection, Delete, Index, Insert, Position, Range, change, position
 from services.common.catalog.documents import from_document, to_document
+from services.common.invites.pin import StoredPin
 from services.common.media.anonymize.options import AnonymizeOptions
 from services.common.rpc.identity import Caller
 
@@ -30,6 +31,17 @@ INVITES = Collection(
         Index("unsettled", ("unsettled_since_ns",), sparse=True),
     ),
 )
+
+PIN_ATTEMPTS_FREE = 5
+PIN_LOCK_NS = 60 * SECOND_NS
+
+
+class Download(StrEnum):
+    """The media of an invite whose anonymized content its holder may download."""
+
+    NONE = "none"
+    OWN = "own"
+    ALL = "all"
 
 
 class InviteState(StrEnum):
@@ -63,6 +75,16 @@ class Invite:
     upload_count: int = 0
     anonymize: AnonymizeOptions = field(default_factory=AnonymizeOptions)
     revoke_time_ns: int | None = None
+    revision: int = 1
+    """Grows with each change by its owner."""
+    pin: StoredPin | None = None
+    pin_attempts: int = 0
+    """The tries since the last right PIN, each counted before it is checked."""
+    pin_locked_until_ns: int | None = None
+    require_sender_name: bool = False
+    download: Download = Download.NONE
+    download_key: bytes | None = None
+    """Makes the download_token of each media."""
     reservations: tuple[Reservation, ...] = ()
     unsettled_since_ns: int | None = None
     request: KeptRequest | None = None
@@ -79,10 +101,14 @@ class Invite:
             return InviteState.USED_UP
         return InviteState.EXPIRED if self.expire_time_ns <= now_ns else InviteState.ACTIVE
 
-    def check_usable(self, now_ns: int) -> None:
-        """Refuses where the invite takes no upload now."""
+    def check_not_revoked(self) -> None:
+        """Refuses where the invite was revoked."""
         if self.revoke_time_ns is not None:
             raise FailedPrecondition(reasons.INVITE_REVOKED, "the invite was revoked", http_status=410)
+
+    def check_open(self, now_ns: int) -> None:
+        """Refuses where the invite was revoked or has expired."""
+        self.check_not_revoked()
         if self.expire_time_ns <= now_ns:
             expired = to_timestamp(self.expire_time_ns).ToJsonString()
             raise FailedPrecondition(
@@ -91,6 +117,10 @@ class Invite:
                 metadata={"expire_time": expired},
                 http_status=410,
             )
+
+    def check_usable(self, now_ns: int) -> None:
+        """Refuses where the invite takes no upload now."""
+        self.check_open(now_ns)
         if self.max_uploads and self.upload_count + len(self.reservations) >= self.max_uploads:
             raise FailedPrecondition(
                 reasons.INVITE_USED_UP,
@@ -145,12 +175,41 @@ class Invites:
         end = position(INVITES.index(index), page[-1]) if len(documents) > limit else None
         return [from_document(Invite, document) for document in page], end
 
+    async def update(self, caller: Caller, invite_id: str, edit: Callable[[Invite], Invite]) -> Invite:
+        """Changes an invite of the caller's."""
+        await self.get(caller, invite_id)
+        return await self._change(invite_id, lambda invite: replace(edit(invite), revision=invite.revision + 1))
+
+    async def begin_pin_attempt(self, invite_id: str, *, now_ns: int) -> int | None:
+        """Counts a try of the PIN; returns until when no further one is taken, None where this one is."""
+        locked_until_ns: int | None = None
+
+        def edit(invite: Invite) -> Invite | None:
+            nonlocal locked_until_ns
+            locked_until_ns = None
+            if invite.pin_locked_until_ns is not None and invite.pin_locked_until_ns > now_ns:
+                locked_until_ns = invite.pin_locked_until_ns
+                return None
+            attempts = invite.pin_attempts + 1
+            return replace(invite, pin_attempts=attempts, pin_locked_until_ns=_locked_until(attempts, now_ns))
+
+        await self._change(invite_id, edit)
+        return locked_until_ns
+
+    async def forget_pin_attempts(self, invite_id: str) -> None:
+        """The PIN was right."""
+        await self._change(invite_id, lambda invite: replace(invite, pin_attempts=0, pin_locked_until_ns=None))
+
     async def revoke(self, caller: Caller, invite_id: str, *, now_ns: int) -> Invite:
         """Ends an invite of the caller's; one that was revoked stays as it is."""
         await self.get(caller, invite_id)
         return await self._change(
             invite_id,
-            lambda invite: None if invite.revoke_time_ns is not None else replace(invite, revoke_time_ns=now_ns),
+            lambda invite: (
+                None
+                if invite.revoke_time_ns is not None
+                else replace(invite, revoke_time_ns=now_ns, revision=invite.revision + 1)
+            ),
         )
 
     async def delete(self, caller: Caller, invite_id: str) -> None:
@@ -225,6 +284,14 @@ def secret_hash(secret: str) -> bytes:
 def invite_not_found() -> DropmeshError:
     """Returns one error for an unknown invite and for a wrong secret, so that they cannot be told apart."""
     return NotFound(reasons.INVITE_NOT_FOUND, "no such invite")
+
+
+def _locked_until(attempts: int, now_ns: int) -> int | None:
+    """After some tries each further one has to wait, twice as long as the one before, up to an hour."""
+    if attempts < PIN_ATTEMPTS_FREE:
+        return None
+    minutes: int = min(2 ** (attempts - PIN_ATTEMPTS_FREE), 60)
+    return now_ns + minutes * PIN_LOCK_NS
 
 
 def _with_reservations(invite: Invite, reservations: tuple[Reservation, ...]) -> Invite:

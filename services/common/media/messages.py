@@ -47,6 +47,7 @@ def media_message(media: Media) -> media_pb2.Media:
         state=state_number(media.state),
         kind=media_pb2.Media.Kind.Value(media.kind.upper()),
         owner=media.owner,
+        sender_name=media.sender_name,
         filename=media.filename,
         create_time=to_timestamp(media.create_time_ns),
         update_time=to_timestamp(media.update_time_ns),

@@ -188,6 +188,8 @@ class Media:
     class_labels: tuple[Label, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     """The owner's own, by name."""
+    sender_name: str = ""
+    """As the holder of an invite's link gave it."""
     delete_time_ns: int | None = None
     purge_time_ns: int | None = None
     duplicate_count: int = 0

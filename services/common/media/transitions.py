@@ -225,6 +225,7 @@ def delete(media: Media, *, now_ns: int, purge_after_ns: int) -> Media | None:
         class_labels=(),
         # They may name a person too.
         labels={},
+        sender_name="",
         leftovers=(*media.leftovers, *held),
         clean_run=_clean_run(media),
         unqueued_since_ns=None,

@@ -18,7 +18,7 @@ from services.ingest.http.body import IncomingBody
 from services.ingest.http.influx import PATH, influx_error_json, influx_http_status
 from services.ingest.http.routes import Route
 
-METADATA = frozenset({b"authorization", b"x-request-id"})
+METADATA = frozenset({b"authorization", b"x-request-id", b"x-invite-pin"})
 OK = 200
 log = logging.getLogger(__name__)
 Find = Callable[[bytes, str], Route]

@@ -27,6 +27,7 @@ from services.ingest.media.multipart import (
 
 MULTIPART = "multipart/form-data"
 LIMITS = MultipartLimits()
+SENDER_NAME_MOST = 100
 Word = TypeVar("Word", ObjectClass, Mode)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _SEPARATORS = re.compile(r"[\s,]+")
@@ -40,6 +41,8 @@ class FileOptions:
     filename: str = ""
     sha256: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
+    sender_name: str = ""
+    pin: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,8 @@ class _Form:
         self._fields: dict[str, Callable[[FileOptions, str], FileOptions]] = {
             "filename": lambda options, value: replace(options, filename=value),
             "sha256": lambda options, value: replace(options, sha256=checked_sha256(value)),
+            "sender_name": _with_sender_name,
+            "pin": lambda options, value: replace(options, pin=value),
         }
         self._objects: list[ObjectClass] = []
         if may_change_options:
@@ -133,6 +138,12 @@ def checked_sha256(value: str) -> str:
 def invalid_field(name: str, problem: str) -> InvalidArgument:
     """Returns the error for a field that breaks a rule of the contract."""
     return InvalidArgument(reasons.INVALID_FIELD, f"{name}: {problem}", metadata={"field": name})
+
+
+def _with_sender_name(options: FileOptions, value: str) -> FileOptions:
+    if len(value) > SENDER_NAME_MOST:
+        raise invalid_field("sender_name", f"must have {SENDER_NAME_MOST} characters at most")
+    return replace(options, sender_name=value)
 
 
 def _with_label(options: FileOptions, value: str) -> FileOptions:

@@ -180,6 +180,7 @@ class MediaStoring:
             metadata=reading.metadata,
             anonymize=options.anonymize,
             labels=options.labels,
+            sender_name="" if destination.invite is None else options.sender_name,
             invites=() if destination.invite is None else (destination.invite.id,),
             warnings=tuple(MediaWarning(WarningReason.METADATA_UNREADABLE, text) for text in reading.warnings),
         )

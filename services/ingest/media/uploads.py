@@ -6,11 +6,13 @@ import time
 from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
+from dropmesh.v1 import error_reason_pb2 as reasons
 from dropmesh.v1 import ingest_service_pb2, object_pb2
 
-from services.common.base.errors import DropmeshError
+from services.common.base.errors import DropmeshError, InvalidArgument
 from services.common.base.labels import read_labels
-from services.common.invites.store import Invites
+from services.common.invites.holders import PIN, Holders, download_token
+from services.common.invites.store import Invite, Invites
 from services.common.media.anonymize.messages import to_options
 from services.common.media.file_names import plain_name
 from services.common.media.messages import holder_message, media_message
@@ -31,6 +33,7 @@ class MediaUploads:
     def __init__(self, storing: MediaStoring, invites: Invites, now_ns: Callable[[], int] = time.time_ns) -> None:
         self._storing = storing
         self._invites = invites
+        self._holders = Holders(invites, now_ns)
         self._now_ns = now_ns
 
     async def UploadMedia(
@@ -67,13 +70,34 @@ class MediaUploads:
             raise EmptyMedia
         invite = await self._invites.find_by_link(first.link)
         invite.check_usable(self._now_ns())
-        options = FileOptions(invite.anonymize, first.filename, checked_sha256(first.sha256))
+        options = FileOptions(
+            invite.anonymize,
+            first.filename,
+            checked_sha256(first.sha256),
+            sender_name=first.sender_name.strip(),
+            pin=call.header(PIN) or "",
+        )
         files = files_of(
             whole_body(first, messages, call), first.body.content_type, options, form_may_change_options=False
         )
-        answer = await self._store(files, Destination(invite.owner, invite))
+        answer = await self._store(self._admitted(files, invite), Destination(invite.owner, invite))
         call.answer_with(CREATED)
         return answer
+
+    async def _admitted(self, files: AsyncIterator[IncomingFile], invite: Invite) -> AsyncIterator[IncomingFile]:
+        """The files of a holder, once the PIN is right; a form has it before the first one."""
+        pin: str | None = None
+        async for file in files:
+            if file.options.pin != pin:
+                pin = file.options.pin
+                await self._holders.check_pin(invite, pin)
+            if invite.require_sender_name and not file.options.sender_name:
+                raise InvalidArgument(
+                    reasons.INVITE_SENDER_NAME_MISSING,
+                    "sender_name: is missing; the invite asks for it, in a form before the files",
+                    metadata={"field": "sender_name"},
+                )
+            yield file
 
     async def _store(
         self, files: AsyncIterator[IncomingFile], destination: Destination
@@ -88,10 +112,10 @@ class MediaUploads:
                 refusal = error
                 answer.results.add(filename=plain_name(file.options.filename), error=error_status(error))
             else:
-                through_link = destination.invite is not None
-                answer.results.append(
-                    holder_result(stored, file.options.filename) if through_link else result_message(stored)
-                )
+                if destination.invite is None:
+                    answer.results.append(result_message(stored))
+                else:
+                    answer.results.append(holder_result(stored, file.options.filename, destination.invite))
         if refusal is not None and len(answer.results) == 1:
             raise refusal
         return answer
@@ -104,12 +128,13 @@ def result_message(stored: Stored) -> ingest_service_pb2.UploadResult:
     )
 
 
-def holder_result(stored: Stored, filename: str) -> ingest_service_pb2.UploadResult:
+def holder_result(stored: Stored, filename: str, invite: Invite) -> ingest_service_pb2.UploadResult:
     """Returns the result for the holder of a link, without the owner's own name for a duplicate."""
     return ingest_service_pb2.UploadResult(
         filename=plain_name(filename) if stored.duplicate else stored.media.filename,
         media=holder_message(stored.media),
         duplicate=stored.duplicate,
+        download_token=download_token(invite, stored.media.id),
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dropmesh.v1 import invite_pb2, media_pb2, query_service_pb2
 
 from services.common.base.names import resource_id
+from services.common.invites.holders import PIN, Holders
 from services.common.invites.messages import invite_message
 from services.common.invites.store import Invites
 from services.common.media.messages import holder_message
@@ -22,6 +23,7 @@ class InviteReads:
 
     def __init__(self, invites: Invites, media: MediaStore, now_ns: Callable[[], int] = time.time_ns) -> None:
         self._invites = invites
+        self._holders = Holders(invites, now_ns)
         self._invite_media = media
         self._now_ns = now_ns
 
@@ -46,7 +48,7 @@ class InviteReads:
 
     async def GetInviteMedia(self, request: query_service_pb2.GetInviteMediaRequest, call: Call) -> media_pb2.Media:
         """Returns, to the holder of an invite's link, the state of a media that came through it, and nothing else."""
-        invite = await self._invites.find_by_link(request.link)
+        invite = await self._holders.admit(request.link, call.header(PIN))
         media_id = resource_id(request.name)
         media = await self._invite_media.find(media_id)
         if media is None or media.owner != invite.owner or invite.id not in media.invites:

@@ -29,7 +29,11 @@ from services.common.rest.downloads import (
 from services.common.rest.ranges import ByteRange, is_unchanged
 from services.common.rpc.call import Call
 
-DownloadRequest = query_service_pb2.DownloadOriginalRequest | query_service_pb2.DownloadAnonymizedRequest
+DownloadRequest = (
+    query_service_pb2.DownloadOriginalRequest
+    | query_service_pb2.DownloadAnonymizedRequest
+    | query_service_pb2.DownloadInviteMediaRequest
+)
 # The edge makes it the Content-Length: a stream has none of its own.
 LENGTH = "x-content-length"
 _EXTENSIONS = {"jpeg": "jpg", "tiff": "tif"}
@@ -55,7 +59,11 @@ class Downloads:
         self, request: query_service_pb2.DownloadAnonymizedRequest, call: Call
     ) -> AsyncIterator[HttpBody]:
         """Sends a media's anonymized bytes."""
-        media = await self._there(request.name, call)
+        async for body in self.send_anonymized(await self._there(request.name, call), request, call):
+            yield body
+
+    async def send_anonymized(self, media: Media, request: DownloadRequest, call: Call) -> AsyncIterator[HttpBody]:
+        """Sends the anonymized bytes of a media that the caller may see."""
         if media.anonymized is None:
             state = media.state.upper()
             raise FailedPrecondition(

@@ -213,6 +213,28 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The invite has reached its max_uploads. FAILED_PRECONDITION, 409: ask the inviter for a new link.
     {"reason": "INVITE_USED_UP", "metadata": {"max_uploads": "1"}}
     """
+    INVITE_PIN_MISSING: _ErrorReason.ValueType  # 304
+    """The invite has a PIN and the call has none. PERMISSION_DENIED, 403: send it in the header x-invite-pin, or as the form
+    field `pin` before the files.
+    {"reason": "INVITE_PIN_MISSING"}
+    """
+    INVITE_PIN_WRONG: _ErrorReason.ValueType  # 305
+    """The PIN is wrong. PERMISSION_DENIED, 403: ask the inviter for the PIN.
+    {"reason": "INVITE_PIN_WRONG"}
+    """
+    INVITE_PIN_LOCKED: _ErrorReason.ValueType  # 306
+    """Too many wrong PINs. RESOURCE_EXHAUSTED, 429: retry after the time in RetryInfo.
+    {"reason": "INVITE_PIN_LOCKED"}
+    """
+    INVITE_SENDER_NAME_MISSING: _ErrorReason.ValueType  # 307
+    """The invite asks for the sender's name. INVALID_ARGUMENT, 400: send sender_name.
+    {"reason": "INVITE_SENDER_NAME_MISSING", "metadata": {"field": "sender_name"}}
+    """
+    INVITE_DOWNLOAD_REFUSED: _ErrorReason.ValueType  # 308
+    """The invite does not let its holder download this media, or the download_token is wrong. PERMISSION_DENIED, 403: send
+    the download_token of the upload, or ask the inviter.
+    {"reason": "INVITE_DOWNLOAD_REFUSED", "metadata": {"download": "OWN"}}
+    """
     DROP_QUARANTINED: _ErrorReason.ValueType  # 400
     """The drop failed quality checks and is kept in quarantine; BadRequest lists the failures. INVALID_ARGUMENT, 400: correct
     the drop before sending it again.
@@ -544,6 +566,28 @@ INVITE_REVOKED: ErrorReason.ValueType  # 302
 INVITE_USED_UP: ErrorReason.ValueType  # 303
 """The invite has reached its max_uploads. FAILED_PRECONDITION, 409: ask the inviter for a new link.
 {"reason": "INVITE_USED_UP", "metadata": {"max_uploads": "1"}}
+"""
+INVITE_PIN_MISSING: ErrorReason.ValueType  # 304
+"""The invite has a PIN and the call has none. PERMISSION_DENIED, 403: send it in the header x-invite-pin, or as the form
+field `pin` before the files.
+{"reason": "INVITE_PIN_MISSING"}
+"""
+INVITE_PIN_WRONG: ErrorReason.ValueType  # 305
+"""The PIN is wrong. PERMISSION_DENIED, 403: ask the inviter for the PIN.
+{"reason": "INVITE_PIN_WRONG"}
+"""
+INVITE_PIN_LOCKED: ErrorReason.ValueType  # 306
+"""Too many wrong PINs. RESOURCE_EXHAUSTED, 429: retry after the time in RetryInfo.
+{"reason": "INVITE_PIN_LOCKED"}
+"""
+INVITE_SENDER_NAME_MISSING: ErrorReason.ValueType  # 307
+"""The invite asks for the sender's name. INVALID_ARGUMENT, 400: send sender_name.
+{"reason": "INVITE_SENDER_NAME_MISSING", "metadata": {"field": "sender_name"}}
+"""
+INVITE_DOWNLOAD_REFUSED: ErrorReason.ValueType  # 308
+"""The invite does not let its holder download this media, or the download_token is wrong. PERMISSION_DENIED, 403: send
+the download_token of the upload, or ask the inviter.
+{"reason": "INVITE_DOWNLOAD_REFUSED", "metadata": {"download": "OWN"}}
 """
 DROP_QUARANTINED: ErrorReason.ValueType  # 400
 """The drop failed quality checks and is kept in quarantine; BadRequest lists the failures. INVALID_ARGUMENT, 400: correct

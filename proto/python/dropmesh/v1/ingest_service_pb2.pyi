@@ -93,12 +93,15 @@ class UploadInviteMediaRequest(_message.Message):
     BODY_FIELD_NUMBER: _builtins.int
     FILENAME_FIELD_NUMBER: _builtins.int
     SHA256_FIELD_NUMBER: _builtins.int
+    SENDER_NAME_FIELD_NUMBER: _builtins.int
     link: _builtins.str
     """The part of the invite's uri between `invites/` and `/media`; it contains the secret."""
     filename: _builtins.str
     """The file's name; a path before it is removed."""
     sha256: _builtins.str
     """The sha256 that the bytes must have, in hexadecimal; only for a single file. Empty: not checked."""
+    sender_name: _builtins.str
+    """The sender's name; at most 100 characters. In a form it is a field before the files."""
     @_builtins.property
     def body(self) -> _httpbody_pb2.HttpBody:
         """The bytes, or a chunk of them. Its content_type is that of the request: multipart/form-data for several files, anything
@@ -112,10 +115,11 @@ class UploadInviteMediaRequest(_message.Message):
         body: _httpbody_pb2.HttpBody | None = ...,
         filename: _builtins.str = ...,
         sha256: _builtins.str = ...,
+        sender_name: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["body", b"body"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "filename", b"filename", "link", b"link", "sha256", b"sha256"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "filename", b"filename", "link", b"link", "sender_name", b"sender_name", "sha256", b"sha256"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -153,10 +157,13 @@ class UploadResult(_message.Message):
     MEDIA_FIELD_NUMBER: _builtins.int
     DUPLICATE_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
+    DOWNLOAD_TOKEN_FIELD_NUMBER: _builtins.int
     filename: _builtins.str
     """The file's name as it is stored."""
     duplicate: _builtins.bool
     """The owner already had this content with these options; `media` is the existing one."""
+    download_token: _builtins.str
+    """Lets the holder of a link download this media once it is PROCESSED; set if the invite's `download` is OWN."""
     @_builtins.property
     def media(self) -> _media_pb2.Media:
         """The media; set unless the file was refused."""
@@ -172,10 +179,11 @@ class UploadResult(_message.Message):
         media: _media_pb2.Media | None = ...,
         duplicate: _builtins.bool = ...,
         error: _status_pb2.Status | None = ...,
+        download_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "media", b"media"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["duplicate", b"duplicate", "error", b"error", "filename", b"filename", "media", b"media"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["download_token", b"download_token", "duplicate", b"duplicate", "error", b"error", "filename", b"filename", "media", b"media"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -524,6 +532,76 @@ class CreateInviteRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CreateInviteRequest: _TypeAlias = CreateInviteRequest  # noqa: Y015
+
+@_typing.final
+class UpdateInviteRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    TTL_FIELD_NUMBER: _builtins.int
+    MAX_UPLOADS_FIELD_NUMBER: _builtins.int
+    ANONYMIZE_FIELD_NUMBER: _builtins.int
+    PIN_FIELD_NUMBER: _builtins.int
+    REQUIRE_SENDER_NAME_FIELD_NUMBER: _builtins.int
+    DOWNLOAD_FIELD_NUMBER: _builtins.int
+    UPDATE_MASK_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """invites/{invite}"""
+    display_name: _builtins.str
+    """The new name for people."""
+    max_uploads: _builtins.int
+    """The most media that can be uploaded through it; 0 means no limit."""
+    pin: _builtins.str
+    """The new PIN; empty, with `pin` in the mask, removes it."""
+    require_sender_name: _builtins.bool
+    """Whether the holder must give a sender_name with each upload."""
+    download: _invite_pb2.Invite.Download.ValueType
+    """The media that the holder may download."""
+    etag: _builtins.str
+    """If set, the call fails unless the invite still has this etag."""
+    @_builtins.property
+    def expire_time(self) -> _timestamp_pb2.Timestamp:
+        """The instant at which it expires, at most 366 days from now."""
+
+    @_builtins.property
+    def ttl(self) -> _duration_pb2.Duration:
+        """How long it lasts from now; 1 second to 366 days."""
+
+    @_builtins.property
+    def anonymize(self) -> _object_pb2.AnonymizeOptions:
+        """How later uploads are anonymized."""
+
+    @_builtins.property
+    def update_mask(self) -> _field_mask_pb2.FieldMask:
+        """The fields to change: display_name, expire_time, max_uploads, anonymize, pin, require_sender_name, download."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        display_name: _builtins.str = ...,
+        expire_time: _timestamp_pb2.Timestamp | None = ...,
+        ttl: _duration_pb2.Duration | None = ...,
+        max_uploads: _builtins.int = ...,
+        anonymize: _object_pb2.AnonymizeOptions | None = ...,
+        pin: _builtins.str = ...,
+        require_sender_name: _builtins.bool = ...,
+        download: _invite_pb2.Invite.Download.ValueType = ...,
+        update_mask: _field_mask_pb2.FieldMask | None = ...,
+        etag: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["anonymize", b"anonymize", "expiration", b"expiration", "expire_time", b"expire_time", "ttl", b"ttl", "update_mask", b"update_mask"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["anonymize", b"anonymize", "display_name", b"display_name", "download", b"download", "etag", b"etag", "expiration", b"expiration", "expire_time", b"expire_time", "max_uploads", b"max_uploads", "name", b"name", "pin", b"pin", "require_sender_name", b"require_sender_name", "ttl", b"ttl", "update_mask", b"update_mask"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_expiration: _TypeAlias = _typing.Literal["expire_time", "ttl"]  # noqa: Y015
+    _WhichOneofArgType_expiration: _TypeAlias = _typing.Literal["expiration", b"expiration"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_expiration) -> _WhichOneofReturnType_expiration | None: ...
+
+Global___UpdateInviteRequest: _TypeAlias = UpdateInviteRequest  # noqa: Y015
 
 @_typing.final
 class RevokeInviteRequest(_message.Message):

@@ -103,6 +103,11 @@ class IngestServiceStub:
                 request_serializer=dropmesh_dot_v1_dot_ingest__service__pb2.CreateInviteRequest.SerializeToString,
                 response_deserializer=dropmesh_dot_v1_dot_invite__pb2.Invite.FromString,
                 _registered_method=True)
+        self.UpdateInvite = channel.unary_unary(
+                '/dropmesh.v1.IngestService/UpdateInvite',
+                request_serializer=dropmesh_dot_v1_dot_ingest__service__pb2.UpdateInviteRequest.SerializeToString,
+                response_deserializer=dropmesh_dot_v1_dot_invite__pb2.Invite.FromString,
+                _registered_method=True)
         self.RevokeInvite = channel.unary_unary(
                 '/dropmesh.v1.IngestService/RevokeInvite',
                 request_serializer=dropmesh_dot_v1_dot_ingest__service__pb2.RevokeInviteRequest.SerializeToString,
@@ -220,7 +225,9 @@ class IngestServiceServicer:
         Like UploadMedia, but the link replaces the token, the media belong to the invite's owner, and the invite sets how they are
         anonymized. Each stored media counts as one use; duplicates and refused files do not. The response contains only the
         name, the state and the options of each media.
-        Errors: those of UploadMedia, INVITE_NOT_FOUND, INVITE_EXPIRED, INVITE_REVOKED, INVITE_USED_UP.
+        If the invite has a PIN, send it in the header x-invite-pin (gRPC: metadata) or as the form field `pin` before the files.
+        Errors: those of UploadMedia, INVITE_NOT_FOUND, INVITE_EXPIRED, INVITE_REVOKED, INVITE_USED_UP, INVITE_PIN_MISSING,
+        INVITE_PIN_WRONG, INVITE_PIN_LOCKED, INVITE_SENDER_NAME_MISSING.
         Retry: safe.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -335,6 +342,18 @@ class IngestServiceServicer:
         `uri` contains the secret and is returned only in this response.
         Errors: REQUEST_ID_REUSED.
         Retry: with the same request_id; one invite is made, and it is returned again with its uri.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateInvite(self, request, context):
+        """UpdateInvite changes an invite; its link stays the same.
+
+        Changes the fields in update_mask; without a mask, the fields that are set in the request. What was uploaded before keeps
+        its anonymization.
+        Errors: INVITE_NOT_FOUND, INVITE_REVOKED, ETAG_MISMATCH.
+        Retry: safe without an etag; with one, read the invite again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -620,6 +639,11 @@ def add_IngestServiceServicer_to_server(servicer, server):
             'CreateInvite': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateInvite,
                     request_deserializer=dropmesh_dot_v1_dot_ingest__service__pb2.CreateInviteRequest.FromString,
+                    response_serializer=dropmesh_dot_v1_dot_invite__pb2.Invite.SerializeToString,
+            ),
+            'UpdateInvite': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateInvite,
+                    request_deserializer=dropmesh_dot_v1_dot_ingest__service__pb2.UpdateInviteRequest.FromString,
                     response_serializer=dropmesh_dot_v1_dot_invite__pb2.Invite.SerializeToString,
             ),
             'RevokeInvite': grpc.unary_unary_rpc_method_handler(
@@ -1032,6 +1056,33 @@ class IngestService:
             target,
             '/dropmesh.v1.IngestService/CreateInvite',
             dropmesh_dot_v1_dot_ingest__service__pb2.CreateInviteRequest.SerializeToString,
+            dropmesh_dot_v1_dot_invite__pb2.Invite.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateInvite(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dropmesh.v1.IngestService/UpdateInvite',
+            dropmesh_dot_v1_dot_ingest__service__pb2.UpdateInviteRequest.SerializeToString,
             dropmesh_dot_v1_dot_invite__pb2.Invite.FromString,
             options,
             channel_credentials,

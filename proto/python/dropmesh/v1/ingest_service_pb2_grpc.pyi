@@ -63,7 +63,9 @@ class IngestServiceStub:
     Like UploadMedia, but the link replaces the token, the media belong to the invite's owner, and the invite sets how they are
     anonymized. Each stored media counts as one use; duplicates and refused files do not. The response contains only the
     name, the state and the options of each media.
-    Errors: those of UploadMedia, INVITE_NOT_FOUND, INVITE_EXPIRED, INVITE_REVOKED, INVITE_USED_UP.
+    If the invite has a PIN, send it in the header x-invite-pin (gRPC: metadata) or as the form field `pin` before the files.
+    Errors: those of UploadMedia, INVITE_NOT_FOUND, INVITE_EXPIRED, INVITE_REVOKED, INVITE_USED_UP, INVITE_PIN_MISSING,
+    INVITE_PIN_WRONG, INVITE_PIN_LOCKED, INVITE_SENDER_NAME_MISSING.
     Retry: safe.
     """
     ProcessMedia: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.ProcessMediaRequest, _media_pb2.Media]
@@ -138,6 +140,14 @@ class IngestServiceStub:
     `uri` contains the secret and is returned only in this response.
     Errors: REQUEST_ID_REUSED.
     Retry: with the same request_id; one invite is made, and it is returned again with its uri.
+    """
+    UpdateInvite: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.UpdateInviteRequest, _invite_pb2.Invite]
+    """UpdateInvite changes an invite; its link stays the same.
+
+    Changes the fields in update_mask; without a mask, the fields that are set in the request. What was uploaded before keeps
+    its anonymization.
+    Errors: INVITE_NOT_FOUND, INVITE_REVOKED, ETAG_MISMATCH.
+    Retry: safe without an etag; with one, read the invite again.
     """
     RevokeInvite: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.RevokeInviteRequest, _invite_pb2.Invite]
     """RevokeInvite ends an invite immediately.
@@ -318,7 +328,9 @@ class IngestServiceAsyncStub(IngestServiceStub):
     Like UploadMedia, but the link replaces the token, the media belong to the invite's owner, and the invite sets how they are
     anonymized. Each stored media counts as one use; duplicates and refused files do not. The response contains only the
     name, the state and the options of each media.
-    Errors: those of UploadMedia, INVITE_NOT_FOUND, INVITE_EXPIRED, INVITE_REVOKED, INVITE_USED_UP.
+    If the invite has a PIN, send it in the header x-invite-pin (gRPC: metadata) or as the form field `pin` before the files.
+    Errors: those of UploadMedia, INVITE_NOT_FOUND, INVITE_EXPIRED, INVITE_REVOKED, INVITE_USED_UP, INVITE_PIN_MISSING,
+    INVITE_PIN_WRONG, INVITE_PIN_LOCKED, INVITE_SENDER_NAME_MISSING.
     Retry: safe.
     """
     ProcessMedia: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.ProcessMediaRequest, _media_pb2.Media]  # type: ignore[assignment]
@@ -393,6 +405,14 @@ class IngestServiceAsyncStub(IngestServiceStub):
     `uri` contains the secret and is returned only in this response.
     Errors: REQUEST_ID_REUSED.
     Retry: with the same request_id; one invite is made, and it is returned again with its uri.
+    """
+    UpdateInvite: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.UpdateInviteRequest, _invite_pb2.Invite]  # type: ignore[assignment]
+    """UpdateInvite changes an invite; its link stays the same.
+
+    Changes the fields in update_mask; without a mask, the fields that are set in the request. What was uploaded before keeps
+    its anonymization.
+    Errors: INVITE_NOT_FOUND, INVITE_REVOKED, ETAG_MISMATCH.
+    Retry: safe without an etag; with one, read the invite again.
     """
     RevokeInvite: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.RevokeInviteRequest, _invite_pb2.Invite]  # type: ignore[assignment]
     """RevokeInvite ends an invite immediately.
@@ -582,7 +602,9 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         Like UploadMedia, but the link replaces the token, the media belong to the invite's owner, and the invite sets how they are
         anonymized. Each stored media counts as one use; duplicates and refused files do not. The response contains only the
         name, the state and the options of each media.
-        Errors: those of UploadMedia, INVITE_NOT_FOUND, INVITE_EXPIRED, INVITE_REVOKED, INVITE_USED_UP.
+        If the invite has a PIN, send it in the header x-invite-pin (gRPC: metadata) or as the form field `pin` before the files.
+        Errors: those of UploadMedia, INVITE_NOT_FOUND, INVITE_EXPIRED, INVITE_REVOKED, INVITE_USED_UP, INVITE_PIN_MISSING,
+        INVITE_PIN_WRONG, INVITE_PIN_LOCKED, INVITE_SENDER_NAME_MISSING.
         Retry: safe.
         """
 
@@ -717,6 +739,20 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         `uri` contains the secret and is returned only in this response.
         Errors: REQUEST_ID_REUSED.
         Retry: with the same request_id; one invite is made, and it is returned again with its uri.
+        """
+
+    @_abc_1.abstractmethod
+    def UpdateInvite(
+        self,
+        request: _ingest_service_pb2.UpdateInviteRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_invite_pb2.Invite, _abc.Awaitable[_invite_pb2.Invite]]:
+        """UpdateInvite changes an invite; its link stays the same.
+
+        Changes the fields in update_mask; without a mask, the fields that are set in the request. What was uploaded before keeps
+        its anonymization.
+        Errors: INVITE_NOT_FOUND, INVITE_REVOKED, ETAG_MISMATCH.
+        Retry: safe without an etag; with one, read the invite again.
         """
 
     @_abc_1.abstractmethod

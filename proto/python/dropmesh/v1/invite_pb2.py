@@ -21,7 +21,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x64ropmesh/v1/invite.proto\x12\x0b\x64ropmesh.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x18\x64ropmesh/v1/object.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x83\x05\n\x06Invite\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12.\n\x05state\x18\x02 \x01(\x0e\x32\x19.dropmesh.v1.Invite.StateB\x04\xe2\x41\x01\x03\x12\"\n\x0c\x64isplay_name\x18\x03 \x01(\tB\x0c\xe2\x41\x01\x01\xbaH\x05r\x03\x18\xc8\x01\x12\x37\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01H\x00\x12?\n\x03ttl\x18\x05 \x01(\x0b\x32\x19.google.protobuf.DurationB\x15\xe2\x41\x01\x04\xbaH\x0e\xaa\x01\x0b\"\x05\x08\x80\x8a\x8a\x0f\x32\x02\x08\x01H\x00\x12$\n\x0bmax_uploads\x18\x06 \x01(\x05\x42\x0f\xe2\x41\x01\x01\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00\x12\x1a\n\x0cupload_count\x18\x07 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x36\n\tanonymize\x18\x08 \x01(\x0b\x32\x1d.dropmesh.v1.AnonymizeOptionsB\x04\xe2\x41\x01\x01\x12\x11\n\x03uri\x18\t \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0brevoke_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\"Q\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\n\n\x06\x41\x43TIVE\x10\x01\x12\x0b\n\x07\x45XPIRED\x10\x02\x12\x0b\n\x07REVOKED\x10\x03\x12\x0b\n\x07USED_UP\x10\x04:;\xea\x41\x38\n\x13\x64ropmesh.dev/Invite\x12\x10invites/{invite}*\x07invites2\x06inviteB\x0c\n\nexpirationBD\n\x13\x64\x65v.dropmesh.api.v1B\x0bInviteProtoP\x01Z\x1e\x64ropmesh.dev/api/v1;dropmeshv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x64ropmesh/v1/invite.proto\x12\x0b\x64ropmesh.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x18\x64ropmesh/v1/object.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x95\x07\n\x06Invite\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12.\n\x05state\x18\x02 \x01(\x0e\x32\x19.dropmesh.v1.Invite.StateB\x04\xe2\x41\x01\x03\x12\"\n\x0c\x64isplay_name\x18\x03 \x01(\tB\x0c\xe2\x41\x01\x01\xbaH\x05r\x03\x18\xc8\x01\x12\x37\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01H\x00\x12?\n\x03ttl\x18\x05 \x01(\x0b\x32\x19.google.protobuf.DurationB\x15\xe2\x41\x01\x04\xbaH\x0e\xaa\x01\x0b\"\x05\x08\x80\x8a\x8a\x0f\x32\x02\x08\x01H\x00\x12$\n\x0bmax_uploads\x18\x06 \x01(\x05\x42\x0f\xe2\x41\x01\x01\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00\x12\x1a\n\x0cupload_count\x18\x07 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x36\n\tanonymize\x18\x08 \x01(\x0b\x32\x1d.dropmesh.v1.AnonymizeOptionsB\x04\xe2\x41\x01\x01\x12\x11\n\x03uri\x18\t \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0brevoke_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x12\n\x04\x65tag\x18\x0c \x01(\tB\x04\xe2\x41\x01\x03\x12\x13\n\x05owner\x18\r \x01(\tB\x04\xe2\x41\x01\x03\x12(\n\x03pin\x18\x0e \x01(\tB\x1b\xe2\x41\x01\x04\xbaH\x14r\x12\x32\x10^([!-~]{4,64})?$\x12\x1a\n\x0cpin_required\x18\x0f \x01(\x08\x42\x04\xe2\x41\x01\x03\x12!\n\x13require_sender_name\x18\x10 \x01(\x08\x42\x04\xe2\x41\x01\x01\x12<\n\x08\x64ownload\x18\x11 \x01(\x0e\x32\x1c.dropmesh.v1.Invite.DownloadB\x0c\xe2\x41\x01\x01\xbaH\x05\x82\x01\x02\x10\x01\"Q\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\n\n\x06\x41\x43TIVE\x10\x01\x12\x0b\n\x07\x45XPIRED\x10\x02\x12\x0b\n\x07REVOKED\x10\x03\x12\x0b\n\x07USED_UP\x10\x04\"@\n\x08\x44ownload\x12\x18\n\x14\x44OWNLOAD_UNSPECIFIED\x10\x00\x12\x08\n\x04NONE\x10\x01\x12\x07\n\x03OWN\x10\x02\x12\x07\n\x03\x41LL\x10\x03:;\xea\x41\x38\n\x13\x64ropmesh.dev/Invite\x12\x10invites/{invite}*\x07invites2\x06inviteB\x0c\n\nexpirationBD\n\x13\x64\x65v.dropmesh.api.v1B\x0bInviteProtoP\x01Z\x1e\x64ropmesh.dev/api/v1;dropmeshv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -51,10 +51,24 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_INVITE'].fields_by_name['create_time']._serialized_options = b'\342A\001\003'
   _globals['_INVITE'].fields_by_name['revoke_time']._loaded_options = None
   _globals['_INVITE'].fields_by_name['revoke_time']._serialized_options = b'\342A\001\003'
+  _globals['_INVITE'].fields_by_name['etag']._loaded_options = None
+  _globals['_INVITE'].fields_by_name['etag']._serialized_options = b'\342A\001\003'
+  _globals['_INVITE'].fields_by_name['owner']._loaded_options = None
+  _globals['_INVITE'].fields_by_name['owner']._serialized_options = b'\342A\001\003'
+  _globals['_INVITE'].fields_by_name['pin']._loaded_options = None
+  _globals['_INVITE'].fields_by_name['pin']._serialized_options = b'\342A\001\004\272H\024r\0222\020^([!-~]{4,64})?$'
+  _globals['_INVITE'].fields_by_name['pin_required']._loaded_options = None
+  _globals['_INVITE'].fields_by_name['pin_required']._serialized_options = b'\342A\001\003'
+  _globals['_INVITE'].fields_by_name['require_sender_name']._loaded_options = None
+  _globals['_INVITE'].fields_by_name['require_sender_name']._serialized_options = b'\342A\001\001'
+  _globals['_INVITE'].fields_by_name['download']._loaded_options = None
+  _globals['_INVITE'].fields_by_name['download']._serialized_options = b'\342A\001\001\272H\005\202\001\002\020\001'
   _globals['_INVITE']._loaded_options = None
   _globals['_INVITE']._serialized_options = b'\352A8\n\023dropmesh.dev/Invite\022\020invites/{invite}*\007invites2\006invite'
   _globals['_INVITE']._serialized_start=222
-  _globals['_INVITE']._serialized_end=865
-  _globals['_INVITE_STATE']._serialized_start=709
-  _globals['_INVITE_STATE']._serialized_end=790
+  _globals['_INVITE']._serialized_end=1139
+  _globals['_INVITE_STATE']._serialized_start=917
+  _globals['_INVITE_STATE']._serialized_end=998
+  _globals['_INVITE_DOWNLOAD']._serialized_start=1000
+  _globals['_INVITE_DOWNLOAD']._serialized_end=1064
 # @@protoc_insertion_point(module_scope)

@@ -59,6 +59,33 @@ class Invite(_message.Message):
     USED_UP: Invite.State.ValueType  # 4
     """upload_count has reached max_uploads."""
 
+    class _Download:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _DownloadEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Invite._Download.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        DOWNLOAD_UNSPECIFIED: Invite._Download.ValueType  # 0
+        """NONE."""
+        NONE: Invite._Download.ValueType  # 1
+        """Nothing."""
+        OWN: Invite._Download.ValueType  # 2
+        """The media that the holder uploaded: the response of the upload has a download_token for each media."""
+        ALL: Invite._Download.ValueType  # 3
+        """Everything that was uploaded through the link."""
+
+    class Download(_Download, metaclass=_DownloadEnumTypeWrapper):
+        """Download says what the holder of the link may download: only anonymized contents, never originals."""
+
+    DOWNLOAD_UNSPECIFIED: Invite.Download.ValueType  # 0
+    """NONE."""
+    NONE: Invite.Download.ValueType  # 1
+    """Nothing."""
+    OWN: Invite.Download.ValueType  # 2
+    """The media that the holder uploaded: the response of the upload has a download_token for each media."""
+    ALL: Invite.Download.ValueType  # 3
+    """Everything that was uploaded through the link."""
+
     NAME_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
     DISPLAY_NAME_FIELD_NUMBER: _builtins.int
@@ -70,6 +97,12 @@ class Invite(_message.Message):
     URI_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     REVOKE_TIME_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    PIN_FIELD_NUMBER: _builtins.int
+    PIN_REQUIRED_FIELD_NUMBER: _builtins.int
+    REQUIRE_SENDER_NAME_FIELD_NUMBER: _builtins.int
+    DOWNLOAD_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """invites/{invite}"""
     state: Global___Invite.State.ValueType
@@ -82,6 +115,18 @@ class Invite(_message.Message):
     """The number of media uploaded through it."""
     uri: _builtins.str
     """The URI to POST files to. It contains the secret and is set only in the response of CreateInvite."""
+    etag: _builtins.str
+    """Changes when its owner changes the invite."""
+    owner: _builtins.str
+    """The owner: the subject of the token that it was made with; "local" in mode `open`."""
+    pin: _builtins.str
+    """A PIN that the holder must send beside the link, 4 to 64 printable ASCII characters; only a slow hash of it is stored."""
+    pin_required: _builtins.bool
+    """Whether the holder must send a PIN."""
+    require_sender_name: _builtins.bool
+    """Whether the holder must give a sender_name with each upload."""
+    download: Global___Invite.Download.ValueType
+    """The media that the holder may download."""
     @_builtins.property
     def expire_time(self) -> _timestamp_pb2.Timestamp:
         """The instant at which it expires, at most 366 days from now."""
@@ -116,10 +161,16 @@ class Invite(_message.Message):
         uri: _builtins.str = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         revoke_time: _timestamp_pb2.Timestamp | None = ...,
+        etag: _builtins.str = ...,
+        owner: _builtins.str = ...,
+        pin: _builtins.str = ...,
+        pin_required: _builtins.bool = ...,
+        require_sender_name: _builtins.bool = ...,
+        download: Global___Invite.Download.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["anonymize", b"anonymize", "create_time", b"create_time", "expiration", b"expiration", "expire_time", b"expire_time", "revoke_time", b"revoke_time", "ttl", b"ttl"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["anonymize", b"anonymize", "create_time", b"create_time", "display_name", b"display_name", "expiration", b"expiration", "expire_time", b"expire_time", "max_uploads", b"max_uploads", "name", b"name", "revoke_time", b"revoke_time", "state", b"state", "ttl", b"ttl", "upload_count", b"upload_count", "uri", b"uri"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["anonymize", b"anonymize", "create_time", b"create_time", "display_name", b"display_name", "download", b"download", "etag", b"etag", "expiration", b"expiration", "expire_time", b"expire_time", "max_uploads", b"max_uploads", "name", b"name", "owner", b"owner", "pin", b"pin", "pin_required", b"pin_required", "require_sender_name", b"require_sender_name", "revoke_time", b"revoke_time", "state", b"state", "ttl", b"ttl", "upload_count", b"upload_count", "uri", b"uri"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_expiration: _TypeAlias = _typing.Literal["expire_time", "ttl"]  # noqa: Y015
     _WhichOneofArgType_expiration: _TypeAlias = _typing.Literal["expiration", b"expiration"]  # noqa: Y015

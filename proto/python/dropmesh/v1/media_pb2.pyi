@@ -132,6 +132,7 @@ class Media(_message.Message):
     CLASS_LABELS_FIELD_NUMBER: _builtins.int
     LABELS_FIELD_NUMBER: _builtins.int
     OWNER_FIELD_NUMBER: _builtins.int
+    SENDER_NAME_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """media/{media}"""
     etag: _builtins.str
@@ -146,6 +147,8 @@ class Media(_message.Message):
     """The invite through which it was uploaded, as invites/{invite}; empty if none."""
     owner: _builtins.str
     """The owner: the subject of the token that it was uploaded with, or that made the invite; "local" in mode `open`."""
+    sender_name: _builtins.str
+    """The name that the sender gave who uploaded it through an invite."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was uploaded."""
@@ -221,10 +224,11 @@ class Media(_message.Message):
         class_labels: _abc.Iterable[_object_pb2.Label] | None = ...,
         labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         owner: _builtins.str = ...,
+        sender_name: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["anonymize", b"anonymize", "anonymized", b"anonymized", "create_time", b"create_time", "delete_time", b"delete_time", "metadata", b"metadata", "original", b"original", "processing", b"processing", "purge_time", b"purge_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["anonymize", b"anonymize", "anonymized", b"anonymized", "class_labels", b"class_labels", "create_time", b"create_time", "delete_time", b"delete_time", "etag", b"etag", "filename", b"filename", "invite", b"invite", "kind", b"kind", "labels", b"labels", "metadata", b"metadata", "name", b"name", "object_counts", b"object_counts", "original", b"original", "owner", b"owner", "processing", b"processing", "purge_time", b"purge_time", "state", b"state", "update_time", b"update_time", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["anonymize", b"anonymize", "anonymized", b"anonymized", "class_labels", b"class_labels", "create_time", b"create_time", "delete_time", b"delete_time", "etag", b"etag", "filename", b"filename", "invite", b"invite", "kind", b"kind", "labels", b"labels", "metadata", b"metadata", "name", b"name", "object_counts", b"object_counts", "original", b"original", "owner", b"owner", "processing", b"processing", "purge_time", b"purge_time", "sender_name", b"sender_name", "state", b"state", "update_time", b"update_time", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

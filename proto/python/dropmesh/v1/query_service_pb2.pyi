@@ -779,6 +779,96 @@ class GetInviteMediaRequest(_message.Message):
 Global___GetInviteMediaRequest: _TypeAlias = GetInviteMediaRequest  # noqa: Y015
 
 @_typing.final
+class ListInviteMediaRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINK_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    link: _builtins.str
+    """The part of the invite's uri between `invites/` and `/media`; it contains the secret."""
+    page_size: _builtins.int
+    """The most entries to return; 0 means 50, and more than 1000 means 1000."""
+    page_token: _builtins.str
+    """The next_page_token of an earlier page of the same list with the same filters; empty for the first page."""
+    def __init__(
+        self,
+        *,
+        link: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["link", b"link", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListInviteMediaRequest: _TypeAlias = ListInviteMediaRequest  # noqa: Y015
+
+@_typing.final
+class ListInviteMediaResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEDIA_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Give it as page_token to get the next page; empty on the last page. A page may be short and still not be the last."""
+    @_builtins.property
+    def media(self) -> _containers.RepeatedCompositeFieldContainer[_media_pb2.Media]:
+        """The media, each with its name, state and file name."""
+
+    def __init__(
+        self,
+        *,
+        media: _abc.Iterable[_media_pb2.Media] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["media", b"media", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListInviteMediaResponse: _TypeAlias = ListInviteMediaResponse  # noqa: Y015
+
+@_typing.final
+class DownloadInviteMediaRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINK_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    OFFSET_FIELD_NUMBER: _builtins.int
+    LENGTH_FIELD_NUMBER: _builtins.int
+    link: _builtins.str
+    """The part of the invite's uri between `invites/` and `/media`; it contains the secret."""
+    name: _builtins.str
+    """media/{media}"""
+    token: _builtins.str
+    """The download_token of the upload, if the invite's `download` is OWN."""
+    offset: _builtins.int
+    """The first byte to return; over REST use the Range header."""
+    length: _builtins.int
+    """The most bytes to return; 0 means all up to the end."""
+    def __init__(
+        self,
+        *,
+        link: _builtins.str = ...,
+        name: _builtins.str = ...,
+        token: _builtins.str = ...,
+        offset: _builtins.int = ...,
+        length: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["length", b"length", "link", b"link", "name", b"name", "offset", b"offset", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DownloadInviteMediaRequest: _TypeAlias = DownloadInviteMediaRequest  # noqa: Y015
+
+@_typing.final
 class GetReceiptRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

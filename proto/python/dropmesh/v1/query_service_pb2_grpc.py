@@ -136,6 +136,16 @@ class QueryServiceStub:
                 request_serializer=dropmesh_dot_v1_dot_query__service__pb2.GetInviteMediaRequest.SerializeToString,
                 response_deserializer=dropmesh_dot_v1_dot_media__pb2.Media.FromString,
                 _registered_method=True)
+        self.ListInviteMedia = channel.unary_unary(
+                '/dropmesh.v1.QueryService/ListInviteMedia',
+                request_serializer=dropmesh_dot_v1_dot_query__service__pb2.ListInviteMediaRequest.SerializeToString,
+                response_deserializer=dropmesh_dot_v1_dot_query__service__pb2.ListInviteMediaResponse.FromString,
+                _registered_method=True)
+        self.DownloadInviteMedia = channel.unary_stream(
+                '/dropmesh.v1.QueryService/DownloadInviteMedia',
+                request_serializer=dropmesh_dot_v1_dot_query__service__pb2.DownloadInviteMediaRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
         self.GetReceipt = channel.unary_unary(
                 '/dropmesh.v1.QueryService/GetReceipt',
                 request_serializer=dropmesh_dot_v1_dot_query__service__pb2.GetReceiptRequest.SerializeToString,
@@ -417,7 +427,33 @@ class QueryServiceServicer:
     def GetInviteMedia(self, request, context):
         """GetInviteMedia returns the name, state and options of a media that was uploaded through an invite's link.
 
-        Errors: INVITE_NOT_FOUND, MEDIA_NOT_FOUND.
+        If the invite has a PIN, send it in the header x-invite-pin.
+        Errors: INVITE_NOT_FOUND, INVITE_PIN_MISSING, INVITE_PIN_WRONG, INVITE_PIN_LOCKED, MEDIA_NOT_FOUND.
+        Retry: safe.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListInviteMedia(self, request, context):
+        """ListInviteMedia lists what the holder of a link may download, newest first, if the invite's `download` is ALL.
+
+        Only PROCESSED media are listed, with their name and file name.
+        Errors: INVITE_NOT_FOUND, INVITE_EXPIRED, INVITE_REVOKED, INVITE_PIN_MISSING, INVITE_PIN_WRONG, INVITE_PIN_LOCKED,
+        INVITE_DOWNLOAD_REFUSED, PAGE_TOKEN_INVALID.
+        Retry: safe.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DownloadInviteMedia(self, request, context):
+        """DownloadInviteMedia returns the anonymized bytes of a media to the holder of an invite's link.
+
+        If the invite's `download` is OWN, the call needs the download_token that the upload returned. Over REST it is like
+        DownloadAnonymized.
+        Errors: INVITE_NOT_FOUND, INVITE_EXPIRED, INVITE_REVOKED, INVITE_PIN_MISSING, INVITE_PIN_WRONG, INVITE_PIN_LOCKED,
+        INVITE_DOWNLOAD_REFUSED, MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_NOT_PROCESSED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING.
         Retry: safe.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -701,6 +737,16 @@ def add_QueryServiceServicer_to_server(servicer, server):
                     servicer.GetInviteMedia,
                     request_deserializer=dropmesh_dot_v1_dot_query__service__pb2.GetInviteMediaRequest.FromString,
                     response_serializer=dropmesh_dot_v1_dot_media__pb2.Media.SerializeToString,
+            ),
+            'ListInviteMedia': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListInviteMedia,
+                    request_deserializer=dropmesh_dot_v1_dot_query__service__pb2.ListInviteMediaRequest.FromString,
+                    response_serializer=dropmesh_dot_v1_dot_query__service__pb2.ListInviteMediaResponse.SerializeToString,
+            ),
+            'DownloadInviteMedia': grpc.unary_stream_rpc_method_handler(
+                    servicer.DownloadInviteMedia,
+                    request_deserializer=dropmesh_dot_v1_dot_query__service__pb2.DownloadInviteMediaRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
             ),
             'GetReceipt': grpc.unary_unary_rpc_method_handler(
                     servicer.GetReceipt,
@@ -1280,6 +1326,60 @@ class QueryService:
             '/dropmesh.v1.QueryService/GetInviteMedia',
             dropmesh_dot_v1_dot_query__service__pb2.GetInviteMediaRequest.SerializeToString,
             dropmesh_dot_v1_dot_media__pb2.Media.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListInviteMedia(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dropmesh.v1.QueryService/ListInviteMedia',
+            dropmesh_dot_v1_dot_query__service__pb2.ListInviteMediaRequest.SerializeToString,
+            dropmesh_dot_v1_dot_query__service__pb2.ListInviteMediaResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DownloadInviteMedia(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/dropmesh.v1.QueryService/DownloadInviteMedia',
+            dropmesh_dot_v1_dot_query__service__pb2.DownloadInviteMediaRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
             options,
             channel_credentials,
             insecure,

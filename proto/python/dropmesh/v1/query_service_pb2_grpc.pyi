@@ -161,7 +161,25 @@ class QueryServiceStub:
     GetInviteMedia: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.GetInviteMediaRequest, _media_pb2.Media]
     """GetInviteMedia returns the name, state and options of a media that was uploaded through an invite's link.
 
-    Errors: INVITE_NOT_FOUND, MEDIA_NOT_FOUND.
+    If the invite has a PIN, send it in the header x-invite-pin.
+    Errors: INVITE_NOT_FOUND, INVITE_PIN_MISSING, INVITE_PIN_WRONG, INVITE_PIN_LOCKED, MEDIA_NOT_FOUND.
+    Retry: safe.
+    """
+    ListInviteMedia: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.ListInviteMediaRequest, _query_service_pb2.ListInviteMediaResponse]
+    """ListInviteMedia lists what the holder of a link may download, newest first, if the invite's `download` is ALL.
+
+    Only PROCESSED media are listed, with their name and file name.
+    Errors: INVITE_NOT_FOUND, INVITE_EXPIRED, INVITE_REVOKED, INVITE_PIN_MISSING, INVITE_PIN_WRONG, INVITE_PIN_LOCKED,
+    INVITE_DOWNLOAD_REFUSED, PAGE_TOKEN_INVALID.
+    Retry: safe.
+    """
+    DownloadInviteMedia: _grpc.UnaryStreamMultiCallable[_query_service_pb2.DownloadInviteMediaRequest, _httpbody_pb2.HttpBody]
+    """DownloadInviteMedia returns the anonymized bytes of a media to the holder of an invite's link.
+
+    If the invite's `download` is OWN, the call needs the download_token that the upload returned. Over REST it is like
+    DownloadAnonymized.
+    Errors: INVITE_NOT_FOUND, INVITE_EXPIRED, INVITE_REVOKED, INVITE_PIN_MISSING, INVITE_PIN_WRONG, INVITE_PIN_LOCKED,
+    INVITE_DOWNLOAD_REFUSED, MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_NOT_PROCESSED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING.
     Retry: safe.
     """
     GetReceipt: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.GetReceiptRequest, _measurement_pb2.Receipt]
@@ -400,7 +418,25 @@ class QueryServiceAsyncStub(QueryServiceStub):
     GetInviteMedia: _aio.UnaryUnaryMultiCallable[_query_service_pb2.GetInviteMediaRequest, _media_pb2.Media]  # type: ignore[assignment]
     """GetInviteMedia returns the name, state and options of a media that was uploaded through an invite's link.
 
-    Errors: INVITE_NOT_FOUND, MEDIA_NOT_FOUND.
+    If the invite has a PIN, send it in the header x-invite-pin.
+    Errors: INVITE_NOT_FOUND, INVITE_PIN_MISSING, INVITE_PIN_WRONG, INVITE_PIN_LOCKED, MEDIA_NOT_FOUND.
+    Retry: safe.
+    """
+    ListInviteMedia: _aio.UnaryUnaryMultiCallable[_query_service_pb2.ListInviteMediaRequest, _query_service_pb2.ListInviteMediaResponse]  # type: ignore[assignment]
+    """ListInviteMedia lists what the holder of a link may download, newest first, if the invite's `download` is ALL.
+
+    Only PROCESSED media are listed, with their name and file name.
+    Errors: INVITE_NOT_FOUND, INVITE_EXPIRED, INVITE_REVOKED, INVITE_PIN_MISSING, INVITE_PIN_WRONG, INVITE_PIN_LOCKED,
+    INVITE_DOWNLOAD_REFUSED, PAGE_TOKEN_INVALID.
+    Retry: safe.
+    """
+    DownloadInviteMedia: _aio.UnaryStreamMultiCallable[_query_service_pb2.DownloadInviteMediaRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """DownloadInviteMedia returns the anonymized bytes of a media to the holder of an invite's link.
+
+    If the invite's `download` is OWN, the call needs the download_token that the upload returned. Over REST it is like
+    DownloadAnonymized.
+    Errors: INVITE_NOT_FOUND, INVITE_EXPIRED, INVITE_REVOKED, INVITE_PIN_MISSING, INVITE_PIN_WRONG, INVITE_PIN_LOCKED,
+    INVITE_DOWNLOAD_REFUSED, MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_NOT_PROCESSED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING.
     Retry: safe.
     """
     GetReceipt: _aio.UnaryUnaryMultiCallable[_query_service_pb2.GetReceiptRequest, _measurement_pb2.Receipt]  # type: ignore[assignment]
@@ -744,7 +780,37 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_media_pb2.Media, _abc.Awaitable[_media_pb2.Media]]:
         """GetInviteMedia returns the name, state and options of a media that was uploaded through an invite's link.
 
-        Errors: INVITE_NOT_FOUND, MEDIA_NOT_FOUND.
+        If the invite has a PIN, send it in the header x-invite-pin.
+        Errors: INVITE_NOT_FOUND, INVITE_PIN_MISSING, INVITE_PIN_WRONG, INVITE_PIN_LOCKED, MEDIA_NOT_FOUND.
+        Retry: safe.
+        """
+
+    @_abc_1.abstractmethod
+    def ListInviteMedia(
+        self,
+        request: _query_service_pb2.ListInviteMediaRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_query_service_pb2.ListInviteMediaResponse, _abc.Awaitable[_query_service_pb2.ListInviteMediaResponse]]:
+        """ListInviteMedia lists what the holder of a link may download, newest first, if the invite's `download` is ALL.
+
+        Only PROCESSED media are listed, with their name and file name.
+        Errors: INVITE_NOT_FOUND, INVITE_EXPIRED, INVITE_REVOKED, INVITE_PIN_MISSING, INVITE_PIN_WRONG, INVITE_PIN_LOCKED,
+        INVITE_DOWNLOAD_REFUSED, PAGE_TOKEN_INVALID.
+        Retry: safe.
+        """
+
+    @_abc_1.abstractmethod
+    def DownloadInviteMedia(
+        self,
+        request: _query_service_pb2.DownloadInviteMediaRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_httpbody_pb2.HttpBody], _abc.AsyncIterator[_httpbody_pb2.HttpBody]]:
+        """DownloadInviteMedia returns the anonymized bytes of a media to the holder of an invite's link.
+
+        If the invite's `download` is OWN, the call needs the download_token that the upload returned. Over REST it is like
+        DownloadAnonymized.
+        Errors: INVITE_NOT_FOUND, INVITE_EXPIRED, INVITE_REVOKED, INVITE_PIN_MISSING, INVITE_PIN_WRONG, INVITE_PIN_LOCKED,
+        INVITE_DOWNLOAD_REFUSED, MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_NOT_PROCESSED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING.
         Retry: safe.
         """
 

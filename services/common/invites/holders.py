@@ -1,0 +1,92 @@
+"""The holders of invites' links: what they must show, and what they may download."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hmac
+import secrets
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+from dropmesh.v1 import error_reason_pb2 as reasons
+
+from services.common.base.errors import PermissionDenied, ResourceExhausted
+from services.common.base.instants import SECOND_NS
+from services.common.invites.store import Download, Invite, Invites
+
+PIN = "x-invite-pin"
+REMEMBERED_MOST = 10_000
+
+
+class Holders:
+    """Lets in who has the link and, if the invite has one, the PIN."""
+
+    def __init__(self, invites: Invites, now_ns: Callable[[], int] = time.time_ns) -> None:
+        self._invites = invites
+        self._now_ns = now_ns
+        # PINs that were right, by a hash with a key of this process, so that each costs the slow hash once.
+        self._key = secrets.token_bytes(32)
+        self._right: set[bytes] = set()
+
+    async def admit(self, link: str, pin: str | None) -> Invite:
+        """The invite of a link; INVITE_NOT_FOUND, or an error about the PIN."""
+        invite = await self._invites.find_by_link(link)
+        await self.check_pin(invite, pin)
+        return invite
+
+    async def check_pin(self, invite: Invite, pin: str | None) -> None:
+        """Refuses a missing or wrong PIN; a try counts before it is checked, so that many at once count too."""
+        if invite.pin is None:
+            return
+        if not pin:
+            raise PermissionDenied(
+                reasons.INVITE_PIN_MISSING,
+                f"the invite has a PIN; send it in the header {PIN}, or as the form field pin before the files",
+            )
+        digest = hmac.digest(self._key, invite.pin.salt + pin.encode(), "sha256")
+        if digest in self._right:
+            return
+        now_ns = self._now_ns()
+        locked_until_ns = await self._invites.begin_pin_attempt(invite.id, now_ns=now_ns)
+        if locked_until_ns is not None:
+            wait = timedelta(seconds=-(-(locked_until_ns - now_ns) // SECOND_NS))
+            raise ResourceExhausted(
+                reasons.INVITE_PIN_LOCKED,
+                f"too many wrong PINs; retry after {wait.total_seconds():.0f} s",
+                retry_after=wait,
+            )
+        if not await asyncio.to_thread(invite.pin.matches, pin):
+            raise PermissionDenied(reasons.INVITE_PIN_WRONG, "the PIN is wrong")
+        await self._invites.forget_pin_attempts(invite.id)
+        if len(self._right) >= REMEMBERED_MOST:
+            self._right.clear()
+        self._right.add(digest)
+
+
+def download_token(invite: Invite, media_id: str) -> str:
+    """The proof with which the sender of a media downloads it; only an invite with OWN gives one out."""
+    if invite.download is not Download.OWN or invite.download_key is None:
+        return ""
+    return base64.urlsafe_b64encode(hmac.digest(invite.download_key, media_id.encode(), "sha256")).decode().rstrip("=")
+
+
+def check_download(invite: Invite, media_id: str, token: str, now_ns: int) -> None:
+    """Refuses a download that the invite does not allow."""
+    invite.check_open(now_ns)
+    if invite.download is Download.ALL:
+        return
+    known = download_token(invite, media_id)
+    if not known or not hmac.compare_digest(known.encode(), token.encode()):
+        raise download_refused(invite)
+
+
+def download_refused(invite: Invite) -> PermissionDenied:
+    """The invite does not let its holder download this."""
+    why = "needs the download_token of its upload" if invite.download is Download.OWN else "is not allowed"
+    return PermissionDenied(
+        reasons.INVITE_DOWNLOAD_REFUSED,
+        f"downloading this through the invite {why}",
+        metadata={"download": invite.download.upper()},
+    )
