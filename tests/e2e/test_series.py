@@ -187,7 +187,8 @@ def test_another_owner_finds_nothing(sensor: httpx.Client, tokens_mesh: Mesh) ->
             client.get(f"{path}/raw").status_code == client.patch(path, json={"display_name": "x"}).status_code == 404
         )
         assert client.post(f"{path}:append", content="1\n").status_code == 404
-        assert client.delete(path).status_code == 200
+        assert client.delete(path).status_code == 404
+        assert client.delete(path, params={"allow_missing": "true"}).status_code == 200
     assert sensor.get(path).status_code == 200
 
 
