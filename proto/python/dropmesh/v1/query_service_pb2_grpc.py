@@ -501,7 +501,7 @@ class QueryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListMeasurements(self, request, context):
-        """ListMeasurements lists the caller's measurements by time.
+        """ListMeasurements lists the caller's measurements by time; with the scope `admin`, those of `owner` if it is set.
 
         Over REST with the header `Accept: text/csv` the response is that of ExportMeasurements: all of them as CSV. Leave out
         page_size and page_token then.
@@ -564,6 +564,7 @@ class QueryServiceServicer:
     def ListSeries(self, request, context):
         """ListSeries lists the caller's series, newest first; with `prefix`, by display name.
 
+        With the scope `admin`, it lists the series of every owner.
         Errors: PAGE_TOKEN_INVALID.
         Retry: safe.
         """
@@ -572,7 +573,7 @@ class QueryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CountSeries(self, request, context):
-        """CountSeries counts the caller's series.
+        """CountSeries counts the caller's series; with the scope `admin`, the series of every owner.
 
         Retry: safe.
         """

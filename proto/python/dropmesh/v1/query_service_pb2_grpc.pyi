@@ -207,7 +207,7 @@ class QueryServiceStub:
     Retry: safe.
     """
     ListMeasurements: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.ListMeasurementsRequest, _query_service_pb2.ListMeasurementsResponse]
-    """ListMeasurements lists the caller's measurements by time.
+    """ListMeasurements lists the caller's measurements by time; with the scope `admin`, those of `owner` if it is set.
 
     Over REST with the header `Accept: text/csv` the response is that of ExportMeasurements: all of them as CSV. Leave out
     page_size and page_token then.
@@ -246,11 +246,12 @@ class QueryServiceStub:
     ListSeries: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.ListSeriesRequest, _query_service_pb2.ListSeriesResponse]
     """ListSeries lists the caller's series, newest first; with `prefix`, by display name.
 
+    With the scope `admin`, it lists the series of every owner.
     Errors: PAGE_TOKEN_INVALID.
     Retry: safe.
     """
     CountSeries: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.CountSeriesRequest, _query_service_pb2.CountSeriesResponse]
-    """CountSeries counts the caller's series.
+    """CountSeries counts the caller's series; with the scope `admin`, the series of every owner.
 
     Retry: safe.
     """
@@ -464,7 +465,7 @@ class QueryServiceAsyncStub(QueryServiceStub):
     Retry: safe.
     """
     ListMeasurements: _aio.UnaryUnaryMultiCallable[_query_service_pb2.ListMeasurementsRequest, _query_service_pb2.ListMeasurementsResponse]  # type: ignore[assignment]
-    """ListMeasurements lists the caller's measurements by time.
+    """ListMeasurements lists the caller's measurements by time; with the scope `admin`, those of `owner` if it is set.
 
     Over REST with the header `Accept: text/csv` the response is that of ExportMeasurements: all of them as CSV. Leave out
     page_size and page_token then.
@@ -503,11 +504,12 @@ class QueryServiceAsyncStub(QueryServiceStub):
     ListSeries: _aio.UnaryUnaryMultiCallable[_query_service_pb2.ListSeriesRequest, _query_service_pb2.ListSeriesResponse]  # type: ignore[assignment]
     """ListSeries lists the caller's series, newest first; with `prefix`, by display name.
 
+    With the scope `admin`, it lists the series of every owner.
     Errors: PAGE_TOKEN_INVALID.
     Retry: safe.
     """
     CountSeries: _aio.UnaryUnaryMultiCallable[_query_service_pb2.CountSeriesRequest, _query_service_pb2.CountSeriesResponse]  # type: ignore[assignment]
-    """CountSeries counts the caller's series.
+    """CountSeries counts the caller's series; with the scope `admin`, the series of every owner.
 
     Retry: safe.
     """
@@ -868,7 +870,7 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _query_service_pb2.ListMeasurementsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_query_service_pb2.ListMeasurementsResponse, _abc.Awaitable[_query_service_pb2.ListMeasurementsResponse]]:
-        """ListMeasurements lists the caller's measurements by time.
+        """ListMeasurements lists the caller's measurements by time; with the scope `admin`, those of `owner` if it is set.
 
         Over REST with the header `Accept: text/csv` the response is that of ExportMeasurements: all of them as CSV. Leave out
         page_size and page_token then.
@@ -943,6 +945,7 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_query_service_pb2.ListSeriesResponse, _abc.Awaitable[_query_service_pb2.ListSeriesResponse]]:
         """ListSeries lists the caller's series, newest first; with `prefix`, by display name.
 
+        With the scope `admin`, it lists the series of every owner.
         Errors: PAGE_TOKEN_INVALID.
         Retry: safe.
         """
@@ -953,7 +956,7 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _query_service_pb2.CountSeriesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_query_service_pb2.CountSeriesResponse, _abc.Awaitable[_query_service_pb2.CountSeriesResponse]]:
-        """CountSeries counts the caller's series.
+        """CountSeries counts the caller's series; with the scope `admin`, the series of every owner.
 
         Retry: safe.
         """
