@@ -35,12 +35,13 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
 
 async def open_catalog_of_mesh(settings: Settings, collections: Sequence[Collection]) -> Catalog:
     """Opens the catalog of a mesh, and makes none where there was no mesh."""
-    _require_file(settings.catalog_url)
+    require_catalog(settings)
     return await open_catalog(settings.catalog_url, collections)
 
 
-def _require_file(url: str) -> None:
-    scheme, _, path, *_ = urlsplit(url)
+def require_catalog(settings: Settings) -> None:
+    """Raises NoCatalog where the file of the catalog is missing."""
+    scheme, _, path, *_ = urlsplit(settings.catalog_url)
     file = Path("/", unquote(path).lstrip("/"))
     if scheme == "sqlite" and not file.is_file():
         raise NoCatalog(f"{file} does not exist; check --data, or run scripts/up once to make a catalog")

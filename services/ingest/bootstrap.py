@@ -16,6 +16,7 @@ from services.common.contents.orphans import Orphans
 from services.common.contents.store import Contents
 from services.common.drops.measurements import Measurements
 from services.common.drops.receipts import Receipts
+from services.common.erasures.store import Erasures
 from services.common.events.announcing import Announcer
 from services.common.invites.store import Invites
 from services.common.media.detected_objects import MediaObjects
@@ -23,6 +24,7 @@ from services.common.media.store import MediaStore
 from services.common.series.computed.store import ComputedStore
 from services.common.series.store import SeriesStore
 from services.common.service import Service, Wiring
+from services.common.statistics.store import StatisticsStore
 from services.common.uploads.store import Uploads
 from services.common.webhooks.store import Deliveries, Webhooks
 from services.ingest.drops.deletes import DropDeletes
@@ -30,6 +32,13 @@ from services.ingest.drops.leftovers import DropLeftovers
 from services.ingest.drops.outcomes import DropOutcomes
 from services.ingest.drops.unqueued import drop_outbox
 from services.ingest.drops.writes import DropWrites
+from services.ingest.erasures.documents import InvitesKind, StatisticsKind, TokensKind, UploadsKind, WebhooksKind
+from services.ingest.erasures.drops import LineageKind, MeasurementsKind, ReceiptsKind
+from services.ingest.erasures.letters import DeadLettersKind
+from services.ingest.erasures.media import MediaKind, MediaTermsKind
+from services.ingest.erasures.series import SeriesKind
+from services.ingest.erasures.worker import ErasureWorker
+from services.ingest.erasures.writes import ErasureWrites
 from services.ingest.http.door import HttpDoor
 from services.ingest.http.routes import http_routes
 from services.ingest.invites.writes import InviteWrites
@@ -71,6 +80,22 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
     computed, series_outbox = ComputedStore(catalog), SeriesOutbox(queue)
     series_deletion = SeriesDeletion(series, computed, objects, time.time_ns)
     changes = MediaChanges(media, found, cleaning, media_out, purge_after=timedelta(days=settings.purge_days))
+    erasures = Erasures(catalog)
+    kinds = (
+        TokensKind(catalog),
+        InvitesKind(catalog),
+        UploadsKind(catalog, objects),
+        SeriesKind(catalog, series, computed, objects, series_deletion, time.time_ns),
+        ReceiptsKind(catalog, objects),
+        LineageKind(catalog),
+        MeasurementsKind(catalog),
+        MediaKind(catalog, media, contents, found, cleaning, StatisticsStore(catalog), time.time_ns),
+        MediaTermsKind(catalog),
+        WebhooksKind(catalog),
+        StatisticsKind(catalog, StatisticsStore(catalog), time.time_ns),
+        DeadLettersKind(catalog, queue),
+    )
+    erasing = ErasureWorker(erasures, kinds, service.metrics, settle=timedelta(seconds=settings.erasure_settle_seconds))
     methods = service.methods(
         DropWrites(
             receipts,
@@ -110,6 +135,7 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
             folder=await asyncio.to_thread(fresh_folder, settings.data / "series"),
             now_ns=time.time_ns,
         ),
+        ErasureWrites(erasures, erasing, now_ns=time.time_ns),
     )
     door = HttpDoor(
         http_routes(methods),
@@ -133,7 +159,7 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
     media_loops = (media_out.run, media_out.run_sweep, sweep.run)
     series_loops = (series_outbox.run, series_sweep.run, replaced.run)
     async with readers:
-        yield Wiring(methods, (door.run, *drop_loops, *media_loops, *series_loops))
+        yield Wiring(methods, (door.run, *drop_loops, *media_loops, *series_loops, erasing.run))
         # The last calls end after the loops.
         await drops_out.publish_waiting()
         await media_out.publish_waiting()

@@ -10,6 +10,7 @@ from datetime import timedelta
 from services.common.drops.measurements import Measurements
 from services.common.drops.receipts import Receipts
 from services.common.drops.sources import Sources
+from services.common.erasures.store import Erasures
 from services.common.events.log import EventLog
 from services.common.invites.holders import Holders
 from services.common.invites.store import Invites
@@ -26,6 +27,7 @@ from services.query.docs.pages import DocumentReads
 from services.query.drops.measurements import MeasurementReads
 from services.query.drops.receipts import ReceiptReads
 from services.query.drops.sources import SourceReads
+from services.query.erasures.reads import ErasureReads
 from services.query.events.hub import EventHub
 from services.query.events.streams import EventStreams
 from services.query.invites.downloads import InviteDownloads
@@ -70,6 +72,7 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
             InviteReads(Invites(catalog), media),
             StatisticsReads(StatisticsStore(catalog)),
             SeriesReads(series, SeriesFinder(series, sources), measurements, objects),
+            ErasureReads(Erasures(catalog)),
             WebhookReads(Webhooks(catalog), Deliveries(catalog)),
         ),
         (hub.run,),

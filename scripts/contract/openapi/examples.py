@@ -21,6 +21,7 @@ BODIES: dict[str, Any] = {
     "UpdateWebhook": {"disabled": True},
     "RedeliverWebhook": {},
     "ReplayReceipt": {},
+    "EraseOwner": {"keep_tokens": False},
     "VerifyMeasurement": {},
     "CreateSeries": {
         "values": [0.1, 0.4, -0.2, 0.3],

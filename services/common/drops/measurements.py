@@ -186,6 +186,16 @@ def measurement_key(owner: str, source: str, time_ns: int) -> str:
     return f"{owner}/{source}/{time_ns}"
 
 
+def lineage_range(owner: str) -> Range:
+    """Where the measurements of an owner's lineage entries are; an owner whose name begins so may be among them."""
+    return Range(f"{owner}/", f"{owner}0")
+
+
+def is_lineage_of(owner: str, measurement: str) -> bool:
+    """Whether the key of a measurement is one of this owner's."""
+    return measurement.rsplit("/", 2)[0] == owner
+
+
 def lineage_entry(measurement: Measurement) -> LineageEntry:
     """Returns the entry that this measurement was written by its receipt."""
     return LineageEntry(

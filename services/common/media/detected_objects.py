@@ -65,6 +65,10 @@ class MediaObjects:
         found = await self._catalog.get_many(MEDIA_OBJECTS, [f"{media_run}/{number}" for number in numbers])
         return {document["number"]: from_document(StoredObject, document).found for document in found.values()}
 
+    async def count(self, media_id: str, run: int) -> int:
+        """How many objects a run found."""
+        return await self._catalog.count(MEDIA_OBJECTS, "by_run", (_media_run(media_id, run),))
+
     async def delete(self, media_id: str, run: int) -> None:
         """Forgets what a run found."""
         while documents := await self._catalog.find(

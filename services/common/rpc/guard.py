@@ -221,11 +221,14 @@ async def _missing_stream(request: object, call: Call) -> AsyncIterator[Any]:
 
 
 def _log_refusal(method: str, error: DropmeshError) -> None:
-    """Logs a refusal under its request id; a warning where the fault is not the caller's."""
+    """Logs a refusal under its request id; a warning where the fault is not the caller's.
+
+    The message of a caller's own fault may quote what was sent, so the log has its reason alone.
+    """
     ours = isinstance(error, (Unavailable, StoreFull, DataLoss))
     more = {"cause": error.cause} if isinstance(error, StoreUnavailable) else {}
     log.log(
         logging.WARNING if ours else logging.INFO,
-        error.message,
+        error.message if ours else "a call was refused",
         extra={"method": method, "reason": reasons.ErrorReason.Name(error.reason), **more},
     )

@@ -113,6 +113,9 @@ class Settings(BaseModel):
 
     webhook_http: bool = Field(False, description="allow webhooks with http:// beside https://")
     webhook_private: bool = Field(False, description="let webhooks send events to addresses of private networks")
+    erasure_settle_seconds: float = Field(
+        60.0, ge=0, description="time after the request of an erasure in which calls that began before it may end"
+    )
 
     models: Path | None = Field(None, description="folder of pulled models; empty: `models` in the data folder")
     models_mirror: str = Field("", description="http(s) URL or folder from which models are pulled first")

@@ -156,6 +156,17 @@ class StatisticsStore:
         """A number that changes with every folding into these statistics."""
         return (await self._get(scope)).version
 
+    async def is_empty(self, owner: str) -> bool:
+        """Whether statistics are kept for an owner, and count nothing."""
+        stored = await self._get(scope_of(owner))
+        return stored.version > 0 and stored.totals == Totals()
+
+    async def forget_gone(self, *, now_ns: int) -> None:
+        """Has the whole mesh's statistics name no media that is gone."""
+        stored = await self._get(WHOLE_MESH)
+        if stored.pending.keys() - (await self._media(list(stored.pending))).keys():
+            await self._fold_into(WHOLE_MESH, (), now_ns)
+
     async def kept(self) -> dict[str, StoredStatistics]:
         """All that is kept, as it was folded."""
         index = STATISTICS.index("by_update_time")

@@ -7,6 +7,7 @@ from services.common.contents.orphans import SWEEPS, OrphanSweep
 from services.common.contents.store import CONTENTS, StoredContent
 from services.common.drops.measurements import LINEAGE, MEASUREMENTS, LineageEntry, Measurement
 from services.common.drops.receipts import RECEIPTS, Receipt
+from services.common.erasures.store import ERASURES, Erasure
 from services.common.invites.store import INVITES, Invite
 from services.common.media.detected_objects import MEDIA_OBJECTS, StoredObject
 from services.common.media.listing.terms import MEDIA_TERMS, MediaTerm
@@ -36,6 +37,7 @@ MODELS: tuple[tuple[Collection, type], ...] = (
     (SERIES_BODIES, BodyPage),
     (SERIES_METRICS, StoredMetrics),
     (SERIES_FORECASTS, StoredForecast),
+    (ERASURES, Erasure),
     (WEBHOOKS, Webhook),
     (DELIVERIES, Delivery),
     (TOKENS, Token),

@@ -138,7 +138,7 @@ class Uploads:
 
     async def remove_bytes(self, upload: Upload) -> None:
         """Deletes the pieces of an upload, also those that no record names."""
-        while found := await self._objects.list(f"uploads/{upload.id}/"):
+        while found := await self._objects.list(object_prefix(upload.id)):
             await self._objects.delete([info.key for info in found])
 
     async def sweep(self, *, now_ns: int, limit: int = 100) -> int:
@@ -162,6 +162,11 @@ class Uploads:
         if document is None:
             raise upload_not_found(upload_id)
         return from_document(Upload, document)
+
+
+def object_prefix(upload_id: str) -> str:
+    """How the keys of an upload's pieces begin."""
+    return f"uploads/{upload_id}/"
 
 
 def check_append(upload: Upload, offset: int) -> None:

@@ -24,7 +24,7 @@ from services.common.objects import Objects
 from services.common.objects.piece_writer import PieceWriter
 from services.common.rpc.call import Call
 from services.common.uploads.messages import upload_message
-from services.common.uploads.store import Piece, Upload, Uploads, check_append
+from services.common.uploads.store import Piece, Upload, Uploads, check_append, object_prefix
 from services.ingest.media.files import FileOptions, IncomingFile, checked_sha256, invalid_field
 from services.ingest.media.storing import Destination, MediaStoring, Stored
 from services.ingest.media.uploads import CREATED, bodies, result_message
@@ -91,7 +91,7 @@ class UploadWrites:
         upload_id = resource_id(first.name)
         upload = await self._uploads.get(call.caller, upload_id, now_ns=self._now_ns())
         check_append(upload, first.offset)
-        key = f"uploads/{upload_id}/{first.offset:020d}-{secrets.token_hex(8)}"
+        key = f"{object_prefix(upload_id)}{first.offset:020d}-{secrets.token_hex(8)}"
         piece = PieceWriter(self._objects, key)
         try:
             async for chunk in bodies(first, messages):

@@ -163,6 +163,9 @@ class MediaWorker:
             return await self._give_up(media, claim, LEASE_ENDED)
         holding = Holding(media, claim, self._stores.work, self._stores.queue, self._now_ns, self._pace)
         is_finished = await holding.during(self._anonymize(media, holding))
+        if not is_finished:
+            # The media may have been deleted meanwhile, and cleaned before this run wrote what it found.
+            await self._stores.found.delete(media.id, media.run)
         await self._stores.queue.acknowledge([claim])
         return "finished" if is_finished else "stale"
 

@@ -83,6 +83,11 @@ class ComputedStore:
         """Keeps a forecast."""
         await self._catalog.batch([Upsert(SERIES_FORECASTS, to_document(forecast), newer_by="revision")])
 
+    async def count(self, series_id: str) -> int:
+        """How many results are kept for a series."""
+        forecasts = await self._catalog.count(SERIES_FORECASTS, "by_series", (series_id,))
+        return forecasts + (await self.metrics(series_id) is not None)
+
     async def forget(self, series_id: str) -> None:
         """Removes all that was computed of a series."""
         await self._catalog.batch([Delete(SERIES_METRICS, series_id)])

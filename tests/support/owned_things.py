@@ -1,0 +1,147 @@
+"""Everything that an owner can have in a mesh, stored as the services store it."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, cast
+
+from services.common.base.telemetry import Metrics
+from services.common.contents.store import Holder
+from services.common.contents.writer import ContentWriter
+from services.common.drops.measurements import Measurements
+from services.common.drops.receipts import INLINE_BYTES, Receipts
+from services.common.drops.topics import DROPS, message
+from services.common.erasures.store import Erasures
+from services.common.invites.store import Invite
+from services.common.media.anonymize.options import AnonymizeOptions
+from services.common.media.detected_objects import DetectedObject
+from services.common.media.model import Content, Media
+from services.common.media.transitions import Findings
+from services.common.media.vocabulary import Box, ObjectClass
+from services.common.queue import Queue
+from services.common.rpc.identity import Caller, Scope
+from services.common.rpc.tokens import Tokens
+from services.common.series.computed.store import ComputedStore, StoredMetrics
+from services.common.stores.open import Stores
+from services.common.uploads.store import Piece, Upload
+from services.ingest.erasures.documents import InvitesKind, StatisticsKind, TokensKind, UploadsKind, WebhooksKind
+from services.ingest.erasures.drops import LineageKind, MeasurementsKind, ReceiptsKind
+from services.ingest.erasures.letters import DeadLettersKind
+from services.ingest.erasures.media import MediaKind, MediaTermsKind
+from services.ingest.erasures.series import SeriesKind
+from services.ingest.erasures.worker import ErasureWorker
+from services.processor.drops.parsing.outcomes import DropLimits
+from services.processor.drops.results import DropRules, drop_result
+from tests.support.media_mesh import Clock, MediaMesh, photo
+from tests.support.mortal import Life
+from tests.support.series_writer import SeriesWriter
+
+RULES = DropRules(DropLimits(), "test")
+
+
+class OwnedThings:
+    """A mesh whose owners have a bit of everything."""
+
+    def __init__(self, stores: Stores, clock: Clock, folder: Path, life: Life | None = None) -> None:
+        self.stores = stores
+        self.clock = clock
+        self.mesh = MediaMesh(cast(Any, stores), clock, life)
+        catalog, objects = self.mesh.catalog, self.mesh.objects
+        self.receipts, self.measurements = Receipts(catalog, objects), Measurements(catalog)
+        self.series = SeriesWriter(catalog, objects, folder)
+        self.erasures = Erasures(catalog)
+
+    def worker(self, settle: timedelta = timedelta()) -> ErasureWorker:
+        """A worker as ingest wires it."""
+        mesh, catalog, objects = self.mesh, self.mesh.catalog, self.mesh.objects
+        computed = ComputedStore(catalog)
+        kinds = (
+            TokensKind(catalog),
+            InvitesKind(catalog),
+            UploadsKind(catalog, objects),
+            SeriesKind(catalog, self.series.store, computed, objects, self.series.deletion, self.clock),
+            ReceiptsKind(catalog, objects),
+            LineageKind(catalog),
+            MeasurementsKind(catalog),
+            MediaKind(catalog, mesh.media, mesh.contents, mesh.found, mesh.cleaning, mesh.statistics, self.clock),
+            MediaTermsKind(catalog),
+            WebhooksKind(catalog),
+            StatisticsKind(catalog, mesh.statistics, self.clock),
+            DeadLettersKind(catalog, cast(Queue, self.stores.queue)),
+        )
+        return ErasureWorker(self.erasures, kinds, Metrics(), settle=settle, now_ns=self.clock)
+
+    async def fill(self, owner: str) -> None:
+        """Gives an owner some of each kind; photos of the same name have the same bytes, whoever has them."""
+        caller = Caller(owner, owner, frozenset({Scope.READ, Scope.WRITE}))
+        await Tokens(self.mesh.catalog).create(owner, (Scope.READ, Scope.WRITE), now_ns=self.clock())
+        await self._media(owner)
+        await self._links(owner)
+        await self._drops(caller)
+        await self.series.create(b'{"values": [1, 2, 3]}', f"{owner:x<26}", caller=caller)
+        computed = ComputedStore(self.mesh.catalog)
+        await computed.keep_metrics(StoredMetrics(f"{owner:x<26}", 1, self.clock(), ()))
+        while await self.mesh.statistics.fold(now_ns=self.clock()):
+            pass
+
+    async def _media(self, owner: str) -> None:
+        mesh = self.mesh
+        await mesh.upload(photo("shared camera=Nikon D70"), owner)
+        await mesh.upload(photo(f"new of {owner}"), owner)
+        await self._process((await mesh.upload(photo(f"processed of {owner}"), owner)).media)
+        await self._process((await mesh.upload(photo("processed and shared"), owner)).media)
+        await mesh.outbox.publish_waiting()
+
+    async def _process(self, media: Media) -> None:
+        mesh, now_ns = self.mesh, self.clock()
+        begun = await mesh.work.begin(media.id, now_ns=now_ns)
+        assert begun is not None
+        boxes = [DetectedObject(number, ObjectClass.FACE, 0.9, Box(0, 0, 1, 1)) for number in (1, 2)]
+        await mesh.found.write(media.id, begun.run, boxes)
+        writer = ContentWriter(mesh.objects, now_ns)
+        await writer.write(b"anonymized " + media.original.sha256.encode())
+        written = await writer.commit()
+        holder = f"{media.id}/anonymized/{begun.run}"
+        claimed = Holder(media.id, holder, now_ns)
+        key = await mesh.contents.claim(written.sha256, written.object_key, written.size_bytes, claimed)
+        content = Content(written.sha256, key, holder, "jpeg", "image/jpeg", written.size_bytes)
+        assert await mesh.work.finish(media.id, begun.run, content, Findings({"face": 2}), now_ns=now_ns)
+        await mesh.contents.settle([(content.sha256, holder)])
+
+    async def _links(self, owner: str) -> None:
+        now_ns, later_ns = self.clock(), self.clock() + 10**12
+        await self.mesh.invites.insert(Invite(f"{owner}invite00000000000", owner, "Wedding", b"x", now_ns, later_ns))
+        key = f"{owner}upload00000000000"
+        upload = Upload(
+            id=key,
+            owner=owner,
+            filename="beach.jpg",
+            anonymize=AnonymizeOptions(),
+            create_time_ns=now_ns,
+            expire_time_ns=later_ns,
+            forget_time_ns=later_ns,
+            media_id=f"{owner}planned0000000000",
+        )
+        await self.mesh.uploads.insert(upload)
+        info = await self.mesh.objects.put(f"uploads/{key}/piece", b"half a photo")
+        await self.mesh.uploads.add_piece(key, 0, Piece(info.key, info.size_bytes), now_ns=now_ns)
+
+    async def _drops(self, caller: Caller) -> None:
+        readings = [b'{"time_stamp": "2019-05-01T10:00:%02dZ", "data": [1, 2]}' % second for second in range(3)]
+        raws = [*readings, readings[0], readings[1].ljust(INLINE_BYTES + 1), b'{"time_stamp": "never", "data": []}']
+        for number, raw in enumerate(raws):
+            source = "pump-3" if number % 2 else ""
+            receipt, _ = await self.receipts.keep(
+                caller, raw, hashlib.sha256(raw).digest(), source=source, now_ns=self.clock()
+            )
+            result = drop_result(receipt, raw, RULES, self.clock())
+            await self.measurements.write(result.measurements)
+            await self.receipts.settle([result.receipt])
+        new, _ = await self.receipts.keep(caller, b"not yet", hashlib.sha256(b"not yet").digest(), now_ns=self.clock())
+        await self.stores.queue.publish(DROPS, [message([new.id])])
+        (claim,) = await self.stores.queue.claim(
+            DROPS, limit=1, lease=timedelta(seconds=60), wait=timedelta(seconds=10)
+        )
+        await self.stores.queue.reject(claim, reason="it failed")
