@@ -35,7 +35,7 @@ GROUPS = {
     "Readings": ("receipts", "measurements", "lineage"),
     "Signals": ("series", "series_bodies", "series_metrics", "series_forecasts"),
     "Events": ("webhooks", "webhook_deliveries"),
-    "The mesh itself": ("tokens", "erasures", "sweeps"),
+    "The mesh itself": ("tokens", "retention", "erasures", "sweeps"),
 }
 # (collection, field) → what it names; the rest of a relation is how many of them there are.
 REFERENCES = (

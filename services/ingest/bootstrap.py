@@ -21,6 +21,7 @@ from services.common.events.announcing import Announcer
 from services.common.invites.store import Invites
 from services.common.media.detected_objects import MediaObjects
 from services.common.media.store import MediaStore
+from services.common.retention.store import RetentionStore
 from services.common.series.computed.store import ComputedStore
 from services.common.series.store import SeriesStore
 from services.common.service import Service, Wiring
@@ -32,7 +33,14 @@ from services.ingest.drops.leftovers import DropLeftovers
 from services.ingest.drops.outcomes import DropOutcomes
 from services.ingest.drops.unqueued import drop_outbox
 from services.ingest.drops.writes import DropWrites
-from services.ingest.erasures.documents import InvitesKind, StatisticsKind, TokensKind, UploadsKind, WebhooksKind
+from services.ingest.erasures.documents import (
+    InvitesKind,
+    RetentionKind,
+    StatisticsKind,
+    TokensKind,
+    UploadsKind,
+    WebhooksKind,
+)
 from services.ingest.erasures.drops import LineageKind, MeasurementsKind, ReceiptsKind
 from services.ingest.erasures.letters import DeadLettersKind
 from services.ingest.erasures.media import MediaKind, MediaTermsKind
@@ -51,6 +59,8 @@ from services.ingest.media.sweep import MediaSweep
 from services.ingest.media.unqueued import media_outbox
 from services.ingest.media.uploads import MediaUploads
 from services.ingest.metadata.reader import open_readers
+from services.ingest.retention.sweep import RetentionSweep
+from services.ingest.retention.writes import RetentionWrites
 from services.ingest.series.deletion import SeriesDeletion
 from services.ingest.series.lines.writes import LineWrites
 from services.ingest.series.outbox import SeriesOutbox
@@ -80,7 +90,7 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
     computed, series_outbox = ComputedStore(catalog), SeriesOutbox(queue)
     series_deletion = SeriesDeletion(series, computed, objects, time.time_ns)
     changes = MediaChanges(media, found, cleaning, media_out, purge_after=timedelta(days=settings.purge_days))
-    erasures = Erasures(catalog)
+    erasures, retention = Erasures(catalog), RetentionStore(catalog)
     kinds = (
         TokensKind(catalog),
         InvitesKind(catalog),
@@ -90,6 +100,7 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
         LineageKind(catalog),
         MeasurementsKind(catalog),
         MediaKind(catalog, media, contents, found, cleaning, StatisticsStore(catalog), time.time_ns),
+        RetentionKind(catalog),
         MediaTermsKind(catalog),
         WebhooksKind(catalog),
         StatisticsKind(catalog, StatisticsStore(catalog), time.time_ns),
@@ -136,6 +147,7 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
             now_ns=time.time_ns,
         ),
         ErasureWrites(erasures, erasing, now_ns=time.time_ns),
+        RetentionWrites(retention, now_ns=time.time_ns),
     )
     door = HttpDoor(
         http_routes(methods),
@@ -155,11 +167,14 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
         orphan_seconds=settings.orphan_seconds,
     )
     sweep = MediaSweep(settings, objects, contents, media, cleaning, uploads, invites, orphans)
+    expiring = RetentionSweep(
+        catalog, retention, media, cleaning, receipts, service.metrics, sweep_seconds=settings.sweep_seconds
+    )
     drop_loops = (drops_out.run, drops_out.run_sweep, leftovers.run)
     media_loops = (media_out.run, media_out.run_sweep, sweep.run)
     series_loops = (series_outbox.run, series_sweep.run, replaced.run)
     async with readers:
-        yield Wiring(methods, (door.run, *drop_loops, *media_loops, *series_loops, erasing.run))
+        yield Wiring(methods, (door.run, *drop_loops, *media_loops, *series_loops, erasing.run, expiring.run))
         # The last calls end after the loops.
         await drops_out.publish_waiting()
         await media_out.publish_waiting()

@@ -17,6 +17,7 @@ from services.common.invites.store import Invites
 from services.common.media.detected_objects import MediaObjects
 from services.common.media.listing.pages import MediaLists
 from services.common.media.store import MediaStore
+from services.common.retention.store import RetentionStore
 from services.common.series.measured import SeriesFinder
 from services.common.series.store import SeriesStore
 from services.common.service import Service, Wiring
@@ -38,6 +39,7 @@ from services.query.media.downloads import Downloads
 from services.query.media.hashes import HashReads
 from services.query.media.lists import MediaListReads
 from services.query.media.reads import MediaReads
+from services.query.retention.reads import RetentionReads
 from services.query.series.reads import SeriesReads
 from services.query.statistics.reads import StatisticsReads
 from services.query.uploads.reads import UploadReads
@@ -73,6 +75,7 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
             StatisticsReads(StatisticsStore(catalog)),
             SeriesReads(series, SeriesFinder(series, sources), measurements, objects),
             ErasureReads(Erasures(catalog)),
+            RetentionReads(RetentionStore(catalog)),
             WebhookReads(Webhooks(catalog), Deliveries(catalog)),
         ),
         (hub.run,),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -21,12 +22,20 @@ from services.common.media.model import Content, Media
 from services.common.media.transitions import Findings
 from services.common.media.vocabulary import Box, ObjectClass
 from services.common.queue import Queue
+from services.common.retention.store import RetentionStore
 from services.common.rpc.identity import Caller, Scope
 from services.common.rpc.tokens import Tokens
 from services.common.series.computed.store import ComputedStore, StoredMetrics
 from services.common.stores.open import Stores
 from services.common.uploads.store import Piece, Upload
-from services.ingest.erasures.documents import InvitesKind, StatisticsKind, TokensKind, UploadsKind, WebhooksKind
+from services.ingest.erasures.documents import (
+    InvitesKind,
+    RetentionKind,
+    StatisticsKind,
+    TokensKind,
+    UploadsKind,
+    WebhooksKind,
+)
 from services.ingest.erasures.drops import LineageKind, MeasurementsKind, ReceiptsKind
 from services.ingest.erasures.letters import DeadLettersKind
 from services.ingest.erasures.media import MediaKind, MediaTermsKind
@@ -67,6 +76,7 @@ class OwnedThings:
             MeasurementsKind(catalog),
             MediaKind(catalog, mesh.media, mesh.contents, mesh.found, mesh.cleaning, mesh.statistics, self.clock),
             MediaTermsKind(catalog),
+            RetentionKind(catalog),
             WebhooksKind(catalog),
             StatisticsKind(catalog, mesh.statistics, self.clock),
             DeadLettersKind(catalog, cast(Queue, self.stores.queue)),
@@ -77,6 +87,7 @@ class OwnedThings:
         """Gives an owner some of each kind; photos of the same name have the same bytes, whoever has them."""
         caller = Caller(owner, owner, frozenset({Scope.READ, Scope.WRITE}))
         await Tokens(self.mesh.catalog).create(owner, (Scope.READ, Scope.WRITE), now_ns=self.clock())
+        await RetentionStore(self.mesh.catalog).update(owner, lambda new: replace(new, update_time_ns=self.clock()))
         await self._media(owner)
         await self._links(owner)
         await self._drops(caller)
@@ -90,11 +101,12 @@ class OwnedThings:
         mesh = self.mesh
         await mesh.upload(photo("shared camera=Nikon D70"), owner)
         await mesh.upload(photo(f"new of {owner}"), owner)
-        await self._process((await mesh.upload(photo(f"processed of {owner}"), owner)).media)
-        await self._process((await mesh.upload(photo("processed and shared"), owner)).media)
+        await self.process((await mesh.upload(photo(f"processed of {owner}"), owner)).media)
+        await self.process((await mesh.upload(photo("processed and shared"), owner)).media)
         await mesh.outbox.publish_waiting()
 
-    async def _process(self, media: Media) -> None:
+    async def process(self, media: Media) -> None:
+        """Finishes the work on a media as a worker does."""
         mesh, now_ns = self.mesh, self.clock()
         begun = await mesh.work.begin(media.id, now_ns=now_ns)
         assert begun is not None

@@ -66,6 +66,10 @@ def media_message(media: Media) -> media_pb2.Media:
         message.anonymized.CopyFrom(content_message(media.anonymized))
     if media.delete_time_ns is not None:
         message.delete_time.CopyFrom(to_timestamp(media.delete_time_ns))
+    if media.original_delete_time_ns is not None:
+        message.original_delete_time.CopyFrom(to_timestamp(media.original_delete_time_ns))
+    if media.anonymized_delete_time_ns is not None:
+        message.anonymized_delete_time.CopyFrom(to_timestamp(media.anonymized_delete_time_ns))
     if media.purge_time_ns is not None:
         message.purge_time.CopyFrom(to_timestamp(media.purge_time_ns))
     return message

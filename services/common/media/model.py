@@ -192,6 +192,9 @@ class Media:
     """As the holder of an invite's link gave it."""
     delete_time_ns: int | None = None
     purge_time_ns: int | None = None
+    original_delete_time_ns: int | None = None
+    """When the bytes of its original were deleted, while the media was kept; `original` still describes them."""
+    anonymized_delete_time_ns: int | None = None
     duplicate_count: int = 0
     duplicate_uploads: tuple[str, ...] = ()
     """The resumable uploads that turned out as duplicates last: finishing one again does not count again."""
@@ -227,13 +230,26 @@ class Media:
         """Whether the bytes are gone."""
         return self.state is MediaState.DELETED
 
+    @property
+    def has_original(self) -> bool:
+        """Whether the bytes of its original are kept."""
+        return not self.is_deleted and self.original_delete_time_ns is None
+
+    @property
+    def settled_since_ns(self) -> int | None:
+        """Since when its processing has ended; None while it has not, and where the media is deleted."""
+        if self.is_deleted or self.state in (MediaState.NEW, MediaState.PROCESSING):
+            return None
+        return self.processing.end_time_ns or self.update_time_ns
+
     def contribution(self) -> Contribution:
         """Returns the counts that the statistics should hold of this media."""
         if self.purging:
             return NOTHING
         if self.is_deleted:
             return Contribution(state=self.state.value)
-        sizes = [content.size_bytes for content in (self.original, self.anonymized) if content is not None]
+        original = self.original if self.has_original else None
+        sizes = [content.size_bytes for content in (original, self.anonymized) if content is not None]
         return Contribution(
             state=self.state.value,
             day=utc_day(self.create_time_ns),

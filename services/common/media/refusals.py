@@ -6,6 +6,7 @@ from dropmesh.v1 import error_reason_pb2
 
 from services.common.base.errors import AlreadyExists, FailedPrecondition, InvalidArgument
 from services.common.base.names import resource_name
+from services.common.base.timestamps import format_timestamp
 
 ACRONYM_LETTERS = 4
 
@@ -146,6 +147,19 @@ class MediaExists(AlreadyExists):
             error_reason_pb2.MEDIA_EXISTS,
             f"anonymize: {other} has the content of {name} with these options already; use it, or delete it first",
             metadata={"name": other},
+        )
+
+
+class MediaContentDeleted(FailedPrecondition):
+    """The retention of its owner deleted the bytes of one content of the media."""
+
+    def __init__(self, media_id: str, content: str, delete_time_ns: int) -> None:
+        name, since = resource_name("media", media_id), format_timestamp(delete_time_ns)
+        super().__init__(
+            error_reason_pb2.MEDIA_CONTENT_DELETED,
+            f"{name}: its {content} bytes were kept as long as its owner's retention says, and deleted at {since}",
+            metadata={"name": name, "content": content, "delete_time": since},
+            http_status=410,
         )
 
 

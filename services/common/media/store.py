@@ -61,6 +61,8 @@ MEDIA = Collection(
         Index("unclean", ("unclean_since_ns",), sparse=True),
         Index("uncounted", ("uncounted_since_ns",), sparse=True),
         Index("by_owner_uncounted", ("owner", "uncounted_since_ns"), sparse=True),
+        Index("by_owner_original", ("owner", "original_since_ns"), sparse=True),
+        Index("by_owner_anonymized", ("owner", "anonymized_since_ns"), sparse=True),
         Index("by_purge_time", ("purge_time_ns",), sparse=True),
     ),
 )
@@ -235,7 +237,10 @@ class MediaStore:
 def media_document(media: Media) -> dict[str, Any]:
     """A media as it is stored, with the fields that only indexes read."""
     document = to_document(media)
-    document["content_key"] = None if media.is_deleted else media.original.sha256
+    # Without its bytes it is no duplicate of what is uploaded.
+    document["content_key"] = media.original.sha256 if media.has_original else None
+    document["original_since_ns"] = media.settled_since_ns if media.has_original else None
+    document["anonymized_since_ns"] = None if media.anonymized is None else media.settled_since_ns
     document["listed_ns"] = None if media.is_deleted else media.create_time_ns
     document["listed_sha256"] = None if media.is_deleted else media.original.sha256
     document["listed_filename"] = None if media.is_deleted else media.filename

@@ -41,7 +41,7 @@ from services.common.media.model import (
     StateChange,
     Step,
 )
-from services.common.media.refusals import MediaDeleted, MediaNotProcessing, TooManyLabels
+from services.common.media.refusals import MediaContentDeleted, MediaDeleted, MediaNotProcessing, TooManyLabels
 from services.common.media.types import MEDIA_TYPE_BY_FORMAT
 from services.common.media.vocabulary import MediaState, WarningReason
 
@@ -141,6 +141,7 @@ def finish(media: Media, run: int, anonymized: Content, findings: Findings, *, n
         now_ns,
         state=MediaState.PROCESSED,
         anonymized=anonymized,
+        anonymized_delete_time_ns=None,
         processing=replace(
             media.processing,
             progress=1.0,
@@ -179,8 +180,7 @@ def cancel(media: Media, *, now_ns: int) -> Media:
 
 def process_again(media: Media, options: AnonymizeOptions | None, *, now_ns: int) -> Media:
     """The owner asks for another result; None keeps the options."""
-    if media.is_deleted:
-        raise MediaDeleted(media.id)
+    check_original_kept(media)
     chosen = media.anonymize if options is None else options
     return _changed(
         media,
@@ -210,7 +210,7 @@ def delete(media: Media, *, now_ns: int, purge_after_ns: int) -> Media | None:
     """The owner deletes the bytes; the record stays until its purge time. None where it is deleted already."""
     if media.is_deleted:
         return None
-    held = [content for content in (media.original, media.anonymized) if content is not None]
+    held = [content for content in (media.original if media.has_original else None, media.anonymized) if content]
     return _changed(
         media,
         now_ns,
@@ -231,6 +231,41 @@ def delete(media: Media, *, now_ns: int, purge_after_ns: int) -> Media | None:
         unqueued_since_ns=None,
         unclean_since_ns=now_ns,
     )
+
+
+def expire_original(media: Media, *, before_ns: int, now_ns: int) -> Media | None:
+    """The bytes of its original were kept long enough; None where its processing ended later, or they are gone."""
+    if not media.has_original or media.settled_since_ns is None or media.settled_since_ns >= before_ns:
+        return None
+    return _changed(
+        media,
+        now_ns,
+        original_delete_time_ns=now_ns,
+        leftovers=(*media.leftovers, media.original),
+        unclean_since_ns=now_ns,
+    )
+
+
+def expire_anonymized(media: Media, *, before_ns: int, now_ns: int) -> Media | None:
+    """Its anonymized content was kept long enough; None where its processing ended later, or it is gone."""
+    if media.anonymized is None or media.settled_since_ns is None or media.settled_since_ns >= before_ns:
+        return None
+    return _changed(
+        media,
+        now_ns,
+        anonymized=None,
+        anonymized_delete_time_ns=now_ns,
+        leftovers=(*media.leftovers, media.anonymized),
+        unclean_since_ns=now_ns,
+    )
+
+
+def check_original_kept(media: Media) -> None:
+    """Refuses where the bytes of the original are gone."""
+    if media.is_deleted:
+        raise MediaDeleted(media.id)
+    if media.original_delete_time_ns is not None:
+        raise MediaContentDeleted(media.id, "original", media.original_delete_time_ns)
 
 
 def purge(media: Media) -> Media | None:

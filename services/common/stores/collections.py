@@ -13,6 +13,7 @@ from services.common.media.detected_objects import MEDIA_OBJECTS, StoredObject
 from services.common.media.listing.terms import MEDIA_TERMS, MediaTerm
 from services.common.media.model import Media
 from services.common.media.store import MEDIA
+from services.common.retention.store import RETENTION, Retention
 from services.common.rpc.tokens import TOKENS, Token
 from services.common.series.computed.store import SERIES_FORECASTS, SERIES_METRICS, StoredForecast, StoredMetrics
 from services.common.series.model import BodyPage, Series
@@ -40,6 +41,7 @@ MODELS: tuple[tuple[Collection, type], ...] = (
     (ERASURES, Erasure),
     (WEBHOOKS, Webhook),
     (DELIVERIES, Delivery),
+    (RETENTION, Retention),
     (TOKENS, Token),
     (SWEEPS, OrphanSweep),
 )

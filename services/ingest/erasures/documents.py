@@ -1,4 +1,4 @@
-"""Kinds that are documents of one collection: tokens, invites, uploads, webhooks, statistics."""
+"""Kinds that are documents of one collection: tokens, invites, uploads, retention, webhooks, statistics."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from services.common.catalog.documents import from_document
 from services.common.erasures.store import Page
 from services.common.invites.store import INVITES
 from services.common.objects import Objects
+from services.common.retention.store import RETENTION
 from services.common.rpc.tokens import TOKENS, Tokens
 from services.common.statistics.store import STATISTICS, StatisticsStore, scope_of
 from services.common.uploads.store import UPLOADS, Upload, object_prefix
@@ -114,6 +115,26 @@ class WebhooksKind:
         for key in keys:
             while waiting := await self._catalog.find(DELIVERIES, "by_webhook", (key,)):
                 await delete(self._catalog, DELIVERIES, [delivery["_id"] for delivery in waiting])
+
+
+class RetentionKind:
+    """The settings of retention."""
+
+    name = "retention"
+    collections = (RETENTION,)
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    async def pages(self, scope: Scope) -> AsyncIterator[Page]:
+        """See Kind."""
+        stored = await self._catalog.get(RETENTION, scope.owner)
+        if stored is not None and stored["update_time_ns"] < scope.before_ns:
+            yield Page((scope.owner,), ("retention",), 1)
+
+    async def remove(self, keys: Sequence[str]) -> None:
+        """See Kind."""
+        await delete(self._catalog, RETENTION, keys)
 
 
 class StatisticsKind:

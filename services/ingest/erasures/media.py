@@ -125,5 +125,5 @@ class MediaKind:
 
 def held_contents(media: Media) -> list[Content]:
     """The contents that a media holds, also those that it is about to let go of."""
-    own = () if media.is_deleted else (media.original, media.anonymized)
+    own = (media.original if media.has_original else None, media.anonymized)
     return [content for content in (*own, *media.leftovers) if content is not None]

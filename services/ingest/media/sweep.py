@@ -94,5 +94,5 @@ class MediaSweep:
         media = await self._media.find(holder.media)
         if media is None:
             return False
-        held = (media.anonymized, *media.leftovers, None if media.is_deleted else media.original)
+        held = (media.anonymized, *media.leftovers, media.original if media.has_original else None)
         return any(content is not None and content.holder == holder.name for content in held)

@@ -12,6 +12,7 @@ from google.api.httpbody_pb2 import HttpBody
 from services.common.base.names import resource_id
 from services.common.media.refusals import MediaDeleted
 from services.common.media.store import MediaStore
+from services.common.media.transitions import check_original_kept
 from services.common.objects import Objects
 from services.common.rest.downloads import NOT_MODIFIED, OK, PARTIAL, asked_part, download_headers
 from services.common.rest.ranges import is_unchanged
@@ -48,6 +49,8 @@ class Thumbnails:
         media = await self._media.get(call.caller, resource_id(request.name))
         if media.is_deleted:
             raise MediaDeleted(media.id)
+        if media.anonymized is None:
+            check_original_kept(media)
         content = media.anonymized or media.original
         size = request.size or SIZE
         etag = f'"{content.sha256}-{size}"'

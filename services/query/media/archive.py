@@ -48,7 +48,7 @@ class MediaArchives:
                 continue
             content, filename = _wanted(media, request.contents)
             if content is None:
-                entry["reason"] = "MEDIA_DELETED" if media.is_deleted else "MEDIA_NOT_PROCESSED"
+                entry["reason"] = _missing(media, request.contents)
                 continue
             last_ns = max(last_ns, media.create_time_ns)
             async for data in self._file(archive, entry, media, content, filename):
@@ -88,8 +88,16 @@ def _wanted(media: Media, contents: Request.Contents.ValueType) -> tuple[Content
     if media.is_deleted:
         return None, ""
     if contents == Request.ORIGINAL:
-        return media.original, media.filename
+        return media.original if media.has_original else None, media.filename
     return media.anonymized, "" if media.anonymized is None else anonymized_name(media, media.anonymized)
+
+
+def _missing(media: Media, contents: Request.Contents.ValueType) -> str:
+    """The reason why a media does not have these contents."""
+    if media.is_deleted:
+        return "MEDIA_DELETED"
+    is_expired = contents == Request.ORIGINAL or media.anonymized_delete_time_ns is not None
+    return "MEDIA_CONTENT_DELETED" if is_expired else "MEDIA_NOT_PROCESSED"
 
 
 async def _once(data: bytes) -> AsyncIterator[bytes]:

@@ -12,8 +12,9 @@ from google.api.httpbody_pb2 import HttpBody
 from services.common.base.errors import FailedPrecondition
 from services.common.base.names import resource_id
 from services.common.media.model import Content, Media
-from services.common.media.refusals import MediaDeleted
+from services.common.media.refusals import MediaContentDeleted, MediaDeleted
 from services.common.media.store import MediaStore
+from services.common.media.transitions import check_original_kept
 from services.common.objects import Objects
 from services.common.rest.downloads import (
     FOUND,
@@ -52,6 +53,7 @@ class Downloads:
     ) -> AsyncIterator[HttpBody]:
         """Sends a media's bytes as they were uploaded."""
         media = await self._there(request.name, call)
+        check_original_kept(media)
         async for body in self._send(media.original, media.filename, request, call):
             yield body
 
@@ -64,6 +66,8 @@ class Downloads:
 
     async def send_anonymized(self, media: Media, request: DownloadRequest, call: Call) -> AsyncIterator[HttpBody]:
         """Sends the anonymized bytes of a media that the caller may see."""
+        if media.anonymized is None and media.anonymized_delete_time_ns is not None:
+            raise MediaContentDeleted(media.id, "anonymized", media.anonymized_delete_time_ns)
         if media.anonymized is None:
             state = media.state.upper()
             raise FailedPrecondition(

@@ -114,7 +114,7 @@ class ErasureCount(_message.Message):
     OBJECTS_FIELD_NUMBER: _builtins.int
     SIZE_BYTES_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
-    """The kind: tokens, invites, uploads, series, receipts, lineage, measurements, media, media_terms, webhooks,
+    """The kind: tokens, invites, uploads, series, receipts, lineage, measurements, media, media_terms, retention, webhooks,
     statistics or dead_letters.
     """
     documents: _builtins.int

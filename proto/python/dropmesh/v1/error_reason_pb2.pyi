@@ -177,6 +177,11 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     409: use the media that `name` names, or delete it first.
     {"reason": "MEDIA_EXISTS", "metadata": {"name": "media/…"}}
     """
+    MEDIA_CONTENT_DELETED: _ErrorReason.ValueType  # 115
+    """The owner's retention deleted the bytes of this content; the media is kept. FAILED_PRECONDITION, 410: upload the
+    original again.
+    {"reason": "MEDIA_CONTENT_DELETED", "metadata": {"name": "media/…", "content": "original", "delete_time": "…"}}
+    """
     UPLOAD_NOT_FOUND: _ErrorReason.ValueType  # 200
     """No such upload, or it belongs to another owner. NOT_FOUND, 404: check the name and the token.
     {"reason": "UPLOAD_NOT_FOUND", "metadata": {"name": "uploads/…"}}
@@ -349,6 +354,14 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """Lines of the body cannot be stored; `line` is the first of them, counted from 1, and all others are stored.
     INVALID_ARGUMENT, 400: correct the lines before sending them again.
     {"reason": "LINES_REFUSED", "metadata": {"line": "3", "refused": "1"}}
+    """
+    ERASURE_NOT_FOUND: _ErrorReason.ValueType  # 700
+    """No such erasure. NOT_FOUND, 404: check the name.
+    {"reason": "ERASURE_NOT_FOUND", "metadata": {"name": "erasures/…"}}
+    """
+    ERASURE_OF_CALLER: _ErrorReason.ValueType  # 701
+    """The erasure would delete the token of its own call. FAILED_PRECONDITION, 400: set keep_tokens, or use another token.
+    {"reason": "ERASURE_OF_CALLER"}
     """
     EVENT_TOKEN_INVALID: _ErrorReason.ValueType  # 801
     """The token is none that this method sent. INVALID_ARGUMENT, 400: start again without it.
@@ -531,6 +544,11 @@ MEDIA_EXISTS: ErrorReason.ValueType  # 114
 409: use the media that `name` names, or delete it first.
 {"reason": "MEDIA_EXISTS", "metadata": {"name": "media/…"}}
 """
+MEDIA_CONTENT_DELETED: ErrorReason.ValueType  # 115
+"""The owner's retention deleted the bytes of this content; the media is kept. FAILED_PRECONDITION, 410: upload the
+original again.
+{"reason": "MEDIA_CONTENT_DELETED", "metadata": {"name": "media/…", "content": "original", "delete_time": "…"}}
+"""
 UPLOAD_NOT_FOUND: ErrorReason.ValueType  # 200
 """No such upload, or it belongs to another owner. NOT_FOUND, 404: check the name and the token.
 {"reason": "UPLOAD_NOT_FOUND", "metadata": {"name": "uploads/…"}}
@@ -703,6 +721,14 @@ LINES_REFUSED: ErrorReason.ValueType  # 614
 """Lines of the body cannot be stored; `line` is the first of them, counted from 1, and all others are stored.
 INVALID_ARGUMENT, 400: correct the lines before sending them again.
 {"reason": "LINES_REFUSED", "metadata": {"line": "3", "refused": "1"}}
+"""
+ERASURE_NOT_FOUND: ErrorReason.ValueType  # 700
+"""No such erasure. NOT_FOUND, 404: check the name.
+{"reason": "ERASURE_NOT_FOUND", "metadata": {"name": "erasures/…"}}
+"""
+ERASURE_OF_CALLER: ErrorReason.ValueType  # 701
+"""The erasure would delete the token of its own call. FAILED_PRECONDITION, 400: set keep_tokens, or use another token.
+{"reason": "ERASURE_OF_CALLER"}
 """
 EVENT_TOKEN_INVALID: ErrorReason.ValueType  # 801
 """The token is none that this method sent. INVALID_ARGUMENT, 400: start again without it.

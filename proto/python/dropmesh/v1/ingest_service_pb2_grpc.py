@@ -3,10 +3,12 @@
 import grpc
 import warnings
 
+from dropmesh.v1 import erasure_pb2 as dropmesh_dot_v1_dot_erasure__pb2
 from dropmesh.v1 import ingest_service_pb2 as dropmesh_dot_v1_dot_ingest__service__pb2
 from dropmesh.v1 import invite_pb2 as dropmesh_dot_v1_dot_invite__pb2
 from dropmesh.v1 import measurement_pb2 as dropmesh_dot_v1_dot_measurement__pb2
 from dropmesh.v1 import media_pb2 as dropmesh_dot_v1_dot_media__pb2
+from dropmesh.v1 import retention_pb2 as dropmesh_dot_v1_dot_retention__pb2
 from dropmesh.v1 import series_pb2 as dropmesh_dot_v1_dot_series__pb2
 from dropmesh.v1 import upload_pb2 as dropmesh_dot_v1_dot_upload__pb2
 from dropmesh.v1 import webhook_pb2 as dropmesh_dot_v1_dot_webhook__pb2
@@ -193,6 +195,16 @@ class IngestServiceStub:
                 request_serializer=dropmesh_dot_v1_dot_ingest__service__pb2.DeleteSeriesPointsRequest.SerializeToString,
                 response_deserializer=dropmesh_dot_v1_dot_series__pb2.Series.FromString,
                 _registered_method=True)
+        self.EraseOwner = channel.unary_unary(
+                '/dropmesh.v1.IngestService/EraseOwner',
+                request_serializer=dropmesh_dot_v1_dot_ingest__service__pb2.EraseOwnerRequest.SerializeToString,
+                response_deserializer=dropmesh_dot_v1_dot_erasure__pb2.Erasure.FromString,
+                _registered_method=True)
+        self.UpdateRetention = channel.unary_unary(
+                '/dropmesh.v1.IngestService/UpdateRetention',
+                request_serializer=dropmesh_dot_v1_dot_ingest__service__pb2.UpdateRetentionRequest.SerializeToString,
+                response_deserializer=dropmesh_dot_v1_dot_retention__pb2.Retention.FromString,
+                _registered_method=True)
 
 
 class IngestServiceServicer:
@@ -239,7 +251,8 @@ class IngestServiceServicer:
 
         Sets its state to NEW and queues it. The anonymized content stays available until the new result replaces it. New options
         replace those of the media: an upload of the same content with the earlier options is no duplicate from then on.
-        Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_EXISTS, OBJECT_NOT_FOUND, ETAG_MISMATCH, REQUEST_ID_REUSED.
+        Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_CONTENT_DELETED, MEDIA_EXISTS, OBJECT_NOT_FOUND, ETAG_MISMATCH,
+        REQUEST_ID_REUSED.
         Retry: with the same request_id, which is recognised among the last 32 of the media; it is processed once, and the etag is
         not checked again.
         """
@@ -578,6 +591,32 @@ class IngestServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def EraseOwner(self, request, context):
+        """EraseOwner removes everything that an owner has: media, receipts with their raw bytes, measurements, lineage, series,
+        invites, uploads in progress, statistics, settings, dead letters and tokens.
+
+        A worker does so in the background, and continues after a crash. GetErasure returns how far it is, and once it is DONE the
+        certificate of what was removed. The owner's tokens are deleted first, so nothing more arrives; with keep_tokens the owner
+        may continue, and what arrives after create_time is kept. An erasure of the owner that is already RUNNING is returned.
+        Errors: ERASURE_OF_CALLER.
+        Retry: safe.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateRetention(self, request, context):
+        """UpdateRetention changes how long the bytes of an owner are kept after they were processed.
+
+        Changes the fields in update_mask; without a mask, the fields that are set in the request. A field that the mask names and
+        the request leaves out is kept for ever from now on. A sweep deletes the bytes of originals, anonymized contents and raw
+        drops that were kept long enough; media and receipts say since when they are gone.
+        Retry: safe.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_IngestServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -730,6 +769,16 @@ def add_IngestServiceServicer_to_server(servicer, server):
                     servicer.DeleteSeriesPoints,
                     request_deserializer=dropmesh_dot_v1_dot_ingest__service__pb2.DeleteSeriesPointsRequest.FromString,
                     response_serializer=dropmesh_dot_v1_dot_series__pb2.Series.SerializeToString,
+            ),
+            'EraseOwner': grpc.unary_unary_rpc_method_handler(
+                    servicer.EraseOwner,
+                    request_deserializer=dropmesh_dot_v1_dot_ingest__service__pb2.EraseOwnerRequest.FromString,
+                    response_serializer=dropmesh_dot_v1_dot_erasure__pb2.Erasure.SerializeToString,
+            ),
+            'UpdateRetention': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateRetention,
+                    request_deserializer=dropmesh_dot_v1_dot_ingest__service__pb2.UpdateRetentionRequest.FromString,
+                    response_serializer=dropmesh_dot_v1_dot_retention__pb2.Retention.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -1543,6 +1592,60 @@ class IngestService:
             '/dropmesh.v1.IngestService/DeleteSeriesPoints',
             dropmesh_dot_v1_dot_ingest__service__pb2.DeleteSeriesPointsRequest.SerializeToString,
             dropmesh_dot_v1_dot_series__pb2.Series.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EraseOwner(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dropmesh.v1.IngestService/EraseOwner',
+            dropmesh_dot_v1_dot_ingest__service__pb2.EraseOwnerRequest.SerializeToString,
+            dropmesh_dot_v1_dot_erasure__pb2.Erasure.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateRetention(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dropmesh.v1.IngestService/UpdateRetention',
+            dropmesh_dot_v1_dot_ingest__service__pb2.UpdateRetentionRequest.SerializeToString,
+            dropmesh_dot_v1_dot_retention__pb2.Retention.FromString,
             options,
             channel_credentials,
             insecure,

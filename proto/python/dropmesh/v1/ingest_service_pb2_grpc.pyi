@@ -4,10 +4,12 @@ isort:skip_file
 """
 
 from collections import abc as _abc
+from dropmesh.v1 import erasure_pb2 as _erasure_pb2
 from dropmesh.v1 import ingest_service_pb2 as _ingest_service_pb2
 from dropmesh.v1 import invite_pb2 as _invite_pb2
 from dropmesh.v1 import measurement_pb2 as _measurement_pb2
 from dropmesh.v1 import media_pb2 as _media_pb2
+from dropmesh.v1 import retention_pb2 as _retention_pb2
 from dropmesh.v1 import series_pb2 as _series_pb2
 from dropmesh.v1 import upload_pb2 as _upload_pb2
 from dropmesh.v1 import webhook_pb2 as _webhook_pb2
@@ -73,7 +75,8 @@ class IngestServiceStub:
 
     Sets its state to NEW and queues it. The anonymized content stays available until the new result replaces it. New options
     replace those of the media: an upload of the same content with the earlier options is no duplicate from then on.
-    Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_EXISTS, OBJECT_NOT_FOUND, ETAG_MISMATCH, REQUEST_ID_REUSED.
+    Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_CONTENT_DELETED, MEDIA_EXISTS, OBJECT_NOT_FOUND, ETAG_MISMATCH,
+    REQUEST_ID_REUSED.
     Retry: with the same request_id, which is recognised among the last 32 of the media; it is processed once, and the etag is
     not checked again.
     """
@@ -300,6 +303,24 @@ class IngestServiceStub:
     Errors: SERIES_NOT_FOUND, SERIES_CONTENDED.
     Retry: safe.
     """
+    EraseOwner: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.EraseOwnerRequest, _erasure_pb2.Erasure]
+    """EraseOwner removes everything that an owner has: media, receipts with their raw bytes, measurements, lineage, series,
+    invites, uploads in progress, statistics, settings, dead letters and tokens.
+
+    A worker does so in the background, and continues after a crash. GetErasure returns how far it is, and once it is DONE the
+    certificate of what was removed. The owner's tokens are deleted first, so nothing more arrives; with keep_tokens the owner
+    may continue, and what arrives after create_time is kept. An erasure of the owner that is already RUNNING is returned.
+    Errors: ERASURE_OF_CALLER.
+    Retry: safe.
+    """
+    UpdateRetention: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.UpdateRetentionRequest, _retention_pb2.Retention]
+    """UpdateRetention changes how long the bytes of an owner are kept after they were processed.
+
+    Changes the fields in update_mask; without a mask, the fields that are set in the request. A field that the mask names and
+    the request leaves out is kept for ever from now on. A sweep deletes the bytes of originals, anonymized contents and raw
+    drops that were kept long enough; media and receipts say since when they are gone.
+    Retry: safe.
+    """
 
 @_typing.type_check_only
 class IngestServiceAsyncStub(IngestServiceStub):
@@ -338,7 +359,8 @@ class IngestServiceAsyncStub(IngestServiceStub):
 
     Sets its state to NEW and queues it. The anonymized content stays available until the new result replaces it. New options
     replace those of the media: an upload of the same content with the earlier options is no duplicate from then on.
-    Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_EXISTS, OBJECT_NOT_FOUND, ETAG_MISMATCH, REQUEST_ID_REUSED.
+    Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_CONTENT_DELETED, MEDIA_EXISTS, OBJECT_NOT_FOUND, ETAG_MISMATCH,
+    REQUEST_ID_REUSED.
     Retry: with the same request_id, which is recognised among the last 32 of the media; it is processed once, and the etag is
     not checked again.
     """
@@ -565,6 +587,24 @@ class IngestServiceAsyncStub(IngestServiceStub):
     Errors: SERIES_NOT_FOUND, SERIES_CONTENDED.
     Retry: safe.
     """
+    EraseOwner: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.EraseOwnerRequest, _erasure_pb2.Erasure]  # type: ignore[assignment]
+    """EraseOwner removes everything that an owner has: media, receipts with their raw bytes, measurements, lineage, series,
+    invites, uploads in progress, statistics, settings, dead letters and tokens.
+
+    A worker does so in the background, and continues after a crash. GetErasure returns how far it is, and once it is DONE the
+    certificate of what was removed. The owner's tokens are deleted first, so nothing more arrives; with keep_tokens the owner
+    may continue, and what arrives after create_time is kept. An erasure of the owner that is already RUNNING is returned.
+    Errors: ERASURE_OF_CALLER.
+    Retry: safe.
+    """
+    UpdateRetention: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.UpdateRetentionRequest, _retention_pb2.Retention]  # type: ignore[assignment]
+    """UpdateRetention changes how long the bytes of an owner are kept after they were processed.
+
+    Changes the fields in update_mask; without a mask, the fields that are set in the request. A field that the mask names and
+    the request leaves out is kept for ever from now on. A sweep deletes the bytes of originals, anonymized contents and raw
+    drops that were kept long enough; media and receipts say since when they are gone.
+    Retry: safe.
+    """
 
 class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
     """IngestService has every method that writes: uploads, invites, drops, deletions."""
@@ -618,7 +658,8 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Sets its state to NEW and queues it. The anonymized content stays available until the new result replaces it. New options
         replace those of the media: an upload of the same content with the earlier options is no duplicate from then on.
-        Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_EXISTS, OBJECT_NOT_FOUND, ETAG_MISMATCH, REQUEST_ID_REUSED.
+        Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_CONTENT_DELETED, MEDIA_EXISTS, OBJECT_NOT_FOUND, ETAG_MISMATCH,
+        REQUEST_ID_REUSED.
         Retry: with the same request_id, which is recognised among the last 32 of the media; it is processed once, and the etag is
         not checked again.
         """
@@ -1005,6 +1046,36 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
 
         The points are deleted when the call returns, and so are all raw bodies of the series, because they contain the points too.
         Errors: SERIES_NOT_FOUND, SERIES_CONTENDED.
+        Retry: safe.
+        """
+
+    @_abc_1.abstractmethod
+    def EraseOwner(
+        self,
+        request: _ingest_service_pb2.EraseOwnerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_erasure_pb2.Erasure, _abc.Awaitable[_erasure_pb2.Erasure]]:
+        """EraseOwner removes everything that an owner has: media, receipts with their raw bytes, measurements, lineage, series,
+        invites, uploads in progress, statistics, settings, dead letters and tokens.
+
+        A worker does so in the background, and continues after a crash. GetErasure returns how far it is, and once it is DONE the
+        certificate of what was removed. The owner's tokens are deleted first, so nothing more arrives; with keep_tokens the owner
+        may continue, and what arrives after create_time is kept. An erasure of the owner that is already RUNNING is returned.
+        Errors: ERASURE_OF_CALLER.
+        Retry: safe.
+        """
+
+    @_abc_1.abstractmethod
+    def UpdateRetention(
+        self,
+        request: _ingest_service_pb2.UpdateRetentionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_retention_pb2.Retention, _abc.Awaitable[_retention_pb2.Retention]]:
+        """UpdateRetention changes how long the bytes of an owner are kept after they were processed.
+
+        Changes the fields in update_mask; without a mask, the fields that are set in the request. A field that the mask names and
+        the request leaves out is kept for ever from now on. A sweep deletes the bytes of originals, anonymized contents and raw
+        drops that were kept long enough; media and receipts say since when they are gone.
         Retry: safe.
         """
 

@@ -133,6 +133,8 @@ class Media(_message.Message):
     LABELS_FIELD_NUMBER: _builtins.int
     OWNER_FIELD_NUMBER: _builtins.int
     SENDER_NAME_FIELD_NUMBER: _builtins.int
+    ORIGINAL_DELETE_TIME_FIELD_NUMBER: _builtins.int
+    ANONYMIZED_DELETE_TIME_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """media/{media}"""
     etag: _builtins.str
@@ -201,6 +203,14 @@ class Media(_message.Message):
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """The owner's labels, by name."""
 
+    @_builtins.property
+    def original_delete_time(self) -> _timestamp_pb2.Timestamp:
+        """When the retention of its owner deleted the original's bytes; unset while they are kept."""
+
+    @_builtins.property
+    def anonymized_delete_time(self) -> _timestamp_pb2.Timestamp:
+        """When it deleted the anonymized bytes; unset while they are kept."""
+
     def __init__(
         self,
         *,
@@ -225,10 +235,12 @@ class Media(_message.Message):
         labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         owner: _builtins.str = ...,
         sender_name: _builtins.str = ...,
+        original_delete_time: _timestamp_pb2.Timestamp | None = ...,
+        anonymized_delete_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["anonymize", b"anonymize", "anonymized", b"anonymized", "create_time", b"create_time", "delete_time", b"delete_time", "metadata", b"metadata", "original", b"original", "processing", b"processing", "purge_time", b"purge_time", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["anonymize", b"anonymize", "anonymized", b"anonymized", "anonymized_delete_time", b"anonymized_delete_time", "create_time", b"create_time", "delete_time", b"delete_time", "metadata", b"metadata", "original", b"original", "original_delete_time", b"original_delete_time", "processing", b"processing", "purge_time", b"purge_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["anonymize", b"anonymize", "anonymized", b"anonymized", "class_labels", b"class_labels", "create_time", b"create_time", "delete_time", b"delete_time", "etag", b"etag", "filename", b"filename", "invite", b"invite", "kind", b"kind", "labels", b"labels", "metadata", b"metadata", "name", b"name", "object_counts", b"object_counts", "original", b"original", "owner", b"owner", "processing", b"processing", "purge_time", b"purge_time", "sender_name", b"sender_name", "state", b"state", "update_time", b"update_time", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["anonymize", b"anonymize", "anonymized", b"anonymized", "anonymized_delete_time", b"anonymized_delete_time", "class_labels", b"class_labels", "create_time", b"create_time", "delete_time", b"delete_time", "etag", b"etag", "filename", b"filename", "invite", b"invite", "kind", b"kind", "labels", b"labels", "metadata", b"metadata", "name", b"name", "object_counts", b"object_counts", "original", b"original", "original_delete_time", b"original_delete_time", "owner", b"owner", "processing", b"processing", "purge_time", b"purge_time", "sender_name", b"sender_name", "state", b"state", "update_time", b"update_time", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

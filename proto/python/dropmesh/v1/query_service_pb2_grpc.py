@@ -3,12 +3,14 @@
 import grpc
 import warnings
 
+from dropmesh.v1 import erasure_pb2 as dropmesh_dot_v1_dot_erasure__pb2
 from dropmesh.v1 import event_pb2 as dropmesh_dot_v1_dot_event__pb2
 from dropmesh.v1 import invite_pb2 as dropmesh_dot_v1_dot_invite__pb2
 from dropmesh.v1 import limits_pb2 as dropmesh_dot_v1_dot_limits__pb2
 from dropmesh.v1 import measurement_pb2 as dropmesh_dot_v1_dot_measurement__pb2
 from dropmesh.v1 import media_pb2 as dropmesh_dot_v1_dot_media__pb2
 from dropmesh.v1 import query_service_pb2 as dropmesh_dot_v1_dot_query__service__pb2
+from dropmesh.v1 import retention_pb2 as dropmesh_dot_v1_dot_retention__pb2
 from dropmesh.v1 import series_pb2 as dropmesh_dot_v1_dot_series__pb2
 from dropmesh.v1 import source_pb2 as dropmesh_dot_v1_dot_source__pb2
 from dropmesh.v1 import statistics_pb2 as dropmesh_dot_v1_dot_statistics__pb2
@@ -236,6 +238,21 @@ class QueryServiceStub:
                 request_serializer=dropmesh_dot_v1_dot_query__service__pb2.GetDocumentPageRequest.SerializeToString,
                 response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
                 _registered_method=True)
+        self.GetErasure = channel.unary_unary(
+                '/dropmesh.v1.QueryService/GetErasure',
+                request_serializer=dropmesh_dot_v1_dot_query__service__pb2.GetErasureRequest.SerializeToString,
+                response_deserializer=dropmesh_dot_v1_dot_erasure__pb2.Erasure.FromString,
+                _registered_method=True)
+        self.ListErasures = channel.unary_unary(
+                '/dropmesh.v1.QueryService/ListErasures',
+                request_serializer=dropmesh_dot_v1_dot_query__service__pb2.ListErasuresRequest.SerializeToString,
+                response_deserializer=dropmesh_dot_v1_dot_query__service__pb2.ListErasuresResponse.FromString,
+                _registered_method=True)
+        self.GetRetention = channel.unary_unary(
+                '/dropmesh.v1.QueryService/GetRetention',
+                request_serializer=dropmesh_dot_v1_dot_query__service__pb2.GetRetentionRequest.SerializeToString,
+                response_deserializer=dropmesh_dot_v1_dot_retention__pb2.Retention.FromString,
+                _registered_method=True)
 
 
 class QueryServiceServicer:
@@ -345,7 +362,7 @@ class QueryServiceServicer:
 
         Over REST it has a strong ETag (the sha256), If-None-Match, Range, If-Range and HEAD. With `DROPMESH_PRESIGNED_DOWNLOADS`
         REST redirects (302) to S3.
-        Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING.
+        Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_CONTENT_DELETED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING.
         Retry: safe.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -356,7 +373,7 @@ class QueryServiceServicer:
         """DownloadAnonymized returns the anonymized bytes of a media.
 
         Over REST it is like DownloadOriginal.
-        Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_NOT_PROCESSED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING.
+        Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_CONTENT_DELETED, MEDIA_NOT_PROCESSED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING.
         Retry: safe.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -453,7 +470,7 @@ class QueryServiceServicer:
         If the invite's `download` is OWN, the call needs the download_token that the upload returned. Over REST it is like
         DownloadAnonymized.
         Errors: INVITE_NOT_FOUND, INVITE_EXPIRED, INVITE_REVOKED, INVITE_PIN_MISSING, INVITE_PIN_WRONG, INVITE_PIN_LOCKED,
-        INVITE_DOWNLOAD_REFUSED, MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_NOT_PROCESSED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING.
+        INVITE_DOWNLOAD_REFUSED, MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_CONTENT_DELETED, MEDIA_NOT_PROCESSED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING.
         Retry: safe.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -639,6 +656,35 @@ class QueryServiceServicer:
 
     def GetDocumentPage(self, request, context):
         """GetDocumentPage returns an HTML page that shows the OpenAPI document.
+
+        Retry: safe.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetErasure(self, request, context):
+        """GetErasure returns an owner's erasure: how far it is, or the certificate of what it removed.
+
+        Errors: ERASURE_NOT_FOUND.
+        Retry: safe.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListErasures(self, request, context):
+        """ListErasures lists all erasures, newest first.
+
+        Errors: PAGE_TOKEN_INVALID.
+        Retry: safe.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetRetention(self, request, context):
+        """GetRetention returns how long the bytes of an owner are kept after they were processed; unset fields mean for ever.
 
         Retry: safe.
         """
@@ -838,6 +884,21 @@ def add_QueryServiceServicer_to_server(servicer, server):
                     servicer.GetDocumentPage,
                     request_deserializer=dropmesh_dot_v1_dot_query__service__pb2.GetDocumentPageRequest.FromString,
                     response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'GetErasure': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetErasure,
+                    request_deserializer=dropmesh_dot_v1_dot_query__service__pb2.GetErasureRequest.FromString,
+                    response_serializer=dropmesh_dot_v1_dot_erasure__pb2.Erasure.SerializeToString,
+            ),
+            'ListErasures': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListErasures,
+                    request_deserializer=dropmesh_dot_v1_dot_query__service__pb2.ListErasuresRequest.FromString,
+                    response_serializer=dropmesh_dot_v1_dot_query__service__pb2.ListErasuresResponse.SerializeToString,
+            ),
+            'GetRetention': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRetention,
+                    request_deserializer=dropmesh_dot_v1_dot_query__service__pb2.GetRetentionRequest.FromString,
+                    response_serializer=dropmesh_dot_v1_dot_retention__pb2.Retention.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -1867,6 +1928,87 @@ class QueryService:
             '/dropmesh.v1.QueryService/GetDocumentPage',
             dropmesh_dot_v1_dot_query__service__pb2.GetDocumentPageRequest.SerializeToString,
             google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetErasure(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dropmesh.v1.QueryService/GetErasure',
+            dropmesh_dot_v1_dot_query__service__pb2.GetErasureRequest.SerializeToString,
+            dropmesh_dot_v1_dot_erasure__pb2.Erasure.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListErasures(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dropmesh.v1.QueryService/ListErasures',
+            dropmesh_dot_v1_dot_query__service__pb2.ListErasuresRequest.SerializeToString,
+            dropmesh_dot_v1_dot_query__service__pb2.ListErasuresResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetRetention(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dropmesh.v1.QueryService/GetRetention',
+            dropmesh_dot_v1_dot_query__service__pb2.GetRetentionRequest.SerializeToString,
+            dropmesh_dot_v1_dot_retention__pb2.Retention.FromString,
             options,
             channel_credentials,
             insecure,

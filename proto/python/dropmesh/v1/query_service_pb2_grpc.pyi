@@ -4,12 +4,14 @@ isort:skip_file
 """
 
 from collections import abc as _abc
+from dropmesh.v1 import erasure_pb2 as _erasure_pb2
 from dropmesh.v1 import event_pb2 as _event_pb2
 from dropmesh.v1 import invite_pb2 as _invite_pb2
 from dropmesh.v1 import limits_pb2 as _limits_pb2
 from dropmesh.v1 import measurement_pb2 as _measurement_pb2
 from dropmesh.v1 import media_pb2 as _media_pb2
 from dropmesh.v1 import query_service_pb2 as _query_service_pb2
+from dropmesh.v1 import retention_pb2 as _retention_pb2
 from dropmesh.v1 import series_pb2 as _series_pb2
 from dropmesh.v1 import source_pb2 as _source_pb2
 from dropmesh.v1 import statistics_pb2 as _statistics_pb2
@@ -111,14 +113,14 @@ class QueryServiceStub:
 
     Over REST it has a strong ETag (the sha256), If-None-Match, Range, If-Range and HEAD. With `DROPMESH_PRESIGNED_DOWNLOADS`
     REST redirects (302) to S3.
-    Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING.
+    Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_CONTENT_DELETED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING.
     Retry: safe.
     """
     DownloadAnonymized: _grpc.UnaryStreamMultiCallable[_query_service_pb2.DownloadAnonymizedRequest, _httpbody_pb2.HttpBody]
     """DownloadAnonymized returns the anonymized bytes of a media.
 
     Over REST it is like DownloadOriginal.
-    Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_NOT_PROCESSED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING.
+    Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_CONTENT_DELETED, MEDIA_NOT_PROCESSED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING.
     Retry: safe.
     """
     DownloadMedia: _grpc.UnaryStreamMultiCallable[_query_service_pb2.DownloadMediaRequest, _httpbody_pb2.HttpBody]
@@ -179,7 +181,7 @@ class QueryServiceStub:
     If the invite's `download` is OWN, the call needs the download_token that the upload returned. Over REST it is like
     DownloadAnonymized.
     Errors: INVITE_NOT_FOUND, INVITE_EXPIRED, INVITE_REVOKED, INVITE_PIN_MISSING, INVITE_PIN_WRONG, INVITE_PIN_LOCKED,
-    INVITE_DOWNLOAD_REFUSED, MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_NOT_PROCESSED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING.
+    INVITE_DOWNLOAD_REFUSED, MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_CONTENT_DELETED, MEDIA_NOT_PROCESSED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING.
     Retry: safe.
     """
     GetReceipt: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.GetReceiptRequest, _measurement_pb2.Receipt]
@@ -296,6 +298,23 @@ class QueryServiceStub:
 
     Retry: safe.
     """
+    GetErasure: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.GetErasureRequest, _erasure_pb2.Erasure]
+    """GetErasure returns an owner's erasure: how far it is, or the certificate of what it removed.
+
+    Errors: ERASURE_NOT_FOUND.
+    Retry: safe.
+    """
+    ListErasures: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.ListErasuresRequest, _query_service_pb2.ListErasuresResponse]
+    """ListErasures lists all erasures, newest first.
+
+    Errors: PAGE_TOKEN_INVALID.
+    Retry: safe.
+    """
+    GetRetention: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.GetRetentionRequest, _retention_pb2.Retention]
+    """GetRetention returns how long the bytes of an owner are kept after they were processed; unset fields mean for ever.
+
+    Retry: safe.
+    """
 
 @_typing.type_check_only
 class QueryServiceAsyncStub(QueryServiceStub):
@@ -369,14 +388,14 @@ class QueryServiceAsyncStub(QueryServiceStub):
 
     Over REST it has a strong ETag (the sha256), If-None-Match, Range, If-Range and HEAD. With `DROPMESH_PRESIGNED_DOWNLOADS`
     REST redirects (302) to S3.
-    Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING.
+    Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_CONTENT_DELETED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING.
     Retry: safe.
     """
     DownloadAnonymized: _aio.UnaryStreamMultiCallable[_query_service_pb2.DownloadAnonymizedRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """DownloadAnonymized returns the anonymized bytes of a media.
 
     Over REST it is like DownloadOriginal.
-    Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_NOT_PROCESSED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING.
+    Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_CONTENT_DELETED, MEDIA_NOT_PROCESSED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING.
     Retry: safe.
     """
     DownloadMedia: _aio.UnaryStreamMultiCallable[_query_service_pb2.DownloadMediaRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
@@ -437,7 +456,7 @@ class QueryServiceAsyncStub(QueryServiceStub):
     If the invite's `download` is OWN, the call needs the download_token that the upload returned. Over REST it is like
     DownloadAnonymized.
     Errors: INVITE_NOT_FOUND, INVITE_EXPIRED, INVITE_REVOKED, INVITE_PIN_MISSING, INVITE_PIN_WRONG, INVITE_PIN_LOCKED,
-    INVITE_DOWNLOAD_REFUSED, MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_NOT_PROCESSED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING.
+    INVITE_DOWNLOAD_REFUSED, MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_CONTENT_DELETED, MEDIA_NOT_PROCESSED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING.
     Retry: safe.
     """
     GetReceipt: _aio.UnaryUnaryMultiCallable[_query_service_pb2.GetReceiptRequest, _measurement_pb2.Receipt]  # type: ignore[assignment]
@@ -551,6 +570,23 @@ class QueryServiceAsyncStub(QueryServiceStub):
     """
     GetDocumentPage: _aio.UnaryUnaryMultiCallable[_query_service_pb2.GetDocumentPageRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """GetDocumentPage returns an HTML page that shows the OpenAPI document.
+
+    Retry: safe.
+    """
+    GetErasure: _aio.UnaryUnaryMultiCallable[_query_service_pb2.GetErasureRequest, _erasure_pb2.Erasure]  # type: ignore[assignment]
+    """GetErasure returns an owner's erasure: how far it is, or the certificate of what it removed.
+
+    Errors: ERASURE_NOT_FOUND.
+    Retry: safe.
+    """
+    ListErasures: _aio.UnaryUnaryMultiCallable[_query_service_pb2.ListErasuresRequest, _query_service_pb2.ListErasuresResponse]  # type: ignore[assignment]
+    """ListErasures lists all erasures, newest first.
+
+    Errors: PAGE_TOKEN_INVALID.
+    Retry: safe.
+    """
+    GetRetention: _aio.UnaryUnaryMultiCallable[_query_service_pb2.GetRetentionRequest, _retention_pb2.Retention]  # type: ignore[assignment]
+    """GetRetention returns how long the bytes of an owner are kept after they were processed; unset fields mean for ever.
 
     Retry: safe.
     """
@@ -684,7 +720,7 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Over REST it has a strong ETag (the sha256), If-None-Match, Range, If-Range and HEAD. With `DROPMESH_PRESIGNED_DOWNLOADS`
         REST redirects (302) to S3.
-        Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING.
+        Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_CONTENT_DELETED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING.
         Retry: safe.
         """
 
@@ -697,7 +733,7 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
         """DownloadAnonymized returns the anonymized bytes of a media.
 
         Over REST it is like DownloadOriginal.
-        Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_NOT_PROCESSED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING.
+        Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_CONTENT_DELETED, MEDIA_NOT_PROCESSED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING.
         Retry: safe.
         """
 
@@ -812,7 +848,7 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
         If the invite's `download` is OWN, the call needs the download_token that the upload returned. Over REST it is like
         DownloadAnonymized.
         Errors: INVITE_NOT_FOUND, INVITE_EXPIRED, INVITE_REVOKED, INVITE_PIN_MISSING, INVITE_PIN_WRONG, INVITE_PIN_LOCKED,
-        INVITE_DOWNLOAD_REFUSED, MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_NOT_PROCESSED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING.
+        INVITE_DOWNLOAD_REFUSED, MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_CONTENT_DELETED, MEDIA_NOT_PROCESSED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING.
         Retry: safe.
         """
 
@@ -1034,6 +1070,41 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
         """GetDocumentPage returns an HTML page that shows the OpenAPI document.
+
+        Retry: safe.
+        """
+
+    @_abc_1.abstractmethod
+    def GetErasure(
+        self,
+        request: _query_service_pb2.GetErasureRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_erasure_pb2.Erasure, _abc.Awaitable[_erasure_pb2.Erasure]]:
+        """GetErasure returns an owner's erasure: how far it is, or the certificate of what it removed.
+
+        Errors: ERASURE_NOT_FOUND.
+        Retry: safe.
+        """
+
+    @_abc_1.abstractmethod
+    def ListErasures(
+        self,
+        request: _query_service_pb2.ListErasuresRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_query_service_pb2.ListErasuresResponse, _abc.Awaitable[_query_service_pb2.ListErasuresResponse]]:
+        """ListErasures lists all erasures, newest first.
+
+        Errors: PAGE_TOKEN_INVALID.
+        Retry: safe.
+        """
+
+    @_abc_1.abstractmethod
+    def GetRetention(
+        self,
+        request: _query_service_pb2.GetRetentionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_retention_pb2.Retention, _abc.Awaitable[_retention_pb2.Retention]]:
+        """GetRetention returns how long the bytes of an owner are kept after they were processed; unset fields mean for ever.
 
         Retry: safe.
         """

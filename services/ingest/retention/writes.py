@@ -1,0 +1,46 @@
+"""Changes of retention."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from dropmesh.v1 import ingest_service_pb2, retention_pb2
+
+from services.common.base.instants import from_duration
+from services.common.drops.names import asked_owner
+from services.common.retention.messages import retention_message
+from services.common.retention.store import Retention, RetentionStore
+from services.common.rpc.call import Call
+
+
+class RetentionWrites:
+    """Changes how long bytes are kept."""
+
+    def __init__(self, retention: RetentionStore, *, now_ns: Callable[[], int]) -> None:
+        self._retention = retention
+        self._now_ns = now_ns
+
+    async def UpdateRetention(
+        self, request: ingest_service_pb2.UpdateRetentionRequest, call: Call
+    ) -> retention_pb2.Retention:
+        """Changes the settings in the mask; without one, those that the request has."""
+        owner, wanted = asked_owner(request.owner, call.caller), request.retention
+        given = {field.name for field, _ in wanted.ListFields()}
+        named = set(request.update_mask.paths) or given
+
+        def kept(field: str, stored: int | None) -> int | None:
+            if field not in named:
+                return stored
+            return from_duration(getattr(wanted, field)) if field in given else None
+
+        def edit(found: Retention) -> Retention:
+            return replace(
+                found,
+                update_time_ns=self._now_ns(),
+                originals_ns=kept("keep_originals", found.originals_ns),
+                anonymized_ns=kept("keep_anonymized", found.anonymized_ns),
+                raw_drops_ns=kept("keep_raw_drops", found.raw_drops_ns),
+            )
+
+        return retention_message(await self._retention.update(owner, edit))
