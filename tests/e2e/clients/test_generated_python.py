@@ -33,7 +33,8 @@ def package(judges: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
 
 
 def test_the_generator_skips_nothing(package: tuple[Path, str]) -> None:
-    assert package[1].strip().splitlines() == ["Generating client"]
+    # One line says where it writes; each thing that it skips is a line more.
+    assert len(package[1].strip().splitlines()) == 1, package[1]
 
 
 def test_its_types_hold(judges: Path, package: tuple[Path, str], tmp_path: Path) -> None:
