@@ -26,8 +26,8 @@ FINER: list[dict[str, Any]] = [
     {"shape": "BOX"},
     {"drop_audio": True},
     {"thresholds": [{"object_class": "FACE", "threshold": 0.5}]},
-    {"regions": [{"box": {"left": 1, "top": 1, "right": 9, "bottom": 9}, "end": "2s"}]},
-    {"exempt": [{"box": {"left": 1, "top": 1, "right": 9, "bottom": 9}}]},
+    {"regions": [{"box": {"left": 1, "top": 1, "right": 9, "bottom": 9}, "end": "2s", "keyframes": []}]},
+    {"exempt": [{"box": {"left": 1, "top": 1, "right": 9, "bottom": 9}, "keyframes": []}]},
 ]
 Send = Callable[["Sender", bytes, dict[str, Any]], dict[str, Any]]
 
