@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from buf.validate import validate_pb2
+from dropmesh.buf.validate import validate_pb2
 from dropmesh.v1 import ingest_service_pb2, query_service_pb2
 
 from services.common.settings import Settings
