@@ -9,12 +9,16 @@ from pathlib import Path
 from typing import Any, cast
 
 from services.common.base.telemetry import Metrics
+from services.common.catalog import Insert
+from services.common.catalog.documents import to_document
 from services.common.contents.store import Holder
 from services.common.contents.writer import ContentWriter
 from services.common.drops.measurements import Measurements
 from services.common.drops.receipts import INLINE_BYTES, Receipts
 from services.common.drops.topics import DROPS, message
 from services.common.erasures.store import Erasures
+from services.common.events.log import Cursor
+from services.common.events.model import EventKind
 from services.common.invites.store import Invite
 from services.common.media.anonymize.options import AnonymizeOptions
 from services.common.media.detected_objects import DetectedObject
@@ -28,6 +32,8 @@ from services.common.rpc.tokens import Tokens
 from services.common.series.computed.store import ComputedStore, StoredMetrics
 from services.common.stores.open import Stores
 from services.common.uploads.store import Piece, Upload
+from services.common.webhooks.model import Delivery, Progress, Webhook
+from services.common.webhooks.store import DELIVERIES, Webhooks
 from services.ingest.erasures.documents import (
     InvitesKind,
     RetentionKind,
@@ -90,6 +96,7 @@ class OwnedThings:
         await RetentionStore(self.mesh.catalog).update(owner, lambda new: replace(new, update_time_ns=self.clock()))
         await self._media(owner)
         await self._links(owner)
+        await self._webhook(owner)
         await self._drops(caller)
         await self.series.create(b'{"values": [1, 2, 3]}', f"{owner:x<26}", caller=caller)
         computed = ComputedStore(self.mesh.catalog)
@@ -139,6 +146,15 @@ class OwnedThings:
         await self.mesh.uploads.insert(upload)
         info = await self.mesh.objects.put(f"uploads/{key}/piece", b"half a photo")
         await self.mesh.uploads.add_piece(key, 0, Piece(info.key, info.size_bytes), now_ns=now_ns)
+
+    async def _webhook(self, owner: str) -> None:
+        key = f"{owner}webhook0000000000"
+        progress = Progress(Cursor.at(self.clock()))
+        await Webhooks(self.mesh.catalog).insert(
+            Webhook(key, owner, "https://example.com", "secret", self.clock(), progress)
+        )
+        delivery = Delivery(f"{key}.event", key, EventKind.MEDIA, "resource", "processed", self.clock())
+        await self.mesh.catalog.batch([Insert(DELIVERIES, to_document(delivery))])
 
     async def _drops(self, caller: Caller) -> None:
         readings = [b'{"time_stamp": "2019-05-01T10:00:%02dZ", "data": [1, 2]}' % second for second in range(3)]
