@@ -70,4 +70,4 @@ def judged(
         *("--checks", ",".join(CHECKS), "--warnings", "off", "--no-shrink", "--request-timeout", "60"),
         *("--continue-on-failure", "--suppress-health-check", "all", "--workers", "2"),
     ]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=240)
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=600)
