@@ -43,7 +43,7 @@ REFUSED = [
     Refused("GET", "/v1//media", 404, "ROUTE_NOT_FOUND"),
     Refused("GET", "/v1/media/never-was", 404, "MEDIA_NOT_FOUND"),
     Refused("PATCH", "/v1/media", 405, "METHOD_NOT_ALLOWED"),
-    Refused("DELETE", "/v1/measurements", 405, "METHOD_NOT_ALLOWED"),
+    Refused("DELETE", "/v1/statistics", 405, "METHOD_NOT_ALLOWED"),
     Refused("GET", "/v1/media/a:process", 405, "METHOD_NOT_ALLOWED"),
     Refused("GET", "/v1/media?colour=red", 400, "REQUEST_MALFORMED"),
     Refused("GET", "/v1/media?state=SLEEPING", 400, "REQUEST_MALFORMED"),

@@ -38,7 +38,9 @@ def test_a_head_tells_of_the_content_without_sending_it(client, media):
 
 @pytest.mark.parametrize("path", ["/v1/media", "/v1/measurements", "/v1/media/never-was", "/docs", "/openapi.json"])
 def test_a_head_is_answered_as_a_get_without_its_body(client, path):
-    whole, head = client.get(path), client.head(path)
+    # What is compressed on its way has no length.
+    plain = {"accept-encoding": "identity"}
+    whole, head = client.get(path, headers=plain), client.head(path, headers=plain)
     assert (head.status_code, head.content) == (whole.status_code, b"")
     for name in ("content-type", "content-length"):
         assert head.headers[name] == whole.headers[name]
