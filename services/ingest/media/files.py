@@ -63,11 +63,13 @@ async def files_of(
     form = _Form(form_may_change_options)
     events = _events(MultipartStream(boundary_of(content_type), LIMITS), body)
     found = False
+    late = ""
     async for event in events:
         if isinstance(event, Field):
             options = form.apply(options, event)
+            late = late or (event.name if form.knows(event.name) else "")
         elif isinstance(event, PartBegin):
-            found = True
+            found, late = True, ""
             part = _Part(events)
             yield IncomingFile(replace(options, filename=options.filename or event.file_name), part.chunks())
             async for _ in part.chunks():
@@ -75,6 +77,11 @@ async def files_of(
             options = replace(options, filename="", sha256="")
     if not found:
         raise EmptyMedia
+    if late:
+        # If it were ignored, a person would stay uncovered.
+        raise invalid_field(
+            late, "stands after the last file, which was stored without it; put fields before the files"
+        )
 
 
 async def _events(stream: MultipartStream, body: AsyncIterator[bytes]) -> AsyncIterator[MultipartEvent]:
@@ -119,6 +126,10 @@ class _Form:
         """The options after a field; fields of other names are not ours."""
         change = self._fields.get(form_field.name)
         return options if change is None else change(options, form_field.value.strip())
+
+    def knows(self, name: str) -> bool:
+        """Whether a field changes anything."""
+        return name in self._fields
 
     def _add_objects(self, options: FileOptions, value: str) -> FileOptions:
         # Given twice, or separated by commas: all of them count, in place of those of the query.
