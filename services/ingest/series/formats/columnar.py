@@ -67,10 +67,13 @@ def parse_parquet(raw: RawBody, most_points: int) -> ParsedBody:
 def _parsed(form: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch], file: pa.NativeFile) -> ParsedBody:
     try:
         time, channels = _columns(form, schema)
+        names = tuple(schema.field(at).name for at in channels)
     except SeriesRefused:
         file.close()
         raise
-    names = tuple(schema.field(at).name for at in channels)
+    except UnicodeDecodeError:
+        file.close()
+        raise unreadable(form, "the name of a column is not UTF-8") from None
     return ParsedBody(names, time is not None, _blocks(form, batches, time, channels, names, file))
 
 
