@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,10 @@ READINGS = 3000
 
 
 @pytest.fixture
-def own_mesh(tmp_path: Path) -> Iterator[Mesh]:
+def own_mesh() -> Iterator[Mesh]:
     settings = {"DROPMESH_MODE": "tokens", "DROPMESH_ERASURE_SETTLE_SECONDS": "2"}
-    with running_mesh(tmp_path / "mesh", settings) as mesh:
+    # A socket's path has 107 characters at most.
+    with tempfile.TemporaryDirectory(prefix="dropmesh-") as data, running_mesh(Path(data), settings) as mesh:
         yield mesh
 
 

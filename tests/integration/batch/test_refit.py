@@ -6,7 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from batch.refit import refit
-from services.common.series.computed import ComputedStore
+from services.common.drops.measurements import Measurements
+from services.common.drops.sources import Sources
+from services.common.series.computed.store import ComputedStore
+from services.common.series.measured import SeriesFinder
 from services.common.series.store import SeriesStore
 from services.common.series.topics import SERIES
 from services.common.settings import Settings
@@ -24,7 +27,9 @@ async def test_a_forecast_of_a_changed_series_is_made_anew_once_and_its_metrics_
         writer = SeriesWriter(stores.catalog, stores.objects, tmp_path)
         series = await writer.create(values_json([float(number % 7) for number in range(40)]), "s")
         computed = ComputedStore(stores.catalog)
-        predictions = SeriesPredictions(SeriesStore(stores.catalog), computed, stores.objects)
+        kept_series, measurements = SeriesStore(stores.catalog), Measurements(stores.catalog)
+        finder = SeriesFinder(kept_series, Sources(stores.catalog))
+        predictions = SeriesPredictions(kept_series, finder, measurements, computed, stores.objects)
         stopping = asyncio.Event()
         running = asyncio.create_task(predictions.run(stopping))
         forecast = await predictions.forecast(series, "", 3, 0.95, 0)

@@ -94,7 +94,8 @@ async def test_another_owner_neither_appends_nor_deletes(writer: SeriesWriter) -
         await writer.append(values_json([2]), "s", caller=BOB)
     with pytest.raises(NotFound):
         await writer.point_deletion.delete(BOB, "s", 0, 2**62)
-    await writer.deletion.delete(BOB, "s", "")
+    with pytest.raises(NotFound):
+        await writer.deletion.delete(BOB, "s", "")
     assert await writer.values("s") == [1]
 
 
@@ -119,7 +120,8 @@ async def test_a_deleted_series_leaves_nothing(writer: SeriesWriter, series_stor
     await writer.deletion.delete(ANN, "s", "")
     assert await writer.keys() == []
     assert await writer.store.find("s") is None
-    await writer.deletion.delete(ANN, "s", "")
+    with pytest.raises(NotFound):
+        await writer.deletion.delete(ANN, "s", "")
 
 
 @pytest.mark.parametrize("spaced", [True, False])
