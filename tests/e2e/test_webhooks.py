@@ -107,6 +107,19 @@ def test_a_request_that_comes_twice_makes_one_webhook(client: httpx.Client) -> N
     client.delete(f"/v1/{made[0].json()['name']}").raise_for_status()
 
 
+def test_the_limit_of_webhooks_does_not_refuse_a_request_that_comes_twice(tokens_mesh: Mesh) -> None:
+    owner = {"authorization": f"Bearer {tokens_mesh.token(f'many-{os.urandom(4).hex()}')}"}
+    with httpx.Client(base_url=tokens_mesh.url, headers=owner, timeout=30) as client:
+        made = [
+            client.post(
+                "/v1/webhooks", params={"request_id": str(uuid.UUID(int=number))}, json={"url": "https://example.com/"}
+            )
+            for number in (*range(1, 101), 100, 101)
+        ]
+    assert [answer.status_code for answer in made] == [*[201] * 101, 429]
+    assert made[99].json() == made[100].json()
+
+
 @pytest.mark.parametrize("url", ["http://example.com/", "https://10.0.0.1/", "https://[::1]/", "nonsense"])
 def test_a_url_that_is_not_allowed_is_refused(client: httpx.Client, url: str) -> None:
     answer = client.post("/v1/webhooks", json={"url": url})

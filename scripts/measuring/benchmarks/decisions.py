@@ -23,7 +23,7 @@ import numpy as np
 
 from services.common.catalog.documents import from_document, to_document
 from services.common.drops.measurements import LineageEntry, Measurement
-from services.common.drops.receipts import Receipt, ReceiptState, _new_document, _new_receipt
+from services.common.drops.receipt import Receipt, ReceiptState, new_document, new_receipt
 from services.common.rpc.identity import Caller
 from services.processor.drops.parsing.statistics import compute_statistics
 
@@ -81,8 +81,8 @@ def _receipts() -> None:
     numbered = {"sequence": 7, "_version": 1}
 
     def by_hand() -> bytes:
-        document = _new_document("r", caller, b"r" * 200, b"x" * 32, 200, _NS, None)
-        _new_receipt({**document, **numbered})
+        document = new_document("r", caller, b"r" * 200, b"x" * 32, 200, _NS, None)
+        new_receipt({**document, **numbered})
         return bson.encode(document)
 
     def by_codec() -> bytes:

@@ -10,7 +10,7 @@ from dropmesh.v1 import source_pb2
 from services.common.base.instants import set_timestamp, to_timestamp
 from services.common.drops.measurements import LineageEntry, Measurement
 from services.common.drops.names import measurement_name, source_name
-from services.common.drops.receipts import Receipt, ReceiptState
+from services.common.drops.receipt import Receipt, ReceiptState
 from services.common.drops.sources import Source
 
 _STATES = {state: contract.Receipt.State.Value(state.name) for state in ReceiptState}

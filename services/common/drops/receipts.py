@@ -1,4 +1,4 @@
-"""Receipts: the raw drops as they came, in the order in which they came, and what was found in each.
+"""Where receipts are kept: raw drops in the order in which they came, and what was found in each.
 
 A drop of up to INLINE_BYTES lives inside its receipt. A larger one is an object, which is stored first: a receipt
 without its bytes never exists. The catalog numbers the receipts, and that number says which of two drops is newer.
@@ -7,25 +7,31 @@ without its bytes never exists. The catalog numbers the receipts, and that numbe
 from __future__ import annotations
 
 import asyncio
-import base64
-import hashlib
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import timedelta
-from enum import StrEnum
 from typing import Any
 
 from dropmesh.v1 import error_reason_pb2 as reasons
 
-from services.common.base.errors import AlreadyExists, FailedPrecondition, NotFound, StoreUnavailable
+from services.common.base.errors import FailedPrecondition, StoreUnavailable
 from services.common.base.ids import new_id
 from services.common.base.instants import SHOWN_WITHIN, to_ns
-from services.common.base.requests import KeptRequest, NamedRequest, came_before, with_request
-from services.common.base.timestamps import format_timestamp
+from services.common.base.requests import NamedRequest, came_before, request_id_reused, request_key, with_request
 from services.common.catalog import Catalog, Collection, Index, Insert, Position, Range, Replace, change, position
 from services.common.catalog.documents import from_document, to_document
+from services.common.drops.receipt import (
+    Receipt,
+    ReceiptState,
+    check_raw_kept,
+    later,
+    new_document,
+    new_receipt,
+    receipt_not_found,
+    without_raw,
+)
 from services.common.objects import Objects
 from services.common.rpc.identity import Caller
 
@@ -51,59 +57,6 @@ RECEIPTS = Collection(
 )
 
 
-class ReceiptState(StrEnum):
-    """How far a receipt is."""
-
-    NEW = "new"
-    PROCESSED = "processed"
-    QUARANTINED = "quarantined"
-    DELETED = "deleted"
-
-
-@dataclass(frozen=True, slots=True)
-class Remark:
-    """Something found in a drop: the contract's reason, where, and words for a person."""
-
-    reason: str
-    path: str
-    message: str
-
-
-# Never changed, and not frozen: a frozen one takes six times as long to make, and each drop makes several.
-@dataclass(slots=True)
-class Receipt:
-    """A stored drop: the bytes are in `raw`, or in the object `object_key`."""
-
-    id: str
-    owner: str
-    subject: str
-    state: ReceiptState
-    sha256: bytes
-    size_bytes: int
-    receive_time_ns: int
-    raw: bytes | None = None
-    object_key: str | None = None
-    sequence: int = 0
-    new_since_ns: int | None = None
-    """Since when it waits for a worker, so that a sweep finds what was never published."""
-    process_time_ns: int | None = None
-    measurement_times_ns: tuple[int, ...] = ()
-    """The instants it wrote; the first 100 of `measurement_count`."""
-    measurement_count: int = 0
-    failures: tuple[Remark, ...] = ()
-    failure_count: int = 0
-    warnings: tuple[Remark, ...] = ()
-    code_version: str = ""
-    source: str = ""
-    raw_delete_time_ns: int | None = None
-    requests: tuple[KeptRequest, ...] = ()
-    """The last replays that a caller named by a request id."""
-    version: int = 0
-
-
-_NEW = ReceiptState.NEW.value
-
-
 class Receipts:
     """The receipts of a mesh; `settled` is called with those that are."""
 
@@ -125,9 +78,9 @@ class Receipts:
         A catalog that does not answer is asked once more: the key shows whether the first try was stored. A request id
         that this owner used before gives the receipt of then, or AlreadyExists for other bytes or another source.
         """
-        key = request_key(caller.owner, request_id) if request_id else new_id(now_ns)
+        key = request_key("receipts", caller.owner, request_id) if request_id else new_id(now_ns)
         object_key = None if len(raw) <= INLINE_BYTES else await self._store(key, raw)
-        document = _new_document(key, caller, raw if object_key is None else None, sha256, len(raw), now_ns, object_key)
+        document = new_document(key, caller, raw if object_key is None else None, sha256, len(raw), now_ns, object_key)
         if source:
             document["source"] = source
         insert = Insert(RECEIPTS, document)
@@ -137,16 +90,12 @@ class Receipts:
             await asyncio.sleep(_PATIENCE_SECONDS)
             (outcome,) = await self._catalog.batch([insert])
         if outcome.document is not None:
-            return _new_receipt(outcome.document), True
+            return new_receipt(outcome.document), True
         first = (await self.get_many([key]))[key]
         if object_key is not None and object_key != first.object_key:
             await self._objects.delete([object_key])
         if first.sha256 != sha256 or first.source != source:
-            raise AlreadyExists(
-                reasons.REQUEST_ID_REUSED,
-                f"request_id: {request_id} was already used for another drop; use a new one",
-                metadata={"request_id": request_id},
-            )
+            raise request_id_reused(request_id)
         return first, first.state is ReceiptState.NEW
 
     async def get(self, caller: Caller, key: str) -> Receipt:
@@ -217,7 +166,7 @@ class Receipts:
             if document is None:
                 raise receipt_not_found(receipt.id)
             stored = from_document(Receipt, document)
-            return None if stored.state is ReceiptState.DELETED else to_document(_without_raw(stored, now_ns))
+            return None if stored.state is ReceiptState.DELETED else to_document(without_raw(stored, now_ns))
 
         document = await change(self._catalog, RECEIPTS, receipt.id, edit)
         if receipt.object_key is not None:
@@ -238,8 +187,8 @@ class Receipts:
         stored = [receipt for receipt, outcome in zip(settled, outcomes, strict=True) if outcome.applied]
         late = timedelta(seconds=time.monotonic() - began)
         if stored and late > SHOWN_WITHIN:
-            later = [_later(receipt, to_ns(late)) for receipt in stored]
-            await self._catalog.batch([Replace(RECEIPTS, to_document(one), one.version) for one in later])
+            moved = [later(receipt, to_ns(late)) for receipt in stored]
+            await self._catalog.batch([Replace(RECEIPTS, to_document(one), one.version) for one in moved])
         self._settled(stored)
 
     async def waiting_since(self, before_ns: int, *, limit: int) -> list[Receipt]:
@@ -278,82 +227,6 @@ class Receipts:
         return object_key
 
 
-def request_key(owner: str, request_id: str) -> str:
-    """The receipt's key of a request id: the same for each retry, and no other owner's."""
-    digest = hashlib.sha256(f"{owner}\0{request_id.lower()}".encode()).digest()
-    return base64.b32hexencode(digest[:20]).decode().lower()
-
-
-def _new_document(
-    key: str,
-    caller: Caller,
-    raw: bytes | None,
-    sha256: bytes,
-    size_bytes: int,
-    now_ns: int,
-    object_key: str | None,
-) -> dict[str, Any]:
-    # By hand, as is its reading below: this happens for every drop before its answer, and the general way takes three
-    # times as long and 160 bytes more (docs/decisions/receipts.md). Fields that are left out have their default.
-    return {
-        "_id": key,
-        "owner": caller.owner,
-        "subject": caller.subject,
-        "state": _NEW,
-        "sha256": sha256,
-        "size_bytes": size_bytes,
-        "receive_time_ns": now_ns,
-        "raw": raw,
-        "object_key": object_key,
-        "new_since_ns": now_ns,
-    }
-
-
-def _new_receipt(document: Mapping[str, Any]) -> Receipt:
-    return Receipt(
-        document["_id"],
-        document["owner"],
-        document["subject"],
-        ReceiptState.NEW,
-        document["sha256"],
-        document["size_bytes"],
-        document["receive_time_ns"],
-        document["raw"],
-        document["object_key"],
-        document["sequence"],
-        document["new_since_ns"],
-        source=document.get("source", ""),
-        version=document["_version"],
-    )
-
-
-def _without_raw(receipt: Receipt, now_ns: int) -> Receipt:
-    return replace(
-        receipt,
-        state=ReceiptState.DELETED,
-        raw=None,
-        object_key=None,
-        new_since_ns=None,
-        # Their texts quote the drop.
-        failures=(),
-        warnings=(),
-        raw_delete_time_ns=now_ns,
-    )
-
-
-def check_raw_kept(receipt: Receipt) -> None:
-    """Refuses where the bytes of a drop were deleted."""
-    if receipt.raw_delete_time_ns is None:
-        return
-    name, since = f"receipts/{receipt.id}", format_timestamp(receipt.raw_delete_time_ns)
-    raise FailedPrecondition(
-        reasons.RECEIPT_DELETED,
-        f"{name}: its raw bytes were deleted at {since}",
-        metadata={"name": name, "raw_delete_time": since},
-        http_status=410,
-    )
-
-
 def _listing(caller: Caller, state: ReceiptState | None) -> tuple[Index, tuple[str, ...]]:
     whose = () if caller.is_admin else (caller.owner,)
     name = {(True, True): "by_sequence", (True, False): "by_state", (False, True): "by_owner"}.get(
@@ -364,14 +237,3 @@ def _listing(caller: Caller, state: ReceiptState | None) -> tuple[Index, tuple[s
 
 def _key_of(object_key: str) -> str:
     return object_key.removeprefix(PREFIX).partition(".")[0]
-
-
-def _later(receipt: Receipt, late_ns: int) -> Receipt:
-    process_time_ns = (receipt.process_time_ns or 0) + late_ns
-    return replace(receipt, process_time_ns=process_time_ns, version=receipt.version + 1)
-
-
-def receipt_not_found(key: str) -> NotFound:
-    """There is no such receipt, or it is another owner's."""
-    name = f"receipts/{key}"
-    return NotFound(reasons.RECEIPT_NOT_FOUND, f"{name}: there is no such receipt", metadata={"name": name})

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from services.common.drops.receipts import Receipt
+from services.common.drops.receipt import Receipt
 from services.common.events.model import EventKind
 from services.common.media.model import Media
 from services.common.queue.bell import Bell

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from services.common.catalog import Catalog
 from services.common.catalog.documents import from_document
-from services.common.drops.receipts import RECEIPTS, Receipt
+from services.common.drops.receipt import Receipt
+from services.common.drops.receipts import RECEIPTS
 from services.common.events.model import Changed, EventKind, changed_media, changed_receipt
 from services.common.media.model import Media
 from services.common.media.store import MEDIA

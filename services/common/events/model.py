@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from services.common.drops.receipts import Receipt, ReceiptState
+from services.common.drops.receipt import Receipt, ReceiptState
 from services.common.media.model import Media
 
 

@@ -6,7 +6,8 @@ from services.common.catalog import Collection
 from services.common.contents.orphans import SWEEPS, OrphanSweep
 from services.common.contents.store import CONTENTS, StoredContent
 from services.common.drops.measurements import LINEAGE, MEASUREMENTS, LineageEntry, Measurement
-from services.common.drops.receipts import RECEIPTS, Receipt
+from services.common.drops.receipt import Receipt
+from services.common.drops.receipts import RECEIPTS
 from services.common.erasures.store import ERASURES, Erasure
 from services.common.invites.store import INVITES, Invite
 from services.common.media.detected_objects import MEDIA_OBJECTS, StoredObject

@@ -15,7 +15,8 @@ from services.common.catalog import Range
 from services.common.drops.measurements import Measurement, Measurements
 from services.common.drops.messages import measurement_message, receipt_message
 from services.common.drops.names import asked_owner, named_measurement, stored_source
-from services.common.drops.receipts import Receipt, Receipts
+from services.common.drops.receipt import Receipt
+from services.common.drops.receipts import Receipts
 from services.common.rpc.call import Call
 
 DELETED_MOST = 10_000

@@ -6,7 +6,8 @@ import asyncio
 from collections import defaultdict
 from contextlib import suppress
 
-from services.common.drops.receipts import Receipt, Receipts, ReceiptState
+from services.common.drops.receipt import Receipt, ReceiptState
+from services.common.drops.receipts import Receipts
 
 FIRST_PAUSE_SECONDS = 0.005
 LONGEST_PAUSE_SECONDS = 0.05

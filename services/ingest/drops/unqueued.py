@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from services.common.base.instants import to_ns
-from services.common.drops.receipts import Receipt, Receipts
+from services.common.drops.receipt import Receipt
+from services.common.drops.receipts import Receipts
 from services.common.drops.topics import DROPS, LARGE_DROPS, MOST_IDS, message
 from services.common.queue import Queue
 from services.common.queue.outbox import Outbox

@@ -16,7 +16,8 @@ from services.common.base.requests import named_request
 from services.common.drops.measurements import Measurements
 from services.common.drops.messages import fill_receipt, measurement_message, receipt_message
 from services.common.drops.names import stored_source
-from services.common.drops.receipts import Receipt, Receipts, ReceiptState
+from services.common.drops.receipt import Receipt, ReceiptState
+from services.common.drops.receipts import Receipts
 from services.common.queue.outbox import Outbox
 from services.common.rpc.call import Call
 from services.ingest.drops.outcomes import DropOutcomes

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Sequence
 from services.common.catalog import Catalog
 from services.common.drops.measurements import LINEAGE, MEASUREMENTS, is_lineage_of, lineage_range
 from services.common.drops.names import measurement_name
-from services.common.drops.receipts import RECEIPTS, ReceiptState
+from services.common.drops.receipt import ReceiptState
+from services.common.drops.receipts import RECEIPTS
 from services.common.erasures.store import Page
 from services.common.objects import Objects
 from services.ingest.erasures.kinds import Scope, delete, found

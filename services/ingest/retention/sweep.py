@@ -16,7 +16,8 @@ from services.common.base.loops import pause
 from services.common.base.telemetry import Metrics
 from services.common.catalog import Catalog, Document, Position, Range, position
 from services.common.catalog.documents import from_document
-from services.common.drops.receipts import RECEIPTS, Receipt, Receipts, ReceiptState
+from services.common.drops.receipt import Receipt, ReceiptState
+from services.common.drops.receipts import RECEIPTS, Receipts
 from services.common.media import transitions
 from services.common.media.model import Media
 from services.common.media.store import MEDIA, MediaStore

@@ -10,9 +10,7 @@ from itertools import chain
 from pathlib import Path
 from weakref import WeakValueDictionary
 
-from dropmesh.v1 import error_reason_pb2 as reasons
-
-from services.common.base.errors import AlreadyExists
+from services.common.base.requests import request_id_reused
 from services.common.objects import Objects
 from services.common.rpc.identity import Caller
 from services.common.series.model import Body, Chunk, Series, body_key, chunk_points
@@ -176,15 +174,6 @@ class SeriesStoring:
         if sum(chunk.point_count for chunk in chunks) == repeated:
             raise empty_series()
         return chunks
-
-
-def request_id_reused(request_id: str) -> AlreadyExists:
-    """The id came before, with something else."""
-    return AlreadyExists(
-        reasons.REQUEST_ID_REUSED,
-        f"request_id: {request_id} was already used for other bytes; use a new one",
-        metadata={"request_id": request_id},
-    )
 
 
 def _with_points(series: Series, kept: tuple[Chunk, ...], chunks: tuple[Chunk, ...], body: Body) -> Series:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-from base64 import b32hexencode
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from importlib import import_module
@@ -20,6 +18,7 @@ from services.common.base.ids import new_id
 from services.common.base.instants import from_timestamp
 from services.common.base.labels import read_labels
 from services.common.base.names import resource_id
+from services.common.base.requests import request_key
 from services.common.objects import Objects
 from services.common.rpc.call import Call
 from services.common.series.computed.store import ComputedStore
@@ -78,7 +77,7 @@ class SeriesWrites:
         first = await anext(messages, None) or ingest_service_pb2.CreateSeriesRequest()
         owner = call.caller.owner
         new = NewSeries(
-            id=_request_key(owner, first.request_id) if first.request_id else new_id(self._now_ns()),
+            id=request_key("series", owner, first.request_id) if first.request_id else new_id(self._now_ns()),
             display_name=first.display_name,
             labels=read_labels(first.labels),
             asked=Asked(
@@ -163,12 +162,6 @@ class SeriesWrites:
                 deletion.PointDeletion(self._series, self._computed, self._series_objects, self._now_ns),
             )
         return self._loaded
-
-
-def _request_key(owner: str, request_id: str) -> str:
-    """The series' key of a request id: the same for each retry, and no other owner's."""
-    digest = hashlib.sha256(f"series\0{owner}\0{request_id.lower()}".encode()).digest()
-    return b32hexencode(digest[:20]).decode().lower()
 
 
 async def _body(first: Any, rest: AsyncIterator[Any], call: Call, channels: tuple[str, ...]) -> AsyncIterator[bytes]:

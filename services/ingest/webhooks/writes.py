@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import secrets
 import time
@@ -13,9 +12,10 @@ from dropmesh.v1 import error_reason_pb2 as reasons
 from dropmesh.v1 import event_pb2, ingest_service_pb2, webhook_pb2
 from google.protobuf.empty_pb2 import Empty
 
-from services.common.base.errors import AlreadyExists, InvalidArgument, NotFound, ResourceExhausted
+from services.common.base.errors import InvalidArgument, NotFound, ResourceExhausted
 from services.common.base.ids import new_id
 from services.common.base.names import resource_id
+from services.common.base.requests import request_id_reused, request_key
 from services.common.events.log import Cursor
 from services.common.events.messages import to_kind, to_types
 from services.common.rpc.call import Call
@@ -52,7 +52,9 @@ class WebhookWrites:
         """Makes a webhook."""
         wanted, owner, now_ns = request.webhook, call.caller.owner, self._now_ns()
         self._check_url("webhook.url", wanted.url)
-        if await self._webhooks.count(owner) >= WEBHOOKS_MOST:
+        webhook_id = request_key("webhooks", owner, request.request_id) if request.request_id else new_id(now_ns)
+        # A repeated request makes nothing, so no limit refuses it.
+        if await self._webhooks.count(owner) >= WEBHOOKS_MOST and await self._webhooks.find(webhook_id) is None:
             raise ResourceExhausted(
                 reasons.WEBHOOKS_TOO_MANY,
                 f"there are {WEBHOOKS_MOST} webhooks, which is the limit; delete one first",
@@ -60,7 +62,7 @@ class WebhookWrites:
             )
         digest = hashlib.sha256(wanted.SerializeToString(deterministic=True)).digest()
         webhook = Webhook(
-            id=_request_key(owner, request.request_id) if request.request_id else new_id(now_ns),
+            id=webhook_id,
             owner=owner,
             url=wanted.url,
             secret=SECRET_PREFIX + secrets.token_urlsafe(32),
@@ -74,11 +76,7 @@ class WebhookWrites:
         )
         stored = await self._webhooks.insert(webhook)
         if stored.request_digest != digest:
-            raise AlreadyExists(
-                reasons.REQUEST_ID_REUSED,
-                f"request_id: {request.request_id} was already used for another webhook; use a new one",
-                metadata={"request_id": request.request_id},
-            )
+            raise request_id_reused(request.request_id)
         call.answer_with(CREATED)
         return webhook_message(stored, with_secret=True)
 
@@ -130,9 +128,3 @@ def _types(field: str, types: Iterable[event_pb2.Event.Type.ValueType]) -> tuple
         problem = "HEARTBEAT and TYPE_UNSPECIFIED are never delivered"
         raise InvalidArgument(reasons.INVALID_FIELD, f"{field}: {problem}", metadata={"field": field})
     return wanted
-
-
-def _request_key(owner: str, request_id: str) -> str:
-    """The same id for each retry, and no other owner's."""
-    digest = hashlib.sha256(f"webhook\0{owner}\0{request_id.lower()}".encode()).digest()
-    return base64.b32hexencode(digest[:20]).decode().lower()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from services.common.drops.measurements import Measurement, measurement_key
-from services.common.drops.receipts import Receipt, ReceiptState, Remark
+from services.common.drops.receipt import Receipt, ReceiptState, Remark
 from services.processor.drops.parsing.fast_reading import parse_drop
 from services.processor.drops.parsing.findings import Finding, QualityReason, WarningReason
 from services.processor.drops.parsing.outcomes import DropLimits, Measured, ParsedDrop

@@ -14,7 +14,8 @@ from services.common.base.errors import ObjectMissing
 from services.common.drops.measurements import Measurement, Measurements
 from services.common.drops.messages import measurement_message
 from services.common.drops.names import named_measurement
-from services.common.drops.receipts import Receipt, Receipts, check_raw_kept
+from services.common.drops.receipt import Receipt, check_raw_kept
+from services.common.drops.receipts import Receipts
 from services.common.rpc.call import Call
 from services.processor.drops.parsing.outcomes import DropLimits
 from services.processor.drops.results import DropRules, drop_result

@@ -18,7 +18,8 @@ from services.common.base.errors import DropmeshError, ObjectMissing, ResourceEx
 from services.common.base.loops import Backoff, pause
 from services.common.base.telemetry import Metrics
 from services.common.drops.measurements import Measurements
-from services.common.drops.receipts import Receipt, Receipts, ReceiptState
+from services.common.drops.receipt import Receipt, ReceiptState
+from services.common.drops.receipts import Receipts
 from services.common.drops.topics import DROPS, LARGE_DROPS, receipt_ids
 from services.common.queue import Claim, Queue, Topic
 from services.processor.drops.results import DropResult, DropRules, drop_result

@@ -9,7 +9,8 @@ from google.api.httpbody_pb2 import HttpBody
 
 from services.common.base.names import resource_id
 from services.common.drops.messages import receipt_message, receipt_state
-from services.common.drops.receipts import Receipts, check_raw_kept
+from services.common.drops.receipt import check_raw_kept
+from services.common.drops.receipts import Receipts
 from services.common.rpc.call import Call
 from services.common.rpc.page_tokens import page_size, page_start, page_token
 

@@ -21,7 +21,8 @@ from services.common.base.instants import SECOND_NS, to_timestamp
 from services.common.catalog import Range
 from services.common.drops.measurements import LINEAGE, Measurement, Measurements
 from services.common.drops.names import NamedMeasurement
-from services.common.drops.receipts import INLINE_BYTES, Receipt, Receipts, ReceiptState, check_raw_kept
+from services.common.drops.receipt import Receipt, ReceiptState, check_raw_kept
+from services.common.drops.receipts import INLINE_BYTES, Receipts
 from services.common.rpc.identity import Caller, Scope
 from services.common.stores.open import Stores
 from services.ingest.drops import deletes

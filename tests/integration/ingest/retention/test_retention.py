@@ -16,7 +16,8 @@ from dropmesh.v1.retention_pb2 import Retention as Message
 from services.common.base.errors import DropmeshError
 from services.common.base.instants import SECOND_NS, to_duration
 from services.common.base.telemetry import Metrics
-from services.common.drops.receipts import Receipts, ReceiptState
+from services.common.drops.receipt import ReceiptState
+from services.common.drops.receipts import Receipts
 from services.common.media.model import Media
 from services.common.media.store import MEDIA
 from services.common.retention.messages import retention_message

@@ -14,7 +14,8 @@ from services.common.base.errors import AlreadyExists, NotFound
 from services.common.catalog import Range
 from services.common.drops.measurements import Measurements
 from services.common.drops.names import NamedMeasurement, named_measurement
-from services.common.drops.receipts import Receipt, Receipts
+from services.common.drops.receipt import Receipt
+from services.common.drops.receipts import Receipts
 from services.common.drops.sources import Source, Sources
 from services.common.rpc.identity import Caller, Scope
 from services.common.settings import Settings

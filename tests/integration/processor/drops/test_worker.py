@@ -18,7 +18,8 @@ from services.common.catalog import Upsert
 from services.common.catalog.documents import to_document
 from services.common.drops.measurements import Measurement, Measurements
 from services.common.drops.names import NamedMeasurement
-from services.common.drops.receipts import INLINE_BYTES, RECEIPTS, Receipt, Receipts, ReceiptState
+from services.common.drops.receipt import Receipt, ReceiptState
+from services.common.drops.receipts import INLINE_BYTES, RECEIPTS, Receipts
 from services.common.drops.topics import DROPS, message
 from services.common.queue.outbox import Outbox
 from services.common.rpc.identity import Caller, Scope

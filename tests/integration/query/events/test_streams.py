@@ -14,7 +14,8 @@ from dropmesh.v1.event_pb2 import Event
 from dropmesh.v1.query_service_pb2 import StreamEventsRequest, WatchEventsRequest
 
 from services.common.base.errors import DropmeshError
-from services.common.drops.receipts import Receipts, ReceiptState
+from services.common.drops.receipt import ReceiptState
+from services.common.drops.receipts import Receipts
 from services.common.events.announcing import Announcer
 from services.common.events.log import Cursor, EventLog
 from services.common.events.tokens import event_token

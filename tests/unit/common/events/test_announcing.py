@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from services.common.drops.receipts import Receipt, ReceiptState
+from services.common.drops.receipt import Receipt, ReceiptState
 from services.common.events.announcing import IDS_MOST, Announcement, Announcer
 from services.common.events.model import EventKind
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import cast
 
 from services.common.base.instants import SECOND_NS
-from services.common.drops.receipts import Receipt, ReceiptState
+from services.common.drops.receipt import Receipt, ReceiptState
 from services.common.events.log import Cursor, EventLog
 from services.common.events.model import Changed, EventKind
 from services.common.events.reading import LOOK_BACK_NS, Reading

@@ -4,7 +4,7 @@ import pytest
 from dropmesh.v1 import error_reason_pb2 as reasons
 
 from services.common.base.errors import InvalidArgument
-from services.common.drops.receipts import Receipt, ReceiptState
+from services.common.drops.receipt import Receipt, ReceiptState
 from services.common.events.log import Cursor
 from services.common.events.model import Event, EventKind
 from services.common.events.tokens import event_token, parse_event_token

@@ -11,7 +11,7 @@ from google.protobuf import json_format
 
 from services.common.base.errors import FieldViolation, InvalidArgument
 from services.common.drops.messages import receipt_message
-from services.common.drops.receipts import Receipt, ReceiptState
+from services.common.drops.receipt import Receipt, ReceiptState
 from services.common.rpc.status import error_status
 from services.ingest.http.answers import ERROR_STATUS, error_json, response_json
 
