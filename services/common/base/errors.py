@@ -59,6 +59,13 @@ class InvalidArgument(DropmeshError):
     code = grpc.StatusCode.INVALID_ARGUMENT
 
 
+class InvalidField(InvalidArgument):
+    """A field breaks a rule that the contract's own rules cannot express."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(error_reason_pb2.INVALID_FIELD, f"{field}: {problem}", metadata={"field": field})
+
+
 class PageTokenInvalid(InvalidArgument):
     """The page token does not belong to this list: invalid, or from another list or other filters."""
 

@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote
 
 from dropmesh.v1 import error_reason_pb2 as reasons
 
-from services.common.base.errors import InvalidArgument, PermissionDenied
+from services.common.base.errors import InvalidField, PermissionDenied
 from services.common.base.timestamps import TimestampRefused, format_timestamp, parse_timestamp
 from services.common.rpc.identity import Caller, Scope
 
@@ -60,7 +60,7 @@ def named_measurement(name: str, field: str, caller: Caller) -> NamedMeasurement
     try:
         time_ns = parse_timestamp(time)
     except TimestampRefused as refused:
-        raise InvalidArgument(reasons.INVALID_FIELD, f"{field}: {refused}", metadata={"field": field}) from None
+        raise InvalidField(field, str(refused)) from None
     return NamedMeasurement(owner, stored_source(rest.removeprefix("sources/").removesuffix("/")), time_ns)
 
 

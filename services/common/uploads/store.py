@@ -9,7 +9,7 @@ from typing import Any
 
 from dropmesh.v1 import error_reason_pb2 as reasons
 
-from services.common.base.errors import Aborted, FailedPrecondition, InvalidArgument, NotFound
+from services.common.base.errors import Aborted, FailedPrecondition, InvalidField, NotFound
 from services.common.base.requests import KeptRequest, NamedRequest, came_before
 from services.common.catalog import Catalog, Collection, Delete, Index, Insert, Position, Range, change, position
 from services.common.catalog.documents import from_document, to_document
@@ -186,11 +186,7 @@ def check_append(upload: Upload, offset: int) -> None:
             metadata={"committed_bytes": str(upload.committed_bytes)},
         )
     if len(upload.pieces) >= PIECES_MOST:
-        raise InvalidArgument(
-            reasons.INVALID_FIELD,
-            f"body: too many appends (limit {PIECES_MOST} for one upload); send more bytes in each",
-            metadata={"field": "body"},
-        )
+        raise InvalidField("body", f"too many appends (limit {PIECES_MOST} for one upload); send more bytes in each")
 
 
 def upload_not_found(upload_id: str) -> NotFound:

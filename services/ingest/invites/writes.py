@@ -12,7 +12,7 @@ from typing import Any
 from dropmesh.v1 import ingest_service_pb2, invite_pb2
 from google.protobuf.empty_pb2 import Empty
 
-from services.common.base.errors import NotFound
+from services.common.base.errors import InvalidField, NotFound
 from services.common.base.etags import check_etag
 from services.common.base.ids import new_id
 from services.common.base.instants import SECOND_NS, from_duration, from_timestamp
@@ -23,7 +23,6 @@ from services.common.invites.pin import new_pin
 from services.common.invites.store import Invite, Invites, derived_secret, new_secret, secret_hash
 from services.common.media.anonymize.messages import to_options
 from services.common.rpc.call import Call
-from services.ingest.media.files import invalid_field
 from services.ingest.media.uploads import CREATED
 
 UPDATED = {"display_name", "max_uploads", "anonymize", "pin", "require_sender_name", "download"}
@@ -43,9 +42,7 @@ class InviteWrites:
         """Makes an expirable upload link."""
         wanted = request.invite
         if wanted.anonymize.exclude_objects:
-            raise invalid_field(
-                "invite.anonymize.exclude_objects", "must be empty: a new media has no detected objects"
-            )
+            raise InvalidField("invite.anonymize.exclude_objects", "must be empty: a new media has no detected objects")
         now_ns, owner, request_id = self._now_ns(), call.caller.owner, request.request_id
         secret_key = secrets.token_bytes(32) if request_id else None
         secret = derived_secret(secret_key, request_id) if secret_key else new_secret()[0]
@@ -73,7 +70,7 @@ class InviteWrites:
     async def UpdateInvite(self, request: ingest_service_pb2.UpdateInviteRequest, call: Call) -> invite_pb2.Invite:
         """Changes an invite; its link stays the same."""
         if request.anonymize.exclude_objects:
-            raise invalid_field("anonymize.exclude_objects", "must be empty: a new media has no detected objects")
+            raise InvalidField("anonymize.exclude_objects", "must be empty: a new media has no detected objects")
         now_ns = self._now_ns()
         named = set(request.update_mask.paths)
         if not request.HasField("update_mask"):
@@ -124,7 +121,7 @@ def expire_time(wanted: invite_pb2.Invite | ingest_service_pb2.UpdateInviteReque
         case "expire_time":
             expire_ns = from_timestamp(wanted.expire_time)
             if not now_ns < expire_ns <= now_ns + LONGEST_DAYS * DAY_NS:
-                raise invalid_field("expire_time", f"must be an instant within the next {LONGEST_DAYS} days")
+                raise InvalidField("expire_time", f"must be an instant within the next {LONGEST_DAYS} days")
             return expire_ns
         case _:
             return now_ns + DAY_NS

@@ -7,9 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from dropmesh.v1 import error_reason_pb2 as reasons
-
-from services.common.base.errors import InvalidArgument
+from services.common.base.errors import InvalidField
 from services.common.base.labels import LABELS_MOST, is_label, read_labels
 from services.common.media.anonymize.options import AnonymizeOptions
 from services.common.media.refusals import EmptyMedia, TooManyLabels
@@ -79,9 +77,7 @@ async def files_of(
         raise EmptyMedia
     if late:
         # If it were ignored, a person would stay uncovered.
-        raise invalid_field(
-            late, "stands after the last file, which was stored without it; put fields before the files"
-        )
+        raise InvalidField(late, "stands after the last file, which was stored without it; put fields before the files")
 
 
 async def _events(stream: MultipartStream, body: AsyncIterator[bytes]) -> AsyncIterator[MultipartEvent]:
@@ -142,24 +138,19 @@ def checked_sha256(value: str) -> str:
     """A hash that an uploader gave, in lower case; none is none."""
     lowered = value.lower()
     if lowered and not _SHA256.fullmatch(lowered):
-        raise invalid_field("sha256", "must be 64 hexadecimal digits")
+        raise InvalidField("sha256", "must be 64 hexadecimal digits")
     return lowered
-
-
-def invalid_field(name: str, problem: str) -> InvalidArgument:
-    """Returns the error for a field that breaks a rule of the contract."""
-    return InvalidArgument(reasons.INVALID_FIELD, f"{name}: {problem}", metadata={"field": name})
 
 
 def _with_sender_name(options: FileOptions, value: str) -> FileOptions:
     if len(value) > SENDER_NAME_MOST:
-        raise invalid_field("sender_name", f"must have {SENDER_NAME_MOST} characters at most")
+        raise InvalidField("sender_name", f"must have {SENDER_NAME_MOST} characters at most")
     return replace(options, sender_name=value)
 
 
 def _with_label(options: FileOptions, value: str) -> FileOptions:
     if not is_label(value):
-        raise invalid_field(
+        raise InvalidField(
             "labels",
             f'"{value[:100]}" is not a label such as site=berlin; the name has 63 characters at most, the value 200',
         )
@@ -177,7 +168,7 @@ def _word(words: type[Word], name: str, value: str) -> Word:
     try:
         return words(value.lower())
     except ValueError:
-        raise invalid_field(name, f"must be {_listed([word.value for word in words])}") from None
+        raise InvalidField(name, f"must be {_listed([word.value for word in words])}") from None
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from typing import Protocol
 from dropmesh.v1 import error_reason_pb2 as reasons
 from dropmesh.v1 import ingest_service_pb2, object_pb2
 
-from services.common.base.errors import DropmeshError, InvalidArgument
+from services.common.base.errors import DropmeshError, InvalidArgument, InvalidField
 from services.common.base.labels import read_labels
 from services.common.invites.holders import PIN, Holders, download_token
 from services.common.invites.store import Invite, Invites
@@ -19,7 +19,7 @@ from services.common.media.messages import holder_message, media_message
 from services.common.media.refusals import BodyInterrupted, EmptyMedia
 from services.common.rpc.call import Call
 from services.common.rpc.status import error_status
-from services.ingest.media.files import FileOptions, IncomingFile, checked_sha256, files_of, invalid_field
+from services.ingest.media.files import FileOptions, IncomingFile, checked_sha256, files_of
 from services.ingest.media.storing import Destination, MediaStoring, Stored
 
 CREATED = 201
@@ -51,7 +51,7 @@ class MediaUploads:
         if first.mode:
             anonymize.mode = first.mode
         if anonymize.exclude_objects:
-            raise invalid_field("anonymize.exclude_objects", "must be empty: a new media has no detected objects")
+            raise InvalidField("anonymize.exclude_objects", "must be empty: a new media has no detected objects")
         options = FileOptions(
             to_options(anonymize), first.filename, checked_sha256(first.sha256), read_labels(first.labels)
         )

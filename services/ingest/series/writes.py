@@ -9,11 +9,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dropmesh.v1 import error_reason_pb2 as reasons
 from dropmesh.v1 import ingest_service_pb2, series_pb2
 from google.protobuf.empty_pb2 import Empty
 
-from services.common.base.errors import InvalidArgument
+from services.common.base.errors import InvalidField
 from services.common.base.ids import new_id
 from services.common.base.instants import from_timestamp
 from services.common.base.labels import read_labels
@@ -140,11 +139,7 @@ class SeriesWrites:
         await self._series.get(call.caller, resource_id(request.name))
         for field in ("start", "end"):
             if not request.HasField(field):
-                raise InvalidArgument(
-                    reasons.INVALID_FIELD,
-                    f"{field}: is missing; to delete all points, delete the series",
-                    metadata={"field": field},
-                )
+                raise InvalidField(field, "is missing; to delete all points, delete the series")
         _, deletion = await self._points_writers()
         start_ns, end_ns = from_timestamp(request.start), from_timestamp(request.end)
         series = await deletion.delete(call.caller, resource_id(request.name), start_ns, end_ns)

@@ -11,7 +11,7 @@ from dropmesh.v1 import error_reason_pb2 as reasons
 from dropmesh.v1 import ingest_service_pb2, upload_pb2
 from google.protobuf.empty_pb2 import Empty
 
-from services.common.base.errors import Aborted, FailedPrecondition, InvalidArgument, NotFound
+from services.common.base.errors import Aborted, FailedPrecondition, InvalidArgument, InvalidField, NotFound
 from services.common.base.ids import new_id
 from services.common.base.names import resource_id
 from services.common.base.requests import named_request, request_key
@@ -25,7 +25,7 @@ from services.common.objects.piece_writer import PieceWriter
 from services.common.rpc.call import Call
 from services.common.uploads.messages import upload_message
 from services.common.uploads.store import Piece, Upload, Uploads, check_append, object_prefix
-from services.ingest.media.files import FileOptions, IncomingFile, checked_sha256, invalid_field
+from services.ingest.media.files import FileOptions, IncomingFile, checked_sha256
 from services.ingest.media.storing import Destination, MediaStoring, Stored
 from services.ingest.media.uploads import CREATED, bodies, result_message
 from services.ingest.metadata.limits import MediaLimits
@@ -57,9 +57,7 @@ class UploadWrites:
         """Begins a resumable upload."""
         wanted = request.upload
         if wanted.anonymize.exclude_objects:
-            raise invalid_field(
-                "upload.anonymize.exclude_objects", "must be empty: a new media has no detected objects"
-            )
+            raise InvalidField("upload.anonymize.exclude_objects", "must be empty: a new media has no detected objects")
         if wanted.size_bytes > self._most_bytes:
             raise MediaTooLarge(MediaKind.VIDEO, self._most_bytes)
         now_ns = self._now_ns()
@@ -87,7 +85,7 @@ class UploadWrites:
         messages = aiter(requests)
         first = await anext(messages, None)
         if first is None:
-            raise invalid_field("name", "is missing; the first message must name the upload")
+            raise InvalidField("name", "is missing; the first message must name the upload")
         upload_id = resource_id(first.name)
         upload = await self._uploads.get(call.caller, upload_id, now_ns=self._now_ns())
         check_append(upload, first.offset)
@@ -162,7 +160,7 @@ class UploadWrites:
         if size_bytes > self._most_bytes:
             raise MediaTooLarge(MediaKind.VIDEO, self._most_bytes)
         if upload.size_bytes is not None and size_bytes > upload.size_bytes:
-            raise invalid_field("body", f"more bytes than the upload's size_bytes, which is {upload.size_bytes}")
+            raise InvalidField("body", f"more bytes than the upload's size_bytes, which is {upload.size_bytes}")
 
 
 def _incomplete(upload: Upload, size_bytes: int) -> FailedPrecondition:

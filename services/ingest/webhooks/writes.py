@@ -12,7 +12,7 @@ from dropmesh.v1 import error_reason_pb2 as reasons
 from dropmesh.v1 import event_pb2, ingest_service_pb2, webhook_pb2
 from google.protobuf.empty_pb2 import Empty
 
-from services.common.base.errors import InvalidArgument, NotFound, ResourceExhausted
+from services.common.base.errors import InvalidArgument, InvalidField, NotFound, ResourceExhausted
 from services.common.base.ids import new_id
 from services.common.base.names import resource_id
 from services.common.base.requests import request_id_reused, request_key
@@ -126,5 +126,5 @@ def _types(field: str, types: Iterable[event_pb2.Event.Type.ValueType]) -> tuple
     wanted = to_types(types)
     if {"TYPE_UNSPECIFIED", "HEARTBEAT"} & set(wanted):
         problem = "HEARTBEAT and TYPE_UNSPECIFIED are never delivered"
-        raise InvalidArgument(reasons.INVALID_FIELD, f"{field}: {problem}", metadata={"field": field})
+        raise InvalidField(field, problem)
     return wanted

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from dropmesh.v1 import error_reason_pb2 as reasons
 from dropmesh.v1 import processor_service_pb2, series_pb2
 
-from services.common.base.errors import FailedPrecondition, InvalidArgument
+from services.common.base.errors import FailedPrecondition, InvalidArgument, InvalidField
 from services.common.base.instants import from_timestamp
 from services.common.drops.measurements import Measurements
 from services.common.objects import Objects
@@ -155,11 +155,7 @@ def _check_band(request: processor_service_pb2.GetSeriesSpectrumRequest, rate_hz
             metadata={"name": request.name},
         )
     if (request.low_hz > 0 or request.high_hz > 0) and not request.low_hz < request.high_hz <= rate_hz / 2:
-        raise InvalidArgument(
-            reasons.INVALID_FIELD,
-            f"high_hz: above low_hz, and at most half of the sample rate, {rate_hz / 2:g}",
-            metadata={"field": "high_hz"},
-        )
+        raise InvalidField("high_hz", f"above low_hz, and at most half of the sample rate, {rate_hz / 2:g}")
     return rate_hz
 
 

@@ -9,7 +9,7 @@ from dropmesh.v1 import error_reason_pb2 as reasons
 from dropmesh.v1 import event_pb2, query_service_pb2
 from google.api.httpbody_pb2 import HttpBody
 
-from services.common.base.errors import InvalidArgument, OutOfRange
+from services.common.base.errors import InvalidField, OutOfRange
 from services.common.base.instants import SECOND_NS, to_timestamp
 from services.common.events.filter import EventFilter
 from services.common.events.log import Cursor, EventLog
@@ -114,7 +114,7 @@ def _filter(request: Request, call: Call) -> EventFilter:
     caller = call.caller
     if request.owner and request.owner != caller.owner and not caller.is_admin:
         problem = "the resources of another owner need the scope 'admin'"
-        raise InvalidArgument(reasons.INVALID_FIELD, f"owner: {problem}", metadata={"field": "owner"})
+        raise InvalidField("owner", problem)
     owner = request.owner or (None if caller.is_admin else caller.owner)
     invite = request.invite.removeprefix("invites/") or None
     return EventFilter(owner, to_kind(request.kind), to_types(request.types), invite)

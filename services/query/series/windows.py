@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from dropmesh.v1 import error_reason_pb2 as reasons
 
-from services.common.base.errors import InvalidArgument
+from services.common.base.errors import InvalidField
 from services.common.series.points import Points, joined
 
 MOST_WINDOWS = 100_000
@@ -59,10 +58,8 @@ class WindowRollup:
     def _close(self, windows: npt.NDArray[np.int64], each: Sequence[Array]) -> None:
         self._windows += len(windows)
         if self._windows > MOST_WINDOWS:
-            raise InvalidArgument(
-                reasons.INVALID_FIELD,
-                f"window: more than {MOST_WINDOWS} windows hold points; ask for longer ones, or a shorter range",
-                metadata={"field": "window"},
+            raise InvalidField(
+                "window", f"more than {MOST_WINDOWS} windows hold points; ask for longer ones, or a shorter range"
             )
         if len(windows):
             self._done.append(Points(windows, tuple(column for summary in each for column in _shown(summary))))

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dropmesh.v1 import error_reason_pb2 as reasons
 from dropmesh.v1 import object_pb2
 
-from services.common.base.errors import InvalidArgument
+from services.common.base.errors import InvalidField
 from services.common.base.instants import SECOND_NS, from_duration, to_duration
 from services.common.media.anonymize.regions import Region
 from services.common.media.vocabulary import Box, TrackPoint
@@ -49,7 +48,7 @@ def to_regions(messages: Sequence[object_pb2.Region], field: str) -> tuple[Regio
     """Regions as they are stored; refuses those that mean nothing, and names the field."""
     count = sum(len(message.keyframes) for message in messages)
     if count > KEYFRAMES_MOST:
-        raise _invalid(field, f"must have {KEYFRAMES_MOST} keyframes at most in all; found {count}")
+        raise InvalidField(field, f"must have {KEYFRAMES_MOST} keyframes at most in all; found {count}")
     return tuple(_region(message, f"{field}[{index}]") for index, message in enumerate(messages))
 
 
@@ -57,9 +56,9 @@ def _region(message: object_pb2.Region, field: str) -> Region:
     start_ns = from_duration(message.start)
     end_ns = from_duration(message.end) if message.HasField("end") else None
     if end_ns is not None and end_ns <= start_ns:
-        raise _invalid(f"{field}.end", f"must be after start, {_seconds(start_ns)}; found {_seconds(end_ns)}")
+        raise InvalidField(f"{field}.end", f"must be after start, {_seconds(start_ns)}; found {_seconds(end_ns)}")
     if message.HasField("box") == bool(message.keyframes):
-        raise _invalid(field, "must have either a box or keyframes")
+        raise InvalidField(field, "must have either a box or keyframes")
     if message.HasField("box"):
         return Region(Region.resting(_checked_box(message.box, f"{field}.box")).keyframes, start_ns, end_ns)
     points = [
@@ -70,19 +69,15 @@ def _region(message: object_pb2.Region, field: str) -> Region:
         before_ns, time_ns = points[index - 1].time_ns, points[index].time_ns
         if time_ns <= before_ns:
             problem = f"must be after the keyframe before it, {_seconds(before_ns)}; found {_seconds(time_ns)}"
-            raise _invalid(f"{field}.keyframes[{index}].time", problem)
+            raise InvalidField(f"{field}.keyframes[{index}].time", problem)
     return Region(tuple(points), start_ns, end_ns)
 
 
 def _checked_box(message: object_pb2.Box, field: str) -> Box:
     box = to_box(message)
     if not box.area:
-        raise _invalid(field, "must have an area: right greater than left, and bottom greater than top")
+        raise InvalidField(field, "must have an area: right greater than left, and bottom greater than top")
     return box
-
-
-def _invalid(field: str, problem: str) -> InvalidArgument:
-    return InvalidArgument(reasons.INVALID_FIELD, f"{field}: {problem}", metadata={"field": field})
 
 
 def _seconds(time_ns: int) -> str:
