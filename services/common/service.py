@@ -21,7 +21,7 @@ from services.common.rpc.guard import Guard
 from services.common.rpc.methods import Method
 from services.common.rpc.server import serve
 from services.common.rpc.tokens import Tokens
-from services.common.settings import Settings, load_settings
+from services.common.settings import Mode, Settings, load_settings
 from services.common.stores.open import open_stores
 from services.common.stores.probes import probed
 
@@ -82,6 +82,8 @@ async def _open_and_serve(name: str, descriptor: ServiceDescriptor, bootstrap: B
             metrics,
             max_in_flight=settings.max_in_flight,
             max_waits=settings.max_waits,
+            # In mode open every caller is one.
+            shared=settings.mode is Mode.TOKENS,
             tracer=tracer,
         )
         service = Service(descriptor, settings, metrics, guard, stores.catalog, stores.objects, stores.queue)

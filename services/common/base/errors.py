@@ -93,6 +93,19 @@ class Unauthenticated(DropmeshError):
         super().__init__(reason, message, metadata=metadata, headers={"www-authenticate": "Bearer"})
 
 
+class TooSlow(DropmeshError):
+    """The request arrives too slowly."""
+
+    code = grpc.StatusCode.DEADLINE_EXCEEDED
+
+    def __init__(self, least_bytes: int, window: timedelta) -> None:
+        super().__init__(
+            error_reason_pb2.TIMED_OUT,
+            f"the body arrived too slowly: fewer than {least_bytes} bytes in {window.seconds} s",
+            http_status=408,
+        )
+
+
 class PermissionDenied(DropmeshError):
     """The token is valid but lacks the scope."""
 

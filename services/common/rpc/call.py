@@ -14,31 +14,52 @@ REQUEST_ID = "x-request-id"
 
 @dataclass(slots=True)
 class Places:
-    """How many calls of one kind may be under way at once, and how many are."""
+    """How many calls of one kind may be under way at once, and how many are.
+
+    One holder, a caller or for calls without a token an address, has at most the share of them.
+    """
 
     setting: str
     limit: int
     retry_after: timedelta
+    share: int
     taken: int = 0
+    held: dict[str, int] = field(default_factory=dict)
 
-    @property
-    def is_overfull(self) -> bool:
-        """Whether more calls have begun than may be under way."""
-        return self.taken > self.limit
+    def take(self, holder: str) -> bool:
+        """Takes a place; False where none is free, or none for this holder."""
+        held = self.held.get(holder, 0)
+        if self.taken >= self.limit or held >= self.share:
+            return False
+        self.add(holder)
+        return True
+
+    def add(self, holder: str) -> None:
+        """Takes a place, free or not."""
+        self.taken += 1
+        self.held[holder] = self.held.get(holder, 0) + 1
+
+    def give_back(self, holder: str) -> None:
+        """Gives up a place."""
+        self.taken -= 1
+        held = self.held[holder] - 1
+        if held:
+            self.held[holder] = held
+        else:
+            del self.held[holder]
 
     @contextmanager
-    def lend(self, waits: Places) -> Iterator[bool]:
+    def lend(self, waits: Places, holder: str) -> Iterator[bool]:
         """Gives up a place here for one among those that wait; False, and nothing changes, where none is free."""
-        if waits.taken >= waits.limit:
+        if not waits.take(holder):
             yield False
             return
-        self.taken -= 1
-        waits.taken += 1
+        self.give_back(holder)
         try:
             yield True
         finally:
-            waits.taken -= 1
-            self.taken += 1
+            waits.give_back(holder)
+            self.add(holder)
 
 
 @dataclass(slots=True)
@@ -53,7 +74,9 @@ class Call:
     is_cancelled: Callable[[], bool]
     caller: Caller = ANYONE
     request_id: str = ""
+    # The places that it holds one of, as whom, and those that it may wait in.
     places: Places | None = None
+    holder: str = ""
     waits: Places | None = None
     http_status: int | None = None
     answer_headers: dict[str, str] = field(default_factory=dict)
@@ -74,4 +97,4 @@ class Call:
         """While it lasts the call takes a place among those that wait; False where none is free: do not wait."""
         if self.places is None or self.waits is None:
             return nullcontext(enter_result=True)
-        return self.places.lend(self.waits)
+        return self.places.lend(self.waits, self.holder)

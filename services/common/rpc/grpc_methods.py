@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Generator, Iterable
 from contextlib import aclosing
 from typing import Any
 
@@ -29,11 +29,12 @@ def grpc_handler(service: ServiceDescriptor, methods: Iterable[Method]) -> grpc.
 
 def _handler(method: Method) -> grpc.RpcMethodHandler[Any, Any]:
     invoke = method.invoke
+    one = (lambda requests: requests) if method.kind is Kind.CLIENT_STREAM else FirstOf
 
-    async def answer(request: Any, context: Context) -> Any:
+    async def answer(requests: AsyncIterator[Any], context: Context) -> Any:
         call = Call(context.invocation_metadata() or (), context.cancelled)
         try:
-            message = await invoke(request, call)
+            message = await invoke(one(requests), call)
         except DropmeshError as error:
             await _abort(context, error, call)
             raise
@@ -41,11 +42,11 @@ def _handler(method: Method) -> grpc.RpcMethodHandler[Any, Any]:
         await _send_headers(context, call)
         return message
 
-    async def answers(request: Any, context: Context) -> None:
+    async def answers(requests: AsyncIterator[Any], context: Context) -> None:
         call = Call(context.invocation_metadata() or (), context.cancelled)
         is_begun = False
         try:
-            async with aclosing(invoke(request, call)) as messages:
+            async with aclosing(invoke(one(requests), call)) as messages:
                 async for message in messages:
                     if not is_begun:
                         is_begun = True
@@ -58,12 +59,21 @@ def _handler(method: Method) -> grpc.RpcMethodHandler[Any, Any]:
         if not is_begun:
             await _send_headers(context, call)
 
+    # To the server each request is a stream, so that it calls the method before it has read a message.
     read = _reader(method.request)
-    if method.kind is Kind.CLIENT_STREAM:
-        return grpc.stream_unary_rpc_method_handler(answer, read, _serialize)
     if method.kind is Kind.SERVER_STREAM:
-        return grpc.unary_stream_rpc_method_handler(answers, read, _serialize)
-    return grpc.unary_unary_rpc_method_handler(answer, read, _serialize)
+        return grpc.stream_stream_rpc_method_handler(answers, read, _serialize)
+    return grpc.stream_unary_rpc_method_handler(answer, read, _serialize)
+
+
+class FirstOf:
+    """The one request of a stream, which is read when it is awaited."""
+
+    def __init__(self, requests: AsyncIterator[Any]) -> None:
+        self._requests = requests
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        return anext(aiter(self._requests), UNREADABLE).__await__()
 
 
 def _reader(request: type[Message]) -> Callable[[bytes], Any]:

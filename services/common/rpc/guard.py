@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import AbstractContextManager, aclosing, nullcontext
 from datetime import timedelta
 from functools import cache
@@ -34,12 +34,15 @@ from services.common.base.errors import (
 )
 from services.common.rpc.auth import Authenticator
 from services.common.rpc.call import REQUEST_ID, Call, Places
+from services.common.rpc.identity import ANYONE
 from services.common.rpc.methods import UNREADABLE, Method
 from services.common.rpc.request_rules import Rules
 
 RETRY_WHEN_BUSY = timedelta(seconds=1)
 # One that waits keeps its place for long.
 RETRY_TO_WAIT = timedelta(seconds=5)
+# Envoy appends the address that it saw to those that the client names.
+FORWARDED_FOR = "x-forwarded-for"
 NO_SPAN = nullcontext()
 log = logging.getLogger(__name__)
 
@@ -54,16 +57,25 @@ class Guard:
         *,
         max_in_flight: int,
         max_waits: int = 4096,
+        shared: bool = False,
         tracer: Any = None,
     ) -> None:
+        """With `shared`, one caller may hold at most half of the places of each kind."""
         self._authenticator = authenticator
         self._tracer = tracer
         self._rules = Rules()
         # Streams may last long: they do not take the places of calls that work, nor watchers those of downloads.
-        self._calls = Places("max_in_flight", max_in_flight, RETRY_WHEN_BUSY)
-        self._streams = Places("max_in_flight", max_in_flight, RETRY_WHEN_BUSY)
-        self._waits = Places("max_waits", max_waits, RETRY_TO_WAIT)
-        metrics.in_flight.set_function(lambda: self._calls.taken + self._streams.taken)
+
+        def places(setting: str, limit: int, retry_after: timedelta) -> Places:
+            return Places(setting, limit, retry_after, max(1, limit // 2) if shared else limit)
+
+        self._calls = places("max_in_flight", max_in_flight, RETRY_WHEN_BUSY)
+        self._streams = places("max_in_flight", max_in_flight, RETRY_WHEN_BUSY)
+        self._waits = places("max_waits", max_waits, RETRY_TO_WAIT)
+        # A call without a token, through an invite's link for example, takes no place of a token's holder.
+        self._guests = places("a quarter of max_in_flight", max(1, max_in_flight // 4), RETRY_WHEN_BUSY)
+        in_flight = (self._calls, self._streams, self._guests)
+        metrics.in_flight.set_function(lambda: sum(one.taken for one in in_flight))
         metrics.waiting.set_function(lambda: self._waits.taken)
         # A metric takes longer to find its labels than to count.
         self._requests = cache(metrics.requests.labels)
@@ -81,16 +93,18 @@ class Guard:
         streams = self._waits if behavior.waits else self._streams
 
         async def unary(request: Any, call: Call) -> Any:
-            with _Watch(self, name, call, self._calls):
-                await self._admit(behavior, call)
+            with _Watch(self, name, call):
+                await self._admit(behavior, call, self._calls)
+                if isinstance(request, Awaitable):
+                    request = await request
                 self._check(request)
                 with self._span(name, call):
                     return await body(request, call)
 
         async def client_stream(requests: AsyncIterator[Any], call: Call) -> Any:
-            with _Watch(self, name, call, streams):
+            with _Watch(self, name, call):
                 # First of all: a client that sends nothing, or may not call at all, is not waited for.
-                await self._admit(behavior, call)
+                await self._admit(behavior, call, streams)
                 with self._span(name, call):
                     first = await anext(aiter(requests), None)
                     if first is not None:
@@ -98,8 +112,10 @@ class Guard:
                     return await body(_with_first(first, requests), call)
 
         async def server_stream(request: Any, call: Call) -> AsyncIterator[Any]:
-            with _Watch(self, name, call, streams):
-                await self._admit(behavior, call)
+            with _Watch(self, name, call):
+                await self._admit(behavior, call, streams)
+                if isinstance(request, Awaitable):
+                    request = await request
                 self._check(request)
                 with self._span(name, call):
                     async with aclosing(body(request, call)) as answers:
@@ -110,31 +126,40 @@ class Guard:
             return Method(method, client_stream)
         return Method(method, server_stream if method.server_streaming else unary)
 
-    def enter(self, call: Call, places: Places) -> None:
-        """Counts a call that begins and gives it its request id."""
-        places.taken += 1
-        call.places, call.waits = places, self._waits
+    def enter(self, call: Call) -> None:
+        """Gives a call that begins its request id."""
         call.request_id = call.header(REQUEST_ID) or uuid.uuid4().hex
         telemetry.request_id.set(call.request_id)
 
-    def leave(self, name: str, code: str, seconds: float, places: Places) -> None:
+    def leave(self, name: str, code: str, seconds: float, call: Call) -> None:
         """Counts a call that ended."""
-        places.taken -= 1
+        if call.places is not None:
+            call.places.give_back(call.holder)
         self._requests(name, code).inc()
         self._latency(name).observe(seconds)
 
-    async def _admit(self, behavior: Behavior, call: Call) -> None:
-        places = call.places
-        if places is not None and places.is_overfull:
-            kind = "requests that wait" if places is self._waits else "requests"
-            raise ResourceExhausted(
-                reasons.TOO_BUSY,
-                f"too many concurrent {kind} (limit {places.limit}, {places.setting}); "
-                f"retry after {places.retry_after.seconds} s",
-                metadata={"limit": str(places.limit)},
-                retry_after=places.retry_after,
-            )
+    async def _admit(self, behavior: Behavior, call: Call, places: Places) -> None:
+        """Finds out who calls, then takes a place: a caller that is unknown takes none."""
         call.caller = await self._authenticator.authorize(call.header("authorization"), behavior)
+        call.holder = call.caller.subject
+        if call.caller is ANYONE:
+            call.holder = (call.header(FORWARDED_FOR) or "").rpartition(",")[2].strip()
+            places = self._guests
+        if not places.take(call.holder):
+            raise self._too_busy(places)
+        call.places, call.waits = places, self._waits
+
+    def _too_busy(self, places: Places) -> ResourceExhausted:
+        kind = "requests that wait" if places is self._waits else "requests"
+        is_full = places.taken >= places.limit
+        limit = places.limit if is_full else places.share
+        of = f"limit {limit}, {places.setting}" if is_full else f"limit {limit} for one caller of {places.setting}"
+        return ResourceExhausted(
+            reasons.TOO_BUSY,
+            f"too many concurrent {kind} ({of}); retry after {places.retry_after.seconds} s",
+            metadata={"limit": str(limit)},
+            retry_after=places.retry_after,
+        )
 
     def _check(self, request: Any) -> None:
         if request is UNREADABLE:
@@ -156,17 +181,16 @@ class Guard:
 class _Watch:
     """Counts and times one call, logs its failure, and makes a DropmeshError of each exception."""
 
-    __slots__ = ("_call", "_guard", "_name", "_places", "_started")
+    __slots__ = ("_call", "_guard", "_name", "_started")
 
-    def __init__(self, guard: Guard, name: str, call: Call, places: Places) -> None:
+    def __init__(self, guard: Guard, name: str, call: Call) -> None:
         self._guard = guard
         self._name = name
         self._call = call
-        self._places = places
 
     def __enter__(self) -> None:
         self._started = time.perf_counter()
-        self._guard.enter(self._call, self._places)
+        self._guard.enter(self._call)
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         code = grpc.StatusCode.OK
@@ -182,7 +206,7 @@ class _Watch:
                 raise _Fault(self._call.request_id) from error
         finally:
             seconds = time.perf_counter() - self._started
-            self._guard.leave(self._name, code.name, seconds, self._places)
+            self._guard.leave(self._name, code.name, seconds, self._call)
 
 
 async def _with_first(first: Any, rest: AsyncIterator[Any]) -> AsyncIterator[Any]:

@@ -29,8 +29,9 @@ class Kind(Enum):
 class Method:
     """One method of the contract, behind the guard.
 
-    `invoke` takes the request, or an async iterator of requests for CLIENT_STREAM, and the call. It returns an
-    awaitable answer, or an async iterator of answers for SERVER_STREAM. It raises DropmeshError or CancelledError.
+    `invoke` takes the request, or an async iterator of requests for CLIENT_STREAM, and the call. A request that still
+    arrives is an awaitable, which is awaited once the caller is known and has a place. It returns an awaitable answer,
+    or an async iterator of answers for SERVER_STREAM. It raises DropmeshError or CancelledError.
     """
 
     descriptor: MethodDescriptor

@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from services.common.base.errors import DropmeshError
+
 MOST_WAITING_BYTES = 1024 * 1024
 
 
@@ -31,6 +33,7 @@ class IncomingBody:
         self._pieces: deque[bytes] = deque()
         self._waiting_bytes = 0
         self._paused = self._whole = self._lost = self._unwanted = False
+        self._failure: DropmeshError | None = None
         self._wanted: asyncio.Future[None] | None = None
 
     def feed(self, piece: bytes) -> None:
@@ -53,6 +56,12 @@ class IncomingBody:
         self._lost = not self._whole
         self._wake()
 
+    def fail(self, error: DropmeshError) -> None:
+        """Ends the stream with an error, unless the body is complete."""
+        if not self._whole:
+            self._failure = error
+            self._wake()
+
     def discard(self) -> None:
         """Drops what is unread and what still arrives: its method has ended."""
         self._unwanted = True
@@ -73,6 +82,8 @@ class IncomingBody:
                 return
             if self._lost:
                 raise asyncio.CancelledError
+            if self._failure is not None:
+                raise self._failure
             self._wanted = asyncio.get_running_loop().create_future()
             await self._wanted
 

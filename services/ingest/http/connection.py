@@ -6,19 +6,24 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, cast
 
 import httptools
 
-from services.common.base.errors import DropmeshError
+from services.common.base.errors import DropmeshError, TooSlow
 from services.common.rpc.call import Call
 from services.common.rpc.status import error_headers
 from services.ingest.http.answers import error_http_status, error_json, http_head, response_json
+from services.ingest.http.arriving import ArrivingRequest, Receiving
 from services.ingest.http.body import IncomingBody
 from services.ingest.http.influx import PATH, influx_error_json, influx_http_status
 from services.ingest.http.routes import Route
 
-METADATA = frozenset({b"authorization", b"x-request-id", b"x-invite-pin"})
+METADATA = frozenset({b"authorization", b"x-request-id", b"x-invite-pin", b"x-forwarded-for"})
+# What a body must bring in each window of time, unless this end has paused it.
+LEAST_BYTES = 4096
+RATE_WINDOW = timedelta(seconds=20)
 OK = 200
 log = logging.getLogger(__name__)
 Find = Callable[[bytes, str], Route]
@@ -34,6 +39,7 @@ class _Incoming:
     route: Route | None = None
     first: Any = None
     streamed: IncomingBody | None = None
+    arriving: ArrivingRequest | None = None
     pieces: list[bytes] = field(default_factory=list)
     size_bytes: int = 0
 
@@ -44,14 +50,23 @@ class HttpConnection(asyncio.Protocol):
     _transport: asyncio.Transport
 
     def __init__(
-        self, find: Find, max_whole_bytes: int, tasks: set[asyncio.Task[None]], connections: set[HttpConnection]
+        self,
+        find: Find,
+        receiving: Receiving,
+        max_whole_bytes: int,
+        tasks: set[asyncio.Task[None]],
+        connections: set[HttpConnection],
     ) -> None:
         self._find = find
+        self._receiving = receiving
         self._max_whole_bytes = max_whole_bytes
         self._tasks = tasks
         self._connections = connections
         self._is_last = False
         self._is_read = self._is_answered = True
+        self._is_paused = False
+        # Of the body, since the last check of its rate; None before the first one.
+        self._checked_bytes: int | None = None
         self._incoming = _Incoming()
         self._unary: asyncio.Task[None] | None = None
         self._parser = httptools.HttpRequestParser(self)
@@ -83,11 +98,26 @@ class HttpConnection(asyncio.Protocol):
             self._transport.close()
         except httptools.HttpParserError:
             self._transport.close()
+        else:
+            if not self._is_read:
+                self._await_rest()
+
+    def check_rate(self) -> None:
+        """Refuses a body that brought too little since the last check."""
+        if self._is_read or self._is_paused:
+            self._checked_bytes = None
+            return
+        if self._checked_bytes is not None and self._checked_bytes < LEAST_BYTES:
+            body = self._incoming.streamed or self._incoming.arriving
+            if body is not None:
+                body.fail(TooSlow(LEAST_BYTES, RATE_WINDOW))
+        self._checked_bytes = 0
 
     def on_message_begin(self) -> None:
         """A request begins."""
         self._incoming = _Incoming()
         self._is_read = self._is_answered = False
+        self._checked_bytes = None
 
     def on_url(self, url: bytes) -> None:
         """Some of its path and query."""
@@ -114,11 +144,13 @@ class HttpConnection(asyncio.Protocol):
         incoming.route = route
         if route.is_streamed:
             incoming.streamed = IncomingBody(self._set_paused)
-            self._begin(route, incoming, incoming.streamed.messages(incoming.first))
+            self._begin(route, incoming, incoming.streamed.messages(incoming.first), self._call(incoming))
 
     def on_body(self, piece: bytes) -> None:
         """Some bytes of its body."""
         incoming = self._incoming
+        if self._checked_bytes is not None:
+            self._checked_bytes += len(piece)
         if incoming.streamed is not None:
             incoming.streamed.feed(piece)
         elif incoming.route is not None:
@@ -126,7 +158,10 @@ class HttpConnection(asyncio.Protocol):
             kept = piece[: self._max_whole_bytes + 1 - incoming.size_bytes]
             if kept:
                 incoming.size_bytes += len(kept)
-                incoming.pieces.append(kept)
+                if incoming.arriving is None:
+                    incoming.pieces.append(kept)
+                else:
+                    incoming.arriving.feed((kept,))
 
     def on_message_complete(self) -> None:
         """Its body ended as it should."""
@@ -134,20 +169,35 @@ class HttpConnection(asyncio.Protocol):
         self._is_read = True
         if incoming.streamed is not None:
             incoming.streamed.end()
+        elif incoming.arriving is not None:
+            incoming.arriving.end()
         elif incoming.route is not None:
             pieces, incoming.pieces = incoming.pieces, []
             getattr(incoming.first, incoming.route.body).data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-            self._unary = self._begin(incoming.route, incoming, incoming.first)
+            self._unary = self._begin(incoming.route, incoming, incoming.first, self._call(incoming))
         self._close_after_last()
 
-    def _begin(self, route: Route, incoming: _Incoming, request: Any) -> asyncio.Task[None]:
-        task = asyncio.create_task(self._answer(route, incoming, request))
+    def _await_rest(self) -> None:
+        """Calls the method of a request whose body is not complete: it asks for the rest once the caller is known."""
+        incoming = self._incoming
+        route = incoming.route
+        if route is not None and incoming.streamed is None and incoming.arriving is None:
+            call = self._call(incoming)
+            arriving = ArrivingRequest(incoming.first, route.body, call, self._receiving, self._set_paused)
+            arriving.feed(incoming.pieces)
+            incoming.pieces, incoming.arriving = [], arriving
+            self._unary = self._begin(route, incoming, arriving, call)
+
+    def _call(self, incoming: _Incoming) -> Call:
+        return Call(incoming.headers, self._transport.is_closing)
+
+    def _begin(self, route: Route, incoming: _Incoming, request: Any, call: Call) -> asyncio.Task[None]:
+        task = asyncio.create_task(self._answer(route, incoming, request, call))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def _answer(self, route: Route, incoming: _Incoming, request: Any) -> None:
-        call = Call(incoming.headers, self._transport.is_closing)
+    async def _answer(self, route: Route, incoming: _Incoming, request: Any, call: Call) -> None:
         try:
             answer = response_json(await route.method.invoke(request, call))
         except DropmeshError as error:
@@ -157,6 +207,8 @@ class HttpConnection(asyncio.Protocol):
         finally:
             if incoming.streamed is not None:
                 incoming.streamed.discard()
+            if incoming.arriving is not None:
+                incoming.arriving.discard()
 
     def _refuse(self, incoming: _Incoming, error: DropmeshError) -> None:
         status, headers = error_http_status(error), error_headers(error)
@@ -178,8 +230,9 @@ class HttpConnection(asyncio.Protocol):
             self._transport.close()
 
     def _set_paused(self, paused: bool) -> None:
-        if self._transport.is_closing():
+        if self._transport.is_closing() or paused is self._is_paused:
             return
+        self._is_paused = paused
         if paused:
             self._transport.pause_reading()
         else:

@@ -10,9 +10,15 @@ import asyncio
 from collections.abc import Iterable
 from datetime import timedelta
 
+from services.common.base.loops import pause
 from services.common.rpc.operations import clear_socket
-from services.ingest.http.connection import HttpConnection
+from services.ingest.http.arriving import Receiving
+from services.ingest.http.connection import RATE_WINDOW, HttpConnection
 from services.ingest.http.routes import Route, Routes
+
+# Unfinished bodies that are kept in memory: so many of the largest, and no less than this.
+LARGEST_AT_ONCE = 16
+LEAST_RECEIVING_BYTES = 64 * 1024 * 1024
 
 
 class HttpDoor:
@@ -24,6 +30,7 @@ class HttpDoor:
         self._routes = Routes(routes)
         self._address = address
         self._max_whole_bytes = max_whole_bytes
+        self._receiving = Receiving(max(LEAST_RECEIVING_BYTES, LARGEST_AT_ONCE * max_whole_bytes))
         self._drain = drain
         self._tasks: set[asyncio.Task[None]] = set()
         self._connections: set[HttpConnection] = set()
@@ -38,7 +45,9 @@ class HttpDoor:
         else:
             host, _, port = self._address.rpartition(":")
             server = await loop.create_server(self._connection, host or None, int(port))
-        await stopping.wait()
+        while not await pause(RATE_WINDOW.total_seconds(), stopping):
+            for connection in tuple(self._connections):
+                connection.check_rate()
         server.close()
         for connection in tuple(self._connections):
             connection.finish()
@@ -49,4 +58,4 @@ class HttpDoor:
             await asyncio.gather(*late, return_exceptions=True)
 
     def _connection(self) -> HttpConnection:
-        return HttpConnection(self._routes.find, self._max_whole_bytes, self._tasks, self._connections)
+        return HttpConnection(self._routes.find, self._receiving, self._max_whole_bytes, self._tasks, self._connections)

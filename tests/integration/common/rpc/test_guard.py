@@ -124,11 +124,22 @@ async def test_watchers_take_no_place_of_downloads_and_have_a_limit_of_their_own
 
 
 async def test_a_call_that_waits_lends_its_place_to_one_that_works():
-    calls, waits = (Places(name, 1, timedelta(seconds=1)) for name in ("calls", "waits"))
-    calls.taken = 1
-    with calls.lend(waits) as may_wait:
+    calls, waits = (Places(name, 1, timedelta(seconds=1), share=1) for name in ("calls", "waits"))
+    assert calls.take("ann")
+    with calls.lend(waits, "ann") as may_wait:
         assert (may_wait, calls.taken, waits.taken) == (True, 0, 1)
-        other = Places("others", 1, timedelta(seconds=1), taken=1)
-        with other.lend(waits) as may_also_wait:
+        other = Places("others", 1, timedelta(seconds=1), share=1)
+        assert other.take("ann")
+        with other.lend(waits, "ann") as may_also_wait:
             assert (may_also_wait, other.taken, waits.taken) == (False, 1, 1)
     assert (calls.taken, waits.taken) == (1, 0)
+
+
+async def test_one_holder_has_a_share_of_the_places_and_leaves_the_others() -> None:
+    places = Places("calls", 4, timedelta(seconds=1), share=2)
+    assert [places.take("ann") for _ in range(3)] == [True, True, False]
+    assert [places.take("bob") for _ in range(3)] == [True, True, False]
+    assert not places.take("eve")
+    places.give_back("ann")
+    assert places.take("eve")
+    assert (places.taken, places.held) == (4, {"ann": 1, "bob": 2, "eve": 1})

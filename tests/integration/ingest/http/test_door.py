@@ -78,10 +78,15 @@ class Door:
 
 
 @pytest.fixture
-async def door() -> AsyncIterator[Door]:
+def mode() -> Mode:
+    return Mode.OPEN
+
+
+@pytest.fixture
+async def door(mode: Mode) -> AsyncIterator[Door]:
     with tempfile.TemporaryDirectory(prefix="dropmesh-") as folder:
         echo, stopping = Echo(), asyncio.Event()
-        guard = Guard(Authenticator(None, Mode.OPEN), Metrics(), max_in_flight=8)  # type: ignore[arg-type]
+        guard = Guard(Authenticator(None, mode), Metrics(), max_in_flight=8)  # type: ignore[arg-type]
         routes = http_routes(guard.methods(SERVICE, echo))
         drain = timedelta(seconds=0.2)
         http = HttpDoor(routes, f"unix:{folder}/http.sock", max_whole_bytes=LIMIT, drain=drain)
@@ -126,6 +131,33 @@ async def test_what_is_too_large_reaches_the_method_as_one_byte_too_many(door: D
     writer.write(post(b"x" * (20 * LIMIT)))
     assert f"{LIMIT + 1} bytes".encode() in (await answer(reader))[1]
     writer.close()
+
+
+@pytest.mark.parametrize("mode", [Mode.TOKENS])
+@pytest.mark.parametrize("path", ["/v1/measurements", "/v1/media"])
+async def test_a_caller_without_a_token_is_refused_before_its_body_is_read(door: Door, path: str) -> None:
+    reader, writer = await door.connect()
+    writer.write(post(b"x" * LIMIT, path)[:-1])
+    line, told = await answer(reader)
+    assert (line, b"TOKEN_MISSING" in told) == (b"HTTP/1.1 401 Unauthorized", True)
+    assert not door.echo.arrived.is_set()
+    writer.close()
+
+
+async def test_unfinished_bodies_take_places(door: Door) -> None:
+    unfinished = [await door.connect() for _ in range(8)]
+    for _, writer in unfinished:
+        writer.write(post(b"abc")[:-1])
+    await asyncio.sleep(0.05)
+    reader, writer = await door.connect()
+    writer.write(post(b"abc"))
+    assert (await answer(reader))[0] == b"HTTP/1.1 429 Too Many Requests"
+    unfinished[0][1].write(b"c")
+    assert b"3 bytes" in (await answer(unfinished[0][0]))[1]
+    writer.write(post(b"abc"))
+    assert b"3 bytes" in (await answer(reader))[1]
+    for _, other in (*unfinished, (reader, writer)):
+        other.close()
 
 
 async def test_what_is_no_http_ends_the_connection(door: Door) -> None:
