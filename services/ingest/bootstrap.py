@@ -59,6 +59,7 @@ from services.ingest.media.sweep import MediaSweep
 from services.ingest.media.unqueued import media_outbox
 from services.ingest.media.uploads import MediaUploads
 from services.ingest.metadata.reader import open_readers
+from services.ingest.retention.expiry import MeasurementExpiry, PointExpiry
 from services.ingest.retention.sweep import RetentionSweep
 from services.ingest.retention.writes import RetentionWrites
 from services.ingest.series.deletion import SeriesDeletion
@@ -107,6 +108,16 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
         DeadLettersKind(catalog, queue),
     )
     erasing = ErasureWorker(erasures, kinds, service.metrics, settle=timedelta(seconds=settings.erasure_settle_seconds))
+    series_writes = SeriesWrites(
+        series,
+        objects,
+        series_deletion,
+        replaced,
+        computed,
+        series_outbox,
+        folder=await asyncio.to_thread(fresh_folder, settings.data / "series"),
+        now_ns=time.time_ns,
+    )
     methods = service.methods(
         DropWrites(
             receipts,
@@ -136,16 +147,7 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
             allow_http=settings.webhook_http,
             allow_private=settings.webhook_private,
         ),
-        SeriesWrites(
-            series,
-            objects,
-            series_deletion,
-            replaced,
-            computed,
-            series_outbox,
-            folder=await asyncio.to_thread(fresh_folder, settings.data / "series"),
-            now_ns=time.time_ns,
-        ),
+        series_writes,
         ErasureWrites(erasures, erasing, now_ns=time.time_ns),
         RetentionWrites(retention, now_ns=time.time_ns),
     )
@@ -168,7 +170,15 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
     )
     sweep = MediaSweep(settings, objects, contents, media, cleaning, uploads, invites, orphans)
     expiring = RetentionSweep(
-        catalog, retention, media, cleaning, receipts, service.metrics, sweep_seconds=settings.sweep_seconds
+        catalog,
+        retention,
+        media,
+        cleaning,
+        receipts,
+        MeasurementExpiry(Measurements(catalog)),
+        PointExpiry(series, series_writes.point_deletion, series_deletion),
+        service.metrics,
+        sweep_seconds=settings.sweep_seconds,
     )
     drop_loops = (drops_out.run, drops_out.run_sweep, leftovers.run)
     media_loops = (media_out.run, media_out.run_sweep, sweep.run)

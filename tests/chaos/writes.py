@@ -103,7 +103,7 @@ def _resumable(http: httpx.Client, mesh: Mesh, number: int) -> Write:
     content = picture(number)
     answer = http.post("/v1/uploads", json={"filename": f"{number}.png"})
     if answer.is_success:
-        answer = http.put(f"/v1/{answer.json()['name']}:append", content=content)
+        answer = http.put(f"/v1/{answer.json()['name']}:append", params={"offset": 0}, content=content)
 
     def is_there(told: Any, later: httpx.Client) -> bool:
         found = later.get(f"/v1/{told['name']}").json()

@@ -244,9 +244,14 @@ def test_an_invite_is_used_the_same(ways):
 def test_an_upload_in_pieces_is_taken_the_same(ways):
     data = photo()
     names = [way.post("/v1/uploads", json={"size_bytes": len(data)}).json()["name"] for way in ways]
-    for query, content in (("", data[:50]), ("?offset=7", b"x"), ("?offset=50", data[50:] + b"x"), ("?offset=x", b"")):
+    for way, name in zip(ways, names, strict=True):
+        refused = way.put(f"/v1/{name}:append", content=data)
+        assert (refused.status_code, reason_of(refused)) == (400, "INVALID_FIELD")
+        assert refused.json()["details"][0]["metadata"] == {"field": "offset"}
+    for offset, content in (("0", data[:50]), ("7", b"x"), ("50", data[50:] + b"x"), ("x", b"")):
         one, other = (
-            way.put(f"/v1/{name}:append{query}", content=content) for way, name in zip(ways, names, strict=True)
+            way.put(f"/v1/{name}:append?offset={offset}", content=content)
+            for way, name in zip(ways, names, strict=True)
         )
         assert told(one)[:2] == told(other)[:2]
         assert one.json().get("committed_bytes") == other.json().get("committed_bytes")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from dropmesh.v1.behavior_pb2 import behavior
+from dropmesh.v1.error_reason_pb2 import INVITE_PIN_MISSING
 from google.api import field_behavior_pb2
 from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor
 
@@ -21,6 +23,11 @@ HEADERS: dict[int, list[tuple[str, str, str]]] = {
     ],
     304: [("If-None-Match", "The ETag of the content that the client has; if it is the same, the answer is 304.", "")],
 }
+OF_METHODS = {
+    "StreamEvents": ("Last-Event-ID", "The `id` of the last event; an EventSource that reconnects sends it.", ""),
+    "WatchEvents": ("Last-Event-ID", "The `id` of the last event; only with `Accept: text/event-stream`.", ""),
+}
+PIN = ("X-Invite-Pin", "The PIN of the invite, if it has one.", "")
 EXAMPLES = {"measurement": "2019-05-01T10:00:00Z"}
 
 
@@ -33,6 +40,10 @@ def parameters(method: MethodDescriptor, route: Route, statuses: list[int], sche
         found += [parameter for field in rest for parameter in _in_query(field, "", schemas)]
     for status in statuses:
         found += [_in_header(*header) for header in HEADERS.get(status, ())]
+    if method.name in OF_METHODS:
+        found.append(_in_header(*OF_METHODS[method.name]))
+    if INVITE_PIN_MISSING in method.GetOptions().Extensions[behavior].errors:
+        found.append(_in_header(*PIN))
     return found
 
 

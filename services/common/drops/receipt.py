@@ -59,6 +59,8 @@ class Receipt:
     warnings: tuple[Remark, ...] = ()
     code_version: str = ""
     source: str = ""
+    listed_source: str | None = None
+    """The source again, and None without one: so most drops stand outside the index of it."""
     raw_delete_time_ns: int | None = None
     requests: tuple[KeptRequest, ...] = ()
     """The last replays that a caller named by a request id."""
@@ -109,6 +111,7 @@ def new_receipt(document: Mapping[str, Any]) -> Receipt:
         document["sequence"],
         document["new_since_ns"],
         source=document.get("source", ""),
+        listed_source=document.get("listed_source"),
         version=document["_version"],
     )
 

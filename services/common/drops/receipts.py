@@ -49,6 +49,8 @@ RECEIPTS = Collection(
         Index("by_sequence", ("sequence",)),
         Index("by_state", ("state", "sequence")),
         Index("new", ("new_since_ns",), sparse=True),
+        # Most drops have no source, and do not enter it.
+        Index("by_owner_source", ("owner", "listed_source", "sequence"), sparse=True),
         # A receipt has the time once it is settled: an insertion, which a caller waits for, enters neither.
         Index("by_owner_process_time", ("owner", "process_time_ns"), sparse=True),
         Index("by_process_time", ("process_time_ns",), sparse=True),
@@ -82,7 +84,7 @@ class Receipts:
         object_key = None if len(raw) <= INLINE_BYTES else await self._store(key, raw)
         document = new_document(key, caller, raw if object_key is None else None, sha256, len(raw), now_ns, object_key)
         if source:
-            document["source"] = source
+            document["source"] = document["listed_source"] = source
         insert = Insert(RECEIPTS, document)
         try:
             (outcome,) = await self._catalog.batch([insert])
@@ -111,10 +113,19 @@ class Receipts:
         return {key: from_document(Receipt, document) for key, document in found.items()}
 
     async def newest(
-        self, caller: Caller, state: ReceiptState | None, *, after: Position | None, limit: int
+        self,
+        caller: Caller,
+        state: ReceiptState | None = None,
+        source: str | None = None,
+        *,
+        after: Position | None,
+        limit: int,
     ) -> AsyncIterator[tuple[Receipt, Position]]:
-        """Receipts that the caller sees, newest first, each with its position; at most `limit`."""
-        index, equals = _listing(caller, state)
+        """Receipts that the caller sees, newest first, each with its position; at most `limit`.
+
+        With a source there may be others among them, and without one ("") too: no index has all of that.
+        """
+        index, equals = _listing(caller, state, source)
         while limit > 0:
             wanted = min(limit, _PAGE)
             page = await self._catalog.find(RECEIPTS, index.name, equals, descending=True, after=after, limit=wanted)
@@ -227,7 +238,9 @@ class Receipts:
         return object_key
 
 
-def _listing(caller: Caller, state: ReceiptState | None) -> tuple[Index, tuple[str, ...]]:
+def _listing(caller: Caller, state: ReceiptState | None, source: str | None) -> tuple[Index, tuple[str, ...]]:
+    if source and not caller.is_admin:
+        return RECEIPTS.index("by_owner_source"), (caller.owner, source)
     whose = () if caller.is_admin else (caller.owner,)
     name = {(True, True): "by_sequence", (True, False): "by_state", (False, True): "by_owner"}.get(
         (caller.is_admin, state is None), "by_owner_state"

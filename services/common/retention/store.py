@@ -1,4 +1,4 @@
-"""How long an owner's bytes are kept after they were processed."""
+"""How long an owner's data are kept."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RETENTION = Collection("retention", (Index("by_update_time", ("update_time_ns",)
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """The settings of one owner, whose name is the id; None keeps bytes for ever."""
+    """The settings of one owner, whose name is the id; None keeps for ever."""
 
     id: str
     owner: str
@@ -21,6 +21,8 @@ class Retention:
     originals_ns: int | None = None
     anonymized_ns: int | None = None
     raw_drops_ns: int | None = None
+    measurements_ns: int | None = None
+    points_ns: int | None = None
     version: int = 0
 
 

@@ -1,4 +1,4 @@
-"""Deletes the bytes that their owners keep no longer. Several services may sweep at once, and one may die anywhere.
+"""Deletes the data that their owners keep no longer. Several services may sweep at once, and one may die anywhere.
 
 Each deletion is one conditional write of a media or a receipt; the bytes are then removed as after any deletion.
 """
@@ -23,6 +23,7 @@ from services.common.media.model import Media
 from services.common.media.store import MEDIA, MediaStore
 from services.common.retention.store import Retention, RetentionStore
 from services.ingest.media.cleaning import MediaCleaning
+from services.ingest.retention.expiry import MeasurementExpiry, PointExpiry
 
 MEDIA_AT_ONCE = 50
 RECEIPTS_AT_ONCE = 100
@@ -40,6 +41,8 @@ class RetentionSweep:
         media: MediaStore,
         cleaning: MediaCleaning,
         receipts: Receipts,
+        measurements: MeasurementExpiry,
+        points: PointExpiry,
         metrics: Metrics,
         *,
         sweep_seconds: float,
@@ -50,6 +53,8 @@ class RetentionSweep:
         self._media = media
         self._cleaning = cleaning
         self._receipts = receipts
+        self._measurements = measurements
+        self._points = points
         self._metrics = metrics
         self._sweep_seconds = sweep_seconds
         self._now_ns = now_ns
@@ -60,7 +65,7 @@ class RetentionSweep:
             await self.sweep(stopping)
 
     async def sweep(self, stopping: asyncio.Event) -> Counter[str]:
-        """Applies all settings once; returns how many bytes of each kind were let go of."""
+        """Applies all settings once; returns how many of each kind were deleted."""
         deleted: Counter[str] = Counter()
         after: Position | None = None
         while not stopping.is_set():
@@ -70,7 +75,7 @@ class RetentionSweep:
             if after is None:
                 break
         if deleted:
-            log.info("bytes that were kept long enough are deleted", extra=dict(deleted))
+            log.info("data that were kept long enough are deleted", extra=dict(deleted))
         return deleted
 
     async def _apply(self, settings: Retention, deleted: Counter[str], stopping: asyncio.Event) -> None:
@@ -84,6 +89,12 @@ class RetentionSweep:
         if settings.raw_drops_ns is not None:
             for state in (ReceiptState.PROCESSED, ReceiptState.QUARANTINED):
                 await self._drops_of(owner, state, now_ns - settings.raw_drops_ns, deleted, stopping)
+        if settings.measurements_ns is not None:
+            count = await self._measurements.expire(owner, now_ns - settings.measurements_ns, stopping)
+            self._count("measurements", count, deleted)
+        if settings.points_ns is not None:
+            count = await self._points.expire(owner, now_ns - settings.points_ns, now_ns, stopping)
+            self._count("points", count, deleted)
 
     async def _media_of(
         self,

@@ -7,15 +7,16 @@ from dataclasses import replace
 
 from dropmesh.v1 import ingest_service_pb2, retention_pb2
 
+from services.common.base.etags import check_etag
 from services.common.base.instants import from_duration
 from services.common.drops.names import asked_owner
-from services.common.retention.messages import retention_message
+from services.common.retention.messages import retention_etag, retention_message
 from services.common.retention.store import Retention, RetentionStore
 from services.common.rpc.call import Call
 
 
 class RetentionWrites:
-    """Changes how long bytes are kept."""
+    """Changes how long data are kept."""
 
     def __init__(self, retention: RetentionStore, *, now_ns: Callable[[], int]) -> None:
         self._retention = retention
@@ -35,12 +36,15 @@ class RetentionWrites:
             return from_duration(getattr(wanted, field)) if field in given else None
 
         def edit(found: Retention) -> Retention:
+            check_etag(request.etag, retention_etag(found), "retention")
             return replace(
                 found,
                 update_time_ns=self._now_ns(),
                 originals_ns=kept("keep_originals", found.originals_ns),
                 anonymized_ns=kept("keep_anonymized", found.anonymized_ns),
                 raw_drops_ns=kept("keep_raw_drops", found.raw_drops_ns),
+                measurements_ns=kept("keep_measurements", found.measurements_ns),
+                points_ns=kept("keep_points", found.points_ns),
             )
 
         return retention_message(await self._retention.update(owner, edit))

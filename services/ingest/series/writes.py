@@ -140,11 +140,16 @@ class SeriesWrites:
         for field in ("start", "end"):
             if not request.HasField(field):
                 raise InvalidField(field, "is missing; to delete all points, delete the series")
-        _, deletion = await self._points_writers()
+        deletion = await self.point_deletion()
         start_ns, end_ns = from_timestamp(request.start), from_timestamp(request.end)
         series = await deletion.delete(call.caller, resource_id(request.name), start_ns, end_ns)
         self._series_outbox.add(series.id)
         return series_message(series)
+
+    async def point_deletion(self) -> PointDeletion:
+        """The deletion of points; its libraries are loaded with the first call that needs them."""
+        _, deletion = await self._points_writers()
+        return deletion
 
     async def _points_writers(self) -> tuple[SeriesStoring, PointDeletion]:
         if self._loaded is None:

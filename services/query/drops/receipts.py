@@ -9,12 +9,15 @@ from google.api.httpbody_pb2 import HttpBody
 
 from services.common.base.names import resource_id
 from services.common.drops.messages import receipt_message, receipt_state
+from services.common.drops.names import stored_source
 from services.common.drops.receipt import check_raw_kept
 from services.common.drops.receipts import Receipts
 from services.common.rpc.call import Call
 from services.common.rpc.page_tokens import page_size, page_start, page_token
 
 RAW_TYPE = "application/octet-stream"
+# Receipts are looked at with their raw bytes.
+LOOKED_AT_MOST = 2000
 
 
 class ReceiptReads:
@@ -35,16 +38,19 @@ class ReceiptReads:
         size = page_size(request.page_size)
         # An administrator's list is another one than that of the same subject without the right.
         whose = f"{call.caller.owner}\0{call.caller.is_admin}"
+        state, source = receipt_state(request.state), stored_source(request.source) if request.source else None
+        most = size if source is None else max(size, LOOKED_AT_MOST)
         response = query_service_pb2.ListReceiptsResponse()
-        end = None
+        looked_at, end = 0, None
         async for receipt, place in self._receipts.newest(
-            call.caller, receipt_state(request.state), after=page_start(request, whose), limit=size + 1
+            call.caller, state, source, after=page_start(request, whose), limit=most + 1
         ):
-            if len(response.receipts) == size:
+            if len(response.receipts) == size or looked_at == most:
                 response.next_page_token = page_token(request, whose, end or place)
                 break
-            response.receipts.append(receipt_message(receipt, call.caller.owner))
-            end = place
+            looked_at, end = looked_at + 1, place
+            if state in (None, receipt.state) and source in (None, receipt.source):
+                response.receipts.append(receipt_message(receipt, call.caller.owner))
         return response
 
     async def GetReceiptRaw(

@@ -11,7 +11,7 @@ from services.common.rpc.call import Call
 
 
 class RetentionReads:
-    """Reads how long bytes are kept."""
+    """Reads how long data are kept."""
 
     def __init__(self, retention: RetentionStore) -> None:
         self._retention = retention

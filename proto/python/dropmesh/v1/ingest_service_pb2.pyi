@@ -39,15 +39,18 @@ class UpdateRetentionRequest(_message.Message):
     RETENTION_FIELD_NUMBER: _builtins.int
     UPDATE_MASK_FIELD_NUMBER: _builtins.int
     OWNER_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
     owner: _builtins.str
     """The owner; for another owner the caller needs the scope `admin`. Empty: the caller."""
+    etag: _builtins.str
+    """If set, the call fails unless the settings still have this etag."""
     @_builtins.property
     def retention(self) -> _retention_pb2.Retention:
         """The new settings."""
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """The fields to change: keep_originals, keep_anonymized, keep_raw_drops."""
+        """The fields to change: keep_originals, keep_anonymized, keep_raw_drops, keep_measurements, keep_points."""
 
     def __init__(
         self,
@@ -55,10 +58,11 @@ class UpdateRetentionRequest(_message.Message):
         retention: _retention_pb2.Retention | None = ...,
         update_mask: _field_mask_pb2.FieldMask | None = ...,
         owner: _builtins.str = ...,
+        etag: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["retention", b"retention", "update_mask", b"update_mask"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["owner", b"owner", "retention", b"retention", "update_mask", b"update_mask"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "owner", b"owner", "retention", b"retention", "update_mask", b"update_mask"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -496,7 +500,7 @@ class AppendUploadRequest(_message.Message):
     name: _builtins.str
     """uploads/{upload}"""
     offset: _builtins.int
-    """The position of the first byte in the upload: its committed_bytes."""
+    """The position of the first byte in the upload: its committed_bytes, also where that is 0."""
     @_builtins.property
     def body(self) -> _httpbody_pb2.HttpBody:
         """The bytes, or a chunk of them."""
@@ -505,14 +509,16 @@ class AppendUploadRequest(_message.Message):
         self,
         *,
         name: _builtins.str = ...,
-        offset: _builtins.int = ...,
+        offset: _builtins.int | None = ...,
         body: _httpbody_pb2.HttpBody | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["body", b"body"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_offset", b"_offset", "body", b"body", "offset", b"offset"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "name", b"name", "offset", b"offset"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_offset", b"_offset", "body", b"body", "name", b"name", "offset", b"offset"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__offset: _TypeAlias = _typing.Literal["offset"]  # noqa: Y015
+    _WhichOneofArgType__offset: _TypeAlias = _typing.Literal["_offset", b"_offset"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__offset) -> _WhichOneofReturnType__offset | None: ...
 
 Global___AppendUploadRequest: _TypeAlias = AppendUploadRequest  # noqa: Y015
 

@@ -606,12 +606,14 @@ class IngestServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateRetention(self, request, context):
-        """UpdateRetention changes how long the bytes of an owner are kept after they were processed.
+        """UpdateRetention changes how long the data of an owner are kept.
 
         Changes the fields in update_mask; without a mask, the fields that are set in the request. A field that the mask names and
-        the request leaves out is kept for ever from now on. A sweep deletes the bytes of originals, anonymized contents and raw
-        drops that were kept long enough; media and receipts say since when they are gone.
-        Retry: safe.
+        the request leaves out is kept for ever from now on. A sweep deletes what was kept long enough: the bytes of originals,
+        anonymized contents and raw drops, after which media and receipts say since when they are gone, and measurements and points
+        of series.
+        Errors: ETAG_MISMATCH.
+        Retry: safe without an etag; with one, read the settings again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -314,12 +314,14 @@ class IngestServiceStub:
     Retry: safe.
     """
     UpdateRetention: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.UpdateRetentionRequest, _retention_pb2.Retention]
-    """UpdateRetention changes how long the bytes of an owner are kept after they were processed.
+    """UpdateRetention changes how long the data of an owner are kept.
 
     Changes the fields in update_mask; without a mask, the fields that are set in the request. A field that the mask names and
-    the request leaves out is kept for ever from now on. A sweep deletes the bytes of originals, anonymized contents and raw
-    drops that were kept long enough; media and receipts say since when they are gone.
-    Retry: safe.
+    the request leaves out is kept for ever from now on. A sweep deletes what was kept long enough: the bytes of originals,
+    anonymized contents and raw drops, after which media and receipts say since when they are gone, and measurements and points
+    of series.
+    Errors: ETAG_MISMATCH.
+    Retry: safe without an etag; with one, read the settings again.
     """
 
 @_typing.type_check_only
@@ -598,12 +600,14 @@ class IngestServiceAsyncStub(IngestServiceStub):
     Retry: safe.
     """
     UpdateRetention: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.UpdateRetentionRequest, _retention_pb2.Retention]  # type: ignore[assignment]
-    """UpdateRetention changes how long the bytes of an owner are kept after they were processed.
+    """UpdateRetention changes how long the data of an owner are kept.
 
     Changes the fields in update_mask; without a mask, the fields that are set in the request. A field that the mask names and
-    the request leaves out is kept for ever from now on. A sweep deletes the bytes of originals, anonymized contents and raw
-    drops that were kept long enough; media and receipts say since when they are gone.
-    Retry: safe.
+    the request leaves out is kept for ever from now on. A sweep deletes what was kept long enough: the bytes of originals,
+    anonymized contents and raw drops, after which media and receipts say since when they are gone, and measurements and points
+    of series.
+    Errors: ETAG_MISMATCH.
+    Retry: safe without an etag; with one, read the settings again.
     """
 
 class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -1071,12 +1075,14 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ingest_service_pb2.UpdateRetentionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_retention_pb2.Retention, _abc.Awaitable[_retention_pb2.Retention]]:
-        """UpdateRetention changes how long the bytes of an owner are kept after they were processed.
+        """UpdateRetention changes how long the data of an owner are kept.
 
         Changes the fields in update_mask; without a mask, the fields that are set in the request. A field that the mask names and
-        the request leaves out is kept for ever from now on. A sweep deletes the bytes of originals, anonymized contents and raw
-        drops that were kept long enough; media and receipts say since when they are gone.
-        Retry: safe.
+        the request leaves out is kept for ever from now on. A sweep deletes what was kept long enough: the bytes of originals,
+        anonymized contents and raw drops, after which media and receipts say since when they are gone, and measurements and points
+        of series.
+        Errors: ETAG_MISMATCH.
+        Retry: safe without an etag; with one, read the settings again.
         """
 
 def add_IngestServiceServicer_to_server(servicer: IngestServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -20,7 +20,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x64ropmesh/v1/retention.proto\x12\x0b\x64ropmesh.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf7\x02\n\tRetention\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12I\n\x0ekeep_originals\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationB\x16\xe2\x41\x01\x01\xbaH\x0f\xaa\x01\x0c\"\x06\x08\x80\xbc\xe0\xdf\x0b\x32\x02\x08\x01\x12J\n\x0fkeep_anonymized\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationB\x16\xe2\x41\x01\x01\xbaH\x0f\xaa\x01\x0c\"\x06\x08\x80\xbc\xe0\xdf\x0b\x32\x02\x08\x01\x12I\n\x0ekeep_raw_drops\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationB\x16\xe2\x41\x01\x01\xbaH\x0f\xaa\x01\x0c\"\x06\x08\x80\xbc\xe0\xdf\x0b\x32\x02\x08\x01\x12\x35\n\x0bupdate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03:=\xea\x41:\n\x16\x64ropmesh.dev/Retention\x12\tretention*\nretentions2\tretentionBG\n\x13\x64\x65v.dropmesh.api.v1B\x0eRetentionProtoP\x01Z\x1e\x64ropmesh.dev/api/v1;dropmeshv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x64ropmesh/v1/retention.proto\x12\x0b\x64ropmesh.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa1\x04\n\tRetention\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12I\n\x0ekeep_originals\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationB\x16\xe2\x41\x01\x01\xbaH\x0f\xaa\x01\x0c\"\x06\x08\x80\xbc\xe0\xdf\x0b\x32\x02\x08\x01\x12J\n\x0fkeep_anonymized\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationB\x16\xe2\x41\x01\x01\xbaH\x0f\xaa\x01\x0c\"\x06\x08\x80\xbc\xe0\xdf\x0b\x32\x02\x08\x01\x12I\n\x0ekeep_raw_drops\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationB\x16\xe2\x41\x01\x01\xbaH\x0f\xaa\x01\x0c\"\x06\x08\x80\xbc\xe0\xdf\x0b\x32\x02\x08\x01\x12\x35\n\x0bupdate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12L\n\x11keep_measurements\x18\x06 \x01(\x0b\x32\x19.google.protobuf.DurationB\x16\xe2\x41\x01\x01\xbaH\x0f\xaa\x01\x0c\"\x06\x08\x80\xbc\xe0\xdf\x0b\x32\x02\x08\x01\x12\x46\n\x0bkeep_points\x18\x07 \x01(\x0b\x32\x19.google.protobuf.DurationB\x16\xe2\x41\x01\x01\xbaH\x0f\xaa\x01\x0c\"\x06\x08\x80\xbc\xe0\xdf\x0b\x32\x02\x08\x01\x12\x12\n\x04\x65tag\x18\x08 \x01(\tB\x04\xe2\x41\x01\x03:=\xea\x41:\n\x16\x64ropmesh.dev/Retention\x12\tretention*\nretentions2\tretentionBG\n\x13\x64\x65v.dropmesh.api.v1B\x0eRetentionProtoP\x01Z\x1e\x64ropmesh.dev/api/v1;dropmeshv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,8 +38,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RETENTION'].fields_by_name['keep_raw_drops']._serialized_options = b'\342A\001\001\272H\017\252\001\014\"\006\010\200\274\340\337\0132\002\010\001'
   _globals['_RETENTION'].fields_by_name['update_time']._loaded_options = None
   _globals['_RETENTION'].fields_by_name['update_time']._serialized_options = b'\342A\001\003'
+  _globals['_RETENTION'].fields_by_name['keep_measurements']._loaded_options = None
+  _globals['_RETENTION'].fields_by_name['keep_measurements']._serialized_options = b'\342A\001\001\272H\017\252\001\014\"\006\010\200\274\340\337\0132\002\010\001'
+  _globals['_RETENTION'].fields_by_name['keep_points']._loaded_options = None
+  _globals['_RETENTION'].fields_by_name['keep_points']._serialized_options = b'\342A\001\001\272H\017\252\001\014\"\006\010\200\274\340\337\0132\002\010\001'
+  _globals['_RETENTION'].fields_by_name['etag']._loaded_options = None
+  _globals['_RETENTION'].fields_by_name['etag']._serialized_options = b'\342A\001\003'
   _globals['_RETENTION']._loaded_options = None
   _globals['_RETENTION']._serialized_options = b'\352A:\n\026dropmesh.dev/Retention\022\tretention*\nretentions2\tretention'
   _globals['_RETENTION']._serialized_start=199
-  _globals['_RETENTION']._serialized_end=574
+  _globals['_RETENTION']._serialized_end=744
 # @@protoc_insertion_point(module_scope)

@@ -20,7 +20,10 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Retention(_message.Message):
-    """Retention says how long an owner's bytes are kept after they were processed. A sweep deletes them; the records stay."""
+    """Retention says how long an owner's data are kept. A sweep deletes them.
+
+    Media and receipts stay, and say when their bytes were deleted. Measurements and points of series are deleted as a whole.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -29,8 +32,13 @@ class Retention(_message.Message):
     KEEP_ANONYMIZED_FIELD_NUMBER: _builtins.int
     KEEP_RAW_DROPS_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
+    KEEP_MEASUREMENTS_FIELD_NUMBER: _builtins.int
+    KEEP_POINTS_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Always "retention": an owner has one."""
+    etag: _builtins.str
+    """Changes with every change of the settings."""
     @_builtins.property
     def keep_originals(self) -> _duration_pb2.Duration:
         """How long the original of a media is kept after the end of its processing; unset: for ever."""
@@ -47,6 +55,16 @@ class Retention(_message.Message):
     def update_time(self) -> _timestamp_pb2.Timestamp:
         """When it was changed last; unset if it never was."""
 
+    @_builtins.property
+    def keep_measurements(self) -> _duration_pb2.Duration:
+        """How long a measurement is kept after its instant, whenever it was dropped; unset: for ever. Its receipt stays."""
+
+    @_builtins.property
+    def keep_points(self) -> _duration_pb2.Duration:
+        """How long a point of a series is kept after its instant, whenever it was stored; unset: for ever. The raw bodies of the
+        series go with the first point, and the series goes with the last. Looked at once an hour.
+        """
+
     def __init__(
         self,
         *,
@@ -55,10 +73,13 @@ class Retention(_message.Message):
         keep_anonymized: _duration_pb2.Duration | None = ...,
         keep_raw_drops: _duration_pb2.Duration | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
+        keep_measurements: _duration_pb2.Duration | None = ...,
+        keep_points: _duration_pb2.Duration | None = ...,
+        etag: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["keep_anonymized", b"keep_anonymized", "keep_originals", b"keep_originals", "keep_raw_drops", b"keep_raw_drops", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["keep_anonymized", b"keep_anonymized", "keep_measurements", b"keep_measurements", "keep_originals", b"keep_originals", "keep_points", b"keep_points", "keep_raw_drops", b"keep_raw_drops", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["keep_anonymized", b"keep_anonymized", "keep_originals", b"keep_originals", "keep_raw_drops", b"keep_raw_drops", "name", b"name", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "keep_anonymized", b"keep_anonymized", "keep_measurements", b"keep_measurements", "keep_originals", b"keep_originals", "keep_points", b"keep_points", "keep_raw_drops", b"keep_raw_drops", "name", b"name", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

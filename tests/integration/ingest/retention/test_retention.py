@@ -16,6 +16,7 @@ from dropmesh.v1.retention_pb2 import Retention as Message
 from services.common.base.errors import DropmeshError
 from services.common.base.instants import SECOND_NS, to_duration
 from services.common.base.telemetry import Metrics
+from services.common.catalog import Range
 from services.common.drops.receipt import ReceiptState
 from services.common.drops.receipts import Receipts
 from services.common.media.model import Media
@@ -25,8 +26,10 @@ from services.common.retention.store import RetentionStore
 from services.common.rpc.identity import Caller, Scope
 from services.common.stores.open import Stores
 from services.ingest.media.changes import MediaChanges
+from services.ingest.retention.expiry import MeasurementExpiry, PointExpiry
 from services.ingest.retention.sweep import RetentionSweep
 from services.ingest.retention.writes import RetentionWrites
+from services.ingest.series.point_deletion import PointDeletion
 from services.processor.statistics.recounting import Recounting
 from services.query.media.downloads import Downloads
 from services.query.retention.reads import RetentionReads
@@ -36,6 +39,7 @@ from tests.support.owned_things import OwnedThings
 
 HOUR_SECONDS = 3600
 HOUR = to_duration(HOUR_SECONDS * SECOND_NS)
+TEN_NS = 1_556_704_800_000_000_000
 
 
 class Keeping:
@@ -55,18 +59,27 @@ class Keeping:
             self.mesh.media,
             self.mesh.cleaning,
             self.receipts,
+            MeasurementExpiry(self.things.measurements),
+            PointExpiry(self.things.series.store, self._point_deletion, self.things.series.deletion),
             Metrics(),
             sweep_seconds=60,
             now_ns=clock,
         )
 
-    async def update(self, caller: Caller = ANN, *paths: str, owner: str = "", **kept: Any) -> Message:
-        request = UpdateRetentionRequest(retention=Message(**kept), owner=owner)
+    async def _point_deletion(self) -> PointDeletion:
+        return self.things.series.point_deletion
+
+    async def update(self, caller: Caller = ANN, *paths: str, owner: str = "", etag: str = "", **kept: Any) -> Message:
+        request = UpdateRetentionRequest(retention=Message(**kept), owner=owner, etag=etag)
         request.update_mask.paths.extend(paths)
         return await self.writes.UpdateRetention(request, call_of(caller))
 
     async def sweep(self) -> dict[str, int]:
         return dict(await self.sweeper.sweep(asyncio.Event()))
+
+    async def measured(self, owner: str) -> list[int]:
+        pages = self.things.measurements.all_by_time(owner, None, Range(), descending=False)
+        return [one.time_ns async for page in pages for one in page]
 
     async def states(self) -> list[Media]:
         found = [await self.mesh.media.find(document["_id"]) for document in await self._all()]
@@ -93,7 +106,7 @@ async def reason(awaited: object) -> tuple[str, int | None]:
 async def test_settings_change_by_mask_and_belong_to_their_owner(keeping: Keeping) -> None:
     reads = RetentionReads(keeping.store)
     nothing = await reads.GetRetention(GetRetentionRequest(), call_of(Caller("cy", "cy", frozenset({Scope.READ}))))
-    assert nothing == Message(name="retention")
+    assert nothing == Message(name="retention", etag='"0"')
     changed = await keeping.update(keep_originals=HOUR, keep_raw_drops=HOUR)
     assert (changed.keep_originals, changed.HasField("keep_anonymized")) == (HOUR, False)
     changed = await keeping.update(ANN, "keep_anonymized", "keep_raw_drops", keep_anonymized=HOUR)
@@ -105,6 +118,15 @@ async def test_settings_change_by_mask_and_belong_to_their_owner(keeping: Keepin
     admin = Caller("root", "root", frozenset({Scope.ADMIN}))
     assert (await keeping.update(admin, owner="ann", keep_raw_drops=HOUR)).keep_anonymized == HOUR
     assert retention_message(await keeping.store.get("ann")).keep_raw_drops == HOUR
+
+
+async def test_a_change_with_an_etag_fails_where_the_settings_changed(keeping: Keeping) -> None:
+    first = await RetentionReads(keeping.store).GetRetention(GetRetentionRequest(), call_of())
+    second = await keeping.update(keep_originals=HOUR, etag=first.etag)
+    assert second.etag != first.etag
+    assert (await reason(keeping.update(keep_raw_drops=HOUR, etag=first.etag)))[0] == "ETAG_MISMATCH"
+    third = await keeping.update(keep_raw_drops=HOUR, etag=second.etag)
+    assert (third.keep_originals, third.keep_raw_drops) == (HOUR, HOUR)
 
 
 async def test_originals_go_when_their_time_is_over_and_the_media_says_so(keeping: Keeping) -> None:
@@ -167,6 +189,40 @@ async def test_raw_drops_go_after_their_processing(keeping: Keeping) -> None:
         ReceiptState.PROCESSED,
         ReceiptState.QUARANTINED,
     }
+
+
+async def test_measurements_go_by_their_instant_and_their_receipts_stay(keeping: Keeping) -> None:
+    instants = [TEN_NS + second * SECOND_NS for second in range(3)]
+    await keeping.update(keep_measurements=to_duration(keeping.clock() - instants[1]))
+    # Those of two sources at each of two instants; one at the third.
+    before = await keeping.measured("ann")
+    assert await keeping.sweep() == {"measurements": before.count(instants[0])}
+    assert await keeping.measured("ann") == [instant for instant in before if instant >= instants[1]]
+    assert await keeping.measured("bob") == before
+    assert await keeping.sweep() == {}
+    states = [receipt.state async for receipt, _ in keeping.receipts.newest(ANN, after=None, limit=100)]
+    assert ReceiptState.DELETED not in states
+
+
+async def test_points_go_by_their_instant_and_the_series_with_the_last(keeping: Keeping) -> None:
+    series, key = keeping.things.series, f"{'ann':x<26}"
+    stored = await series.store.find(key)
+    assert stored is not None
+    assert stored.ends is not None
+    start_ns, _ = stored.ends
+    keeping.clock.now_ns = start_ns + 2 * SECOND_NS + HOUR_SECONDS * SECOND_NS
+    await keeping.update(keep_points=HOUR)
+    assert await keeping.sweep() == {"points": 2}
+    assert await series.values(key) == [3.0]
+    assert len(await series.keys(f"series/{key}/")) == 1
+    # It is looked at once an hour.
+    keeping.clock.advance(HOUR_SECONDS - 1)
+    assert await keeping.sweep() == {}
+    keeping.clock.advance(1)
+    assert await keeping.sweep() == {"points": 1}
+    assert await series.store.find(key) is None
+    assert await series.keys(f"series/{key}/") == []
+    assert await series.values(f"{'bob':x<26}") == [1.0, 2.0, 3.0]
 
 
 async def test_two_sweeps_at_once_delete_once(keeping: Keeping) -> None:

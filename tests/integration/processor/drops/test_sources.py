@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from dropmesh.v1.measurement_pb2 import Receipt as ReceiptMessage
+from dropmesh.v1.query_service_pb2 import ListReceiptsRequest
 
 from services.common.base.errors import AlreadyExists, NotFound
 from services.common.catalog import Range
@@ -22,6 +24,8 @@ from services.common.settings import Settings
 from services.common.stores.open import Stores, open_stores
 from services.processor.drops.parsing.outcomes import DropLimits
 from services.processor.drops.results import DropRules, drop_result
+from services.query.drops.receipts import ReceiptReads
+from tests.support.calls import call_of
 
 ANNA = Caller("anna", "anna", frozenset({Scope.READ, Scope.WRITE}))
 ADMIN = Caller("root", "root", frozenset({Scope.ADMIN}))
@@ -66,6 +70,37 @@ async def test_two_devices_at_one_instant_are_two_measurements(fleet: Fleet) -> 
         assert await fleet.measurements.get(ANNA, named) == one
         lineage, _ = await fleet.measurements.lineage(one, after=None, limit=10)
         assert [entry.receipt for entry in lineage] == [one.receipt]
+
+
+async def test_receipts_are_listed_by_source(fleet: Fleet) -> None:
+    bob = Caller("bob", "bob", frozenset({Scope.READ, Scope.WRITE}))
+    made = [(source, (await fleet.drop(source, 1.0)).id) for source in ("", "pump-3", "pump-4", "pump-3", "")]
+    await fleet.drop("pump-3", 1.0, caller=bob)
+    waiting, _ = await fleet.receipts.keep(ANNA, b"[]", b"x" * 32, source="pump-3", now_ns=1)
+    reads = ReceiptReads(fleet.receipts)
+
+    async def listed(caller: Caller, source: str, state: str = "", size: int = 0) -> list[str]:
+        request = ListReceiptsRequest(source=source, page_size=size, state=ReceiptMessage.State.Value(state or "NEW"))
+        if not state:
+            request.ClearField("state")
+        names: list[str] = []
+        while True:
+            page = await reads.ListReceipts(request, call_of(caller))
+            assert len(page.receipts) <= (size or 50)
+            names += [receipt.name.removeprefix("receipts/") for receipt in page.receipts]
+            if not page.next_page_token:
+                return names
+            request.page_token = page.next_page_token
+
+    of = {source: [key for found, key in reversed(made) if found == source] for source, _ in made}
+    for size in (0, 1):
+        assert await listed(ANNA, "pump-3", size=size) == [waiting.id, *of["pump-3"]]
+        assert await listed(ANNA, "pump-3", "PROCESSED", size) == of["pump-3"]
+        assert await listed(ANNA, "pump-3", "NEW", size) == [waiting.id]
+        assert await listed(ANNA, "default", size=size) == of[""]
+        assert await listed(ANNA, "pump-5", size=size) == []
+        assert len(await listed(ADMIN, "pump-3", size=size)) == 4
+        assert len(await listed(bob, "pump-3", size=size)) == 1
 
 
 async def test_a_later_drop_replaces_within_its_source_alone(fleet: Fleet) -> None:
