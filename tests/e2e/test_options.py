@@ -16,16 +16,17 @@ from tests.support.media_samples import image_bytes
 
 CHOICES: list[dict[str, Any]] = [
     {"objects": objects, "mode": mode}
-    for mode in ("BLUR", "MOSAIC", "SOLID")
+    for mode in ("BLUR", "MOSAIC", "GRADIENT")
     for objects in (["FACE"], ["PERSON"], ["LICENSE_PLATE"], ["VEHICLE"], ["FACE", "PERSON"], ["PERSON", "VEHICLE"])
 ]
+UNSAID = {"mode": "MODE_UNSPECIFIED", "shape": "SHAPE_UNSPECIFIED", "color": ""}
 # What a form has no fields for.
 FINER: list[dict[str, Any]] = [
     {"margin": 0.25},
     {"feather": 0.1},
     {"shape": "BOX"},
-    {"drop_audio": True},
-    {"thresholds": [{"object_class": "FACE", "threshold": 0.5}]},
+    {"sound": "DROP"},
+    {"class_options": [{"object_class": "FACE", "threshold": 0.5, **UNSAID}]},
     {"regions": [{"box": {"left": 1, "top": 1, "right": 9, "bottom": 9}, "end": "2s", "keyframes": []}]},
     {"exempt": [{"box": {"left": 1, "top": 1, "right": 9, "bottom": 9}, "keyframes": []}]},
 ]
@@ -58,9 +59,7 @@ def result(answer: httpx.Response) -> dict[str, Any]:
 
 
 def directly(sender: Sender, data: bytes, options: dict[str, Any]) -> dict[str, Any]:
-    plain = {f"anonymize.{name}": value for name, value in options.items() if not isinstance(value, bool)}
-    if "drop_audio" in options:
-        plain["anonymize.drop_audio"] = "true"
+    plain = {f"anonymize.{name}": value for name, value in options.items()}
     return result(sender.owner.post("/v1/media", content=data, params=plain))
 
 
@@ -95,7 +94,7 @@ WAYS: dict[str, tuple[Send, list[dict[str, Any]]]] = {
 
 def asked(options: dict[str, Any]) -> dict[str, Any]:
     """What an answer must say of these options."""
-    return {"objects": ["FACE", "LICENSE_PLATE"], "mode": "BLUR", "margin": 0.1, "feather": 0, **options}
+    return {"objects": ["FACE", "LICENSE_PLATE"], "mode": "GRADIENT", "margin": 0.1, "feather": 0, **options}
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -22,7 +22,7 @@ def main() -> None:
     parser.add_argument("source", type=Path)
     parser.add_argument("target", type=Path)
     parser.add_argument("--objects", nargs="+", type=ObjectClass, default=[ObjectClass.FACE])
-    parser.add_argument("--mode", type=Mode, default=Mode.BLUR)
+    parser.add_argument("--mode", type=Mode, default=Mode.GRADIENT)
     parser.add_argument("--models", type=Path, required=True)
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()

@@ -48,6 +48,14 @@ class Mode(StrEnum):
     BLUR = "blur"
     MOSAIC = "mosaic"
     SOLID = "solid"
+    GRADIENT = "gradient"
+
+
+class Sound(StrEnum):
+    """How the sound of a video is treated."""
+
+    KEEP = "keep"
+    DROP = "drop"
 
 
 class Shape(StrEnum):
@@ -60,6 +68,23 @@ class Shape(StrEnum):
 def usual_shape(object_class: ObjectClass) -> Shape:
     """The outline that covers an object of this class unless another is chosen."""
     return Shape.ELLIPSE if object_class is ObjectClass.FACE else Shape.BOX
+
+
+BLACK = "#000000"
+
+
+@dataclass(frozen=True, slots=True)
+class CoverStyle:
+    """How objects of one class are covered."""
+
+    mode: Mode
+    shape: Shape
+    margin: float
+    """How far beyond an object's box is covered, as a share of its size."""
+    feather: float
+    """How wide the soft edge is, as a share of the object's size; it lies outside what is covered."""
+    color: str
+    """Of the mode `solid`, as #rrggbb."""
 
 
 @dataclass(frozen=True, slots=True)

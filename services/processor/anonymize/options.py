@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from services.common.media.anonymize.regions import Region
-from services.common.media.vocabulary import Box, Mode, ObjectClass, Shape, usual_shape
+from services.common.media.vocabulary import BLACK, Box, CoverStyle, Mode, ObjectClass, Shape, usual_shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +28,14 @@ class AnonymizeOptions:
     """Which objects to cover, and how; boxes are in pixels of the upright picture."""
 
     object_classes: frozenset[ObjectClass] = frozenset({ObjectClass.FACE, ObjectClass.LICENSE_PLATE})
-    mode: Mode = Mode.BLUR
+    mode: Mode = Mode.GRADIENT
     shape: Shape | None = None
     """None means an ellipse for faces and a box for the rest."""
     margin: float = 0.1
-    """How far beyond an object's box is covered, as a share of its size."""
     feather: float = 0.0
-    """How wide the soft edge is, as a share of the object's size; it lies outside what is covered."""
+    color: str = BLACK
+    styles: Mapping[ObjectClass, CoverStyle] = field(default_factory=dict, hash=False)
+    """Of the classes that are covered in another way."""
     regions: tuple[Region, ...] = ()
     """Covered whether or not a detector finds anything there; they win over `exempt`."""
     exempt: tuple[Region, ...] = ()
@@ -44,6 +45,8 @@ class AnonymizeOptions:
     """Scores from which a detection counts, where they differ from the model's own."""
     keep_audio: bool = True
 
-    def shape_of(self, object_class: ObjectClass) -> Shape:
-        """The outline that covers an object of this class."""
-        return self.shape or usual_shape(object_class)
+    def style_of(self, object_class: ObjectClass) -> CoverStyle:
+        """How objects of this class are covered."""
+        shape = self.shape or usual_shape(object_class)
+        usual = CoverStyle(self.mode, shape, self.margin, self.feather, self.color)
+        return self.styles.get(object_class, usual)

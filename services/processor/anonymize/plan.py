@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from services.common.media.anonymize.regions import Moment
-from services.common.media.vocabulary import Box, ObjectClass, Shape
+from services.common.media.vocabulary import BLACK, Box, Mode, ObjectClass, Shape
 from services.processor.anonymize.options import AnonymizeOptions
 from services.processor.vision.detections import Detection
 
@@ -23,21 +23,25 @@ class Cover:
 
     box: Box
     shape: Shape
+    mode: Mode
     feather: float = 0.0
     """How wide the soft edge around the box is, as a share of the box's size."""
+    color: str = BLACK
+    """Of the mode `solid`, as #rrggbb."""
 
 
 def cover_object(object_class: ObjectClass, box: Box, options: AnonymizeOptions) -> Cover:
     """The cover of one object, its margin included."""
-    shape = options.shape_of(object_class)
-    margin = options.margin + (ELLIPSE_MARGIN if shape is Shape.ELLIPSE else 0.0)
-    return Cover(box.expanded(margin), shape, options.feather)
+    style = options.style_of(object_class)
+    margin = style.margin + (ELLIPSE_MARGIN if style.shape is Shape.ELLIPSE else 0.0)
+    return Cover(box.expanded(margin), style.shape, style.mode, style.feather, style.color)
 
 
 def cover_regions(options: AnonymizeOptions, moment: Moment | None = None) -> list[Cover]:
     """The covers of the regions that a person drew, exactly as drawn: in a frame, or in a picture without time."""
     boxes = [region.box_in(moment) for region in options.regions]
-    return [Cover(box, Shape.BOX, options.feather) for box in boxes if box is not None]
+    look = Shape.BOX, options.mode, options.feather, options.color
+    return [Cover(box, *look) for box in boxes if box is not None]
 
 
 def exempt_boxes(options: AnonymizeOptions, moment: Moment | None = None) -> list[Box]:

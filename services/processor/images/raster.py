@@ -8,6 +8,7 @@ from enum import StrEnum
 import cv2
 import numpy as np
 
+from services.processor.anonymize.colours import luma, rgb_shares
 from services.processor.anonymize.paint import Pixels
 from services.processor.images.orientation import UPRIGHT, turn_upright
 from services.processor.vision.detections import Picture
@@ -36,16 +37,19 @@ class Raster:
         """The upright picture, a view on the stored pixels."""
         return turn_upright(self.pixels, self.orientation)
 
-    @property
-    def black(self) -> tuple[float, ...]:
-        """Opaque black in these channels."""
+    def channel_values(self, color: str) -> tuple[float, ...]:
+        """An opaque colour, given as #rrggbb, in these channels."""
         full = 1.0 if self.pixels.dtype == np.float32 else float(np.iinfo(self.pixels.dtype).max)
+        red, green, blue = (share * full for share in rgb_shares(color))
+        grey = luma(red, green, blue)
+        brightest = max(red, green, blue)
         return {
-            Channels.GREY: (0.0,),
-            Channels.GREY_ALPHA: (0.0, full),
-            Channels.RGB: (0.0, 0.0, 0.0),
-            Channels.RGBA: (0.0, 0.0, 0.0, full),
-            Channels.CMYK: (0.0, 0.0, 0.0, full),
+            Channels.GREY: (grey,),
+            Channels.GREY_ALPHA: (grey, full),
+            Channels.RGB: (red, green, blue),
+            Channels.RGBA: (red, green, blue, full),
+            # As much black as goes: the other inks bring the colour alone.
+            Channels.CMYK: (*(full - full * ink / (brightest or full) for ink in (red, green, blue)), full - brightest),
         }[self.channels]
 
     def as_bytes(self) -> Pixels:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from services.common.base.instants import to_ns
 from services.common.media.anonymize import options as stored
 from services.common.media.detected_objects import DetectedObject
-from services.common.media.vocabulary import Box, ObjectClass, TrackPoint
+from services.common.media.vocabulary import Box, ObjectClass, Sound, TrackPoint
 from services.processor.anonymize.options import AnonymizeOptions, ExcludedObject
 from services.processor.vision.detections import Detection
 
@@ -22,11 +22,13 @@ def to_plan(options: stored.AnonymizeOptions) -> AnonymizeOptions:
         shape=options.shape,
         margin=options.margin,
         feather=options.feather,
+        color=options.color,
+        styles={name: options.style_of(name) for name in options.classes},
         regions=options.regions,
         exempt=options.exempt,
         excluded=tuple(map(_excluded, options.excluded)),
         thresholds=options.thresholds,
-        keep_audio=not options.drop_audio,
+        keep_audio=options.sound is Sound.KEEP,
     )
 
 

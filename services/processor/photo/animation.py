@@ -77,7 +77,7 @@ def anonymize_animation(
         seen = zip(planned, watch.each("decode", source.frames()), strict=False)
         for number, (covers, frame) in enumerate(seen, 1):
             with watch.step("cover"):
-                paint_covers(frame.raster.upright, covers, options.mode, frame.raster.black)
+                paint_covers(frame.raster.upright, covers, frame.raster.channel_values)
             yield frame
             advance((frames + number) // 2)
 

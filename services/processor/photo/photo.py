@@ -132,7 +132,7 @@ def _anonymize_pages(
                     for one, covered in zip(found, chosen, strict=True)
                     if covered
                 ]
-                paint_covers(frame.raster.upright, covers, options.mode, frame.raster.black)
+                paint_covers(frame.raster.upright, covers, frame.raster.channel_values)
             touched = touched or bool(covers)
             yield frame
             advance(number + 1)

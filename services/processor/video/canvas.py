@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -11,24 +13,22 @@ from av.video.plane import VideoPlane
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
-from services.common.media.vocabulary import Box, Mode
+from services.common.media.vocabulary import Box
 from services.processor.anonymize.paint import paint_covers
 from services.processor.anonymize.plan import Cover
+from services.processor.video.colours import plane_value, weights_of
 
 PIXEL_FORMAT: Final = "yuv420p"
 RGB_BECOMES: Final = Colorspace.ITU709
 CONVERSION: Final = Interpolation.BICUBIC | Interpolation.ACCURATE_RND
-BLACK_LUMA: Final = 16
-NO_COLOUR: Final = 128
 
 
 class Canvas:
     """Makes the frames of one video alike, and covers parts of them."""
 
-    def __init__(self, width: int, height: int, mode: Mode) -> None:
+    def __init__(self, width: int, height: int) -> None:
         self._frame_size = width, height
         self.width, self.height = width + width % 2, height + height % 2
-        self._mode = mode
         self._reformatter = VideoReformatter()
 
     def prepare(self, frame: VideoFrame) -> VideoFrame:
@@ -45,11 +45,10 @@ class Canvas:
         if not covers:
             return
         frame.make_writable()
-        luma, *colours = (_pixels(plane) for plane in frame.planes)
-        paint_covers(luma, covers, self._mode, (BLACK_LUMA,))
         halved = [_halved(cover) for cover in covers]
-        for colour in colours:
-            paint_covers(colour, halved, self._mode, (NO_COLOUR,))
+        weights = weights_of(frame)
+        for number, plane in enumerate(frame.planes):
+            paint_covers(_pixels(plane), halved if number else covers, partial(plane_value, weights, number))
 
     def _converted(self, frame: VideoFrame) -> VideoFrame:
         is_full = frame.color_range == ColorRange.JPEG or frame.format.name.startswith("yuvj")
@@ -83,4 +82,4 @@ def _pixels(plane: VideoPlane) -> NDArray[np.uint8]:
 
 def _halved(cover: Cover) -> Cover:
     box = cover.box
-    return Cover(Box(box.left / 2, box.top / 2, box.right / 2, box.bottom / 2), cover.shape, cover.feather)
+    return replace(cover, box=Box(box.left / 2, box.top / 2, box.right / 2, box.bottom / 2))

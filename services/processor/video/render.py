@@ -49,7 +49,7 @@ def render_video(
     A frame that the tracking pass did not see is never written: no object was looked for in it.
     """
     header = source.header
-    canvas = Canvas(header.width, header.height, options.mode)
+    canvas = Canvas(header.width, header.height)
     covers = plan_frames(tracked.timeline, covered, options)
     cover_seconds = encode_seconds = 0.0
     done = 0

@@ -256,30 +256,61 @@ class ClassCount(_message.Message):
 Global___ClassCount: _TypeAlias = ClassCount  # noqa: Y015
 
 @_typing.final
-class ClassThreshold(_message.Message):
-    """ClassThreshold sets the lowest score that counts as a detection of a class."""
+class ClassOptions(_message.Message):
+    """ClassOptions sets how objects of one class are found and covered. An unset field has the value that counts for all classes."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     OBJECT_CLASS_FIELD_NUMBER: _builtins.int
     THRESHOLD_FIELD_NUMBER: _builtins.int
+    MODE_FIELD_NUMBER: _builtins.int
+    SHAPE_FIELD_NUMBER: _builtins.int
+    MARGIN_FIELD_NUMBER: _builtins.int
+    FEATHER_FIELD_NUMBER: _builtins.int
+    COLOR_FIELD_NUMBER: _builtins.int
     object_class: Global___ObjectClass.ValueType
-    """The class."""
+    """The class; each at most once."""
     threshold: _builtins.float
-    """The lowest score that counts, 0.01 to 0.99."""
+    """The lowest score that counts as a detection, 0.01 to 0.99; if unset, the model's own."""
+    mode: Global___AnonymizeOptions.Mode.ValueType
+    """How pixels are covered."""
+    shape: Global___AnonymizeOptions.Shape.ValueType
+    """The outline of the covered area."""
+    margin: _builtins.float
+    """How far the cover extends beyond an object's box, as a share of the box's size."""
+    feather: _builtins.float
+    """The width of the soft edge, as a share of the box's size."""
+    color: _builtins.str
+    """The colour of the mode SOLID, for example "#ffcc00"."""
     def __init__(
         self,
         *,
         object_class: Global___ObjectClass.ValueType = ...,
-        threshold: _builtins.float = ...,
+        threshold: _builtins.float | None = ...,
+        mode: Global___AnonymizeOptions.Mode.ValueType = ...,
+        shape: Global___AnonymizeOptions.Shape.ValueType = ...,
+        margin: _builtins.float | None = ...,
+        feather: _builtins.float | None = ...,
+        color: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_feather", b"_feather", "_margin", b"_margin", "_threshold", b"_threshold", "feather", b"feather", "margin", b"margin", "threshold", b"threshold"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["object_class", b"object_class", "threshold", b"threshold"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_feather", b"_feather", "_margin", b"_margin", "_threshold", b"_threshold", "color", b"color", "feather", b"feather", "margin", b"margin", "mode", b"mode", "object_class", b"object_class", "shape", b"shape", "threshold", b"threshold"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__feather: _TypeAlias = _typing.Literal["feather"]  # noqa: Y015
+    _WhichOneofArgType__feather: _TypeAlias = _typing.Literal["_feather", b"_feather"]  # noqa: Y015
+    _WhichOneofReturnType__margin: _TypeAlias = _typing.Literal["margin"]  # noqa: Y015
+    _WhichOneofArgType__margin: _TypeAlias = _typing.Literal["_margin", b"_margin"]  # noqa: Y015
+    _WhichOneofReturnType__threshold: _TypeAlias = _typing.Literal["threshold"]  # noqa: Y015
+    _WhichOneofArgType__threshold: _TypeAlias = _typing.Literal["_threshold", b"_threshold"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__feather) -> _WhichOneofReturnType__feather | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__margin) -> _WhichOneofReturnType__margin | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__threshold) -> _WhichOneofReturnType__threshold | None: ...
 
-Global___ClassThreshold: _TypeAlias = ClassThreshold  # noqa: Y015
+Global___ClassOptions: _TypeAlias = ClassOptions  # noqa: Y015
 
 @_typing.final
 class AnonymizeOptions(_message.Message):
@@ -294,25 +325,32 @@ class AnonymizeOptions(_message.Message):
     class _ModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[AnonymizeOptions._Mode.ValueType], _builtins.type):
         DESCRIPTOR: _descriptor.EnumDescriptor
         MODE_UNSPECIFIED: AnonymizeOptions._Mode.ValueType  # 0
-        """BLUR."""
+        """GRADIENT."""
         BLUR: AnonymizeOptions._Mode.ValueType  # 1
-        """Blurred; the larger the object, the stronger."""
+        """The averages of up to 3x2 parts of the object, paled and blurred into each other."""
         MOSAIC: AnonymizeOptions._Mode.ValueType  # 2
-        """Averaged in blocks."""
+        """The averages of up to 3x2 parts of the object, as blocks."""
         SOLID: AnonymizeOptions._Mode.ValueType  # 3
-        """Filled with one colour."""
+        """One colour, that of `color`."""
+        GRADIENT: AnonymizeOptions._Mode.ValueType  # 4
+        """A smooth ramp between the colours around the cover."""
 
     class Mode(_Mode, metaclass=_ModeEnumTypeWrapper):
-        """Mode is how pixels are covered."""
+        """Mode is how pixels are covered. GRADIENT and SOLID keep nothing of the object. BLUR and MOSAIC keep up to six averages of it:
+        too few to recognise an object by eye, but enough to choose between known ones. A licence plate can be read again by covering
+        every possible plate in the same way.
+        """
 
     MODE_UNSPECIFIED: AnonymizeOptions.Mode.ValueType  # 0
-    """BLUR."""
+    """GRADIENT."""
     BLUR: AnonymizeOptions.Mode.ValueType  # 1
-    """Blurred; the larger the object, the stronger."""
+    """The averages of up to 3x2 parts of the object, paled and blurred into each other."""
     MOSAIC: AnonymizeOptions.Mode.ValueType  # 2
-    """Averaged in blocks."""
+    """The averages of up to 3x2 parts of the object, as blocks."""
     SOLID: AnonymizeOptions.Mode.ValueType  # 3
-    """Filled with one colour."""
+    """One colour, that of `color`."""
+    GRADIENT: AnonymizeOptions.Mode.ValueType  # 4
+    """A smooth ramp between the colours around the cover."""
 
     class _Shape:
         ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -337,6 +375,29 @@ class AnonymizeOptions(_message.Message):
     BOX: AnonymizeOptions.Shape.ValueType  # 2
     """A rectangle."""
 
+    class _Sound:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _SoundEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[AnonymizeOptions._Sound.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        SOUND_UNSPECIFIED: AnonymizeOptions._Sound.ValueType  # 0
+        """KEEP."""
+        KEEP: AnonymizeOptions._Sound.ValueType  # 1
+        """As it is: voices can be recognised."""
+        DROP: AnonymizeOptions._Sound.ValueType  # 2
+        """Removed."""
+
+    class Sound(_Sound, metaclass=_SoundEnumTypeWrapper):
+        """Sound is how the sound of a video is treated."""
+
+    SOUND_UNSPECIFIED: AnonymizeOptions.Sound.ValueType  # 0
+    """KEEP."""
+    KEEP: AnonymizeOptions.Sound.ValueType  # 1
+    """As it is: voices can be recognised."""
+    DROP: AnonymizeOptions.Sound.ValueType  # 2
+    """Removed."""
+
     OBJECTS_FIELD_NUMBER: _builtins.int
     MODE_FIELD_NUMBER: _builtins.int
     SHAPE_FIELD_NUMBER: _builtins.int
@@ -345,18 +406,21 @@ class AnonymizeOptions(_message.Message):
     REGIONS_FIELD_NUMBER: _builtins.int
     EXEMPT_FIELD_NUMBER: _builtins.int
     EXCLUDE_OBJECTS_FIELD_NUMBER: _builtins.int
-    THRESHOLDS_FIELD_NUMBER: _builtins.int
-    DROP_AUDIO_FIELD_NUMBER: _builtins.int
+    CLASS_OPTIONS_FIELD_NUMBER: _builtins.int
+    SOUND_FIELD_NUMBER: _builtins.int
+    COLOR_FIELD_NUMBER: _builtins.int
     mode: Global___AnonymizeOptions.Mode.ValueType
-    """How pixels are covered."""
+    """How pixels are covered, of objects and in `regions`; GRADIENT if unset."""
     shape: Global___AnonymizeOptions.Shape.ValueType
     """The outline of the covered area. In a response it is unset if it differs by class."""
     margin: _builtins.float
     """How far the cover extends beyond an object's box, as a share of the box's size; 0.1 if unset."""
     feather: _builtins.float
     """The width of the soft edge, as a share of the box's size; 0 if unset."""
-    drop_audio: _builtins.bool
-    """Removes the sound of a video."""
+    sound: Global___AnonymizeOptions.Sound.ValueType
+    """How the sound of a video is treated; KEEP if unset."""
+    color: _builtins.str
+    """The colour of the mode SOLID, for example "#ffcc00"; black if unset."""
     @_builtins.property
     def objects(self) -> _containers.RepeatedScalarFieldContainer[Global___ObjectClass.ValueType]:
         """The classes to cover; empty means FACE and LICENSE_PLATE."""
@@ -380,8 +444,8 @@ class AnonymizeOptions(_message.Message):
         """
 
     @_builtins.property
-    def thresholds(self) -> _containers.RepeatedCompositeFieldContainer[Global___ClassThreshold]:
-        """The lowest scores that count, by class, in place of the model's own."""
+    def class_options(self) -> _containers.RepeatedCompositeFieldContainer[Global___ClassOptions]:
+        """The options that differ for single classes; at most one entry for each class."""
 
     def __init__(
         self,
@@ -394,12 +458,13 @@ class AnonymizeOptions(_message.Message):
         regions: _abc.Iterable[Global___Region] | None = ...,
         exempt: _abc.Iterable[Global___Region] | None = ...,
         exclude_objects: _abc.Iterable[_builtins.int] | None = ...,
-        thresholds: _abc.Iterable[Global___ClassThreshold] | None = ...,
-        drop_audio: _builtins.bool = ...,
+        class_options: _abc.Iterable[Global___ClassOptions] | None = ...,
+        sound: Global___AnonymizeOptions.Sound.ValueType = ...,
+        color: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_feather", b"_feather", "_margin", b"_margin", "feather", b"feather", "margin", b"margin"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_feather", b"_feather", "_margin", b"_margin", "drop_audio", b"drop_audio", "exclude_objects", b"exclude_objects", "exempt", b"exempt", "feather", b"feather", "margin", b"margin", "mode", b"mode", "objects", b"objects", "regions", b"regions", "shape", b"shape", "thresholds", b"thresholds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_feather", b"_feather", "_margin", b"_margin", "class_options", b"class_options", "color", b"color", "exclude_objects", b"exclude_objects", "exempt", b"exempt", "feather", b"feather", "margin", b"margin", "mode", b"mode", "objects", b"objects", "regions", b"regions", "shape", b"shape", "sound", b"sound"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__feather: _TypeAlias = _typing.Literal["feather"]  # noqa: Y015
     _WhichOneofArgType__feather: _TypeAlias = _typing.Literal["_feather", b"_feather"]  # noqa: Y015

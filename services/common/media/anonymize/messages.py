@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 
 from dropmesh.v1 import object_pb2
 
-from services.common.media.anonymize.options import DEFAULT_OBJECTS, AnonymizeOptions, ExcludedObject
+from services.common.base.errors import InvalidField
+from services.common.media.anonymize.options import DEFAULT_OBJECTS, AnonymizeOptions, ClassOptions, ExcludedObject
 from services.common.media.anonymize.region_messages import region_message, to_regions
-from services.common.media.vocabulary import Mode, ObjectClass, Shape
+from services.common.media.vocabulary import Mode, ObjectClass, Shape, Sound
 
 _DEFAULTS = AnonymizeOptions()
 
@@ -32,16 +33,57 @@ def to_options(
     """
     return AnonymizeOptions(
         objects=to_classes(message.objects) or DEFAULT_OBJECTS,
-        mode=Mode(object_pb2.AnonymizeOptions.Mode.Name(message.mode).lower()) if message.mode else Mode.BLUR,
-        shape=Shape(object_pb2.AnonymizeOptions.Shape.Name(message.shape).lower()) if message.shape else None,
+        mode=_mode(message.mode) or _DEFAULTS.mode,
+        shape=_shape(message.shape),
         margin=message.margin if message.HasField("margin") else _DEFAULTS.margin,
         feather=message.feather if message.HasField("feather") else _DEFAULTS.feather,
+        color=message.color.lower() or _DEFAULTS.color,
         regions=to_regions(message.regions, f"{field}.regions"),
         exempt=to_regions(message.exempt, f"{field}.exempt"),
         excluded=tuple(excluded),
-        thresholds={to_class(entry.object_class): entry.threshold for entry in message.thresholds},
-        drop_audio=message.drop_audio,
+        classes=_class_options(message.class_options, f"{field}.class_options"),
+        sound=Sound(object_pb2.AnonymizeOptions.Sound.Name(message.sound).lower()) if message.sound else Sound.KEEP,
     )
+
+
+def _class_options(messages: Sequence[object_pb2.ClassOptions], field: str) -> dict[ObjectClass, ClassOptions]:
+    found: dict[ObjectClass, ClassOptions] = {}
+    for index, message in enumerate(messages):
+        object_class = to_class(message.object_class)
+        if object_class in found:
+            raise InvalidField(f"{field}[{index}]", f"must be the only entry for {object_class.upper()}")
+        found[object_class] = ClassOptions(
+            threshold=message.threshold if message.HasField("threshold") else None,
+            mode=_mode(message.mode),
+            shape=_shape(message.shape),
+            margin=message.margin if message.HasField("margin") else None,
+            feather=message.feather if message.HasField("feather") else None,
+            color=message.color.lower() or None,
+        )
+    return found
+
+
+def _class_message(object_class: ObjectClass, options: ClassOptions) -> object_pb2.ClassOptions:
+    message = object_pb2.ClassOptions(
+        object_class=class_number(object_class),
+        threshold=options.threshold,
+        margin=options.margin,
+        feather=options.feather,
+        color=options.color or "",
+    )
+    if options.mode:
+        message.mode = object_pb2.AnonymizeOptions.Mode.Value(options.mode.upper())
+    if options.shape:
+        message.shape = object_pb2.AnonymizeOptions.Shape.Value(options.shape.upper())
+    return message
+
+
+def _mode(number: object_pb2.AnonymizeOptions.Mode.ValueType) -> Mode | None:
+    return Mode(object_pb2.AnonymizeOptions.Mode.Name(number).lower()) if number else None
+
+
+def _shape(number: object_pb2.AnonymizeOptions.Shape.ValueType) -> Shape | None:
+    return Shape(object_pb2.AnonymizeOptions.Shape.Name(number).lower()) if number else None
 
 
 def to_classes(numbers: Iterable[object_pb2.ObjectClass.ValueType]) -> tuple[ObjectClass, ...]:
@@ -57,15 +99,13 @@ def options_message(options: AnonymizeOptions) -> object_pb2.AnonymizeOptions:
         regions=map(region_message, options.regions),
         exempt=map(region_message, options.exempt),
         exclude_objects=[excluded.number for excluded in options.excluded],
-        thresholds=[
-            object_pb2.ClassThreshold(object_class=class_number(object_class), threshold=threshold)
-            for object_class, threshold in options.thresholds.items()
-        ],
-        drop_audio=options.drop_audio,
+        class_options=[_class_message(*one) for one in options.classes.items()],
+        sound=object_pb2.AnonymizeOptions.Sound.Value(options.sound.upper()),
         margin=options.margin,
         feather=options.feather,
+        color=options.color,
     )
-    shapes = {options.shape_of(object_class) for object_class in options.objects}
+    shapes = {options.style_of(object_class).shape for object_class in options.objects}
     if len(shapes) == 1:
         message.shape = object_pb2.AnonymizeOptions.Shape.Value(shapes.pop().upper())
     return message

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from services.common.media.anonymize.regions import Region
-from services.common.media.vocabulary import Box, Mode, ObjectClass, Shape, usual_shape
+from services.common.media.vocabulary import BLACK, Box, CoverStyle, Mode, ObjectClass, Shape, Sound, usual_shape
 
 DEFAULT_OBJECTS = (ObjectClass.FACE, ObjectClass.LICENSE_PLATE)
 
@@ -24,42 +24,79 @@ class ExcludedObject:
 
 
 @dataclass(frozen=True, slots=True)
+class ClassOptions:
+    """The options that differ for one class; None means the value for all classes."""
+
+    threshold: float | None = None
+    """The score from which a detection counts, in place of the model's own."""
+    mode: Mode | None = None
+    shape: Shape | None = None
+    margin: float | None = None
+    feather: float | None = None
+    color: str | None = None
+
+
+_NOTHING_DIFFERS = ClassOptions()
+
+
+@dataclass(frozen=True, slots=True)
 class AnonymizeOptions:
     """Which objects are covered, and how; every field has the value that is used."""
 
     objects: tuple[ObjectClass, ...] = DEFAULT_OBJECTS
-    mode: Mode = Mode.BLUR
+    mode: Mode = Mode.GRADIENT
     shape: Shape | None = None
     """None means an ellipse for faces and a box for the rest."""
     margin: float = 0.1
-    """How far beyond an object's box is covered, as a share of its size."""
     feather: float = 0.0
-    """How wide the soft edge is, as a share of the object's size; it lies outside what is covered."""
+    color: str = BLACK
     regions: tuple[Region, ...] = ()
     exempt: tuple[Region, ...] = ()
     excluded: tuple[ExcludedObject, ...] = ()
-    thresholds: Mapping[ObjectClass, float] = field(default_factory=dict)
-    drop_audio: bool = False
+    classes: Mapping[ObjectClass, ClassOptions] = field(default_factory=dict)
+    sound: Sound = Sound.KEEP
 
-    def shape_of(self, object_class: ObjectClass) -> Shape:
-        """The outline that covers an object of this class."""
-        return self.shape or usual_shape(object_class)
+    @property
+    def thresholds(self) -> dict[ObjectClass, float]:
+        """The scores from which a detection counts, where they differ from the model's own."""
+        return {name: one.threshold for name, one in self.classes.items() if one.threshold is not None}
+
+    def style_of(self, object_class: ObjectClass) -> CoverStyle:
+        """How objects of this class are covered."""
+        own = self.classes.get(object_class, _NOTHING_DIFFERS)
+        return CoverStyle(
+            mode=own.mode or self.mode,
+            shape=own.shape or self.shape or usual_shape(object_class),
+            margin=self.margin if own.margin is None else own.margin,
+            feather=self.feather if own.feather is None else own.feather,
+            color=own.color or self.color,
+        )
 
     def digest(self) -> str:
         """Returns a short text that is equal for options that mean the same, in any order."""
-        objects = sorted(set(self.objects))
+        thresholds = self.thresholds
         canonical = {
-            "objects": [(name, self.shape_of(name), self.thresholds.get(name)) for name in objects],
-            "mode": self.mode,
-            "margin": float(self.margin),
-            "feather": float(self.feather),
-            "regions": sorted(set(map(_region, self.regions))),
+            "objects": [
+                (name, thresholds.get(name), *_style(self.style_of(name))) for name in sorted(set(self.objects))
+            ],
+            "regions": [
+                (*_looks(self.mode, self.feather, self.color), *region)
+                for region in sorted(set(map(_region, self.regions)))
+            ],
             "exempt": sorted(set(map(_region, self.exempt))),
             "excluded": sorted({_excluded(excluded) for excluded in self.excluded}),
-            "drop_audio": self.drop_audio,
+            "sound": self.sound,
         }
         text = json.dumps(canonical, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _style(style: CoverStyle) -> tuple[object, ...]:
+    return style.shape, float(style.margin), *_looks(style.mode, style.feather, style.color)
+
+
+def _looks(mode: Mode, feather: float, color: str) -> tuple[object, ...]:
+    return mode, float(feather), color if mode is Mode.SOLID else None
 
 
 def _region(region: Region) -> tuple[object, ...]:

@@ -169,7 +169,9 @@ async def test_a_repeated_process_with_an_etag_gives_the_first_answer(mesh: Medi
     first = await changes.ProcessMedia(ProcessMediaRequest(name=name, etag='"1"', request_id=ID), call_of())
     again = await changes.ProcessMedia(ProcessMediaRequest(name=name, etag='"1"', request_id=ID.upper()), call_of())
     assert again == first
-    other = ProcessMediaRequest(name=name, request_id=ID, anonymize=object_pb2.AnonymizeOptions(drop_audio=True))
+    other = ProcessMediaRequest(
+        name=name, request_id=ID, anonymize=object_pb2.AnonymizeOptions(sound=object_pb2.AnonymizeOptions.DROP)
+    )
     assert await refused(changes.ProcessMedia(other, call_of())) == "REQUEST_ID_REUSED"
 
 

@@ -84,7 +84,7 @@ async def test_the_same_content_with_other_options_is_another_media_over_the_sam
     blurred = await mesh.upload(photo("one"))
     solid = await mesh.upload(photo("one"), options=SOLID)
     assert not solid.duplicate
-    assert (solid.media.anonymize.mode, blurred.media.anonymize.mode) == (Mode.SOLID, Mode.BLUR)
+    assert (solid.media.anonymize.mode, blurred.media.anonymize.mode) == (Mode.SOLID, Mode.GRADIENT)
     again = await mesh.upload(photo("one"), options=SOLID)
     assert (again.duplicate, again.media.id, again.media.duplicate_count) == (True, solid.media.id, 1)
     assert await mesh.stored_keys() == [solid.media.original.object_key]

@@ -132,7 +132,7 @@ async def test_the_holder_of_a_link_sees_names_states_and_options_alone(mesh: Me
     assert told == {"name", "state", "anonymize"}
     media = await mesh.media.find(answer.results[0].media.name.removeprefix("media/"))
     assert media is not None
-    assert (media.owner, media.invites, media.anonymize.mode) == ("ann", ("inv",), "blur")
+    assert (media.owner, media.invites, media.anonymize.mode) == ("ann", ("inv",), "gradient")
 
 
 async def test_the_holder_of_a_link_does_not_learn_the_name_of_what_the_owner_had(

@@ -36,7 +36,7 @@ def read(query: str) -> UploadMediaRequest:
             "anonymize.regions.box.left=.1&anonymize.regions.box.right=1&anonymize.regions.box.left=0.25",
             UploadMediaRequest(anonymize=AnonymizeOptions(regions=[Region(box=Box(left=0.25, right=1))])),
         ),
-        ("anonymize.drop_audio=Yes", UploadMediaRequest(anonymize=AnonymizeOptions(drop_audio=True))),
+        ("anonymize.sound=drop", UploadMediaRequest(anonymize=AnonymizeOptions(sound=AnonymizeOptions.DROP))),
     ],
 )
 def test_parameters_become_fields(query: str, expected: UploadMediaRequest) -> None:
@@ -72,7 +72,7 @@ def test_a_duration_and_a_time_with_an_offset_are_read() -> None:
             "anonymize.exclude_objects",
             '"99999999999999999999" is not',
         ),
-        ("anonymize.drop_audio=maybe", "anonymize.drop_audio", '"maybe" is not a valid bool'),
+        ("anonymize.sound=maybe", "anonymize.sound", '"maybe" is not one of KEEP, DROP'),
         ("filename=%ff", "filename", "is not UTF-8"),
     ],
 )

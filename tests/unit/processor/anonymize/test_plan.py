@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from services.common.media.anonymize.regions import Region
-from services.common.media.vocabulary import Box, ObjectClass, Shape
+from services.common.media.vocabulary import Box, CoverStyle, Mode, ObjectClass, Shape
 from services.processor.anonymize.options import AnonymizeOptions, ExcludedObject
 from services.processor.anonymize.plan import Cover, choose_covered, cover_object, cover_regions
 from services.processor.vision.detections import Detection
@@ -13,7 +13,7 @@ PLATE = Detection(ObjectClass.LICENSE_PLATE, 0.7, Box(300, 200, 400, 220))
 
 def test_a_margin_is_a_share_of_the_object_on_each_side() -> None:
     cover = cover_object(PLATE.object_class, PLATE.box, AnonymizeOptions(margin=0.5, feather=0.2))
-    assert cover == Cover(Box(250, 190, 450, 230), Shape.BOX, 0.2)
+    assert cover == Cover(Box(250, 190, 450, 230), Shape.BOX, Mode.GRADIENT, 0.2)
 
 
 def test_an_ellipse_goes_around_the_whole_box_of_its_object() -> None:
@@ -45,10 +45,18 @@ def test_what_is_not_clearly_the_excluded_object_is_covered() -> None:
     assert choose_covered([FACE], _excluding(ObjectClass.PERSON, FACE.box)) == [True]
 
 
+def test_a_class_may_be_covered_in_its_own_way() -> None:
+    style = CoverStyle(Mode.SOLID, Shape.BOX, 0, 0.1, "#ffcc00")
+    options = AnonymizeOptions(margin=0.5, styles={ObjectClass.LICENSE_PLATE: style})
+    cover = cover_object(PLATE.object_class, PLATE.box, options)
+    assert cover == Cover(PLATE.box, Shape.BOX, Mode.SOLID, 0.1, "#ffcc00")
+    assert cover_object(ObjectClass.VEHICLE, PLATE.box, options).mode is Mode.GRADIENT
+
+
 def test_regions_are_covered_exactly_and_always() -> None:
     region, everywhere = Region.resting(Box(10, 20, 30, 40)), Region.resting(Box(0, 0, 1000, 1000))
     options = AnonymizeOptions(regions=(region,), exempt=(everywhere,), margin=0.5)
-    assert cover_regions(options) == [Cover(Box(10, 20, 30, 40), Shape.BOX)]
+    assert cover_regions(options) == [Cover(Box(10, 20, 30, 40), Shape.BOX, Mode.GRADIENT)]
     assert choose_covered([FACE], options) == [False]
 
 

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import pytest
 from dropmesh.v1 import object_pb2
 
+from services.common.base.errors import InvalidField
 from services.common.media.anonymize.messages import options_message, to_options
 from services.common.media.anonymize.options import AnonymizeOptions
 
@@ -11,7 +13,8 @@ Options = object_pb2.AnonymizeOptions
 def test_unset_fields_come_back_with_the_values_that_are_used() -> None:
     shown = options_message(to_options(Options()))
     assert list(shown.objects) == [object_pb2.FACE, object_pb2.LICENSE_PLATE]
-    assert (shown.mode, shown.margin, shown.feather) == (Options.BLUR, 0.1, 0)
+    assert (shown.mode, shown.margin, shown.feather) == (Options.GRADIENT, 0.1, 0)
+    assert (shown.color, shown.sound) == ("#000000", Options.KEEP)
     assert shown.HasField("margin")
     assert shown.shape == Options.SHAPE_UNSPECIFIED
     assert to_options(shown) == to_options(Options()) == AnonymizeOptions()
@@ -28,8 +31,20 @@ def test_what_is_shown_means_the_same_when_it_is_sent_again() -> None:
         mode=Options.SOLID,
         margin=0,
         regions=[object_pb2.Region(box=object_pb2.Box(right=4, bottom=4))],
-        thresholds=[object_pb2.ClassThreshold(object_class=object_pb2.FACE, threshold=0.5)],
-        drop_audio=True,
+        color="#FFcc00",
+        class_options=[
+            object_pb2.ClassOptions(object_class=object_pb2.FACE, threshold=0.5, margin=0, feather=0.25),
+            object_pb2.ClassOptions(object_class=object_pb2.VEHICLE, mode=Options.MOSAIC, shape=Options.ELLIPSE),
+        ],
+        sound=Options.DROP,
     )
     options = to_options(sent)
-    assert to_options(options_message(options)).digest() == options.digest()
+    shown = options_message(options)
+    assert (shown.color, list(shown.class_options)) == ("#ffcc00", list(sent.class_options))
+    assert to_options(shown).digest() == options.digest()
+
+
+def test_a_class_has_one_entry_of_options() -> None:
+    faces = object_pb2.ClassOptions(object_class=object_pb2.FACE)
+    with pytest.raises(InvalidField, match=r"anonymize\.class_options\[1\]: must be the only entry for FACE"):
+        to_options(Options(class_options=[faces, faces]))
