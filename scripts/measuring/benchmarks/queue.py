@@ -24,12 +24,12 @@ from statistics import median
 import numpy as np
 from PIL import Image
 
+from scripts.measuring.families import cpu_of_family
 from services.common.settings import load_settings
 from services.common.workers.confinement import ChildLimits
 from services.common.workers.pool import ProcessPool
 from services.processor.media.job_results import Limits
 from services.processor.media.jobs import classify_image, open_tools
-from tests.e2e.mesh import descendants
 from tests.servers.process import leashed
 from tests.servers.rabbitmq import rabbitmq
 from tests.support.classify_dir import ROOT, Processor, install_colours, rows
@@ -98,9 +98,9 @@ async def _alone(contents: list[bytes], models: Path) -> Cost:
             await pool.run(classify_image, content, 5, LIMITS, time_limit=timedelta(seconds=60))
 
         await classify(contents[0])
-        began, worked = time.perf_counter(), _cpu(os.getpid())
+        began, worked = time.perf_counter(), cpu_of_family(os.getpid())
         await asyncio.gather(*map(classify, contents))
-        return Cost(time.perf_counter() - began, _cpu(os.getpid()) - worked)
+        return Cost(time.perf_counter() - began, cpu_of_family(os.getpid()) - worked)
 
 
 def _queued(folder: Path, images: Path, url: str, models: Path) -> Cost:
@@ -111,8 +111,8 @@ def _queued(folder: Path, images: Path, url: str, models: Path) -> Cost:
         command = [sys.executable, "-m", "dropmesh.cli", "classify-dir", "--amqp", url]
         (folder / "empty").mkdir()
         start = _run([*command, "empty", "--results", "empty.db"], folder)
-        worked = _cpu(processor.pid)
-        cpu = _run([*command, str(images)], folder) - start + _cpu(processor.pid) - worked
+        worked = cpu_of_family(processor.pid)
+        cpu = _run([*command, str(images)], folder) - start + cpu_of_family(processor.pid) - worked
     finally:
         processor.kill()
     # From the first image to the last label: that both programs first have to start is not the queue's doing.
@@ -128,8 +128,8 @@ def _plain(folder: Path, url: str, models: Path) -> Cost:
     with _plain_classifier(url, models) as pid:
         command = [sys.executable, "-m", "scripts.measuring.benchmarks.queue_plain", "platform", url]
         start = _run([*command, str(folder / "no-op")], ROOT)
-        began, worked = time.perf_counter(), _cpu(pid)
-        cpu = _run([*command, str(folder / "images")], ROOT) - start + _cpu(pid) - worked
+        began, worked = time.perf_counter(), cpu_of_family(pid)
+        cpu = _run([*command, str(folder / "images")], ROOT) - start + cpu_of_family(pid) - worked
         return Cost(time.perf_counter() - began, cpu)
 
 
@@ -154,15 +154,6 @@ def _run(command: list[str], folder: Path) -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def _cpu(pid: int) -> float:
-    """The CPU seconds of a process and of those that it started and that run."""
-    ticks = 0
-    for process in (pid, *descendants(pid)):
-        words = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-        ticks += int(words[11]) + int(words[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
-
-
 def _await(is_ready: Callable[[], bool]) -> None:
     deadline = time.monotonic() + READY_SECONDS
     while not is_ready():
@@ -174,7 +165,7 @@ def _await(is_ready: Callable[[], bool]) -> None:
 def _await_rest(pid: int) -> None:
     """Waits until a service has started all of its processes: the one that forecasts takes seconds of CPU."""
     deadline, before = time.monotonic() + READY_SECONDS, 0.0
-    while (now := _cpu(pid)) - before > REST_CPU_SECONDS and time.monotonic() < deadline:
+    while (now := cpu_of_family(pid)) - before > REST_CPU_SECONDS and time.monotonic() < deadline:
         before = now
         time.sleep(REST_SECONDS)
 

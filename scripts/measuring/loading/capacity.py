@@ -7,23 +7,21 @@ from __future__ import annotations
 
 import argparse
 import io
-import os
 import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import httpx
 import numpy as np
 from PIL import Image
 
+from scripts.measuring.families import cpu_of_family, memory_of_family
 from scripts.measuring.loading.drop_requests import DropSeries
 from scripts.measuring.loading.http_load import send_load
 from scripts.measuring.loading.mesh import LoadedMesh, loaded_mesh
 
 PHOTO_SIDES = (4000, 3000)
-_TICKS = os.sysconf("SC_CLK_TCK")
 PATIENCE_SECONDS = 600.0
 IDLE_SECONDS = 15.0
 
@@ -48,7 +46,7 @@ def main() -> int:
         upload(http, pictures[:1])  # The weights are loaded with the first.
         idle = _idle_shares(mesh)
         per_photo = _cost(mesh, idle, len(pictures) - 1, lambda: upload(http, pictures[1:]))
-        memory = _memory(mesh)
+        memory = {name: memory_of_family(number) for name, number in mesh.processes().items()}
         per_drop = _cost(mesh, idle, arguments.drops, lambda: _drop(mesh, arguments.drops))
     size = sum(map(len, pictures)) / len(pictures)
     print(f"{'':28}{'a reading':>14}{f'a photo, {size / 1e6:.1f} MB':>18}")
@@ -114,51 +112,7 @@ def _idle_shares(mesh: LoadedMesh) -> dict[str, float]:
 
 def _cpu(mesh: LoadedMesh) -> dict[str, float]:
     """The CPU time of each service with its child processes."""
-    parents = _parents()
-    used = {}
-    for name, number in mesh.processes().items():
-        family = {number}
-        while more := {child for child, parent in parents.items() if parent in family} - family:
-            family |= more
-        used[name] = sum(map(_cpu_seconds, family))
-    return used
-
-
-def _parents() -> dict[int, int]:
-    found = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and (fields := _stat(int(entry.name))):
-            found[int(entry.name)] = int(fields[1])
-    return found
-
-
-def _cpu_seconds(number: int) -> float:
-    fields = _stat(number)
-    # With the children that ended.
-    return sum(map(int, fields[11:15])) / _TICKS if fields else 0.0
-
-
-def _stat(number: int) -> list[str]:
-    try:
-        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return []
-
-
-def _memory(mesh: LoadedMesh) -> dict[str, int]:
-    parents = _parents()
-    held = {}
-    for name, number in mesh.processes().items():
-        family = {number, *(child for child, parent in parents.items() if parent == number)}
-        held[name] = sum(map(_resident, family))
-    return held
-
-
-def _resident(number: int) -> int:
-    try:
-        return int(Path(f"/proc/{number}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except OSError:
-        return 0
+    return {name: cpu_of_family(number) for name, number in mesh.processes().items()}
 
 
 def _stored(mesh: LoadedMesh) -> dict[str, int]:

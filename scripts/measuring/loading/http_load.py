@@ -141,5 +141,5 @@ def _is_whole(answer: bytes) -> bool:
     head = answer[:end].lower()
     at = head.find(b"content-length:")
     if at < 0:
-        return True
+        return b"transfer-encoding: chunked" not in head or answer.endswith(b"\r\n0\r\n\r\n")
     return len(answer) - end - 4 >= int(head[at + 15 :].split(b"\r\n", 1)[0])

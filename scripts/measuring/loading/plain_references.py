@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.measuring.benchmarks.references import ROOT, reference_python
+from scripts.measuring.families import cpu_of_family
 
 REFERENCES = ("thread_pool", "inline")
 
@@ -23,6 +24,11 @@ REFERENCES = ("thread_pool", "inline")
 class PlainReference:
     port: int
     database: Path
+    process: int
+
+    def cpu_seconds(self) -> float:
+        """The CPU time of all of its processes."""
+        return cpu_of_family(self.process)
 
     def kept(self) -> int:
         """How many drops it holds."""
@@ -34,7 +40,7 @@ class PlainReference:
 
 
 @contextmanager
-def plain_reference(name: str, before: Sequence[str] = ()) -> Iterator[PlainReference]:
+def plain_reference(name: str, before: Sequence[str] = (), *, workers: int = 1) -> Iterator[PlainReference]:
     """Starts a reference, behind another command if given, and stops it afterwards."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -43,6 +49,7 @@ def plain_reference(name: str, before: Sequence[str] = ()) -> Iterator[PlainRefe
         database = Path(folder) / "drops.sqlite"
         command = [str(reference_python()), "-m", "uvicorn", f"scripts.measuring.loading.references.{name}:app"]
         options = ["--port", str(port), "--loop", "uvloop", "--http", "httptools", "--no-access-log"]
+        options += ["--workers", str(workers)]
         process = subprocess.Popen(
             [*before, *command, *options, "--log-level", "warning"],
             cwd=ROOT,
@@ -51,7 +58,7 @@ def plain_reference(name: str, before: Sequence[str] = ()) -> Iterator[PlainRefe
         )
         try:
             _await_port(port, process)
-            yield PlainReference(port, database)
+            yield PlainReference(port, database, process.pid)
         finally:
             # To all of them: strace keeps such a signal to itself.
             os.killpg(process.pid, signal.SIGTERM)

@@ -11,6 +11,9 @@ import pyarrow.parquet as pq
 from services.common.series.model import TIME_COLUMN
 from services.common.series.points import Points, Values
 
+# It gives memory back at once; Arrow's own allocator keeps some 100 MB of a long series.
+pa.set_memory_pool(pa.system_memory_pool())
+
 INSTANT = pa.timestamp("ns", tz="UTC")
 COMPRESSION = "zstd"
 

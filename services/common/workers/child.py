@@ -14,7 +14,7 @@ from socket import socket
 from typing import Any
 
 from services.common.base.errors import FailedPrecondition, InvalidArgument
-from services.common.workers.confinement import ChildLimits
+from services.common.workers.confinement import ChildLimits, give_back_memory
 from services.common.workers.jobs import decode_call
 from services.common.workers.plain import decoder, encode, load
 from services.common.workers.protocol import Frame, Kind, pack, receive
@@ -59,7 +59,7 @@ def serve(connection: socket, parent: int) -> None:
 def _next_job(connection: socket) -> Frame | None:
     """The next job; what arrives too late for the last one is skipped."""
     if not select.select([connection], [], [], _REST_SECONDS)[0]:
-        _trim()
+        give_back_memory()
     while True:
         frame = receive(connection)
         if frame is None or frame.kind is Kind.RUN:
@@ -102,12 +102,6 @@ def _die_with(parent: int) -> None:
     # The parent may have died before it could be asked for.
     if os.getppid() != parent:
         sys.exit(1)
-
-
-def _trim() -> None:
-    """Give freed memory back to the system: an idle child shall be small."""
-    if sys.platform == "linux" and hasattr(ctypes.CDLL(None), "malloc_trim"):
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 if __name__ == "__main__":

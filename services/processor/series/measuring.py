@@ -24,12 +24,14 @@ from services.common.series.measured import MeasuredSeries, SeriesFinder
 from services.common.series.model import Series
 from services.common.series.store import SeriesStore
 from services.common.series.topics import SERIES
+from services.common.workers.confinement import give_back_memory
 from services.processor.series.loading import chosen_channel, even_rate_hz, import_heavy, load_points, too_short
 
 if TYPE_CHECKING:
     from services.common.series.points import Points
 
 MOST_POINTS = 10_000_000
+MANY_POINTS = 1_000_000
 LEASE = timedelta(minutes=2)
 WAIT = timedelta(seconds=1)
 RETRY_AFTER = timedelta(seconds=2)
@@ -132,6 +134,9 @@ class SeriesMeasuring:
                 raise InvalidArgument(reasons.SERIES_EMPTY, "start, end: there is no point")
             rate = even_rate_hz(series, points)
             channels = await asyncio.to_thread(all_channel_metrics, points, series.channels, rate)
+        if len(points) >= MANY_POINTS:
+            del points
+            await asyncio.to_thread(give_back_memory)
         return StoredMetrics(series.id, series.revision, self._now_ns(), channels)
 
 

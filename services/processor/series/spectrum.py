@@ -13,6 +13,8 @@ Points = NDArray[np.float64]
 FEWEST_POINTS = 8
 # Segments of up to this many points; more points of a signal make the estimate steadier, not finer.
 SEGMENT_POINTS = 65_536
+# How many points the transforms of a moment may hold.
+TRANSFORMED_POINTS = 1 << 21
 # Choosing the band of an envelope looks at this many points at most.
 BAND_CHOICE_POINTS = 262_144
 BAND_CHOICES = (2, 3, 4, 6, 8)
@@ -70,11 +72,26 @@ class Envelope:
 def power_spectrum(points: Points, sample_rate_hz: float, segment_points: int = SEGMENT_POINTS) -> Spectrum:
     """Returns Welch's estimate: Hann window, half overlap, the mean of each segment removed."""
     length = min(len(points), segment_points)
-    frequencies, density = signal.welch(points, sample_rate_hz, window="hann", nperseg=length)
     window = signal.get_window("hann", length)
+    frequencies, density = _welch(points, sample_rate_hz, window)
     # From power per Hz to the squared amplitude of a sine wave at that frequency.
     per_bin = sample_rate_hz * np.sum(window**2) / np.sum(window) ** 2
     return Spectrum(frequencies, density, np.sqrt(2 * density * per_bin))
+
+
+def _welch(points: Points, sample_rate_hz: float, window: Points) -> tuple[Points, Points]:
+    """Welch's estimate, the transforms of some segments in memory at a time."""
+    length = len(window)
+    step = length - length // 2
+    segments = (len(points) - length) // step + 1
+    at_once = max(1, TRANSFORMED_POINTS // length)
+    total: Points = np.zeros(length // 2 + 1)
+    for first in range(0, segments, at_once):
+        count = min(at_once, segments - first)
+        part = points[first * step : (first + count - 1) * step + length]
+        density: Points = signal.welch(part, sample_rate_hz, window=window, nperseg=length)[1]
+        total += density * (count / segments)
+    return np.fft.rfftfreq(length, 1 / sample_rate_hz).astype(np.float64, copy=False), total
 
 
 def spectral_metrics(points: Points, sample_rate_hz: float, unit: str = "", peaks: int = 5) -> SpectralMetrics:

@@ -50,21 +50,17 @@ def compute_metrics(values: Points, times: Points | None = None) -> Metrics | No
     if gaps == len(values):
         return None
     # Squares of such numbers leave float64's range; a power of two scales without rounding.
-    scale = _scale(float(np.nanmax(np.abs(values))))
+    scale = _scale(max(-float(np.nanmin(values)), float(np.nanmax(values))))
     values = values if scale == 1 else values / scale
     points = values if gaps == 0 else values[present]
     mean = float(np.mean(points))
-    deviations = points - mean
-    squared = deviations * deviations
-    variance = float(np.mean(squared))
     low, high = float(np.min(points)), float(np.max(points))
-    magnitudes = np.abs(points)
-    energy, peak, magnitude = float(np.dot(points, points)), float(np.max(magnitudes)), float(np.mean(magnitudes))
+    energy, peak, magnitude = float(np.dot(points, points)), max(-low, high), float(np.mean(np.abs(points)))
     rms = float(np.sqrt(energy / len(points)))
-    varies = high > low and variance > 0
-    standardized = deviations / np.sqrt(variance) if varies else deviations
-    slope = _slope(points, _positions(len(values), times, present))
-    sample_variance = float(np.sum(squared)) / (len(points) - 1) if len(points) > 1 else None
+    spread, skewness, excess = _moments(points, mean, is_constant=low == high)
+    variance = spread / len(points)
+    slope = _slope(points, mean, _positions(len(values), times, None if gaps == 0 else present))
+    sample_variance = spread / (len(points) - 1) if len(points) > 1 else None
     return Metrics(
         count=len(points),
         gaps=gaps,
@@ -83,13 +79,28 @@ def compute_metrics(values: Points, times: Points | None = None) -> Metrics | No
         crest_factor=_ratio(peak, rms),
         shape_factor=_ratio(rms, magnitude),
         impulse_factor=_ratio(peak, magnitude),
-        skewness=float(np.mean(standardized**3)) if varies else None,
-        kurtosis_excess=float(np.mean(standardized**4)) - 3 if varies else None,
+        skewness=skewness,
+        kurtosis_excess=excess,
         zero_crossing_rate=_zero_crossing_rate(values),
         energy=_finite(energy * scale * scale),
         trend_slope=None if slope is None else _finite(slope * scale),
-        autocorrelation_lag_1=_autocorrelation(values, mean, float(np.sum(squared))) if varies else None,
+        autocorrelation_lag_1=None if skewness is None else _autocorrelation(values, mean, spread),
     )
+
+
+def _moments(points: Points, mean: float, *, is_constant: bool) -> tuple[float, float | None, float | None]:
+    """The sum of squared deviations, the skewness and the excess kurtosis, with two arrays of memory."""
+    deviations = points - mean
+    squared = deviations * deviations
+    spread = float(np.sum(squared))
+    variance = spread / len(points)
+    if is_constant or variance == 0:
+        return spread, None, None
+    # Standardized first: the fourth powers of deviations may leave float64's range.
+    deviations /= np.sqrt(variance)
+    np.multiply(deviations, deviations, out=squared)
+    skewness = float(np.dot(squared, deviations)) / len(points)
+    return spread, skewness, float(np.dot(squared, squared)) / len(points) - 3
 
 
 def _scale(largest: float) -> float:
@@ -106,15 +117,15 @@ def _ratio(dividend: float, divisor: float) -> float | None:
     return dividend / divisor if divisor > 0 else None
 
 
-def _positions(count: int, times: Points | None, present: NDArray[np.bool_]) -> Points:
+def _positions(count: int, times: Points | None, present: NDArray[np.bool_] | None) -> Points:
     positions = np.arange(count, dtype=np.float64) if times is None else times
-    kept: Points = positions[present]
-    return kept
+    return positions if present is None else positions[present]
 
 
 def _zero_crossing_rate(values: Points) -> float | None:
     """The share of neighbouring points of which one is negative and the other is not."""
-    pairs = ~(np.isnan(values[:-1]) | np.isnan(values[1:]))
+    absent = np.isnan(values)
+    pairs = ~(absent[:-1] | absent[1:])
     total = int(np.count_nonzero(pairs))
     if total == 0:
         return None
@@ -122,15 +133,16 @@ def _zero_crossing_rate(values: Points) -> float | None:
     return int(np.count_nonzero((negative[:-1] != negative[1:]) & pairs)) / total
 
 
-def _slope(points: Points, positions: Points) -> float | None:
+def _slope(points: Points, mean: float, positions: Points) -> float | None:
     """The slope of the least-squares line."""
     if len(points) < 2:
         return None
     offsets = positions - np.mean(positions)
-    return float(np.dot(offsets, points - np.mean(points)) / np.dot(offsets, offsets))
+    return float(np.dot(offsets, points - mean) / np.dot(offsets, offsets))
 
 
 def _autocorrelation(values: Points, mean: float, spread: float) -> float:
     """Products of neighbours' deviations over the sum of squared deviations; a pair with a gap counts nothing."""
-    deviations = np.nan_to_num(values - mean, nan=0.0)
+    deviations = values - mean
+    np.nan_to_num(deviations, copy=False, nan=0.0)
     return float(np.dot(deviations[:-1], deviations[1:]) / spread)

@@ -1,0 +1,49 @@
+"""CPU time and memory of a process with those below it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+def cpu_of_family(number: int) -> float:
+    """The CPU seconds of a process and of those below it, with those that ended."""
+    return sum(map(_cpu_seconds, _family(number)))
+
+
+def memory_of_family(number: int) -> int:
+    """The resident bytes of a process and of those below it."""
+    return sum(map(_resident, _family(number)))
+
+
+def _family(number: int) -> set[int]:
+    parents = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and (fields := _stat(int(entry.name))):
+            parents[int(entry.name)] = int(fields[1])
+    family = {number}
+    while more := {child for child, parent in parents.items() if parent in family} - family:
+        family |= more
+    return family
+
+
+def _cpu_seconds(number: int) -> float:
+    fields = _stat(number)
+    return sum(map(int, fields[11:15])) / _TICKS if fields else 0.0
+
+
+def _stat(number: int) -> list[str]:
+    try:
+        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
+def _resident(number: int) -> int:
+    try:
+        return int(Path(f"/proc/{number}/statm").read_text().split()[1]) * _PAGE_BYTES
+    except OSError:
+        return 0
