@@ -23,10 +23,12 @@ function envoy_on_request(handle)
     end)
     headers:replace(":path", path)
   end
-  -- HEAD where a service knows only GET.
-  if headers:get(":method") == "HEAD" and handle:metadata():get("as_get") then
-    headers:replace(":method", "GET")
+  -- An answer to HEAD has no body, an error neither; and most methods know only GET.
+  if headers:get(":method") == "HEAD" then
     handle:streamInfo():dynamicMetadata():set("dropmesh", "head", true)
+    if handle:metadata():get("as_get") then
+      headers:replace(":method", "GET")
+    end
   end
   -- `Accept: text/csv` on the list of measurements asks for the export of them, also on that of a source.
   local accept = headers:get("accept")

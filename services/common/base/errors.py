@@ -180,10 +180,33 @@ class StoreFull(ResourceExhausted):
         )
 
 
+class StoreCorrupt(DataLoss):
+    """The file of a store is damaged: no retry helps."""
+
+    def __init__(self, store: str, cause: str) -> None:
+        super().__init__(
+            error_reason_pb2.STORE_CORRUPT,
+            f"the {store} store is damaged; an operator has to restore it",
+            metadata={"store": store},
+        )
+        self.cause = cause
+
+
 class ObjectMissing(DataLoss):
     """The catalog names an object that the objects store does not have."""
 
     def __init__(self, key: str) -> None:
         super().__init__(
             error_reason_pb2.CONTENT_MISSING, "the stored bytes are missing in the objects store", metadata={"key": key}
+        )
+
+
+class ObjectDamaged(DataLoss):
+    """The stored bytes are not those that were stored."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            error_reason_pb2.CONTENT_DAMAGED,
+            "the stored bytes are damaged; upload the same bytes again to repair them",
+            metadata={"key": key},
         )

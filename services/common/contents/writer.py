@@ -25,6 +25,7 @@ class ContentWriter:
     def __init__(self, objects: Objects, now_ns: int) -> None:
         self._hash = hashlib.sha256()
         self._pieces = PieceWriter(objects, object_key(now_ns), beside=self._hash.update)
+        self._written: Written | None = None
 
     @property
     def size_bytes(self) -> int:
@@ -46,10 +47,12 @@ class ContentWriter:
         return self._hash.hexdigest()
 
     async def commit(self) -> Written:
-        """Makes the object durable."""
-        sha256 = await self.sha256()
-        info = await self._pieces.commit()
-        return Written(info.key, sha256, info.size_bytes)
+        """Makes the object durable; a second call changes nothing."""
+        if self._written is None:
+            sha256 = await self.sha256()
+            info = await self._pieces.commit()
+            self._written = Written(info.key, sha256, info.size_bytes)
+        return self._written
 
     async def abort(self) -> None:
         """Forgets the bytes."""

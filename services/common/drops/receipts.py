@@ -33,6 +33,7 @@ from services.common.drops.receipt import (
     without_raw,
 )
 from services.common.objects import Objects
+from services.common.objects.checking import whole
 from services.common.rpc.identity import Caller
 
 INLINE_BYTES = 64 * 1024
@@ -208,11 +209,11 @@ class Receipts:
         return [from_document(Receipt, document) for document in found]
 
     async def read_raw(self, receipt: Receipt) -> AsyncIterator[bytes]:
-        """The drop's bytes exactly as they came, in chunks; ObjectMissing where they are gone."""
+        """The drop's bytes exactly as they came, in chunks; ObjectMissing or ObjectDamaged where they are not."""
         if receipt.object_key is None:
             yield receipt.raw or b""
             return
-        async for chunk in self._objects.read(receipt.object_key):
+        async for chunk in whole(self._objects, receipt.object_key, receipt.size_bytes, receipt.sha256.hex()):
             yield chunk
 
     async def sweep_objects(self, before_ns: int, *, after: str | None, limit: int = 1000) -> str | None:

@@ -3,7 +3,8 @@
 The promise:
 - No half object is ever visible: a key shows nothing until `commit` returned or was about to, and then all of it.
 - Committed means durable: the bytes survive kill -9 and power loss from the moment `commit` returns.
-- A key is written once and never overwritten; callers choose unique keys (with a nonce in them).
+- Callers choose unique keys (with a nonce in them), and write one again only with the very same bytes, to repair it. A
+  reader of a key that is written again sees the bytes before or after, to their end.
 - Memory stays flat: nothing here holds a whole object, in either direction.
 - An object that was begun and never committed is invisible; a `sweep` removes those older than the given age.
 - Deleting a missing key succeeds. A store that cannot be reached raises `StoreUnavailable`; a full one `StoreFull`.

@@ -10,8 +10,6 @@ from services.common.rest.ranges import ByteRange, Unsatisfiable, asked_range
 from services.common.rpc.call import Call
 
 OK, PARTIAL, FOUND, NOT_MODIFIED = 200, 206, 302, 304
-# Set by the edge where the call came over REST.
-REST_PATH = "x-envoy-original-path"
 REST_METHOD = "x-envoy-original-method"
 
 

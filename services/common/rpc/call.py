@@ -10,6 +10,8 @@ from datetime import timedelta
 from services.common.rpc.identity import ANYONE, Caller
 
 REQUEST_ID = "x-request-id"
+# Set by the edge where the call came over REST.
+REST_PATH = "x-envoy-original-path"
 
 
 @dataclass(slots=True)

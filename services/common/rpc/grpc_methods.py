@@ -7,16 +7,19 @@ from contextlib import aclosing
 from typing import Any
 
 import grpc
+from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
 
 from services.common.base.errors import DropmeshError
-from services.common.rpc.call import REQUEST_ID, Call
+from services.common.rpc.call import REQUEST_ID, REST_PATH, Call
 from services.common.rpc.methods import UNREADABLE, Kind, Method
 from services.common.rpc.status import error_headers, error_status
 
 # The edge removes this header and answers with the status it holds: gRPC has no 201, 206 or 304 of its own.
 HTTP_STATUS = "x-http-code"
+# No message. The edge would end a body that broke off as if it were whole; at this it closes the connection instead.
+UNREADABLE_ANSWER = b"\xff"
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
@@ -30,6 +33,7 @@ def grpc_handler(service: ServiceDescriptor, methods: Iterable[Method]) -> grpc.
 def _handler(method: Method) -> grpc.RpcMethodHandler[Any, Any]:
     invoke = method.invoke
     one = (lambda requests: requests) if method.kind is Kind.CLIENT_STREAM else FirstOf
+    is_raw = method.descriptor.output_type is HttpBody.DESCRIPTOR
 
     async def answer(requests: AsyncIterator[Any], context: Context) -> Any:
         call = Call(context.invocation_metadata() or (), context.cancelled)
@@ -53,6 +57,8 @@ def _handler(method: Method) -> grpc.RpcMethodHandler[Any, Any]:
                         await _send_headers(context, call)
                     await context.write(message)
         except DropmeshError as error:
+            if is_begun and is_raw and call.header(REST_PATH) is not None:
+                await context.write(UNREADABLE_ANSWER)
             await _abort(context, error, call)
             raise
         context.set_trailing_metadata(((REQUEST_ID, call.request_id),))
@@ -88,8 +94,8 @@ def _reader(request: type[Message]) -> Callable[[bytes], Any]:
     return read
 
 
-def _serialize(message: Message) -> bytes:
-    return message.SerializeToString()
+def _serialize(message: Message | bytes) -> bytes:
+    return message if isinstance(message, bytes) else message.SerializeToString()
 
 
 async def _send_headers(context: Context, call: Call) -> None:

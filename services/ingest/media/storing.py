@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass, replace
@@ -10,14 +11,14 @@ from typing import Any, TypeVar
 
 from services.common.base.errors import StoreUnavailable
 from services.common.base.ids import new_id
-from services.common.contents.store import Contents, Holder
+from services.common.contents.store import Contents, Holder, StoredContent
 from services.common.contents.writer import ContentWriter, Written
 from services.common.invites.store import Invite, Invites
 from services.common.media.file_names import sanitize_file_name
 from services.common.media.model import Content, Media, MediaWarning
 from services.common.media.refusals import HashMismatch, MediaTooLarge
 from services.common.media.store import MediaStore
-from services.common.media.transitions import uploaded_again
+from services.common.media.transitions import process_again, uploaded_again
 from services.common.media.types import SNIFF_BYTES, MediaType, sniff
 from services.common.media.vocabulary import MediaState, WarningReason
 from services.common.objects import Objects
@@ -28,6 +29,7 @@ from services.ingest.metadata.limits import MediaLimits
 from services.ingest.metadata.media_metadata import MetadataReading
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +45,12 @@ class Destination:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A media, and whether its owner had one with its content and options already."""
+    """A media; a duplicate is one that its owner had before, with its content and options."""
 
     media: Media
     duplicate: bool
+    repaired: bool = False
+    """The stored bytes were missing or damaged, and those of the file took their place."""
 
 
 class MediaStoring:
@@ -112,19 +116,35 @@ class MediaStoring:
             if invite is not None:
                 await self._invites.reserve(invite.id, media_id, now_ns=self._now_ns())
                 reserved = True
-            is_held = await self._contents.get(sha256) is not None
+            held = await self._contents.get(sha256)
+            is_repaired = held is not None and await self._repair(held, writer)
             # Without a holder no media has these bytes; one that is stored right now is found at the insertion.
-            known = await self._known(sha256, media_id, options, destination) if is_held else None
+            known = None if held is None else await self._known(sha256, media_id, options, destination, is_repaired)
             if known is not None:
+                if is_repaired:
+                    await self._objects.delete([(await writer.commit()).object_key])
                 return known
             written, reading = await self._write(writer, media_type)
-            stored = await self._insert(written, reading, media_id, media_type, options, destination, is_held)
+            stored = await self._insert(written, reading, media_id, media_type, options, destination, held is not None)
             used = not stored.duplicate
             return stored
         finally:
             await writer.abort()
             if invite is not None and reserved:
                 await self._invites.settle(invite.id, media_id, used=used)
+
+    async def _repair(self, held: StoredContent, writer: ContentWriter) -> bool:
+        """Writes the file's bytes over stored ones that are missing or damaged; returns whether they were."""
+        if await self._contents.is_whole(held):
+            return False
+        written = await writer.commit()
+        try:
+            await self._contents.repair(held, written.object_key)
+        except BaseException:
+            await self._objects.delete([written.object_key])
+            raise
+        log.warning("an upload repaired stored bytes", extra={"key": held.object_key})
+        return True
 
     async def _write(self, writer: ContentWriter, media_type: MediaType) -> tuple[Written, MetadataReading]:
         """Makes the bytes durable, and reads what they say of themselves; both or neither."""
@@ -221,7 +241,9 @@ class MediaStoring:
             await self._contents.release(content.sha256, holder.name)
         return moved
 
-    async def _known(self, sha256: str, media_id: str, options: FileOptions, destination: Destination) -> Stored | None:
+    async def _known(
+        self, sha256: str, media_id: str, options: FileOptions, destination: Destination, is_repaired: bool = False
+    ) -> Stored | None:
         """The owner's media with these bytes and options, its duplicate noted; the very same media is no duplicate."""
         if destination.media_id is not None and (finished := await self._media.find(media_id)) is not None:
             return Stored(finished, duplicate=False)
@@ -234,14 +256,20 @@ class MediaStoring:
         def edit(media: Media) -> Media | None:
             if media.options_digest != digest:
                 return None
-            return uploaded_again(
-                media, invite=invite, upload=destination.upload, labels=options.labels, now_ns=self._now_ns()
+            now_ns = self._now_ns()
+            again = uploaded_again(
+                media, invite=invite, upload=destination.upload, labels=options.labels, now_ns=now_ns
             )
+            # It failed for the bytes that were damaged.
+            has_failed = is_repaired and media.state is MediaState.FAILED
+            return process_again(again or media, None, now_ns=now_ns) if has_failed else again
 
         changed = await self._media.change(found.id, edit)
         if changed is None or changed.is_deleted or changed.options_digest != digest:
             return None
-        return Stored(changed, duplicate=True)
+        if is_repaired and changed.state is MediaState.NEW:
+            self._outbox.add(changed)
+        return Stored(changed, duplicate=True, repaired=is_repaired)
 
     async def _shielded(self, work: Coroutine[Any, Any, T]) -> T:
         """Does work that is not cut short when the caller is cancelled."""

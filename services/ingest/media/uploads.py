@@ -124,7 +124,10 @@ class MediaUploads:
 def result_message(stored: Stored) -> ingest_service_pb2.UploadResult:
     """Returns the result for an accepted file."""
     return ingest_service_pb2.UploadResult(
-        filename=stored.media.filename, media=media_message(stored.media), duplicate=stored.duplicate
+        filename=stored.media.filename,
+        media=media_message(stored.media),
+        duplicate=stored.duplicate,
+        repaired=stored.repaired,
     )
 
 
@@ -134,6 +137,7 @@ def holder_result(stored: Stored, filename: str, invite: Invite) -> ingest_servi
         filename=plain_name(filename) if stored.duplicate else stored.media.filename,
         media=holder_message(stored.media),
         duplicate=stored.duplicate,
+        repaired=stored.repaired,
         download_token=download_token(invite, stored.media.id),
     )
 

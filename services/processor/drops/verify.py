@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from dropmesh.v1 import processor_service_pb2
 
-from services.common.base.errors import ObjectMissing
+from services.common.base.errors import DataLoss
 from services.common.drops.measurements import Measurement, Measurements
 from services.common.drops.messages import measurement_message
 from services.common.drops.names import named_measurement
@@ -57,7 +57,7 @@ class MeasurementChecks:
     async def _raw(self, receipt: Receipt) -> bytes | None:
         try:
             return b"".join([chunk async for chunk in self._receipts.read_raw(receipt)])
-        except ObjectMissing:
+        except DataLoss:
             return None
 
     def _compute(self, receipt: Receipt, raw: bytes, stored: Measurement) -> tuple[bool, Measurement | None]:

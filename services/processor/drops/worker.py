@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 
-from services.common.base.errors import DropmeshError, ObjectMissing, ResourceExhausted, Unavailable
+from services.common.base.errors import DataLoss, DropmeshError, ResourceExhausted, Unavailable
 from services.common.base.loops import Backoff, pause
 from services.common.base.telemetry import Metrics
 from services.common.drops.measurements import Measurements
@@ -133,6 +133,8 @@ class DropWorker:
     async def _raw(self, receipt: Receipt) -> bytes | None:
         try:
             return b"".join([chunk async for chunk in self._receipts.read_raw(receipt)])
-        except ObjectMissing:
-            log.exception("the bytes of a drop are gone; its receipt stays NEW", extra={"receipt": receipt.id})
+        except DataLoss:
+            log.exception(
+                "the bytes of a drop are missing or damaged; its receipt stays NEW", extra={"receipt": receipt.id}
+            )
             return None

@@ -14,6 +14,7 @@ from services.common.media.refusals import MediaDeleted
 from services.common.media.store import MediaStore
 from services.common.media.transitions import check_original_kept
 from services.common.objects import Objects
+from services.common.objects.checking import fetch
 from services.common.rest.downloads import NOT_MODIFIED, OK, PARTIAL, asked_part, download_headers
 from services.common.rest.ranges import is_unchanged
 from services.common.rpc.call import Call
@@ -60,7 +61,7 @@ class Thumbnails:
             return HttpBody(content_type=THUMBNAIL_TYPE)
         with tempfile.TemporaryDirectory(dir=self._folder) as name:
             source = Path(name) / "content"
-            await self._objects.fetch(content.object_key, source)
+            await fetch(self._objects, content.object_key, source, content.sha256)
             drawn = await self._pool.run(
                 draw_thumbnail, media.kind, source, size, self._limits, time_limit=self._time_limit
             )

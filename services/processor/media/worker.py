@@ -14,6 +14,7 @@ from pathlib import Path
 from dropmesh.v1 import error_reason_pb2 as reasons
 
 from services.common.base.errors import (
+    DataLoss,
     DropmeshError,
     FailedPrecondition,
     InvalidArgument,
@@ -31,6 +32,7 @@ from services.common.media.transitions import Findings, failure_of
 from services.common.media.vocabulary import MediaKind
 from services.common.media.work import ATTEMPTS_MOST, LEASE, HeldByAnother, MediaWork
 from services.common.objects import Objects
+from services.common.objects.checking import fetch
 from services.common.queue import LEASE_ENDED, Claim, Queue, Topic
 from services.common.workers.errors import JobCrashed
 from services.common.workers.pool import ProcessPool
@@ -175,7 +177,7 @@ class MediaWorker:
             await self._let_go(media, claim, is_failure=False)
             raise MachineFault(cause_of(error)) from error
         is_last = media.processing.attempt >= ATTEMPTS_MOST
-        if isinstance(error, (InvalidArgument, FailedPrecondition)):
+        if isinstance(error, (InvalidArgument, FailedPrecondition, DataLoss)):
             # The content may be to blame for a crash, or the machine: the content is when every attempt crashes.
             if is_last or not isinstance(error, JobCrashed):
                 return await self._fail(media, claim, error)
@@ -204,7 +206,7 @@ class MediaWorker:
         with tempfile.TemporaryDirectory(dir=self._folder) as name:
             source, target = Path(name) / "original", Path(name) / "anonymized"
             with watch.step("fetch"):
-                await self._stores.objects.fetch(media.original.object_key, source)
+                await fetch(self._stores.objects, media.original.object_key, source, media.original.sha256)
             result = await self._pool.run(
                 anonymize_media,
                 media.kind,
@@ -233,6 +235,9 @@ class MediaWorker:
             written = await writer.commit()
         finally:
             await writer.abort()
+        held = await stores.contents.get(written.sha256)
+        if held is not None and not await stores.contents.is_whole(held):
+            await stores.contents.repair(held, written.object_key)
         claimed = Holder(media.id, holder, self._now_ns())
         key = await stores.contents.claim(written.sha256, written.object_key, written.size_bytes, claimed)
         return Content(written.sha256, key, holder, result.format, result.content_type, written.size_bytes)

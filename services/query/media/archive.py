@@ -15,6 +15,7 @@ from services.common.base.names import resource_id
 from services.common.media.model import Content, Media
 from services.common.media.store import MediaStore
 from services.common.objects import Objects
+from services.common.objects.checking import whole
 from services.common.rpc.call import Call
 from services.query.media.downloads import anonymized_name
 from services.query.media.zip_stream import ZipStream
@@ -61,7 +62,7 @@ class MediaArchives:
     async def _file(
         self, archive: ZipStream, entry: dict[str, Any], media: Media, content: Content, filename: str
     ) -> AsyncIterator[bytes]:
-        chunks = aiter(self._archived_objects.read(content.object_key))
+        chunks = aiter(whole(self._archived_objects, content.object_key, content.size_bytes, content.sha256))
         try:
             # Read before the file begins, so that one whose bytes are missing is not in the archive.
             first = await anext(chunks, b"")
@@ -71,7 +72,7 @@ class MediaArchives:
         name = archive.unique_name(filename)
         entry |= {"file": name, "size_bytes": content.size_bytes, "sha256": content.sha256}
 
-        async def whole() -> AsyncIterator[bytes]:
+        async def rest() -> AsyncIterator[bytes]:
             yield first
             try:
                 async for chunk in chunks:
@@ -80,7 +81,7 @@ class MediaArchives:
                 # The file ends here, and the manifest says so.
                 entry["reason"] = reasons.ErrorReason.Name(error.reason)
 
-        async for data in archive.file(name, media.create_time_ns, content.size_bytes, whole()):
+        async for data in archive.file(name, media.create_time_ns, content.size_bytes, rest()):
             yield data
 
 

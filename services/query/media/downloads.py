@@ -9,26 +9,26 @@ from dropmesh.v1 import error_reason_pb2 as reasons
 from dropmesh.v1 import query_service_pb2
 from google.api.httpbody_pb2 import HttpBody
 
-from services.common.base.errors import FailedPrecondition
+from services.common.base.errors import FailedPrecondition, ObjectDamaged, ObjectMissing
 from services.common.base.names import resource_id
 from services.common.media.model import Content, Media
 from services.common.media.refusals import MediaContentDeleted, MediaDeleted
 from services.common.media.store import MediaStore
 from services.common.media.transitions import check_original_kept
 from services.common.objects import Objects
+from services.common.objects.checking import part, whole
 from services.common.rest.downloads import (
     FOUND,
     NOT_MODIFIED,
     OK,
     PARTIAL,
-    REST_PATH,
     asked_part,
     download_headers,
     is_head,
     range_not_satisfiable,
 )
 from services.common.rest.ranges import ByteRange, is_unchanged
-from services.common.rpc.call import Call
+from services.common.rpc.call import REST_PATH, Call
 
 DownloadRequest = (
     query_service_pb2.DownloadOriginalRequest
@@ -94,25 +94,37 @@ class Downloads:
             call.answer_with(NOT_MODIFIED, headers)
             yield HttpBody(content_type=content.content_type)
             return
-        part = _asked(request, call, etag, content.size_bytes)
+        wanted = _asked(request, call, etag, content.size_bytes)
         if not is_head(call) and await self._redirected(content, headers, call):
             return
-        wanted = part or ByteRange(0, content.size_bytes)
-        headers[LENGTH] = str(wanted.length)
-        if part is not None:
-            headers["content-range"] = part.header(content.size_bytes)
-        status = OK if part is None else PARTIAL
+        status = OK if wanted is None else PARTIAL
+        headers[LENGTH] = str(content.size_bytes if wanted is None else wanted.length)
+        if wanted is not None:
+            headers["content-range"] = wanted.header(content.size_bytes)
         if is_head(call):
+            await self._check_size(content)
             call.answer_with(status, headers)
             yield HttpBody(content_type=content.content_type)
             return
-        chunks = aiter(self._objects.read(content.object_key, wanted.start, wanted.length))
+        chunks = aiter(self._chunks(content, wanted))
         # Read before the headers go: once they are sent, it is too late to say that the bytes are missing.
         chunk = await anext(chunks, b"")
         call.answer_with(status, headers)
         yield HttpBody(content_type=content.content_type, data=chunk)
         async for chunk in chunks:
             yield HttpBody(data=chunk)
+
+    def _chunks(self, content: Content, wanted: ByteRange | None) -> AsyncIterator[bytes]:
+        if wanted is None:
+            return whole(self._objects, content.object_key, content.size_bytes, content.sha256)
+        return part(self._objects, content.object_key, wanted.start, wanted.length)
+
+    async def _check_size(self, content: Content) -> None:
+        found = await self._objects.stat(content.object_key)
+        if found is None:
+            raise ObjectMissing(content.object_key)
+        if found.size_bytes != content.size_bytes:
+            raise ObjectDamaged(content.object_key)
 
     async def _redirected(self, content: Content, headers: dict[str, str], call: Call) -> bool:
         if self._presigned is None or call.header(REST_PATH) is None:

@@ -18,6 +18,7 @@ from services.common.base.names import resource_id
 from services.common.drops.measurements import Measurements
 from services.common.drops.names import DEFAULT_SOURCE
 from services.common.objects import Objects
+from services.common.objects.checking import whole
 from services.common.rpc.call import Call
 from services.common.rpc.page_tokens import page_size, page_start, page_token
 from services.common.series.measured import SeriesFinder, with_channels
@@ -107,7 +108,7 @@ class SeriesReads:
                 metadata={"name": request.name, "sha256": request.sha256},
             )
         content_type = RAW_TYPE
-        async for chunk in self._series_objects.read(found.object_key):
+        async for chunk in whole(self._series_objects, found.object_key, found.size_bytes, found.sha256):
             yield HttpBody(content_type=content_type, data=chunk)
             content_type = ""
 

@@ -50,6 +50,15 @@ async def test_what_is_put_at_once_is_as_good_as_written(objects, size):
     assert await objects.sweep(timedelta(0)) == 0
 
 
+async def test_a_key_that_is_written_again_has_all_of_the_new_bytes(objects, put):
+    await put("contents/again", bytes(3 * MIB))
+    before = objects.read("contents/again")
+    first = await anext(before)
+    await put("contents/again", b"good")
+    assert await read_all(objects, "contents/again") == b"good"
+    assert len(first) + sum([len(chunk) async for chunk in before]) == 3 * MIB
+
+
 async def test_chunks_are_no_larger_than_a_mebibyte(objects, put):
     await put("contents/chunks", bytes(3 * MIB + 5))
     assert max([len(chunk) async for chunk in objects.read("contents/chunks")]) <= MIB

@@ -75,7 +75,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     {"reason": "STORE_FULL", "metadata": {"store": "objects"}}
     """
     CONTENT_MISSING: _ErrorReason.ValueType  # 13
-    """The catalog names stored bytes that do not exist. DATA_LOSS, 500: do not retry.
+    """The catalog names stored bytes that do not exist. DATA_LOSS, 500: do not retry; upload the same bytes again to repair them.
     {"reason": "CONTENT_MISSING", "metadata": {"key": "…"}}
     """
     ROUTE_NOT_FOUND: _ErrorReason.ValueType  # 14
@@ -115,6 +115,15 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """In mode open: the request's host is not a name of this machine, or it comes from a page of another site.
     PERMISSION_DENIED, 403; sent by the edge.
     {"reason": "ORIGIN_NOT_ALLOWED"}
+    """
+    CONTENT_DAMAGED: _ErrorReason.ValueType  # 23
+    """The stored bytes are not those that were stored: some are missing, or some have changed. DATA_LOSS, 500: do not retry; upload
+    the same bytes again to repair them.
+    {"reason": "CONTENT_DAMAGED", "metadata": {"key": "…"}}
+    """
+    STORE_CORRUPT: _ErrorReason.ValueType  # 24
+    """The file of a store is damaged. DATA_LOSS, 500: do not retry; an operator has to restore it.
+    {"reason": "STORE_CORRUPT", "metadata": {"store": "catalog"}}
     """
     MEDIA_NOT_FOUND: _ErrorReason.ValueType  # 100
     """No such media, or it belongs to another owner. NOT_FOUND, 404: check the name and the token.
@@ -442,7 +451,7 @@ STORE_FULL: ErrorReason.ValueType  # 12
 {"reason": "STORE_FULL", "metadata": {"store": "objects"}}
 """
 CONTENT_MISSING: ErrorReason.ValueType  # 13
-"""The catalog names stored bytes that do not exist. DATA_LOSS, 500: do not retry.
+"""The catalog names stored bytes that do not exist. DATA_LOSS, 500: do not retry; upload the same bytes again to repair them.
 {"reason": "CONTENT_MISSING", "metadata": {"key": "…"}}
 """
 ROUTE_NOT_FOUND: ErrorReason.ValueType  # 14
@@ -482,6 +491,15 @@ ORIGIN_NOT_ALLOWED: ErrorReason.ValueType  # 22
 """In mode open: the request's host is not a name of this machine, or it comes from a page of another site.
 PERMISSION_DENIED, 403; sent by the edge.
 {"reason": "ORIGIN_NOT_ALLOWED"}
+"""
+CONTENT_DAMAGED: ErrorReason.ValueType  # 23
+"""The stored bytes are not those that were stored: some are missing, or some have changed. DATA_LOSS, 500: do not retry; upload
+the same bytes again to repair them.
+{"reason": "CONTENT_DAMAGED", "metadata": {"key": "…"}}
+"""
+STORE_CORRUPT: ErrorReason.ValueType  # 24
+"""The file of a store is damaged. DATA_LOSS, 500: do not retry; an operator has to restore it.
+{"reason": "STORE_CORRUPT", "metadata": {"store": "catalog"}}
 """
 MEDIA_NOT_FOUND: ErrorReason.ValueType  # 100
 """No such media, or it belongs to another owner. NOT_FOUND, 404: check the name and the token.

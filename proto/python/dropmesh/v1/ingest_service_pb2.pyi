@@ -219,12 +219,17 @@ class UploadResult(_message.Message):
     DUPLICATE_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
     DOWNLOAD_TOKEN_FIELD_NUMBER: _builtins.int
+    REPAIRED_FIELD_NUMBER: _builtins.int
     filename: _builtins.str
     """The file's name as it is stored."""
     duplicate: _builtins.bool
     """The owner already had this content with these options; `media` is the existing one."""
     download_token: _builtins.str
     """Lets the holder of a link download this media once it is PROCESSED; set if the invite's `download` is OWN."""
+    repaired: _builtins.bool
+    """Set with `duplicate` if the stored bytes were missing or damaged: the uploaded ones took their place. If the media had
+    FAILED, it is processed again.
+    """
     @_builtins.property
     def media(self) -> _media_pb2.Media:
         """The media; set unless the file was refused."""
@@ -241,10 +246,11 @@ class UploadResult(_message.Message):
         duplicate: _builtins.bool = ...,
         error: _status_pb2.Status | None = ...,
         download_token: _builtins.str = ...,
+        repaired: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "media", b"media"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["download_token", b"download_token", "duplicate", b"duplicate", "error", b"error", "filename", b"filename", "media", b"media"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["download_token", b"download_token", "duplicate", b"duplicate", "error", b"error", "filename", b"filename", "media", b"media", "repaired", b"repaired"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

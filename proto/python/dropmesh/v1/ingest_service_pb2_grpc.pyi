@@ -52,7 +52,8 @@ class IngestServiceStub:
     Stores the bytes, makes a media for each file and queues it for processing. The same content with the same options as a
     media of the owner is not stored again: the result is that media, with `duplicate` set. With other options it becomes a
     media of its own, which shares the stored bytes. Options are the same if all of `anonymize` means the same: the order does
-    not matter, and an unset field has its default.
+    not matter, and an unset field has its default. The stored bytes of a duplicate are read: if they are missing or damaged,
+    the uploaded ones take their place, and `repaired` is set.
     With several files each file has its own result, and a refused file does not stop the others. A single refused file fails
     the call.
     Errors: MEDIA_TYPE_UNSUPPORTED, MEDIA_TOO_LARGE, MEDIA_TOO_LONG_OR_WIDE, MEDIA_EMPTY, MEDIA_UNREADABLE, SHA256_MISMATCH,
@@ -338,7 +339,8 @@ class IngestServiceAsyncStub(IngestServiceStub):
     Stores the bytes, makes a media for each file and queues it for processing. The same content with the same options as a
     media of the owner is not stored again: the result is that media, with `duplicate` set. With other options it becomes a
     media of its own, which shares the stored bytes. Options are the same if all of `anonymize` means the same: the order does
-    not matter, and an unset field has its default.
+    not matter, and an unset field has its default. The stored bytes of a duplicate are read: if they are missing or damaged,
+    the uploaded ones take their place, and `repaired` is set.
     With several files each file has its own result, and a refused file does not stop the others. A single refused file fails
     the call.
     Errors: MEDIA_TYPE_UNSUPPORTED, MEDIA_TOO_LARGE, MEDIA_TOO_LONG_OR_WIDE, MEDIA_EMPTY, MEDIA_UNREADABLE, SHA256_MISMATCH,
@@ -627,7 +629,8 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         Stores the bytes, makes a media for each file and queues it for processing. The same content with the same options as a
         media of the owner is not stored again: the result is that media, with `duplicate` set. With other options it becomes a
         media of its own, which shares the stored bytes. Options are the same if all of `anonymize` means the same: the order does
-        not matter, and an unset field has its default.
+        not matter, and an unset field has its default. The stored bytes of a duplicate are read: if they are missing or damaged,
+        the uploaded ones take their place, and `repaired` is set.
         With several files each file has its own result, and a refused file does not stop the others. A single refused file fails
         the call.
         Errors: MEDIA_TYPE_UNSUPPORTED, MEDIA_TOO_LARGE, MEDIA_TOO_LONG_OR_WIDE, MEDIA_EMPTY, MEDIA_UNREADABLE, SHA256_MISMATCH,

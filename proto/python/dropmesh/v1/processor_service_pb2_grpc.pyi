@@ -65,7 +65,7 @@ class ProcessorServiceStub:
 
     It shows the anonymized content, or the original if the media has not been processed. Stores nothing. Over REST it has a
     strong ETag, If-None-Match, Range, If-Range and HEAD, as DownloadOriginal.
-    Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_CONTENT_DELETED, MEDIA_UNREADABLE, RANGE_NOT_SATISFIABLE, CONTENT_MISSING, PROCESSING_TIMED_OUT,
+    Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_CONTENT_DELETED, MEDIA_UNREADABLE, RANGE_NOT_SATISFIABLE, CONTENT_MISSING, CONTENT_DAMAGED, PROCESSING_TIMED_OUT,
     PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
     Retry: safe.
     """
@@ -168,7 +168,7 @@ class ProcessorServiceAsyncStub(ProcessorServiceStub):
 
     It shows the anonymized content, or the original if the media has not been processed. Stores nothing. Over REST it has a
     strong ETag, If-None-Match, Range, If-Range and HEAD, as DownloadOriginal.
-    Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_CONTENT_DELETED, MEDIA_UNREADABLE, RANGE_NOT_SATISFIABLE, CONTENT_MISSING, PROCESSING_TIMED_OUT,
+    Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_CONTENT_DELETED, MEDIA_UNREADABLE, RANGE_NOT_SATISFIABLE, CONTENT_MISSING, CONTENT_DAMAGED, PROCESSING_TIMED_OUT,
     PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
     Retry: safe.
     """
@@ -292,7 +292,7 @@ class ProcessorServiceServicer(metaclass=_abc_1.ABCMeta):
 
         It shows the anonymized content, or the original if the media has not been processed. Stores nothing. Over REST it has a
         strong ETag, If-None-Match, Range, If-Range and HEAD, as DownloadOriginal.
-        Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_CONTENT_DELETED, MEDIA_UNREADABLE, RANGE_NOT_SATISFIABLE, CONTENT_MISSING, PROCESSING_TIMED_OUT,
+        Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_CONTENT_DELETED, MEDIA_UNREADABLE, RANGE_NOT_SATISFIABLE, CONTENT_MISSING, CONTENT_DAMAGED, PROCESSING_TIMED_OUT,
         PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
         Retry: safe.
         """

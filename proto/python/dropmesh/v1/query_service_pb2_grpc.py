@@ -362,7 +362,7 @@ class QueryServiceServicer:
 
         Over REST it has a strong ETag (the sha256), If-None-Match, Range, If-Range and HEAD. With `DROPMESH_PRESIGNED_DOWNLOADS`
         REST redirects (302) to S3.
-        Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_CONTENT_DELETED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING.
+        Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_CONTENT_DELETED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING, CONTENT_DAMAGED.
         Retry: safe.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -373,7 +373,7 @@ class QueryServiceServicer:
         """DownloadAnonymized returns the anonymized bytes of a media.
 
         Over REST it is like DownloadOriginal.
-        Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_CONTENT_DELETED, MEDIA_NOT_PROCESSED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING.
+        Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_CONTENT_DELETED, MEDIA_NOT_PROCESSED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING, CONTENT_DAMAGED.
         Retry: safe.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -470,7 +470,7 @@ class QueryServiceServicer:
         If the invite's `download` is OWN, the call needs the download_token that the upload returned. Over REST it is like
         DownloadAnonymized.
         Errors: INVITE_NOT_FOUND, INVITE_EXPIRED, INVITE_REVOKED, INVITE_PIN_MISSING, INVITE_PIN_WRONG, INVITE_PIN_LOCKED,
-        INVITE_DOWNLOAD_REFUSED, MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_CONTENT_DELETED, MEDIA_NOT_PROCESSED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING.
+        INVITE_DOWNLOAD_REFUSED, MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_CONTENT_DELETED, MEDIA_NOT_PROCESSED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING, CONTENT_DAMAGED.
         Retry: safe.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -500,7 +500,7 @@ class QueryServiceServicer:
     def GetReceiptRaw(self, request, context):
         """GetReceiptRaw returns a drop's bytes exactly as they were received.
 
-        Errors: RECEIPT_NOT_FOUND, RECEIPT_DELETED, CONTENT_MISSING.
+        Errors: RECEIPT_NOT_FOUND, RECEIPT_DELETED, CONTENT_MISSING, CONTENT_DAMAGED.
         Retry: safe.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -620,7 +620,7 @@ class QueryServiceServicer:
     def GetSeriesRaw(self, request, context):
         """GetSeriesRaw returns one raw body of a series exactly as it was received.
 
-        Errors: SERIES_NOT_FOUND, SERIES_BODY_NOT_FOUND, CONTENT_MISSING.
+        Errors: SERIES_NOT_FOUND, SERIES_BODY_NOT_FOUND, CONTENT_MISSING, CONTENT_DAMAGED.
         Retry: safe.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -113,14 +113,14 @@ class QueryServiceStub:
 
     Over REST it has a strong ETag (the sha256), If-None-Match, Range, If-Range and HEAD. With `DROPMESH_PRESIGNED_DOWNLOADS`
     REST redirects (302) to S3.
-    Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_CONTENT_DELETED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING.
+    Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_CONTENT_DELETED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING, CONTENT_DAMAGED.
     Retry: safe.
     """
     DownloadAnonymized: _grpc.UnaryStreamMultiCallable[_query_service_pb2.DownloadAnonymizedRequest, _httpbody_pb2.HttpBody]
     """DownloadAnonymized returns the anonymized bytes of a media.
 
     Over REST it is like DownloadOriginal.
-    Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_CONTENT_DELETED, MEDIA_NOT_PROCESSED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING.
+    Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_CONTENT_DELETED, MEDIA_NOT_PROCESSED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING, CONTENT_DAMAGED.
     Retry: safe.
     """
     DownloadMedia: _grpc.UnaryStreamMultiCallable[_query_service_pb2.DownloadMediaRequest, _httpbody_pb2.HttpBody]
@@ -181,7 +181,7 @@ class QueryServiceStub:
     If the invite's `download` is OWN, the call needs the download_token that the upload returned. Over REST it is like
     DownloadAnonymized.
     Errors: INVITE_NOT_FOUND, INVITE_EXPIRED, INVITE_REVOKED, INVITE_PIN_MISSING, INVITE_PIN_WRONG, INVITE_PIN_LOCKED,
-    INVITE_DOWNLOAD_REFUSED, MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_CONTENT_DELETED, MEDIA_NOT_PROCESSED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING.
+    INVITE_DOWNLOAD_REFUSED, MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_CONTENT_DELETED, MEDIA_NOT_PROCESSED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING, CONTENT_DAMAGED.
     Retry: safe.
     """
     GetReceipt: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.GetReceiptRequest, _measurement_pb2.Receipt]
@@ -199,7 +199,7 @@ class QueryServiceStub:
     GetReceiptRaw: _grpc.UnaryStreamMultiCallable[_query_service_pb2.GetReceiptRawRequest, _httpbody_pb2.HttpBody]
     """GetReceiptRaw returns a drop's bytes exactly as they were received.
 
-    Errors: RECEIPT_NOT_FOUND, RECEIPT_DELETED, CONTENT_MISSING.
+    Errors: RECEIPT_NOT_FOUND, RECEIPT_DELETED, CONTENT_MISSING, CONTENT_DAMAGED.
     Retry: safe.
     """
     GetMeasurement: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.GetMeasurementRequest, _measurement_pb2.Measurement]
@@ -275,7 +275,7 @@ class QueryServiceStub:
     GetSeriesRaw: _grpc.UnaryStreamMultiCallable[_query_service_pb2.GetSeriesRawRequest, _httpbody_pb2.HttpBody]
     """GetSeriesRaw returns one raw body of a series exactly as it was received.
 
-    Errors: SERIES_NOT_FOUND, SERIES_BODY_NOT_FOUND, CONTENT_MISSING.
+    Errors: SERIES_NOT_FOUND, SERIES_BODY_NOT_FOUND, CONTENT_MISSING, CONTENT_DAMAGED.
     Retry: safe.
     """
     GetStatistics: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.GetStatisticsRequest, _statistics_pb2.Statistics]
@@ -388,14 +388,14 @@ class QueryServiceAsyncStub(QueryServiceStub):
 
     Over REST it has a strong ETag (the sha256), If-None-Match, Range, If-Range and HEAD. With `DROPMESH_PRESIGNED_DOWNLOADS`
     REST redirects (302) to S3.
-    Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_CONTENT_DELETED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING.
+    Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_CONTENT_DELETED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING, CONTENT_DAMAGED.
     Retry: safe.
     """
     DownloadAnonymized: _aio.UnaryStreamMultiCallable[_query_service_pb2.DownloadAnonymizedRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """DownloadAnonymized returns the anonymized bytes of a media.
 
     Over REST it is like DownloadOriginal.
-    Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_CONTENT_DELETED, MEDIA_NOT_PROCESSED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING.
+    Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_CONTENT_DELETED, MEDIA_NOT_PROCESSED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING, CONTENT_DAMAGED.
     Retry: safe.
     """
     DownloadMedia: _aio.UnaryStreamMultiCallable[_query_service_pb2.DownloadMediaRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
@@ -456,7 +456,7 @@ class QueryServiceAsyncStub(QueryServiceStub):
     If the invite's `download` is OWN, the call needs the download_token that the upload returned. Over REST it is like
     DownloadAnonymized.
     Errors: INVITE_NOT_FOUND, INVITE_EXPIRED, INVITE_REVOKED, INVITE_PIN_MISSING, INVITE_PIN_WRONG, INVITE_PIN_LOCKED,
-    INVITE_DOWNLOAD_REFUSED, MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_CONTENT_DELETED, MEDIA_NOT_PROCESSED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING.
+    INVITE_DOWNLOAD_REFUSED, MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_CONTENT_DELETED, MEDIA_NOT_PROCESSED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING, CONTENT_DAMAGED.
     Retry: safe.
     """
     GetReceipt: _aio.UnaryUnaryMultiCallable[_query_service_pb2.GetReceiptRequest, _measurement_pb2.Receipt]  # type: ignore[assignment]
@@ -474,7 +474,7 @@ class QueryServiceAsyncStub(QueryServiceStub):
     GetReceiptRaw: _aio.UnaryStreamMultiCallable[_query_service_pb2.GetReceiptRawRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """GetReceiptRaw returns a drop's bytes exactly as they were received.
 
-    Errors: RECEIPT_NOT_FOUND, RECEIPT_DELETED, CONTENT_MISSING.
+    Errors: RECEIPT_NOT_FOUND, RECEIPT_DELETED, CONTENT_MISSING, CONTENT_DAMAGED.
     Retry: safe.
     """
     GetMeasurement: _aio.UnaryUnaryMultiCallable[_query_service_pb2.GetMeasurementRequest, _measurement_pb2.Measurement]  # type: ignore[assignment]
@@ -550,7 +550,7 @@ class QueryServiceAsyncStub(QueryServiceStub):
     GetSeriesRaw: _aio.UnaryStreamMultiCallable[_query_service_pb2.GetSeriesRawRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """GetSeriesRaw returns one raw body of a series exactly as it was received.
 
-    Errors: SERIES_NOT_FOUND, SERIES_BODY_NOT_FOUND, CONTENT_MISSING.
+    Errors: SERIES_NOT_FOUND, SERIES_BODY_NOT_FOUND, CONTENT_MISSING, CONTENT_DAMAGED.
     Retry: safe.
     """
     GetStatistics: _aio.UnaryUnaryMultiCallable[_query_service_pb2.GetStatisticsRequest, _statistics_pb2.Statistics]  # type: ignore[assignment]
@@ -720,7 +720,7 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Over REST it has a strong ETag (the sha256), If-None-Match, Range, If-Range and HEAD. With `DROPMESH_PRESIGNED_DOWNLOADS`
         REST redirects (302) to S3.
-        Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_CONTENT_DELETED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING.
+        Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_CONTENT_DELETED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING, CONTENT_DAMAGED.
         Retry: safe.
         """
 
@@ -733,7 +733,7 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
         """DownloadAnonymized returns the anonymized bytes of a media.
 
         Over REST it is like DownloadOriginal.
-        Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_CONTENT_DELETED, MEDIA_NOT_PROCESSED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING.
+        Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_CONTENT_DELETED, MEDIA_NOT_PROCESSED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING, CONTENT_DAMAGED.
         Retry: safe.
         """
 
@@ -848,7 +848,7 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
         If the invite's `download` is OWN, the call needs the download_token that the upload returned. Over REST it is like
         DownloadAnonymized.
         Errors: INVITE_NOT_FOUND, INVITE_EXPIRED, INVITE_REVOKED, INVITE_PIN_MISSING, INVITE_PIN_WRONG, INVITE_PIN_LOCKED,
-        INVITE_DOWNLOAD_REFUSED, MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_CONTENT_DELETED, MEDIA_NOT_PROCESSED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING.
+        INVITE_DOWNLOAD_REFUSED, MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_CONTENT_DELETED, MEDIA_NOT_PROCESSED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING, CONTENT_DAMAGED.
         Retry: safe.
         """
 
@@ -884,7 +884,7 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_httpbody_pb2.HttpBody], _abc.AsyncIterator[_httpbody_pb2.HttpBody]]:
         """GetReceiptRaw returns a drop's bytes exactly as they were received.
 
-        Errors: RECEIPT_NOT_FOUND, RECEIPT_DELETED, CONTENT_MISSING.
+        Errors: RECEIPT_NOT_FOUND, RECEIPT_DELETED, CONTENT_MISSING, CONTENT_DAMAGED.
         Retry: safe.
         """
 
@@ -1026,7 +1026,7 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_httpbody_pb2.HttpBody], _abc.AsyncIterator[_httpbody_pb2.HttpBody]]:
         """GetSeriesRaw returns one raw body of a series exactly as it was received.
 
-        Errors: SERIES_NOT_FOUND, SERIES_BODY_NOT_FOUND, CONTENT_MISSING.
+        Errors: SERIES_NOT_FOUND, SERIES_BODY_NOT_FOUND, CONTENT_MISSING, CONTENT_DAMAGED.
         Retry: safe.
         """
 

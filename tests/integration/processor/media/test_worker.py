@@ -173,6 +173,31 @@ def test_an_animation_has_more_time_than_a_photo_and_waits_with_the_videos():
     assert TIMES.of(animation) - TIMES.of(photo_) == timedelta(seconds=10)
 
 
+@pytest.mark.parametrize(("data", "reason"), [(None, "CONTENT_MISSING"), (b"other bytes", "CONTENT_DAMAGED")])
+async def test_a_media_whose_original_is_lost_fails_at_once(stores, mesh, new, tmp_path, data, reason):
+    key = new.original.object_key
+    await (stores.objects.delete([key]) if data is None else stores.objects.put(key, data))
+    async with working(stores, mesh, tmp_path, cover):
+        media = await settled(mesh, new)
+        await nothing_left(stores)
+    assert (media.state, media.processing.error.reason, media.processing.attempt) == (MediaState.FAILED, reason, 1)
+
+
+async def test_processing_again_repairs_a_damaged_result(stores, mesh, new, tmp_path):
+    async with working(stores, mesh, tmp_path, cover):
+        first = await settled(mesh, new)
+        key = first.anonymized.object_key
+        await stores.objects.put(key, b"other bytes")
+        again = await mesh.media.change(
+            new.id, lambda found: transitions.process_again(found, None, now_ns=mesh.clock())
+        )
+        mesh.outbox.add(again)
+        await mesh.outbox.publish_waiting()
+        media = await settled(mesh, again)
+    assert media.anonymized.object_key == key
+    assert await read_all(stores.objects, key) == b"covered " + photo("a face")
+
+
 async def test_a_media_becomes_processed_with_what_was_found(stores, mesh, new, tmp_path):
     async with working(stores, mesh, tmp_path, cover):
         media = await settled(mesh, new)

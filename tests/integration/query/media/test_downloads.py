@@ -98,6 +98,39 @@ async def test_missing_bytes_are_said_to_be_missing(mesh: MediaMesh, downloads: 
     assert answered(call) == {}
 
 
+@pytest.mark.parametrize("damaged", [DATA[:-1], DATA[:2_200_000], b"", DATA[:-1] + b"!", DATA + b"!"])
+async def test_damaged_bytes_are_never_sent_to_their_end(mesh: MediaMesh, downloads: Downloads, damaged: bytes) -> None:
+    name = await uploaded(mesh)
+    (key,) = await mesh.stored_keys()
+    await mesh.stores.objects.put(key, damaged)
+    sent = bytearray()
+
+    async def download() -> None:
+        async for body in downloads.DownloadOriginal(DownloadOriginalRequest(name=name), call_of()):
+            sent.extend(body.data)
+
+    with pytest.raises(DropmeshError) as caught:
+        await download()
+    assert caught.value.reason == reasons.CONTENT_DAMAGED
+    assert len(sent) < len(DATA)
+
+
+async def test_a_part_of_bytes_that_are_cut_ends_with_an_error(mesh: MediaMesh, downloads: Downloads) -> None:
+    name = await uploaded(mesh)
+    (key,) = await mesh.stored_keys()
+    await mesh.stores.objects.put(key, DATA[:1000])
+    assert await refused(downloads, name, call_of(range="bytes=5-1500000")) == "CONTENT_DAMAGED"
+
+
+async def test_a_head_of_missing_or_cut_bytes_says_so(mesh: MediaMesh, downloads: Downloads) -> None:
+    name = await uploaded(mesh)
+    (key,) = await mesh.stored_keys()
+    await mesh.stores.objects.put(key, DATA[:1000])
+    assert await refused(downloads, name, call_of(ANN, **HEAD)) == "CONTENT_DAMAGED"
+    await mesh.stores.objects.delete([key])
+    assert await refused(downloads, name, call_of(ANN, **HEAD)) == "CONTENT_MISSING"
+
+
 async def test_the_anonymized_content_is_there_once_it_is_processed(mesh: MediaMesh, downloads: Downloads) -> None:
     name = await uploaded(mesh)
     request = DownloadAnonymizedRequest(name=name)
