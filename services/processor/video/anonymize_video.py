@@ -15,9 +15,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TypeAlias
 
+import av
+
 from services.common.media.refusals import DamagedMedia
 from services.common.media.vocabulary import ObjectClass
 from services.processor.anonymize.options import AnonymizeOptions
+from services.processor.video.encoding.encoders import bits_of_result
 from services.processor.video.errors import VideoCancelled
 from services.processor.video.limits import VideoLimits
 from services.processor.video.render import find_excluded, options_of_frames, render_video
@@ -68,7 +71,7 @@ def anonymize_video(
     `DamagedMedia` where no frame can be decoded; `VideoCancelled` once `cancelled` says so, which is asked between
     frames. After any error there is no file at `target_path`. What part of a damaged video can be decoded is
     anonymized, with a warning.
-    `threads` bounds the decoder's, the encoder's and detection's.
+    `threads` bounds the decoder's and detection's. The result does not depend on it, nor on how busy the machine is.
     """
     try:
         return _anonymize(
@@ -82,8 +85,12 @@ def anonymize_video(
             threads,
             budget or DetectionBudget(),
         )
-    except BaseException:
+    except BaseException as error:
         target_path.unlink(missing_ok=True)
+        # What is the machine's fault, such as a full disk, is an OSError too.
+        if isinstance(error, av.error.FFmpegError) and not isinstance(error, OSError):
+            problem = f"its pictures or sounds cannot be stored: {error.strerror}"
+            raise DamagedMedia("video", problem) from error
         raise
 
 
@@ -124,11 +131,10 @@ def _anonymize(
     covered = [path for path in tracked.paths if path not in excluded]
     between = time.perf_counter()
     with VideoSource(source_path, limits, threads) as source:
-        bits = _bits(source)
-        rendering = render_video(source, target_path, tracked, frame_options, covered, threads, rendered)
+        rendering = render_video(source, target_path, tracked, frame_options, covered, rendered)
     ended = time.perf_counter()
-    if bits > 8:
-        warnings.append(f"the pictures were converted from {bits} to 8 bits")
+    if (bits := bits_of_result(header.bits)) < header.bits:
+        warnings.append(f"the pictures were converted from {header.bits} to {bits} bits")
     width, height = tracked.orientation.upright_size(header.width, header.height)
     return VideoResult(
         tracks=describe_paths(tracked, covered, header.width, header.height),
@@ -150,7 +156,3 @@ def _anonymize(
             )
         },
     )
-
-
-def _bits(source: VideoSource) -> int:
-    return max((component.bits for component in source.pictures.format.components), default=8)

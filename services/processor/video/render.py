@@ -18,8 +18,9 @@ from services.processor.anonymize.plan import (
     exempt_boxes,
     is_exempt,
 )
-from services.processor.video.canvas import Canvas
-from services.processor.video.sink import VideoSink
+from services.processor.video.encoding.canvas import Canvas
+from services.processor.video.encoding.encoders import bits_of_result, choose_encoder
+from services.processor.video.encoding.sink import VideoSink
 from services.processor.video.source import TimedFrame, VideoSource
 from services.processor.video.timeline import Timeline
 from services.processor.video.tracking.object_path import ObjectPath
@@ -41,7 +42,6 @@ def render_video(
     tracked: TrackedVideo,
     options: AnonymizeOptions,
     covered: Sequence[ObjectPath],
-    threads: int,
     advance: Callable[[int], None],
 ) -> Rendering:
     """Write the video with these objects covered; `options` are in pixels of the frames as they are coded.
@@ -49,18 +49,20 @@ def render_video(
     A frame that the tracking pass did not see is never written: no object was looked for in it.
     """
     header = source.header
-    canvas = Canvas(header.width, header.height)
+    bits = bits_of_result(header.bits)
+    canvas = Canvas(header.width, header.height, bits)
     covers = plan_frames(tracked.timeline, covered, options)
     cover_seconds = encode_seconds = 0.0
     done = 0
     with VideoSink(
         target,
         source.pictures,
-        header.time_base,
+        header,
         (canvas.width, canvas.height),
         tracked.display_matrix,
         source.sounds if options.keep_audio else (),
-        threads,
+        choose_encoder(bits, tracked.light),
+        canvas.pixel_format,
     ) as sink:
         for item in source.read(with_sounds=options.keep_audio):
             started = time.perf_counter()

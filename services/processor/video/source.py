@@ -44,6 +44,9 @@ class VideoHeader:
     rate: Fraction
     frames: int | None
     seconds: float | None
+    bits: int
+    """Of the deepest component of a pixel."""
+    is_rgb: bool
 
 
 SoundPacket: TypeAlias = "Packet[AudioStream]"
@@ -81,6 +84,8 @@ class VideoSource:
         self._damage = 0
         self._is_cut_short = False
         self._end_seconds = 0.0
+        self._first_dts: int | None = None
+        self._dts_delay: int | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -127,13 +132,25 @@ class VideoSource:
             if isinstance(packet.stream, AudioStream):
                 yield cast("SoundPacket", packet)
                 continue
+            if self._first_dts is None:
+                self._first_dts = packet.dts
             for frame in self._decode(packet):
-                pts = frame.pts
+                pts = self._shown_at(frame)
                 if pts is None or (last_pts is not None and pts <= last_pts):
                     pts = 0 if last_pts is None else last_pts + step
                 frame.pts = last_pts = pts
                 self._end_seconds = float((pts + step) * self.header.time_base)
                 yield TimedFrame(pts, frame)
+
+    def _shown_at(self, frame: VideoFrame) -> int | None:
+        if self.header.format != "avi":
+            return frame.pts
+        # An AVI holds the order of decoding alone, in which frames are counted: they are shown at the same times.
+        if frame.dts is None:
+            return None
+        if self._dts_delay is None:
+            self._dts_delay = frame.dts - (self._first_dts or 0)
+        return frame.dts - self._dts_delay
 
     def _packets(self, with_sounds: bool) -> Iterator[Packet[Stream]]:
         streams = [self._video, *self.sounds] if with_sounds else [self._video]
@@ -176,7 +193,20 @@ class VideoSource:
             raise DamagedMedia(format_name, f"its frames are {video.width} x {video.height} pixels")
         seconds = container.duration / av.time_base if container.duration and container.duration > 0 else None
         rate = video.average_rate or video.guessed_rate or _FALLBACK_RATE
-        return VideoHeader(format_name, video.width, video.height, video.time_base, rate, video.frames or None, seconds)
+        # Its type denies it, but a damaged header names no format.
+        components = getattr(video.format, "components", ())
+        bits = max((component.bits for component in components), default=8)
+        return VideoHeader(
+            format_name,
+            video.width,
+            video.height,
+            video.time_base,
+            rate,
+            video.frames or None,
+            seconds,
+            bits,
+            getattr(video.format, "is_rgb", False),
+        )
 
 
 def display_matrix(frame: VideoFrame) -> tuple[int, ...] | None:

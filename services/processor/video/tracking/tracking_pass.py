@@ -11,6 +11,7 @@ from av.video.frame import VideoFrame
 
 from services.common.media.vocabulary import ObjectClass
 from services.processor.anonymize.options import AnonymizeOptions
+from services.processor.video.encoding.light import UNKNOWN_LIGHT, MasteringLight
 from services.processor.video.limits import VideoLimits
 from services.processor.video.orientation import Orientation
 from services.processor.video.source import VideoSource, display_matrix
@@ -34,6 +35,7 @@ class TrackedVideo:
     orientation: Orientation
     detected_frames: int
     detection_seconds: float
+    light: MasteringLight = UNKNOWN_LIGHT
 
 
 def track_objects(
@@ -89,6 +91,7 @@ class _TrackingPass:
         self._cadence = Cadence(float(header.rate), header.width, header.height, budget)
         self._matrix: tuple[int, ...] | None = None
         self._orientation = Orientation()
+        self._light = UNKNOWN_LIGHT
         self._frame_detector: FrameDetector | None = None
         self._pending: deque[_PendingDetection] = deque()
         self._widest_gap_seconds = budget.widest_gap_seconds
@@ -116,7 +119,13 @@ class _TrackingPass:
         self._take_in(0)
         paths = [path for path in self._tracker.finish() if path.best_score >= self._thresholds[path.object_class]]
         return TrackedVideo(
-            self.timeline, paths, self._matrix, self._orientation, self._detected_frames, self._detection_seconds
+            self.timeline,
+            paths,
+            self._matrix,
+            self._orientation,
+            self._detected_frames,
+            self._detection_seconds,
+            self._light,
         )
 
     def _detect_in_passed(self) -> None:
@@ -140,6 +149,7 @@ class _TrackingPass:
 
     def _open_frame_detector(self, frame: VideoFrame) -> FrameDetector:
         self._matrix = display_matrix(frame)
+        self._light = MasteringLight.of_frame(frame)
         if self._matrix is not None:
             self._orientation = Orientation.of_display_matrix(self._matrix)
         width, height = self._header.width, self._header.height

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -10,7 +11,7 @@ import av
 import cv2
 import pytest
 
-from services.common.media.refusals import DamagedMedia, MediaTooLong, TooManyPixels
+from services.common.media.refusals import DamagedMedia, MediaRefused, MediaTooLong, TooManyPixels
 from services.processor.video.limits import VideoLimits
 from services.processor.video.source import VideoSource
 from tests.support.scenes import (
@@ -162,6 +163,45 @@ def test_what_is_no_video_is_unreadable_and_opens_nothing_else(tmp_path: Path, c
     _, error = refuse(source)
 
     assert isinstance(error, DamagedMedia)
+
+
+@pytest.mark.parametrize("box", [b"mvhd", b"mdhd"])
+def test_a_timescale_of_zero_is_no_crash(tmp_path: Path, box: bytes) -> None:
+    source = write_video(tmp_path / "in.mp4", SHORT)
+    content = bytearray(source.read_bytes())
+    start = content.index(box) + 4
+    content[start + 12 : start + 16] = bytes(4)
+    source.write_bytes(content)
+
+    result, error = attempt(source)
+
+    assert error is None or isinstance(error, MediaRefused)
+    assert error is not None or result > 0
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "avi"])
+def test_a_damaged_header_is_refused_with_a_reason_and_never_crashes(tmp_path: Path, suffix: str) -> None:
+    source = write_video(tmp_path / f"in.{suffix}", Scene(frames=5))
+    whole = source.read_bytes()
+    start = max(0, whole.find(b"moov"))
+    chosen = random.Random(18)
+    for _ in range(80):
+        content = bytearray(whole)
+        for _ in range(chosen.choice((1, 2, 4))):
+            content[chosen.randrange(start, min(len(content), start + 1500))] = chosen.choice((0, 1, 127, 255))
+        source.write_bytes(content)
+
+        _, error = attempt(source)
+
+        assert error is None or isinstance(error, MediaRefused)
+
+
+def attempt(source: Path) -> tuple[int, Exception | None]:
+    """How many frames come out, or why none do."""
+    try:
+        return anonymize(source, source.with_name("out.mp4")).frames, None
+    except Exception as error:  # noqa: BLE001 - the test asks for its kind
+        return 0, error
 
 
 def test_sound_without_pictures_is_unreadable(tmp_path: Path) -> None:

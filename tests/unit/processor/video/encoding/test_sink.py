@@ -11,6 +11,7 @@ import av
 import numpy as np
 import pytest
 
+from services.processor.video.encoding.light import MasteringLight
 from services.processor.video.source import display_matrix
 from tests.support.scenes import (
     RARE_LOOKS,
@@ -174,13 +175,44 @@ def test_odd_sides_are_made_even_and_nothing_moves(tmp_path: Path, size: tuple[i
     assert max(blue_pixels(tmp_path / "out.mp4")) == 0
 
 
-def test_ten_bits_become_eight_with_a_warning(tmp_path: Path) -> None:
+def test_ten_bits_stay_ten(tmp_path: Path) -> None:
     source = write_video(tmp_path / "in.mp4", SHORT, Storage(pixels="yuv420p10le"))
 
     result = anonymize(source, tmp_path / "out.mp4")
 
-    assert result.warnings == ("the pictures were converted from 10 to 8 bits",)
+    assert result.warnings == ()
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        context = container.streams.video[0].codec_context
+        assert (context.name, context.pix_fmt, context.codec_tag) == ("hevc", "yuv420p10le", "hvc1")
     _assert_alike(source, tmp_path / "out.mp4")
+
+
+def test_more_than_ten_bits_become_ten_with_a_warning(tmp_path: Path) -> None:
+    source = write_video(tmp_path / "in.mkv", SHORT, Storage(codec="ffv1", pixels="yuv420p12le"))
+
+    result = anonymize(source, tmp_path / "out.mp4")
+
+    assert result.warnings == ("the pictures were converted from 12 to 10 bits",)
+    _assert_alike(source, tmp_path / "out.mp4")
+
+
+def test_hdr_keeps_its_transfer_and_the_light_that_it_was_mastered_for(tmp_path: Path) -> None:
+    mastered = "master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50):max-cll=1000,400"
+    parameters = {"x265-params": f"log-level=none:colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc:{mastered}"}
+    source = write_video(tmp_path / "in.mp4", SHORT, Storage(codec="libx265", pixels="yuv420p10le", options=parameters))
+
+    anonymize(source, tmp_path / "out.mp4")
+
+    kept = []
+    for path in (source, tmp_path / "out.mp4"):
+        with av.open(str(path)) as container:
+            frame = next(container.decode(video=0))
+            context = container.streams.video[0].codec_context
+            kept.append(
+                (context.color_primaries, context.color_trc, context.colorspace, MasteringLight.of_frame(frame))
+            )
+    assert kept[0] == kept[1]
+    assert kept[0][-1] == MasteringLight(*(part.partition("=")[2] for part in mastered.split(":")))
 
 
 @pytest.mark.parametrize(

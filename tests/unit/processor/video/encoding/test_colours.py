@@ -5,7 +5,7 @@ import pytest
 from av.video.frame import VideoFrame
 from av.video.reformatter import Colorspace
 
-from services.processor.video.colours import plane_value, weights_of
+from services.processor.video.encoding.colours import plane_value, weights_of
 
 
 @pytest.mark.parametrize("color", ["#000000", "#ffffff", "#ffcc00", "#0000ff"])
@@ -16,7 +16,7 @@ def test_a_colour_is_stored_as_a_converter_would_store_it(color: str, space: Col
     frame = VideoFrame.from_ndarray(rgb, "rgb24").reformat(format="yuv444p", dst_colorspace=space)
     expected = [int(memoryview(plane)[0]) for plane in frame.planes]
     frame.colorspace = space
-    stored = [plane_value(weights_of(frame), number, color)[0] for number in range(3)]
+    stored = [plane_value(weights_of(frame), 8, number, color)[0] for number in range(3)]
     assert np.abs(np.subtract(stored, expected)).max() <= 2
 
 

@@ -1,4 +1,4 @@
-"""Colours that a caller names, as the planes of a frame store them: limited range, 8 bits."""
+"""Colours that a caller names, as the planes of a frame store them: limited range, 8 or 10 bits."""
 
 from __future__ import annotations
 
@@ -28,12 +28,13 @@ def weights_of(frame: VideoFrame) -> tuple[float, float]:
     return _WEIGHTS.get(int(frame.colorspace), usual)
 
 
-def plane_value(weights: tuple[float, float], plane: int, color: str) -> tuple[float]:
+def plane_value(weights: tuple[float, float], bits: int, plane: int, color: str) -> tuple[float]:
     """A colour, given as #rrggbb, in the plane of luma (0), blue (1) or red (2)."""
     red, green, blue = rgb_shares(color)
     of_red, of_blue = weights
     luma = of_red * red + (1 - of_red - of_blue) * green + of_blue * blue
+    level = 1 << bits - 8
     if plane == 0:
-        return (round(16 + 219 * luma),)
+        return (round((16 + 219 * luma) * level),)
     share = (blue - luma) / (1 - of_blue) if plane == 1 else (red - luma) / (1 - of_red)
-    return (round(128 + 112 * share),)
+    return (round((128 + 112 * share) * level),)

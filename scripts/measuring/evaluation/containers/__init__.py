@@ -1,0 +1,1 @@
+"""Makes small videos of many containers and codecs, and prints what becomes of each."""
