@@ -1,0 +1,137 @@
+"""kill -9 of ingest at random points of stores and appends: every acknowledged point is there once, no half of a body.
+
+`python -m tests.chaos.series_kills --writes 100` does it at length; the suite does it briefly.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import random
+import signal
+import tempfile
+import threading
+import time
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import numpy as np
+
+from tests.chaos.writes import PATIENCE_SECONDS, PAUSE_SECONDS, recovers
+from tests.e2e.mesh import Mesh, running_mesh
+
+CALLERS = 3
+# Some bodies are a part of a chunk, some are several chunks.
+MOST_POINTS = 300_000
+# As many as a store or an append on an idle machine takes.
+KILL_WITHIN_SECONDS = 0.15
+TRY_SECONDS = 120.0
+
+
+@dataclass
+class SeriesOutcome:
+    """The writes that were acknowledged, and the faults in what can be read."""
+
+    kills: int = 0
+    acknowledged: int = 0
+    resent: int = 0
+    faults: list[str] = field(default_factory=list)
+
+
+class _Caller:
+    """Stores a series and appends to it; a write that was not answered is sent again with its request id."""
+
+    def __init__(self, mesh: Mesh, seed: int, outcome: SeriesOutcome) -> None:
+        self._http = httpx.Client(base_url=mesh.url, timeout=PATIENCE_SECONDS)
+        self._random = np.random.default_rng(seed)
+        self._outcome = outcome
+        self._name = ""
+        self._values = np.empty(0)
+
+    def write(self) -> None:
+        """One store or append, until it is acknowledged; then the series is read."""
+        values = self._random.normal(size=self._random.integers(1, MOST_POINTS))
+        body = io.BytesIO()
+        np.save(body, values)
+        path = f"/v1/{self._name}:append" if self._name else "/v1/series"
+        asked = {"request_id": str(uuid.uuid4())}
+        until = time.monotonic() + TRY_SECONDS
+        while not (answer := self._sent(path, asked, body.getvalue())):
+            if time.monotonic() > until:
+                self._outcome.faults.append(f"{path}: not acknowledged within {TRY_SECONDS:g} s")
+                return
+            self._outcome.resent += 1
+            time.sleep(PAUSE_SECONDS)
+            self._look(values)
+        self._name = str(answer["name"])
+        self._values = np.concatenate((self._values, values))
+        self._outcome.acknowledged += 1
+
+    def check(self) -> None:
+        """Reads the whole series, and hangs up."""
+        answer = self._http.get(f"/v1/{self._name}/points", params={"format": "npy"})
+        self._http.close()
+        found = np.load(io.BytesIO(answer.raise_for_status().content))
+        if not np.array_equal(found, self._values):
+            self._outcome.faults.append(f"{self._name}: {len(found)} points, {len(self._values)} were acknowledged")
+
+    def _sent(self, path: str, asked: dict[str, str], body: bytes) -> dict[str, object] | None:
+        try:
+            answer = self._http.post(path, params=asked, content=body)
+        except httpx.TransportError:
+            return None
+        if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
+            return None
+        told: dict[str, object] = answer.raise_for_status().json()
+        return told
+
+    def _look(self, under_way: np.ndarray) -> None:
+        """A reader sees the body that is under way whole or not at all."""
+        if not self._name:
+            return
+        try:
+            answer = self._http.get(f"/v1/{self._name}/points", params={"format": "npy"})
+        except httpx.TransportError:
+            return
+        if answer.status_code != httpx.codes.OK:
+            return
+        found = len(np.load(io.BytesIO(answer.content)))
+        if found not in (len(self._values), len(self._values) + len(under_way)):
+            self._outcome.faults.append(f"{self._name}: a reader saw {found} points amid an append")
+
+
+def kill_while_storing(mesh: Mesh, writes: int, seed: int) -> SeriesOutcome:
+    """Makes so many writes, and kills ingest amid about every third."""
+    choose, outcome = random.Random(seed), SeriesOutcome()
+    callers = [_Caller(mesh, seed + number, outcome) for number in range(CALLERS)]
+    for _ in range(-(-writes // CALLERS)):
+        threads = [threading.Thread(target=caller.write) for caller in callers]
+        for thread in threads:
+            thread.start()
+        time.sleep(choose.uniform(0, KILL_WITHIN_SECONDS))
+        if process := mesh.service("ingest"):
+            os.kill(process, signal.SIGKILL)
+            outcome.kills += 1
+        for thread in threads:
+            thread.join()
+    recovers(mesh)
+    for caller in callers:
+        caller.check()
+    return outcome
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos.series_kills", description=__doc__)
+    parser.add_argument("--writes", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="dropmesh-") as data, running_mesh(Path(data)) as mesh:
+        print(kill_while_storing(mesh, arguments.writes, arguments.seed))
+
+
+if __name__ == "__main__":
+    main()
