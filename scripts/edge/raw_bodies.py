@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from dropmesh.v1 import behavior_pb2
 from google.api import annotations_pb2
 from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.descriptor import MethodDescriptor
@@ -16,6 +17,7 @@ from scripts.edge.routes import (
     SERVICES,
     TRANSCODER,
     UNARY_TIMEOUT,
+    RestPath,
     rest_paths,
 )
 
@@ -36,22 +38,37 @@ NOT_GRPC: Config = {
 }
 
 
+# A body of lines, whose answer takes as long as the body.
+LINES: Config = {"name": "content-type", "string_match": {"prefix": "application/x-ndjson", "ignore_case": True}}
+
+
 def raw_body_routes() -> Iterator[Config]:
     """A route for each method of ingest that takes raw bytes."""
     for path in rest_paths():
         for verb, method in path.methods.items():
             if method.containing_service is SERVICES["ingest"] and _takes_raw_bytes(method):
-                yield {
-                    "match": {
-                        "safe_regex": {"regex": path.pattern},
-                        "headers": [{"name": ":method", "string_match": {"exact": verb}}, NOT_GRPC],
-                    },
-                    "route": {"cluster": CLUSTER, **_timeouts(method)},
-                    "typed_per_filter_config": {
-                        TRANSCODER: NOT_TRANSCODED,
-                        "envoy.filters.http.lua": WITHOUT_LUA,
-                    },
-                }
+                stream = _stream_of(method)
+                if stream is not None:
+                    yield _route(path, verb, LINES, stream)
+                yield _route(path, verb, NOT_GRPC, method)
+
+
+def _route(path: RestPath, verb: str, content_type: Config, method: MethodDescriptor) -> Config:
+    return {
+        "match": {
+            "safe_regex": {"regex": path.pattern},
+            "headers": [{"name": ":method", "string_match": {"exact": verb}}, content_type],
+        },
+        "route": {"cluster": CLUSTER, **_timeouts(method)},
+        "typed_per_filter_config": {TRANSCODER: NOT_TRANSCODED, "envoy.filters.http.lua": WITHOUT_LUA},
+    }
+
+
+def _stream_of(method: MethodDescriptor) -> MethodDescriptor | None:
+    """The method that streams a unary one."""
+    methods = method.containing_service.methods
+    found = (one for one in methods if one.GetOptions().Extensions[behavior_pb2.behavior].stream_of == method.name)
+    return next(found, None)
 
 
 def _takes_raw_bytes(method: MethodDescriptor) -> bool:

@@ -204,7 +204,10 @@ def rest_paths() -> tuple[RestPath, ...]:
         for method in service.methods:
             rule = method.GetOptions().Extensions[annotations_pb2.http]
             for binding in (rule, *rule.additional_bindings):
-                kind = str(binding.WhichOneof("pattern"))
+                kind = binding.WhichOneof("pattern")
+                if kind is None:
+                    # Over REST it has the paths of the method that it streams.
+                    continue
                 custom = kind == "custom"
                 verb = binding.custom.kind if custom else kind.upper()
                 template = binding.custom.path if custom else getattr(binding, kind)

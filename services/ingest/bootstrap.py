@@ -31,6 +31,7 @@ from services.common.webhooks.store import Deliveries, Webhooks
 from services.ingest.drops.deletes import DropDeletes
 from services.ingest.drops.leftovers import DropLeftovers
 from services.ingest.drops.outcomes import DropOutcomes
+from services.ingest.drops.streams import DropStreams
 from services.ingest.drops.unqueued import drop_outbox
 from services.ingest.drops.writes import DropWrites
 from services.ingest.erasures.documents import (
@@ -127,6 +128,7 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
             max_drop_bytes=settings.max_drop_bytes,
             now_ns=time.time_ns,
         ),
+        DropStreams(receipts, drops_out, max_drop_bytes=settings.max_drop_bytes, now_ns=time.time_ns),
         DropDeletes(receipts, Measurements(catalog), now_ns=time.time_ns),
         MediaUploads(storing, invites),
         changes,

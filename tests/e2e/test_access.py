@@ -48,7 +48,10 @@ def refusal(address: str, method: MethodDescriptor, token: str | None, **fields:
     path = f"/{method.containing_service.full_name}/{method.name}"
     with grpc.insecure_channel(address) as channel:
         try:
-            if method.client_streaming:
+            if method.client_streaming and method.server_streaming:
+                both = channel.stream_stream(path, type(request).SerializeToString, answer.FromString)
+                list(both(iter([request]), metadata=metadata, timeout=20))
+            elif method.client_streaming:
                 call = channel.stream_unary(path, type(request).SerializeToString, answer.FromString)
                 call(iter([request]), metadata=metadata, timeout=20)
             elif method.server_streaming:

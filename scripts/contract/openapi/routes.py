@@ -6,9 +6,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from dropmesh.v1 import behavior_pb2
 from google.api import annotations_pb2, http_pb2
 from google.protobuf.descriptor import MethodDescriptor
 
+LINES = "application/x-ndjson"
 VARIABLE = re.compile(r"\{(?P<field>\w+)(?:=(?P<pattern>[^}]+))?\}")
 WILDCARD = re.compile(r"(?P<collection>\w+)/\*")
 
@@ -45,8 +47,15 @@ class Route:
 def routes(method: MethodDescriptor) -> Iterator[Route]:
     """The routes of a method, the usual one first."""
     rule = method.GetOptions().Extensions[annotations_pb2.http]
-    for binding in (rule, *rule.additional_bindings):
-        yield _route(binding)
+    if rule.WhichOneof("pattern") is not None:
+        for binding in (rule, *rule.additional_bindings):
+            yield _route(binding)
+
+
+def is_streamed(method: MethodDescriptor) -> bool:
+    """Whether another method streams this one: its routes take bodies of lines too."""
+    others = method.containing_service.methods
+    return any(one.GetOptions().Extensions[behavior_pb2.behavior].stream_of == method.name for one in others)
 
 
 def singular(collection: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from services.common.base.errors import DropmeshError
 from services.common.rpc.call import Call
+from services.common.rpc.methods import Kind
 from services.common.rpc.status import error_headers
 from services.ingest.http.answers import error_http_status, error_json, response_json
 from services.ingest.http.body import Piece
@@ -32,9 +33,9 @@ class DoorApp:
         call = Call(headers, lambda: False)
         try:
             path = scope["raw_path"].decode("latin-1")
-            route = self._routes.find(scope["method"].encode(), path)
+            route = self._routes.find(scope["method"].encode(), path, content_type)
             request = route.first_message(path, scope["query_string"].decode("latin-1"), content_type)
-            if route.is_streamed:
+            if route.kind is Kind.CLIENT_STREAM:
                 request = _messages(request, receive)
             else:
                 getattr(request, route.body).data = await _whole(receive)

@@ -10,13 +10,13 @@ import asyncio
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 from dropmesh.v1 import error_reason_pb2 as reasons
 
-from services.common.base.errors import FailedPrecondition, StoreUnavailable
+from services.common.base.errors import AlreadyExists, FailedPrecondition, StoreUnavailable
 from services.common.base.ids import new_id
 from services.common.base.instants import SHOWN_WITHIN, to_ns
 from services.common.base.requests import NamedRequest, came_before, request_id_reused, request_key, with_request
@@ -60,6 +60,16 @@ RECEIPTS = Collection(
 )
 
 
+@dataclass(slots=True)
+class NewDrop:
+    """A drop that is not stored yet; `source` and `request_id` may be empty."""
+
+    raw: bytes
+    sha256: bytes
+    source: str = ""
+    request_id: str = ""
+
+
 class Receipts:
     """The receipts of a mesh; `settled` is called with those that are."""
 
@@ -81,25 +91,32 @@ class Receipts:
         A catalog that does not answer is asked once more: the key shows whether the first try was stored. A request id
         that this owner used before gives the receipt of then, or AlreadyExists for other bytes or another source.
         """
-        key = request_key("receipts", caller.owner, request_id) if request_id else new_id(now_ns)
-        object_key = None if len(raw) <= INLINE_BYTES else await self._store(key, raw)
-        document = new_document(key, caller, raw if object_key is None else None, sha256, len(raw), now_ns, object_key)
-        if source:
-            document["source"] = document["listed_source"] = source
-        insert = Insert(RECEIPTS, document)
+        (kept,) = await self.keep_many(caller, [NewDrop(raw, sha256, source, request_id)], now_ns=now_ns)
+        if isinstance(kept, AlreadyExists):
+            raise kept
+        return kept
+
+    async def keep_many(
+        self, caller: Caller, drops: Sequence[NewDrop], *, now_ns: int
+    ) -> list[tuple[Receipt, bool] | AlreadyExists]:
+        """Makes drops durable in their order and in one commit; for each what `keep` returns or raises."""
+        documents = [await self._document(caller, drop, now_ns) for drop in drops]
+        inserts = [Insert(RECEIPTS, document) for document in documents]
         try:
-            (outcome,) = await self._catalog.batch([insert])
+            outcomes = await self._catalog.batch(inserts)
         except StoreUnavailable:
             await asyncio.sleep(_PATIENCE_SECONDS)
-            (outcome,) = await self._catalog.batch([insert])
-        if outcome.document is not None:
-            return new_receipt(outcome.document), True
-        first = (await self.get_many([key]))[key]
-        if object_key is not None and object_key != first.object_key:
-            await self._objects.delete([object_key])
-        if first.sha256 != sha256 or first.source != source:
-            raise request_id_reused(request_id)
-        return first, first.state is ReceiptState.NEW
+            outcomes = await self._catalog.batch(inserts)
+        if all(outcome.document is not None for outcome in outcomes):
+            return [(new_receipt(outcome.document), True) for outcome in outcomes if outcome.document is not None]
+        repeated = [document["_id"] for document, outcome in zip(documents, outcomes, strict=True) if outcome.refusal]
+        first = await self.get_many(repeated)
+        return [
+            (new_receipt(outcome.document), True)
+            if outcome.document is not None
+            else await self._repeated(drop, document, first[document["_id"]])
+            for drop, document, outcome in zip(drops, documents, outcomes, strict=True)
+        ]
 
     async def get(self, caller: Caller, key: str) -> Receipt:
         """A receipt of this caller's, or NotFound."""
@@ -225,6 +242,25 @@ class Receipts:
         if orphans:
             await self._objects.delete(orphans)
         return page[-1].key if len(page) == limit else None
+
+    async def _document(self, caller: Caller, drop: NewDrop, now_ns: int) -> dict[str, Any]:
+        raw, request_id = drop.raw, drop.request_id
+        key = request_key("receipts", caller.owner, request_id) if request_id else new_id(now_ns)
+        object_key = None if len(raw) <= INLINE_BYTES else await self._store(key, raw)
+        inline = raw if object_key is None else None
+        document = new_document(key, caller, inline, drop.sha256, len(raw), now_ns, object_key)
+        if drop.source:
+            document["source"] = document["listed_source"] = drop.source
+        return document
+
+    async def _repeated(
+        self, drop: NewDrop, document: dict[str, Any], first: Receipt
+    ) -> tuple[Receipt, bool] | AlreadyExists:
+        if document["object_key"] is not None and document["object_key"] != first.object_key:
+            await self._objects.delete([document["object_key"]])
+        if first.sha256 != drop.sha256 or first.source != drop.source:
+            return request_id_reused(drop.request_id)
+        return first, first.state is ReceiptState.NEW
 
     async def _store(self, key: str, raw: bytes) -> str:
         # Two calls with one request id store their bytes apart; the one whose receipt comes second deletes its own.

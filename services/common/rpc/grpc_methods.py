@@ -32,7 +32,8 @@ def grpc_handler(service: ServiceDescriptor, methods: Iterable[Method]) -> grpc.
 
 def _handler(method: Method) -> grpc.RpcMethodHandler[Any, Any]:
     invoke = method.invoke
-    one = (lambda requests: requests) if method.kind is Kind.CLIENT_STREAM else FirstOf
+    is_stream = method.kind in (Kind.CLIENT_STREAM, Kind.BOTH_STREAM)
+    one = (lambda requests: requests) if is_stream else FirstOf
     is_raw = method.descriptor.output_type is HttpBody.DESCRIPTOR
 
     async def answer(requests: AsyncIterator[Any], context: Context) -> Any:
@@ -67,7 +68,7 @@ def _handler(method: Method) -> grpc.RpcMethodHandler[Any, Any]:
 
     # To the server each request is a stream, so that it calls the method before it has read a message.
     read = _reader(method.request)
-    if method.kind is Kind.SERVER_STREAM:
+    if method.kind in (Kind.SERVER_STREAM, Kind.BOTH_STREAM):
         return grpc.stream_stream_rpc_method_handler(answers, read, _serialize)
     return grpc.stream_unary_rpc_method_handler(answer, read, _serialize)
 

@@ -43,6 +43,8 @@ RETRY_WHEN_BUSY = timedelta(seconds=1)
 RETRY_TO_WAIT = timedelta(seconds=5)
 # Envoy appends the address that it saw to those that the client names.
 FORWARDED_FOR = "x-forwarded-for"
+# A stream of requests may last longer than its token.
+ADMITTED_SECONDS = 1.0
 NO_SPAN = nullcontext()
 log = logging.getLogger(__name__)
 
@@ -122,8 +124,16 @@ class Guard:
                         async for answer in answers:
                             yield answer
 
+        async def both_stream(requests: AsyncIterator[Any], call: Call) -> AsyncIterator[Any]:
+            with _Watch(self, name, call):
+                await self._admit(behavior, call, streams)
+                with self._span(name, call):
+                    async with aclosing(body(self._checked(requests, behavior, call), call)) as answers:
+                        async for answer in answers:
+                            yield answer
+
         if method.client_streaming:
-            return Method(method, client_stream)
+            return Method(method, both_stream if method.server_streaming else client_stream)
         return Method(method, server_stream if method.server_streaming else unary)
 
     def enter(self, call: Call) -> None:
@@ -168,6 +178,26 @@ class Guard:
                 "the request cannot be decoded: a text is not UTF-8, or a value has a wrong type",
             )
         self._rules.check(request)
+
+    async def _checked(
+        self, requests: AsyncIterator[Any], behavior: Behavior, call: Call
+    ) -> AsyncIterator[Any | InvalidArgument]:
+        """The requests of a stream with an answer to each; in place of a wrong one, its error.
+
+        A token that expires or is revoked ends the stream.
+        """
+        admitted = time.monotonic()
+        async for request in requests:
+            now = time.monotonic()
+            if now - admitted > ADMITTED_SECONDS:
+                call.caller = await self._authenticator.authorize(call.header("authorization"), behavior)
+                admitted = now
+            try:
+                self._check(request)
+            except InvalidArgument as refusal:
+                yield refusal
+            else:
+                yield request
 
     def _span(self, name: str, call: Call) -> AbstractContextManager[Any]:
         if self._tracer is None:

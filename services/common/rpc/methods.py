@@ -23,15 +23,17 @@ class Kind(Enum):
     UNARY = auto()
     CLIENT_STREAM = auto()
     SERVER_STREAM = auto()
+    BOTH_STREAM = auto()
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
     """One method of the contract, behind the guard.
 
-    `invoke` takes the request, or an async iterator of requests for CLIENT_STREAM, and the call. A request that still
-    arrives is an awaitable, which is awaited once the caller is known and has a place. It returns an awaitable answer,
-    or an async iterator of answers for SERVER_STREAM. It raises DropmeshError or CancelledError.
+    `invoke` takes the request and the call; for CLIENT_STREAM and BOTH_STREAM an async iterator of requests. A request
+    that still arrives is an awaitable, which is awaited once the caller is known and has a place. It returns an
+    awaitable answer; for SERVER_STREAM and BOTH_STREAM an async iterator of answers. It raises DropmeshError or
+    CancelledError.
     """
 
     descriptor: MethodDescriptor
@@ -46,7 +48,7 @@ class Method:
     def kind(self) -> Kind:
         """Which side sends a stream."""
         if self.descriptor.client_streaming:
-            return Kind.CLIENT_STREAM
+            return Kind.BOTH_STREAM if self.descriptor.server_streaming else Kind.CLIENT_STREAM
         return Kind.SERVER_STREAM if self.descriptor.server_streaming else Kind.UNARY
 
     @property

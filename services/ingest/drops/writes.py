@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
 from collections.abc import Callable
 
 from dropmesh.v1 import error_reason_pb2 as reasons
@@ -21,11 +19,10 @@ from services.common.drops.receipts import Receipts
 from services.common.queue.outbox import Outbox
 from services.common.rpc.call import Call
 from services.ingest.drops.outcomes import DropOutcomes
+from services.ingest.drops.raw import check_size, sha256_of
 
 # A call's status travels in headers, of which a gRPC client takes 8 KiB; the receipt has all that was found.
 VIOLATIONS_BYTES = 4096
-# Hashing more than this would hold up the other calls.
-_LARGE_BYTES = 256 * 1024
 
 
 class DropWrites:
@@ -53,14 +50,8 @@ class DropWrites:
     ) -> ingest_service_pb2.DropMeasurementsResponse:
         """Stores a raw JSON drop and has its measurements computed."""
         raw = request.body.data
-        if len(raw) > self._max_drop_bytes:
-            raise InvalidArgument(
-                reasons.REQUEST_TOO_LARGE,
-                f"body: the drop is larger than the limit of {self._max_drop_bytes} bytes (max_drop_bytes)",
-                metadata={"limit_bytes": str(self._max_drop_bytes)},
-                http_status=413,
-            )
-        sha256 = await asyncio.to_thread(_sha256, raw) if len(raw) > _LARGE_BYTES else _sha256(raw)
+        check_size("body", raw, self._max_drop_bytes)
+        sha256 = await sha256_of(raw)
         receipt, is_waiting = await self._receipts.keep(
             call.caller,
             raw,
@@ -98,10 +89,6 @@ class DropWrites:
             self._drop_outbox.add(receipt)
         call.answer_with(202)
         return receipt_message(receipt, call.caller.owner)
-
-
-def _sha256(raw: bytes) -> bytes:
-    return hashlib.sha256(raw).digest()
 
 
 def _quarantined(receipt: Receipt) -> InvalidArgument:

@@ -34,6 +34,7 @@ ERROR_STATUS = {
     grpc.StatusCode.UNAVAILABLE: 503,
 }
 NO_CONTENT = 204
+HEAD_OF_LINES = b"HTTP/1.1 200 OK\r\ncontent-type: application/x-ndjson\r\ntransfer-encoding: chunked\r\n\r\n"
 _STARTS = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: application/json\r\n"
     for status in HTTPStatus

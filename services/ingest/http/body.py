@@ -69,15 +69,20 @@ class IncomingBody:
         self._pause(False)
 
     async def messages(self, first: Any) -> AsyncIterator[Any]:
-        """The stream of requests for the method; raises CancelledError at its end where the sender hung up."""
+        """The stream of requests for the method: one that holds the parameters, then one for each piece."""
         yield first
+        async for piece in self.pieces():
+            yield Piece(piece)
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """The bytes as they arrive; raises CancelledError at their end where the sender hung up."""
         while True:
             while self._pieces:
                 piece = self._pieces.popleft()
                 self._waiting_bytes -= len(piece)
                 if self._waiting_bytes <= MOST_WAITING_BYTES // 2:
                     self._pause(False)
-                yield Piece(piece)
+                yield piece
             if self._whole:
                 return
             if self._lost:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, cast
@@ -13,11 +14,13 @@ import httptools
 
 from services.common.base.errors import DropmeshError, TooSlow
 from services.common.rpc.call import Call
+from services.common.rpc.methods import Kind
 from services.common.rpc.status import error_headers
-from services.ingest.http.answers import error_http_status, error_json, http_head, response_json
+from services.ingest.http.answers import HEAD_OF_LINES, error_http_status, error_json, http_head, response_json
 from services.ingest.http.arriving import ArrivingRequest, Receiving
 from services.ingest.http.body import IncomingBody
 from services.ingest.http.influx import PATH, influx_error_json, influx_http_status
+from services.ingest.http.lines import LAST_CHUNK, LinesAnswer, UnfinishedLine, drops_of_lines
 from services.ingest.http.routes import Route
 
 METADATA = frozenset({b"authorization", b"x-request-id", b"x-invite-pin", b"x-forwarded-for"})
@@ -26,7 +29,7 @@ LEAST_BYTES = 4096
 RATE_WINDOW = timedelta(seconds=20)
 OK = 200
 log = logging.getLogger(__name__)
-Find = Callable[[bytes, str], Route]
+Find = Callable[[bytes, str, str], Route]
 
 
 @dataclass(slots=True)
@@ -69,6 +72,7 @@ class HttpConnection(asyncio.Protocol):
         self._checked_bytes: int | None = None
         self._incoming = _Incoming()
         self._unary: asyncio.Task[None] | None = None
+        self._writable: asyncio.Future[None] | None = None
         self._parser = httptools.HttpRequestParser(self)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -76,8 +80,19 @@ class HttpConnection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         self._connections.add(self)
 
+    def pause_writing(self) -> None:
+        """The edge reads more slowly than lines are written."""
+        self._writable = asyncio.get_running_loop().create_future()
+
+    def resume_writing(self) -> None:
+        """It has caught up."""
+        writable, self._writable = self._writable, None
+        if writable is not None and not writable.done():
+            writable.set_result(None)
+
     def connection_lost(self, exc: Exception | None) -> None:
         """The edge hung up, as it does when its client did."""
+        self.resume_writing()
         self._connections.discard(self)
         if self._incoming.streamed is not None:
             self._incoming.streamed.lose()
@@ -104,7 +119,9 @@ class HttpConnection(asyncio.Protocol):
 
     def check_rate(self) -> None:
         """Refuses a body that brought too little since the last check."""
-        if self._is_read or self._is_paused:
+        route = self._incoming.route
+        if self._is_read or self._is_paused or (route is not None and route.kind is Kind.BOTH_STREAM):
+            # The drops of a stream may be hours apart.
             self._checked_bytes = None
             return
         if self._checked_bytes is not None and self._checked_bytes < LEAST_BYTES:
@@ -136,15 +153,21 @@ class HttpConnection(asyncio.Protocol):
         incoming = self._incoming
         path, _, query = incoming.url.decode("latin-1").partition("?")
         try:
-            route = self._find(self._parser.get_method(), path)
+            route = self._find(self._parser.get_method(), path, incoming.content_type)
             incoming.first = route.first_message(path, query, incoming.content_type)
         except DropmeshError as refusal:
             self._refuse(incoming, refusal)
             return
         incoming.route = route
-        if route.is_streamed:
-            incoming.streamed = IncomingBody(self._set_paused)
-            self._begin(route, incoming, incoming.streamed.messages(incoming.first), self._call(incoming))
+        if route.kind is not Kind.UNARY:
+            call, body = self._call(incoming), IncomingBody(self._set_paused)
+            incoming.streamed = body
+            if route.kind is Kind.BOTH_STREAM:
+                unfinished = UnfinishedLine(self._receiving, call)
+                requests = drops_of_lines(body.pieces(), incoming.first, self._max_whole_bytes, unfinished)
+                self._begin(self._answer_lines(route, incoming, requests, call))
+            else:
+                self._begin(self._answer(route, incoming, body.messages(incoming.first), call))
 
     def on_body(self, piece: bytes) -> None:
         """Some bytes of its body."""
@@ -174,7 +197,7 @@ class HttpConnection(asyncio.Protocol):
         elif incoming.route is not None:
             pieces, incoming.pieces = incoming.pieces, []
             getattr(incoming.first, incoming.route.body).data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-            self._unary = self._begin(incoming.route, incoming, incoming.first, self._call(incoming))
+            self._unary = self._begin(self._answer(incoming.route, incoming, incoming.first, self._call(incoming)))
         self._close_after_last()
 
     def _await_rest(self) -> None:
@@ -186,13 +209,13 @@ class HttpConnection(asyncio.Protocol):
             arriving = ArrivingRequest(incoming.first, route.body, call, self._receiving, self._set_paused)
             arriving.feed(incoming.pieces)
             incoming.pieces, incoming.arriving = [], arriving
-            self._unary = self._begin(route, incoming, arriving, call)
+            self._unary = self._begin(self._answer(route, incoming, arriving, call))
 
     def _call(self, incoming: _Incoming) -> Call:
         return Call(incoming.headers, self._transport.is_closing)
 
-    def _begin(self, route: Route, incoming: _Incoming, request: Any, call: Call) -> asyncio.Task[None]:
-        task = asyncio.create_task(self._answer(route, incoming, request, call))
+    def _begin(self, answering: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(answering)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
@@ -210,6 +233,34 @@ class HttpConnection(asyncio.Protocol):
             if incoming.arriving is not None:
                 incoming.arriving.discard()
 
+    async def _answer_lines(self, route: Route, incoming: _Incoming, requests: AsyncIterator[Any], call: Call) -> None:
+        answer: LinesAnswer | None = None
+        try:
+            async with aclosing(route.method.invoke(requests, call)) as responses:
+                async for response in responses:
+                    answer = answer or self._begin_lines()
+                    answer.add(response)
+                    if self._writable is not None:
+                        await self._writable
+        except DropmeshError as error:
+            if answer is None:
+                self._refuse(incoming, error)
+            else:
+                # The client sees that the answer broke off, and what has no line yet.
+                answer.flush()
+                self._transport.close()
+        else:
+            (answer or self._begin_lines()).flush()
+            self._end(LAST_CHUNK)
+        finally:
+            if incoming.streamed is not None:
+                incoming.streamed.discard()
+
+    def _begin_lines(self) -> LinesAnswer:
+        if not self._transport.is_closing():
+            self._transport.write(HEAD_OF_LINES)
+        return LinesAnswer(self._transport)
+
     def _refuse(self, incoming: _Incoming, error: DropmeshError) -> None:
         status, headers = error_http_status(error), error_headers(error)
         if incoming.url.startswith(PATH):
@@ -220,8 +271,11 @@ class HttpConnection(asyncio.Protocol):
 
     def _write(self, status: int, answer: bytes, headers: Mapping[str, str]) -> None:
         """Answers; the rest of a body that was refused early is read first, before the next request or the end."""
+        self._end(http_head(status, len(answer), headers) + answer)
+
+    def _end(self, last: bytes) -> None:
         if not self._transport.is_closing():
-            self._transport.write(http_head(status, len(answer), headers) + answer)
+            self._transport.write(last)
         self._is_answered = True
         self._close_after_last()
 

@@ -931,6 +931,70 @@ class DropMeasurementsResponse(_message.Message):
 Global___DropMeasurementsResponse: _TypeAlias = DropMeasurementsResponse  # noqa: Y015
 
 @_typing.final
+class StreamDropsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DROP_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    drop: _builtins.bytes
+    """The raw JSON of one drop; at most 16 MiB by default (`DROPMESH_MAX_DROP_BYTES`)."""
+    source: _builtins.str
+    """The source of the drop, for example the id of a device: 1 to 64 letters, digits, "_", "." and "-", the first a letter or a
+    digit. Empty or "default": none.
+    """
+    request_id: _builtins.str
+    """A UUID that the caller chooses, so that a retry does not store the drop twice. Empty: each request stores a drop."""
+    def __init__(
+        self,
+        *,
+        drop: _builtins.bytes = ...,
+        source: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["drop", b"drop", "request_id", b"request_id", "source", b"source"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StreamDropsRequest: _TypeAlias = StreamDropsRequest  # noqa: Y015
+
+@_typing.final
+class StreamDropsResponse(_message.Message):
+    """StreamDropsResponse is the answer to one drop: its receipt or an error."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    """The number of the drop in the stream, from 1."""
+    @_builtins.property
+    def receipt(self) -> _measurement_pb2.Receipt:
+        """The stored drop and its state; set unless the drop was refused."""
+
+    @_builtins.property
+    def error(self) -> _status_pb2.Status:
+        """Why the drop was refused, with an ErrorInfo in its details."""
+
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        receipt: _measurement_pb2.Receipt | None = ...,
+        error: _status_pb2.Status | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "number", b"number", "receipt", b"receipt"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StreamDropsResponse: _TypeAlias = StreamDropsResponse  # noqa: Y015
+
+@_typing.final
 class ReplayReceiptRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

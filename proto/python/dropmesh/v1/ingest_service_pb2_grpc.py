@@ -145,6 +145,11 @@ class IngestServiceStub:
                 request_serializer=dropmesh_dot_v1_dot_ingest__service__pb2.DropMeasurementsRequest.SerializeToString,
                 response_deserializer=dropmesh_dot_v1_dot_ingest__service__pb2.DropMeasurementsResponse.FromString,
                 _registered_method=True)
+        self.StreamDrops = channel.stream_stream(
+                '/dropmesh.v1.IngestService/StreamDrops',
+                request_serializer=dropmesh_dot_v1_dot_ingest__service__pb2.StreamDropsRequest.SerializeToString,
+                response_deserializer=dropmesh_dot_v1_dot_ingest__service__pb2.StreamDropsResponse.FromString,
+                _registered_method=True)
         self.ReplayReceipt = channel.unary_unary(
                 '/dropmesh.v1.IngestService/ReplayReceipt',
                 request_serializer=dropmesh_dot_v1_dot_ingest__service__pb2.ReplayReceiptRequest.SerializeToString,
@@ -440,15 +445,35 @@ class IngestServiceServicer:
     def DropMeasurements(self, request, context):
         """DropMeasurements stores a raw JSON drop and queues it, so that its measurements are computed.
 
-        The body is one object {"time_stamp": "2019-05-01T06:00:00-04:00", "data": [0.379, 1.589]} or an array of such objects; the
-        content type is ignored. The raw bytes are durable before the response. Without `wait` the response is the receipt (202
-        over REST). With `wait` it also has the measurements (200); or the call fails with DROP_QUARANTINED, which lists the failed
-        quality checks; or, if `wait` was too short, the response is the receipt (202).
+        The body is one object {"time_stamp": "2019-05-01T06:00:00-04:00", "data": [0.379, 1.589]} or an array of such objects; any
+        content type but `application/x-ndjson` will do. The raw bytes are durable before the response. Without `wait` the response
+        is the receipt (202 over REST). With `wait` it also has the measurements (200); or the call fails with DROP_QUARANTINED,
+        which lists the failed quality checks; or, if `wait` was too short, the response is the receipt (202).
 
         A source has one measurement for each instant: a later drop for the same instant replaces it. Devices that share a token
         need sources of their own.
+
+        With the content type `application/x-ndjson` the body is a stream of drops, one in each line, and so is the answer (200) one
+        StreamDropsResponse in each line, sent as soon as its drop is durable; it takes no `wait`. See StreamDrops.
         Errors: REQUEST_TOO_LARGE, DROP_QUARANTINED, REQUEST_ID_REUSED, STORE_FULL.
         Retry: with the same request_id; the drop is stored once and the first receipt is returned again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StreamDrops(self, request_iterator, context):
+        """StreamDrops stores raw JSON drops as they come and answers each one once it is durable.
+
+        Each request is one drop, with a source and a request id of its own; each has one response, in the order of the requests. A
+        refused drop is a response with its error and does not end the stream. The service reads on while at most 1,000 drops or
+        1 MiB wait for their response.
+
+        Over REST it has the paths of DropMeasurements, with the content type `application/x-ndjson`: each line of the body is one
+        drop, blank lines aside, and each line of the answer is one response. `source` and `request_id` are parameters of the whole
+        body. With `request_id` each drop has an id of its own, made from it and the drop's number.
+        Errors: REQUEST_TOO_LARGE, REQUEST_ID_REUSED, STORE_FULL.
+        Retry: with the same request ids; over REST with the same body and the same request_id. Each drop is stored once.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -722,6 +747,11 @@ def add_IngestServiceServicer_to_server(servicer, server):
                     servicer.DropMeasurements,
                     request_deserializer=dropmesh_dot_v1_dot_ingest__service__pb2.DropMeasurementsRequest.FromString,
                     response_serializer=dropmesh_dot_v1_dot_ingest__service__pb2.DropMeasurementsResponse.SerializeToString,
+            ),
+            'StreamDrops': grpc.stream_stream_rpc_method_handler(
+                    servicer.StreamDrops,
+                    request_deserializer=dropmesh_dot_v1_dot_ingest__service__pb2.StreamDropsRequest.FromString,
+                    response_serializer=dropmesh_dot_v1_dot_ingest__service__pb2.StreamDropsResponse.SerializeToString,
             ),
             'ReplayReceipt': grpc.unary_unary_rpc_method_handler(
                     servicer.ReplayReceipt,
@@ -1325,6 +1355,33 @@ class IngestService:
             '/dropmesh.v1.IngestService/DropMeasurements',
             dropmesh_dot_v1_dot_ingest__service__pb2.DropMeasurementsRequest.SerializeToString,
             dropmesh_dot_v1_dot_ingest__service__pb2.DropMeasurementsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StreamDrops(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/dropmesh.v1.IngestService/StreamDrops',
+            dropmesh_dot_v1_dot_ingest__service__pb2.StreamDropsRequest.SerializeToString,
+            dropmesh_dot_v1_dot_ingest__service__pb2.StreamDropsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import grpc
 import pytest
+from dropmesh.v1 import error_reason_pb2 as reasons
 from dropmesh.v1 import (
     ingest_service_pb2,
     ingest_service_pb2_grpc,
@@ -16,13 +17,17 @@ from dropmesh.v1 import (
 )
 from google.api.httpbody_pb2 import HttpBody
 
+from services.common.base.errors import InvalidArgument, Unauthenticated
 from services.common.base.telemetry import Metrics
+from services.common.rpc import guard as guard_module
 from services.common.rpc.auth import Authenticator
 from services.common.rpc.call import Call, Places
 from services.common.rpc.grpc_methods import grpc_handler
 from services.common.rpc.guard import Guard
+from services.common.rpc.identity import Caller
 from services.common.rpc.tokens import Tokens
 from services.common.settings import Mode
+from tests.support.calls import ANN
 
 SERVICE = query_service_pb2.DESCRIPTOR.services_by_name["QueryService"]
 
@@ -143,3 +148,62 @@ async def test_one_holder_has_a_share_of_the_places_and_leaves_the_others() -> N
     places.give_back("ann")
     assert places.take("eve")
     assert (places.taken, places.held) == (4, {"ann": 1, "bob": 2, "eve": 1})
+
+
+class Lines:
+    """Answers each drop with its number, or its refusal."""
+
+    async def StreamDrops(self, requests: AsyncIterator[Any], call: Call) -> AsyncIterator[Any]:
+        async for request in requests:
+            answer = ingest_service_pb2.StreamDropsResponse()
+            if isinstance(request, InvalidArgument):
+                answer.error.message = request.message
+            else:
+                answer.receipt.subject = call.caller.subject
+            yield answer
+
+
+async def test_a_wrong_message_of_a_stream_with_answers_is_answered_and_the_stream_goes_on(tmp_path):
+    guard = Guard(Authenticator(cast(Tokens, None), Mode.OPEN), Metrics(), max_in_flight=1)
+    service = ingest_service_pb2.DESCRIPTOR.services_by_name["IngestService"]
+    server = grpc.aio.server()
+    server.add_generic_rpc_handlers((grpc_handler(service, guard.methods(service, Lines())),))
+    server.add_insecure_port(f"unix:{tmp_path}/s")
+    await server.start()
+    sent = [b"\x0a\x011", b"\x12\x03a/b", b"\x12\x01\xff", b"\x0a\x011"]
+    async with grpc.aio.insecure_channel(f"unix:{tmp_path}/s") as channel:
+        call = channel.stream_stream("/dropmesh.v1.IngestService/StreamDrops")(iter(sent))
+        answers = [ingest_service_pb2.StreamDropsResponse.FromString(answer) async for answer in call]
+    await server.stop(None)
+    assert [answer.receipt.subject for answer in answers] == ["local", "", "", "local"]
+    assert "source" in answers[1].error.message
+    assert "cannot be decoded" in answers[2].error.message
+
+
+class Revocable:
+    """Admits a caller until it is revoked."""
+
+    revoked = False
+
+    async def authorize(self, authorization: str | None, behavior: Any) -> Caller:
+        if self.revoked:
+            raise Unauthenticated(reasons.TOKEN_INVALID, "revoked")
+        return ANN
+
+
+async def test_a_stream_ends_when_its_token_is_revoked(tmp_path, monkeypatch):
+    monkeypatch.setattr(guard_module, "ADMITTED_SECONDS", 0.0)
+    tokens = Revocable()
+    guard = Guard(cast(Authenticator, tokens), Metrics(), max_in_flight=1)
+    service = ingest_service_pb2.DESCRIPTOR.services_by_name["IngestService"]
+    (method,) = [one for one in guard.methods(service, Lines()) if one.name == "StreamDrops"]
+
+    async def drops() -> AsyncIterator[Any]:
+        yield ingest_service_pb2.StreamDropsRequest(drop=b"1")
+        tokens.revoked = True
+        yield ingest_service_pb2.StreamDropsRequest(drop=b"2")
+
+    answers = method.invoke(drops(), Call([], lambda: False))
+    assert (await anext(answers)).receipt.subject == ANN.subject
+    with pytest.raises(Unauthenticated):
+        await anext(answers)

@@ -1,0 +1,33 @@
+"""The bytes of a drop before they are stored: their limit, and their hash."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+
+from dropmesh.v1 import error_reason_pb2 as reasons
+
+from services.common.base.errors import InvalidArgument
+
+# Hashing more than this would hold up the other calls.
+_LARGE_BYTES = 256 * 1024
+
+
+def check_size(field: str, raw: bytes, most_bytes: int) -> None:
+    """Refuses a drop above the limit."""
+    if len(raw) > most_bytes:
+        raise InvalidArgument(
+            reasons.REQUEST_TOO_LARGE,
+            f"{field}: the drop is larger than the limit of {most_bytes} bytes (max_drop_bytes)",
+            metadata={"limit_bytes": str(most_bytes)},
+            http_status=413,
+        )
+
+
+async def sha256_of(raw: bytes) -> bytes:
+    """The hash of a drop."""
+    return await asyncio.to_thread(_sha256, raw) if len(raw) > _LARGE_BYTES else _sha256(raw)
+
+
+def _sha256(raw: bytes) -> bytes:
+    return hashlib.sha256(raw).digest()
