@@ -31,7 +31,7 @@ CONNECTIONS = (1, 16, 64)
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What one turn came to; syncs are None where they are not counted, latencies are seconds."""
+    """The figures of one turn; syncs are None where they are not counted, latencies are seconds."""
 
     per_second: float
     cpu_microseconds: float

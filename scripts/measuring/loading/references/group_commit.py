@@ -1,4 +1,4 @@
-"""What a plain dropzone does with a drop, as fast as it can: parse, check, aggregate, and both writes in one commit."""
+"""The work of a plain dropzone, as fast as it can be: parse, check, aggregate, and both writes in one commit."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def measurement(raw: bytes) -> tuple[Any, ...]:
     """The instant of a drop and the aggregate of its numbers; raises ValueError."""
     drop = orjson.loads(raw)
     if not isinstance(drop, dict) or not isinstance(drop.get("time_stamp"), str):
-        raise ValueError("time_stamp")  # noqa: TRY004 - a bad drop, whatever is bad in it
+        raise ValueError("time_stamp")  # noqa: TRY004 - a bad drop
     instant = datetime.fromisoformat(drop["time_stamp"])
     data = drop.get("data")
     if instant.tzinfo is None or not isinstance(data, list) or not data:
