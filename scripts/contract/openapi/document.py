@@ -21,7 +21,7 @@ from scripts.contract.openapi.comments import Comments
 from scripts.contract.openapi.parameters import parameters
 from scripts.contract.openapi.requests import request_body
 from scripts.contract.openapi.responses import HEADERS, responses, shared_errors
-from scripts.contract.openapi.routes import LINES, Route, is_streamed, routes
+from scripts.contract.openapi.routes import Route, routes
 from scripts.contract.openapi.schemas import Schema, Schemas
 from scripts.contract.openapi.tags import tag_of, tags
 
@@ -95,9 +95,6 @@ def _operations(
         if route.body:
             operation["requestBody"] = request_body(method, route, behavior, schemas)
         operation["responses"] = responses(method, route.verb, behavior, reasons, schemas)
-        if is_streamed(method):
-            operation["requestBody"]["content"][LINES] = {"schema": {"type": "string"}}
-            operation["responses"]["200"]["content"][LINES] = {"schema": {"type": "string"}}
         yield route, {key: value for key, value in operation.items() if value not in ("", []) or key == "security"}
 
 

@@ -6,11 +6,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dropmesh.v1 import behavior_pb2
 from google.api import annotations_pb2, http_pb2
 from google.protobuf.descriptor import MethodDescriptor
 
-LINES = "application/x-ndjson"
 VARIABLE = re.compile(r"\{(?P<field>\w+)(?:=(?P<pattern>[^}]+))?\}")
 WILDCARD = re.compile(r"(?P<collection>\w+)/\*")
 
@@ -50,12 +48,6 @@ def routes(method: MethodDescriptor) -> Iterator[Route]:
     if rule.WhichOneof("pattern") is not None:
         for binding in (rule, *rule.additional_bindings):
             yield _route(binding)
-
-
-def is_streamed(method: MethodDescriptor) -> bool:
-    """Whether another method streams this one: its routes take bodies of lines too."""
-    others = method.containing_service.methods
-    return any(one.GetOptions().Extensions[behavior_pb2.behavior].stream_of == method.name for one in others)
 
 
 def singular(collection: str) -> str:

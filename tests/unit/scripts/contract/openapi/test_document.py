@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dropmesh.v1.behavior_pb2 import behavior
 
 from scripts.contract.method_errors import METHODS
 
@@ -27,7 +28,12 @@ def parameters(name: str, place: str) -> dict[str, dict[str, Any]]:
 
 
 def test_every_method_is_there():
-    assert {method.name for method in METHODS.values()} <= set(OPERATIONS)
+    streams = {method for method in METHODS.values() if method.GetOptions().Extensions[behavior].stream_of}
+    assert {method.name for method in METHODS.values() if method not in streams} <= set(OPERATIONS)
+    # Generators leave out a method with a media type that they do not know: the text alone names this one.
+    for method in streams:
+        streamed = OPERATIONS[method.GetOptions().Extensions[behavior].stream_of]
+        assert "application/x-ndjson" in streamed["description"]
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
