@@ -166,7 +166,7 @@ def _welcome(settings: Settings, token_file: Path, seconds: float) -> str:
     url = settings.edge_url
     bearer = f'-H "Authorization: Bearer $(cat {quote(str(token_file))})"'
     auth = "" if settings.mode is Mode.OPEN else f" {bearer}"
-    photo = quote(f"photo=@{ensure_sample(settings.data)}")
+    photo = ensure_sample(settings.data)
     drop = """'{"time_stamp": "2019-05-01T06:00:00-04:00", "data": [0.379, 1.589, 2.188]}'"""
     return f"""
 Dropmesh is up ({seconds:.1f} s): {url}  (REST, gRPC and gRPC-Web; documentation at {url}/docs)
@@ -178,8 +178,8 @@ Dropmesh is up ({seconds:.1f} s): {url}  (REST, gRPC and gRPC-Web; documentation
 Five lines to paste:
   curl{auth} -X POST -d {drop} '{url}/v1/measurements?wait=2s'
   curl{auth} {url}/v1/measurements/2019-05-01T10:00:00Z
-  curl{auth} -F {photo} {url}/v1/media
-  curl{auth} {url}/v1/media
+  curl{auth} -F {quote(f"photo=@{photo}")} {url}/v1/media
+  curl{auth} --data-binary {quote(f"@{photo}")} -o covered.jpg {url}/v1/images:anonymize
   curl {bearer} {url}/v1/statistics
 
 Ctrl-C stops it."""
