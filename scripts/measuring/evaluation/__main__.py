@@ -12,7 +12,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from scripts.measuring.evaluation.labelled import LabelledPicture, media_photos, validation_split
+from scripts.measuring.evaluation import irreversible
+from scripts.measuring.evaluation.labelled import SHARED, LabelledPicture, media_photos, validation_split
 from scripts.measuring.evaluation.matching import Counts, at_least_32_square, tally, unmasked_20_pixels
 from services.common.media.vocabulary import Mode, ObjectClass
 from services.common.settings import load_settings
@@ -24,7 +25,6 @@ from services.processor.models.store import ModelStore
 from services.processor.photo.photo import anonymize_photo
 from services.processor.vision.detections import Detection
 
-SHARED = Path(os.environ.get("DROPMESH_SHARED") or Path(__file__).resolve().parents[4] / "shared")
 WANTED_PRECISION = 0.7
 _LOW = dict.fromkeys(ObjectClass, 0.05)
 
@@ -39,13 +39,19 @@ class _Set:
 
 def main() -> int:
     """Reads the command line, measures, prints."""
-    parser = argparse.ArgumentParser(prog="scripts/evaluate", description=__doc__)
+    if sys.argv[1:2] == ["irreversible"]:
+        return irreversible.main(sys.argv[2:])
+    parser = argparse.ArgumentParser(
+        prog="scripts/evaluate",
+        description=__doc__,
+        epilog="scripts/evaluate irreversible attacks covers; see its --help",
+    )
     parser.add_argument("--weights", choices=("pulled", "bundled", "both"), default="both")
     parser.add_argument("--models", type=Path, help="folder of pulled weights (shared/models, else the models folder)")
     parser.add_argument("--shared", type=Path, default=SHARED, help="folder of labelled pictures")
     parser.add_argument("--only", action="append", metavar="MODEL", help="choose among these models alone")
     parser.add_argument("--set", choices=("photos", "val"), action="append", help="the pictures (both)")
-    parser.add_argument("--mode", type=Mode, action="append", choices=list(Mode), help="ways to anonymize (blur)")
+    parser.add_argument("--mode", type=Mode, action="append", choices=list(Mode), help="ways to anonymize (gradient)")
     parser.add_argument("--without-anonymized", action="store_true", help="leave out what is found afterwards")
     parser.add_argument("--provider", type=Provider, choices=list(Provider), default=Provider.CPU)
     parser.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1))
@@ -55,7 +61,7 @@ def main() -> int:
     folder = options.models or _models(options.shared)
     registry, store = load_registry(folder), ModelStore(folder)
     sets = [_Set(name, list(_READERS[name](options.shared))) for name in options.set or _READERS]
-    modes = [] if options.without_anonymized else options.mode or [Mode.BLUR]
+    modes = [] if options.without_anonymized else options.mode or [Mode.GRADIENT]
     for weights in ("pulled", "bundled"):
         if options.weights in (weights, "both"):
             runtime = Runtime(options.provider, options.threads)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import cv2
 from services.common.media.vocabulary import Box, ObjectClass
 from services.processor.vision.detections import Picture
 
+SHARED = Path(os.environ.get("DROPMESH_SHARED") or Path(__file__).resolve().parents[4] / "shared")
 _NUMBERED = (ObjectClass.FACE, ObjectClass.PERSON, ObjectClass.LICENSE_PLATE, ObjectClass.VEHICLE)
 _UNMASKED = Path(__file__).with_name("unmasked_faces.txt")
 
@@ -43,7 +45,7 @@ def media_photos(shared: Path) -> Iterator[LabelledPicture]:
         plates = path.name.startswith("plate")
         classes = {ObjectClass.LICENSE_PLATE} if plates else {ObjectClass.PERSON, ObjectClass.VEHICLE}
         picture = _read(path)
-        yield LabelledPicture(path, picture, _labels(path.with_suffix(".txt"), picture), (), frozenset(classes))
+        yield LabelledPicture(path, picture, read_labels(path.with_suffix(".txt"), picture), (), frozenset(classes))
 
 
 def validation_split(shared: Path) -> Iterator[LabelledPicture]:
@@ -61,8 +63,8 @@ def validation_split(shared: Path) -> Iterator[LabelledPicture]:
         yield LabelledPicture(
             path,
             picture,
-            _labels(labels, picture, unmasked.get(name, frozenset())),
-            _labels(labels.with_suffix(".ignore.txt"), picture),
+            read_labels(labels, picture, unmasked.get(name, frozenset())),
+            read_labels(labels.with_suffix(".ignore.txt"), picture),
             classes,
         )
 
@@ -74,7 +76,7 @@ def _read(path: Path) -> Picture:
     return picture.astype("uint8", copy=False)
 
 
-def _labels(path: Path, picture: Picture, unmasked: frozenset[int] = frozenset()) -> tuple[Label, ...]:
+def read_labels(path: Path, picture: Picture, unmasked: frozenset[int] = frozenset()) -> tuple[Label, ...]:
     if not path.exists():
         return ()
     height, width = picture.shape[:2]

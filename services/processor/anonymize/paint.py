@@ -2,25 +2,23 @@
 
 A gradient and one colour keep nothing of an object, the others a handful of averages: at most 3x2 at any size.
 Only the areas covered and a seam around them are read, so the cost scales with them and not with the picture.
+What an attacker reads from each mode: docs/decisions/covers.md.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final, TypeAlias
+from collections.abc import Iterable, Sequence
+from typing import Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from services.common.media.vocabulary import BLACK, Mode, Shape
+from services.common.media.vocabulary import Mode, Shape
+from services.processor.anonymize.gradient import paint_gradient
+from services.processor.anonymize.pixels import Area, Fill, Pixels
 from services.processor.anonymize.plan import Cover
-
-Pixels: TypeAlias = NDArray[Any]
-"""Height x width, or height x width x up to 4 channels; of uint8, uint16 or float32. Any view will do."""
-Fill: TypeAlias = Callable[[str], Sequence[float]]
-"""A colour, given as #rrggbb, as one number a channel."""
 
 SHORTER_CELLS: Final = 2
 LONGER_CELLS: Final = 3
@@ -28,77 +26,41 @@ LONGER_CELLS: Final = 3
 BLUR_CONTRAST: Final = 0.25
 """The part of the differences between its cells that a blur keeps: with all of it detectors still find some faces."""
 SMALLEST_CELL_PIXELS: Final = 3.0
-SEAM_SHARE: Final = 0.05
-"""How wide the seam around a cover is from which a gradient takes its colours, as a share of the shorter side."""
-MOST_SEAM_PIXELS: Final = 8
 
 
 def paint_covers(pixels: Pixels, covers: Iterable[Cover], fill: Fill) -> None:
     """Cover these areas of the picture."""
-    for cover in covers:
-        _paint(pixels, cover, fill)
-
-
-def _paint(pixels: Pixels, cover: Cover, fill: Fill) -> None:
     height, width = pixels.shape[:2]
+    placed = [(cover, area) for cover in covers if (area := _area(cover, width, height)) is not None]
+    areas = np.array([area for _, area in placed]).reshape(-1, 4)
+    for number, (cover, area) in enumerate(placed):
+        left, top, right, bottom = area
+        covered = pixels[top:bottom, left:right]
+        original = np.ascontiguousarray(covered)
+        if cover.mode is Mode.GRADIENT:
+            painted = paint_gradient(pixels, area, areas[number + 1 :], fill)
+        elif cover.mode is Mode.SOLID:
+            painted = _solid(original, fill(cover.color))
+        else:
+            painted = _average(original, cover)
+        if cover.shape is Shape.BOX and cover.feather == 0:
+            covered[...] = painted
+        else:
+            covered[...] = _blend(painted, original, _weights(cover, left, top, right, bottom))
+
+
+def _area(cover: Cover, width: int, height: int) -> Area | None:
+    """The left, top, right and bottom of the pixels that a cover changes, its soft edge included."""
     outer = cover.box.expanded(cover.feather).clipped(width, height)
     left, top = math.floor(outer.left), math.floor(outer.top)
     right, bottom = math.ceil(outer.right), math.ceil(outer.bottom)
-    if right <= left or bottom <= top:
-        return
-    area = pixels[top:bottom, left:right]
-    original = np.ascontiguousarray(area)
-    if cover.mode is Mode.GRADIENT:
-        painted = _gradient(pixels, (left, top, right, bottom), fill)
-    elif cover.mode is Mode.SOLID:
-        painted = _solid(original, fill(cover.color))
-    else:
-        painted = _average(original, cover)
-    if cover.shape is Shape.BOX and cover.feather == 0:
-        area[...] = painted
-    else:
-        area[...] = _blend(painted, original, _weights(cover, left, top, right, bottom))
+    return (left, top, right, bottom) if right > left and bottom > top else None
 
 
 def _solid(original: Pixels, values: Sequence[float]) -> Pixels:
     painted = np.empty_like(original)
     painted[...] = values[0] if original.ndim == 2 else values
     return painted
-
-
-def _gradient(pixels: Pixels, area: tuple[int, int, int, int], fill: Fill) -> Pixels:
-    """A ramp between four colours, each the average of the seam outside of one corner; no pixel inside is read."""
-    left, top, right, bottom = area
-    seam = min(math.ceil(SEAM_SHARE * min(right - left, bottom - top)), MOST_SEAM_PIXELS)
-    outer_left, outer_top = max(0, left - seam), max(0, top - seam)
-    middle_x, middle_y = (left + right) // 2, (top + bottom) // 2
-    columns = slice(outer_left, middle_x), slice(middle_x, right + seam)
-    rows = slice(top, middle_y), slice(middle_y, bottom)
-    above_below = slice(outer_top, top), slice(bottom, bottom + seam)
-    beside = slice(outer_left, left), slice(right, right + seam)
-    corners = [
-        _average_color((pixels[above_below[y], columns[x]], pixels[rows[y], beside[x]])) for y in (0, 1) for x in (0, 1)
-    ]
-    known = [corner for corner in corners if corner is not None]
-    # A cover of the whole picture has no seam.
-    usual = np.mean(known, axis=0) if known else np.asarray(fill(BLACK))
-    grid = np.array([usual if corner is None else corner for corner in corners])
-    if pixels.dtype != np.float32:
-        grid = np.rint(grid)
-    ramp = cv2.resize(grid.astype(pixels.dtype).reshape(2, 2, -1), (right - left, bottom - top))
-    return ramp.reshape(bottom - top, right - left, *pixels.shape[2:])
-
-
-def _average_color(strips: Iterable[Pixels]) -> NDArray[np.float64] | None:
-    """The average of all pixels of some strips; None where there are none."""
-    total, count = np.zeros(4), 0
-    for strip in strips:
-        pixels = strip.shape[0] * strip.shape[1]
-        if pixels:
-            total += np.multiply(cv2.mean(np.ascontiguousarray(strip)), pixels)
-            count += pixels
-    channels = next(iter(strips)).shape[2:]
-    return total[: channels[0] if channels else 1] / count if count else None
 
 
 def _average(original: Pixels, cover: Cover) -> Pixels:

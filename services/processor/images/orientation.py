@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from services.processor.anonymize.paint import Pixels
+from services.processor.anonymize.pixels import Pixels
 
 UPRIGHT = 1
 _TAG, _SHORT = 0x0112, 3

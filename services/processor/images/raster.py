@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from services.processor.anonymize.colours import luma, rgb_shares
-from services.processor.anonymize.paint import Pixels
+from services.processor.anonymize.pixels import Pixels
 from services.processor.images.orientation import UPRIGHT, turn_upright
 from services.processor.vision.detections import Picture
 

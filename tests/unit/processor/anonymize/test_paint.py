@@ -5,7 +5,8 @@ import pytest
 from numpy.typing import NDArray
 
 from services.common.media.vocabulary import Box, Mode, Shape
-from services.processor.anonymize.paint import SHORTER_CELLS, Pixels, paint_covers
+from services.processor.anonymize.paint import SHORTER_CELLS, paint_covers
+from services.processor.anonymize.pixels import Pixels
 from services.processor.anonymize.plan import Cover
 
 AREA = Box(20, 10, 80, 70)
@@ -104,26 +105,6 @@ def test_some_covers_keep_nothing_of_what_is_inside(mode: Mode, shape: Shape, fe
     other[~outside(shape)] = 255 - one[~outside(shape)]
     same = painted(one, mode, shape, feather)[~outside(shape)] == painted(other, mode, shape, feather)[~outside(shape)]
     assert same.all()
-
-
-def test_a_gradient_leads_from_the_colours_of_one_side_to_those_of_the_other() -> None:
-    pixels = np.zeros((90, 120, 3), np.uint8)
-    pixels[:, :50], pixels[:, 50:] = (200, 100, 0), (0, 100, 50)
-    row = painted(pixels, Mode.GRADIENT, Shape.BOX)[40, 20:80].astype(int)
-    assert np.array_equal(row[0], (200, 100, 0))
-    assert np.array_equal(row[-1], (0, 100, 50))
-    assert (np.diff(row, axis=0) * (-1, 1, 1) >= 0).all()
-    assert len(np.unique(row, axis=0)) > 20
-
-
-@pytest.mark.parametrize("area", [Box(0, 0, 40, 90), Box(0, 0, 120, 30), Box(30, 60, 120, 90)])
-def test_a_gradient_at_the_edge_of_the_picture_takes_the_colours_that_there_are(area: Box) -> None:
-    pixels = np.full((90, 120, 3), 255, np.uint8)
-    assert (painted(pixels, Mode.GRADIENT, Shape.BOX, box=area) == 255).all()
-
-
-def test_a_gradient_over_the_whole_picture_is_black() -> None:
-    assert (painted(noise(), Mode.GRADIENT, Shape.BOX, box=Box(0, 0, 120, 90)) == (7, 8, 9)).all()
 
 
 def test_each_cover_has_its_own_mode_and_colour() -> None:
