@@ -15,6 +15,7 @@ from batch.recount import recount
 from batch.refit import refit
 from batch.reprocess import reprocess
 from batch.sweep import sweep
+from batch.verify_objects import verify_objects
 from scripts.mesh.data_folder import data_option, settings_of
 from services.common.base.errors import DropmeshError
 from services.common.settings import Settings, SettingsError
@@ -54,6 +55,8 @@ def _parser() -> argparse.ArgumentParser:
     again.add_argument("--depth", type=int, default=200, help="messages that wait in the queue at most (default 200)")
     command("refit", refit, "make stored forecasts anew whose series has changed since")
     command("sweep", sweep, "finish what crashed processes left unfinished")
+    objects = command("verify-objects", verify_objects, "read every stored object, and list what is missing or damaged")
+    objects.add_argument("--from-start", action="store_true", help="not where the last run was stopped")
     days = command("archive", archive, "write days as Parquet into the objects")
     days.add_argument("--days", type=int, default=8, help="so many days before today (default 8)")
     days.add_argument("--since", type=date.fromisoformat, metavar="DAY", help="every day from this one on, with today")

@@ -18,11 +18,16 @@ _KEY = "orphans"
 
 
 @dataclass(frozen=True, slots=True)
-class OrphanSweep:
-    """The first hour whose objects are not yet checked for orphans; earlier hours are checked once more a day later."""
+class Sweep:
+    """How far a job has come that looks at all objects, in several runs.
+
+    The sweep of orphans has checked the objects of every hour before `hour`, and checks each once more a day later.
+    `scripts/batch verify-objects` has one for each kind of objects; `after` is the position where it goes on, as JSON.
+    """
 
     id: str
-    hour: int
+    hour: int = 0
+    after: str = ""
 
 
 class Orphans:
@@ -40,7 +45,7 @@ class Orphans:
         """Deletes objects older than that which no content names; returns how many."""
         now = now_ns // HOUR_NS
         document = await self._catalog.get(SWEEPS, _KEY)
-        start = await self._first_hour(now) if document is None else from_document(OrphanSweep, document).hour
+        start = await self._first_hour(now) if document is None else from_document(Sweep, document).hour
         hours = {*range(start, now + 1), *(hour - LATEST_COMMIT_HOURS for hour in range(start, now + 1))}
         deleted = 0
         for hour in sorted(hours):
@@ -48,7 +53,7 @@ class Orphans:
         # An hour is done once all that was begun in it is old enough.
         done = (now_ns - older_than_ns) // HOUR_NS
         if done > start or document is None:
-            await self._catalog.batch([Upsert(SWEEPS, to_document(OrphanSweep(_KEY, max(start, done))))])
+            await self._catalog.batch([Upsert(SWEEPS, to_document(Sweep(_KEY, max(start, done))))])
         return deleted
 
     async def _first_hour(self, now: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.common.catalog import Collection
-from services.common.contents.orphans import SWEEPS, OrphanSweep
+from services.common.contents.orphans import SWEEPS, Sweep
 from services.common.contents.store import CONTENTS, StoredContent
 from services.common.drops.measurements import LINEAGE, MEASUREMENTS, LineageEntry, Measurement
 from services.common.drops.receipt import Receipt
@@ -44,6 +44,6 @@ MODELS: tuple[tuple[Collection, type], ...] = (
     (DELIVERIES, Delivery),
     (RETENTION, Retention),
     (TOKENS, Token),
-    (SWEEPS, OrphanSweep),
+    (SWEEPS, Sweep),
 )
 COLLECTIONS = tuple(collection for collection, _ in MODELS)
