@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import shutil
 import socket
 from pathlib import Path
 from typing import IO
@@ -12,6 +14,11 @@ from services.common.settings import Settings
 
 # The longest path that a unix socket may have, on Linux and macOS alike, less its own end.
 LONGEST_SOCKET = 103
+
+
+# With less a mesh does not even make its stores.
+LEAST_FREE_BYTES = 8 * 1024 * 1024
+NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class CannotStart(Exception):
@@ -26,6 +33,8 @@ def own_folder(data: Path) -> IO[str]:
             (data / folder).mkdir(exist_ok=True)
         lock = (data / "lock").open("a+")
     except OSError as error:
+        if error.errno in NO_SPACE:
+            raise CannotStart(no_space(data)) from None
         raise CannotStart(
             f"cannot write to the data folder {data} ({error.strerror}); choose another one with --data DIR"
         ) from None
@@ -40,15 +49,32 @@ def own_folder(data: Path) -> IO[str]:
             + "; stop it with scripts/down, "
             "or choose another folder with --data DIR"
         ) from None
-    lock.truncate(0)
-    lock.write(str(os.getpid()))
-    lock.flush()
+    try:
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+    except OSError:
+        raise CannotStart(no_space(data)) from None
     longest = data / "run" / "processor.metrics.sock"
     if len(str(longest)) > LONGEST_SOCKET:
         raise CannotStart(
             f"the data folder's path is too long for a unix socket ({longest}); choose a shorter one with --data DIR"
         )
     return lock
+
+
+def present_space(data: Path) -> None:
+    """Fails when the disk of the data folder is full."""
+    if shutil.disk_usage(data).free < LEAST_FREE_BYTES:
+        raise CannotStart(no_space(data))
+
+
+def no_space(place: str | Path) -> str:
+    """Says that a disk is full."""
+    return (
+        f"the disk of {place} is full; free {LEAST_FREE_BYTES // 1024**2} MiB at the least, then start again. "
+        "Acknowledged data is kept"
+    )
 
 
 def address_each(settings: Settings) -> None:

@@ -21,7 +21,16 @@ from scripts.edge.routes import SERVICES
 from scripts.mesh.admin_token import ensure_admin_token
 from scripts.mesh.edge_config import edge_config
 from scripts.mesh.logs import keep_logs_small
-from scripts.mesh.preflight import CannotStart, address_each, free_port, own_folder, present_provider
+from scripts.mesh.preflight import (
+    NO_SPACE,
+    CannotStart,
+    address_each,
+    free_port,
+    no_space,
+    own_folder,
+    present_provider,
+    present_space,
+)
 from scripts.mesh.sample import ensure_sample
 from scripts.mesh.stores import present_stores
 from scripts.mesh.supervisor import Program, Supervisor, end_with_parent
@@ -44,11 +53,18 @@ def main() -> int:
         if arguments.detach:
             return _detach(settings)
         with own_folder(settings.data):
+            present_space(settings.data)
             free_port(settings.edge_host, settings.edge_port, "--port")
             free_port("127.0.0.1", settings.operations_port, "--operations-port")
             return asyncio.run(_run(settings))
     except (CannotStart, SettingsError, DropmeshError) as reason:
-        print(f"scripts/up: {reason}", file=sys.stderr)
+        cause = getattr(reason, "cause", "")
+        print(f"scripts/up: {reason}{f' ({cause})' if cause else ''}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        if error.errno not in NO_SPACE:
+            raise
+        print(f"scripts/up: {no_space(error.filename or 'the data folder')}", file=sys.stderr)
         return 1
 
 

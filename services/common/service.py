@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from google.protobuf.descriptor import ServiceDescriptor
 
 from services.common.base.background import Loop
-from services.common.base.errors import StoreUnavailable
+from services.common.base.errors import StoreCorrupt, StoreUnavailable
 from services.common.base.telemetry import Metrics, start_logging, start_tracing
 from services.common.catalog import Catalog
 from services.common.objects import Objects
@@ -64,7 +64,7 @@ def run(name: str, descriptor: ServiceDescriptor, bootstrap: Bootstrap) -> None:
     start_logging(name, settings.log_level)
     try:
         uvloop.run(_open_and_serve(name, descriptor, bootstrap, settings))
-    except StoreUnavailable as error:
+    except (StoreUnavailable, StoreCorrupt) as error:
         log.error("cannot start: %s", error, extra={"cause": error.cause})  # noqa: TRY400 - the cause says it all
         sys.exit(1)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from services.common.base.errors import DropmeshError
+from services.common.base.errors import DropmeshError, StoreCorrupt
 from services.common.base.loops import pause
 from services.common.base.telemetry import Metrics
 
@@ -16,6 +16,7 @@ PATIENCE_SECONDS = 0.8
 SILENT_LOOKS = 2
 ANSWERS = "answers"
 SILENT = "does not answer"
+DAMAGED = "is damaged"
 
 Ask = Callable[[], Awaitable[object]]
 Hear = Callable[[str], None]
@@ -73,5 +74,6 @@ class StoreProbe:
         try:
             await self._ask()
         except DropmeshError as error:
-            return f"{SILENT}: {getattr(error, 'cause', error.message)}"
+            fault = DAMAGED if isinstance(error, StoreCorrupt) else SILENT
+            return f"{fault}: {getattr(error, 'cause', error.message)}"
         return ANSWERS

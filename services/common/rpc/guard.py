@@ -28,6 +28,7 @@ from services.common.base.errors import (
     DropmeshError,
     InvalidArgument,
     ResourceExhausted,
+    StoreCorrupt,
     StoreFull,
     StoreUnavailable,
     Unavailable,
@@ -280,7 +281,7 @@ def _log_refusal(method: str, error: DropmeshError) -> None:
     The message of a caller's own fault may quote what was sent, so the log has its reason alone.
     """
     ours = isinstance(error, (Unavailable, StoreFull, DataLoss))
-    more = {"cause": error.cause} if isinstance(error, StoreUnavailable) else {}
+    more = {"cause": error.cause} if isinstance(error, (StoreUnavailable, StoreCorrupt)) else {}
     log.log(
         logging.WARNING if ours else logging.INFO,
         error.message if ours else "a call was refused",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from services.common.base.probes import Ask, Hear, StoreProbe
 from services.common.base.telemetry import Metrics
+from services.common.catalog import Catalog
 from services.common.catalog.sqlite.catalog import SqliteCatalog
 from services.common.objects.directory import DirectoryObjects
 from services.common.stores.breaker import Breaker
@@ -38,9 +39,16 @@ def probed(stores: Stores, metrics: Metrics) -> ProbedStores:
         breaker = Breaker("objects")
         hears["objects"], objects = breaker.heard, RefusingObjects(objects, breaker)
     asks: dict[str, Ask] = {
-        "catalog": lambda: stores.catalog.get(COLLECTIONS[0], NAME),
+        "catalog": lambda: _ask(stores.catalog),
         "objects": lambda: stores.objects.stat(NAME),
         "queue": lambda: queue.depth(TOPICS[0]),
     }
     probes = [StoreProbe(store, ask, metrics, hears.get(store)) for store, ask in asks.items()]
     return ProbedStores(Stores(catalog, objects, queue), probes)
+
+
+async def _ask(catalog: Catalog) -> None:
+    if isinstance(catalog, SqliteCatalog) and catalog.database.damage is not None:
+        # What is read here may be whole.
+        raise catalog.database.damage
+    await catalog.get(COLLECTIONS[0], NAME)

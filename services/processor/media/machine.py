@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from services.common.base.errors import DropmeshError, ResourceExhausted, Unavailable
+from services.common.base.errors import DropmeshError, ResourceExhausted, StoreCorrupt, Unavailable
 from services.common.base.instants import SECOND_NS
 
 # Below this, what is written for a photo may not fit.
@@ -25,7 +25,7 @@ class MachineFault(Exception):
 
 def is_of_machine(error: Exception, folder: Path) -> bool:
     """Whether a failure is no fault of the content: a store is away or full, or the machine lacks something."""
-    if isinstance(error, (Unavailable, ResourceExhausted, MemoryError)):
+    if isinstance(error, (Unavailable, ResourceExhausted, StoreCorrupt, MemoryError)):
         return True
     if isinstance(error, OSError) and error.errno in _ERRORS:
         return True

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from services.common.base.errors import StoreFull, StoreUnavailable
+from services.common.base.errors import StoreCorrupt, StoreFull, StoreUnavailable
 from services.common.catalog import Collection, Delete, Index, Insert
 from services.common.catalog.opening import open_catalog
 from services.common.catalog.sqlite.catalog import SqliteCatalog
@@ -49,7 +49,7 @@ async def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, place: st
 async def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
     path = tmp_path / "catalog.db"
     path.write_bytes(b"this is a letter to my aunt, and by no means a database " * 100)
-    with pytest.raises(StoreUnavailable) as raised:
+    with pytest.raises(StoreCorrupt) as raised:
         await SqliteCatalog.open(path, COLLECTIONS)
     assert str(path) in raised.value.cause
     assert path.read_bytes().startswith(b"this is a letter")

@@ -13,9 +13,10 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
-from services.common.base.errors import StoreFull, StoreUnavailable
+from services.common.base.errors import StoreCorrupt, StoreFull, StoreUnavailable
 from services.common.catalog.sqlite.checkpoint import Checkpointer
 from services.common.catalog.sqlite.locking import ProcessLock
+from services.common.catalog.sqlite.log_damage import lost_transactions
 
 T = TypeVar("T")
 Function = Callable[[sqlite3.Connection], T]
@@ -24,6 +25,9 @@ _STORE = "catalog"
 _BUSY_SECONDS = 10.0
 _SWITCH_SECONDS = 0.0005
 _JOURNAL_BYTES = 64 << 20
+# An extended code of SQLite has the primary one in its last byte.
+_PRIMARY = 0xFF
+_CORRUPT = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
 class SqliteDatabase:
@@ -35,6 +39,8 @@ class SqliteDatabase:
 
     def __init__(self, path: Path, connections: _Connections) -> None:
         self.path = path
+        self.damage: StoreCorrupt | None = None
+        """The damage of the file, once a read or a write has met it; only a restart forgets it."""
         self._writer = connections.writer
         self._reader = connections.reader
         self._lock = connections.lock
@@ -82,7 +88,7 @@ class SqliteDatabase:
         try:
             return function(self._reader)
         except sqlite3.Error as error:
-            raise _translated(error, self.path) from error
+            raise self._noted(error) from error
 
     async def close(self) -> None:
         """Waits for writes under way, then closes the file."""
@@ -129,10 +135,10 @@ class SqliteDatabase:
                     return self._transact(group, _run_all)
                 except Exception as error:  # noqa: BLE001 - it belongs to a caller
                     if len(group) == 1:
-                        return [_Raised(_translated(error, self.path))]
+                        return [_Raised(self._noted(error))]
                     return self._transact(group, self._run_each)
         except Exception as error:  # noqa: BLE001 - it belongs to the callers
-            return [_Raised(_translated(error, self.path))] * len(group)
+            return [_Raised(self._noted(error))] * len(group)
 
     def _transact(self, group: list[_Write], run: Callable[[sqlite3.Connection, list[_Write]], list[Any]]) -> list[Any]:
         connection = self._writer
@@ -146,6 +152,12 @@ class SqliteDatabase:
             raise
         return results
 
+    def _noted(self, error: Exception) -> Exception:
+        translated = _translated(error, self.path)
+        if isinstance(translated, StoreCorrupt):
+            self.damage = translated
+        return translated
+
     def _run_each(self, connection: sqlite3.Connection, group: list[_Write]) -> list[Any]:
         results: list[Any] = []
         for write in group:
@@ -156,7 +168,7 @@ class SqliteDatabase:
                 if not connection.in_transaction:
                     raise
                 connection.execute("ROLLBACK TO one")
-                results.append(_Raised(_translated(error, self.path)))
+                results.append(_Raised(self._noted(error)))
             connection.execute("RELEASE one")
         return results
 
@@ -213,6 +225,11 @@ def _open(path: Path) -> _Connections:
             checkpointing = _connect(path, cache_kilobytes=100)
             reader = _connect(path, cache_kilobytes=4000)
             reader.execute("PRAGMA query_only=ON")
+            reader.execute("SELECT 1 FROM sqlite_master").fetchone()
+            if lost := lost_transactions(path):
+                raise StoreCorrupt(
+                    _STORE, f"{path}-wal is damaged, and {lost} acknowledged writes behind the damage cannot be read"
+                )
     except (OSError, sqlite3.Error) as error:
         raise _translated(error, path) from error
     return _Connections(writer, reader, checkpointing, lock, ProcessLock(path))
@@ -234,4 +251,6 @@ def _translated(error: Exception, path: Path) -> Exception:
     code = getattr(error, "sqlite_errorcode", None)
     if code is None or code == sqlite3.SQLITE_ERROR or isinstance(error, sqlite3.IntegrityError):
         return error
+    if code & _PRIMARY in _CORRUPT:
+        return StoreCorrupt(_STORE, f"{path}: {error}")
     return StoreFull(_STORE) if code == sqlite3.SQLITE_FULL else StoreUnavailable(_STORE, f"{path}: {error}")

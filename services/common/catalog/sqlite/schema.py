@@ -10,7 +10,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import bson
+from bson.errors import InvalidBSON
 
+from services.common.base.errors import StoreCorrupt
 from services.common.catalog import Collection, Document, Index
 from services.common.catalog.paging import members_only, ordering
 
@@ -66,7 +68,10 @@ class Table:
 
     def document(self, row: Sequence[Any]) -> Document:
         """Returns the document of a row of `select`."""
-        document: Document = bson.decode(row[1])
+        try:
+            document: Document = bson.decode(row[1])
+        except InvalidBSON as error:
+            raise StoreCorrupt("catalog", f"a document of {self.name}: {error}") from error
         document["_version"] = row[0]
         if self.sequence is not None and row[2] is not None:
             document[self.sequence] = row[2]
