@@ -81,6 +81,7 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
         settings.models_folder,
         settings.provider,
         threads,
+        settings.detection_seconds,
         children=children,
         threads=threads,
         limits=ChildLimits(

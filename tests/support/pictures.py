@@ -30,6 +30,7 @@ class FakeDetector:
         self._boxes = boxes
         self.seen: list[Picture] = []
         self.shares: list[TileShare] = []
+        self.limited: Mapping[ObjectClass, float] = {}
 
     @property
     def versions(self) -> Mapping[str, str]:
@@ -56,14 +57,20 @@ class FakeDetector:
     ) -> list[list[Detection]]:
         return [self.detect(picture, classes, thresholds) for picture in pictures]
 
-    def detect_partial(
+    def limited_sizes(
+        self, width: int, height: int, classes: frozenset[ObjectClass], *, is_frame: bool = False
+    ) -> Mapping[ObjectClass, float]:
+        return self.limited
+
+    def detect_frame(
         self,
         picture: Picture,
         classes: frozenset[ObjectClass],
         thresholds: Mapping[ObjectClass, float] | None,
-        share: TileShare,
+        tile_share: TileShare | None,
     ) -> list[Detection]:
-        self.shares.append(share)
+        if tile_share is not None:
+            self.shares.append(tile_share)
         return self.detect(picture, classes, thresholds)
 
 

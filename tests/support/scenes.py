@@ -168,12 +168,17 @@ class BlueDetector:
     ) -> list[list[Detection]]:
         return [self.detect(picture, classes, thresholds) for picture in pictures]
 
-    def detect_partial(
+    def limited_sizes(
+        self, width: int, height: int, classes: frozenset[ObjectClass], *, is_frame: bool = False
+    ) -> Mapping[ObjectClass, float]:
+        return {}
+
+    def detect_frame(
         self,
         picture: Picture,
         classes: frozenset[ObjectClass],
         thresholds: Mapping[ObjectClass, float] | None,
-        share: TileShare,
+        tile_share: TileShare | None,
     ) -> list[Detection]:
         return self.detect(picture, classes, thresholds)
 
@@ -185,24 +190,17 @@ class PartDetector(BlueDetector):
         super().__init__()
         self.shares: list[TileShare | None] = []
 
-    def detect(
-        self,
-        picture: Picture,
-        classes: frozenset[ObjectClass],
-        thresholds: Mapping[ObjectClass, float] | None = None,
-    ) -> list[Detection]:
-        self.shares.append(None)
-        return super().detect(picture, classes, thresholds)
-
-    def detect_partial(
+    def detect_frame(
         self,
         picture: Picture,
         classes: frozenset[ObjectClass],
         thresholds: Mapping[ObjectClass, float] | None,
-        share: TileShare,
+        tile_share: TileShare | None,
     ) -> list[Detection]:
-        self.shares.append(share)
-        return [] if share.turn % min(3, share.most) else super().detect(picture, classes, thresholds)
+        self.shares.append(tile_share)
+        if tile_share is not None and tile_share.turn % min(3, tile_share.most):
+            return []
+        return super().detect(picture, classes, thresholds)
 
 
 def is_blue(picture: Picture) -> NDArray[np.bool_]:

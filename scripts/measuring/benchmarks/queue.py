@@ -91,7 +91,7 @@ def _measure(folder: Path, url: str, models: Path, rounds: int) -> list[Cost]:
 
 
 async def _alone(contents: list[bytes], models: Path) -> Cost:
-    pool = ProcessPool(open_tools, models, "cpu", 1, children=1, threads=1, limits=CHILD_LIMITS)
+    pool = ProcessPool(open_tools, models, "cpu", 1, 5.0, children=1, threads=1, limits=CHILD_LIMITS)
     async with pool:
 
         async def classify(content: bytes) -> None:

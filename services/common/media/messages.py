@@ -131,6 +131,7 @@ def warning_message(warning: MediaWarning) -> media_pb2.MediaWarning:
         recall=warning.recall,
         model=warning.model,
         advice=warning.advice,
+        smallest_pixels=warning.smallest_pixels,
     )
     if warning.object_class is not None:
         message.object_class = class_number(warning.object_class)

@@ -95,6 +95,7 @@ class MediaWarning:
     recall: float | None = None
     model: str = ""
     advice: str = ""
+    smallest_pixels: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ class WarningReason(StrEnum):
     CONTENT_CHANGED = "content_changed"
     WEAK_MODEL = "weak_model"
     NO_MODEL = "no_model"
+    SMALL_OBJECTS = "small_objects"
 
 
 class ObjectClass(StrEnum):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor
 from functools import partial
 from itertools import islice
@@ -12,6 +12,7 @@ from typing import TypeVar
 from services.common.media.vocabulary import ObjectClass
 from services.processor.detect.decoders import open_decoder
 from services.processor.detect.model_detector import ModelDetector
+from services.processor.detect.search import Search, fit_search, smallest_sizes
 from services.processor.models.entry import ModelEntry
 from services.processor.models.registry import Registry
 from services.processor.models.runtime import Model, Runtime
@@ -19,6 +20,10 @@ from services.processor.models.store import ModelStore
 from services.processor.vision.detections import Detection, Picture, TileShare
 
 Result = TypeVar("Result")
+
+PICTURE_SECONDS = 5.0
+FRAME_SECONDS = 0.5
+"""The budget of a picture where a caller names none, and that of one frame of a video or animation."""
 
 
 class ComposedDetector:
@@ -28,15 +33,17 @@ class ComposedDetector:
         self,
         serving: Mapping[ObjectClass, ModelEntry],
         detectors: Mapping[str, ModelDetector],
+        budget_seconds: float = PICTURE_SECONDS,
         helpers: Executor | None = None,
     ) -> None:
         self._serving = dict(serving)
         self._detectors = dict(detectors)
+        self._budget_seconds = budget_seconds
         self._helpers = helpers
 
     def with_helpers(self, helpers: Executor) -> ComposedDetector:
         """Returns a detector that runs different views and models on several threads."""
-        return ComposedDetector(self._serving, self._detectors, helpers)
+        return ComposedDetector(self._serving, self._detectors, self._budget_seconds, helpers)
 
     @property
     def versions(self) -> Mapping[str, str]:
@@ -74,27 +81,46 @@ class ComposedDetector:
         thresholds: Mapping[ObjectClass, float] | None = None,
     ) -> list[list[Detection]]:
         """Find the objects of these classes in several pictures, in their order."""
-        return self._detect(pictures, classes, thresholds, None)
+        return self._detect(pictures, classes, thresholds, Search(turned=True), self._budget_seconds)
 
-    def detect_partial(
+    def detect_frame(
         self,
         picture: Picture,
         classes: frozenset[ObjectClass],
         thresholds: Mapping[ObjectClass, float] | None,
-        tile_share: TileShare,
+        tile_share: TileShare | None,
     ) -> list[Detection]:
-        """Find the objects of these classes in the whole picture and in a share of its tiles."""
-        return self._detect([picture], classes, thresholds, tile_share)[0]
+        """Find the objects of these classes in a frame of a video, in all of its tiles or in a share of them."""
+        return self._detect([picture], classes, thresholds, Search(tile_share=tile_share), FRAME_SECONDS)[0]
+
+    def limited_sizes(
+        self, width: int, height: int, classes: frozenset[ObjectClass], *, is_frame: bool = False
+    ) -> Mapping[ObjectClass, float]:
+        """Returns, for each class that the budget does not suffice for, from which longer side objects are found."""
+        search, budget = (Search(), FRAME_SECONDS) if is_frame else (Search(turned=True), self._budget_seconds)
+        models = self._models(classes)
+        fitted = fit_search(width, height, models, search, budget)
+        limited: dict[ObjectClass, float] = {}
+        for entry, served in models:
+            wanted = smallest_sizes(width, height, entry, served, search)
+            left = smallest_sizes(width, height, entry, served, fitted)
+            limited |= {name: size for name, size in left.items() if size > wanted[name]}
+        return limited
 
     def _detect(
         self,
         pictures: Sequence[Picture],
         classes: frozenset[ObjectClass],
         thresholds: Mapping[ObjectClass, float] | None,
-        tile_share: TileShare | None,
+        search: Search,
+        budget_seconds: float,
     ) -> list[list[Detection]]:
-        plan = [(self._detectors[name], wanted) for name, wanted in self._plan(classes, thresholds or {}).items()]
-        groups = [model.plan(pictures, wanted, tile_share) for model, wanted in plan]
+        models = self._models(classes)
+        searches = [
+            fit_search(picture.shape[1], picture.shape[0], models, search, budget_seconds) for picture in pictures
+        ]
+        plan = [(self._detectors[entry.name], _thresholds(entry, served, thresholds or {})) for entry, served in models]
+        groups = [model.plan(pictures, searches, wanted) for model, wanted in plan]
         runs = [
             partial(model.run, pictures, group, wanted)
             for (model, wanted), own in zip(plan, groups, strict=True)
@@ -110,15 +136,13 @@ class ComposedDetector:
             detections.sort(key=lambda detection: -detection.score)
         return found
 
-    def _plan(
-        self, classes: frozenset[ObjectClass], thresholds: Mapping[ObjectClass, float]
-    ) -> dict[str, dict[ObjectClass, float]]:
-        plan: dict[str, dict[ObjectClass, float]] = {}
+    def _models(self, classes: Collection[ObjectClass]) -> list[tuple[ModelEntry, list[ObjectClass]]]:
+        """The models that serve these classes, each with those that it serves."""
+        models: dict[str, tuple[ModelEntry, list[ObjectClass]]] = {}
         for object_class, entry in self._serving.items():
             if object_class in classes:
-                threshold = thresholds.get(object_class, entry.classes[object_class].threshold)
-                plan.setdefault(entry.name, {})[object_class] = threshold
-        return plan
+                models.setdefault(entry.name, (entry, []))[1].append(object_class)
+        return list(models.values())
 
 
 def open_detector(
@@ -127,8 +151,11 @@ def open_detector(
     runtime: Runtime,
     classes: frozenset[ObjectClass] = frozenset(ObjectClass),
     only: frozenset[str] | None = None,
+    budget_seconds: float = PICTURE_SECONDS,
 ) -> ComposedDetector:
     """Compose the preferred models that are there; `only` narrows the choice to models of these names.
+
+    `budget_seconds` bounds the search in one picture (see `services.processor.detect.search`).
 
     Weights are compared with the registry's sha256 now (`WeightsDamaged`) and loaded when first needed.
     """
@@ -148,13 +175,19 @@ def open_detector(
                 detectors[entry.name] = open_model(entry, path, runtime)
             serving[object_class] = entry
             break
-    return ComposedDetector(serving, detectors)
+    return ComposedDetector(serving, detectors, budget_seconds)
 
 
 def open_model(entry: ModelEntry, path: Path, runtime: Runtime) -> ModelDetector:
     """Opens one detector of the registry."""
     decoder = open_decoder(f"models.{entry.name}.decoder", entry.decoder)
     return ModelDetector(entry, decoder, Model(entry.name, path, runtime), runtime.provider)
+
+
+def _thresholds(
+    entry: ModelEntry, classes: Collection[ObjectClass], asked: Mapping[ObjectClass, float]
+) -> dict[ObjectClass, float]:
+    return {name: asked.get(name, entry.classes[name].threshold) for name in classes}
 
 
 def _run(task: Callable[[], Result]) -> Result:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -13,12 +13,13 @@ from services.common.media.vocabulary import Box, ObjectClass
 from services.processor.detect.candidates import Candidates, join
 from services.processor.detect.decoders import Decoder
 from services.processor.detect.merge import Sameness, merge
-from services.processor.detect.placing import place, with_shapes
+from services.processor.detect.placing import place, with_shapes, without_unsure
+from services.processor.detect.search import Search, find_views
 from services.processor.detect.tensor import view_tensor
-from services.processor.detect.views import View, plan_views
+from services.processor.detect.views import View
 from services.processor.models.entry import ModelEntry
 from services.processor.models.runtime import Model, Provider
-from services.processor.vision.detections import Detection, Picture, TileShare
+from services.processor.vision.detections import Detection, Picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,22 +49,19 @@ class ModelDetector:
         self._model = model
         self._batch = self._input.batch if provider is not Provider.CPU else 1
 
-    def detect_batch(
-        self, pictures: Sequence[Picture], thresholds: Mapping[ObjectClass, float]
-    ) -> list[list[Detection]]:
-        """Find the classes that have a threshold, in every picture."""
-        groups = self.plan(pictures, thresholds)
-        found = [self.run(pictures, group, thresholds) for group in groups]
-        return self.detections(pictures, groups, found, thresholds)
+    @property
+    def entry(self) -> ModelEntry:
+        """The model's entry in the registry."""
+        return self._entry
 
     def plan(
-        self, pictures: Sequence[Picture], thresholds: Mapping[ObjectClass, float], tile_share: TileShare | None = None
+        self, pictures: Sequence[Picture], searches: Sequence[Search], classes: Collection[ObjectClass]
     ) -> list[Sequence[ViewTask]]:
         """Returns the views to run, in groups that take one run each."""
         tasks = [
-            task
-            for index, picture in enumerate(pictures)
-            for task in self._tasks(index, picture, thresholds, tile_share)
+            ViewTask(index, view, searched)
+            for index, (picture, search) in enumerate(zip(pictures, searches, strict=True))
+            for view, searched in find_views(picture.shape[1], picture.shape[0], self._entry, classes, search).items()
         ]
         return _equal_inputs(tasks, self._batch)
 
@@ -77,10 +75,12 @@ class ModelDetector:
         width, height = group[0].view.input_width, group[0].view.input_height
         wanted = [output for name in thresholds for output in self._entry.classes[name].outputs]
         decoded = self._decoder.decode(tensors, width, height, wanted, min(thresholds.values()))
-        return [
-            with_shapes(candidates, [self._entry.classes[name] for name in task.classes], width, height)
-            for task, candidates in zip(group, decoded, strict=True)
-        ]
+        found: list[Candidates] = []
+        for task, candidates in zip(group, decoded, strict=True):
+            classes = [self._entry.classes[name] for name in task.classes]
+            shaped = with_shapes(candidates, classes, width, height)
+            found.append(without_unsure(shaped, classes) if task.view.quarter_turns else shaped)
+        return found
 
     def detections(
         self,
@@ -91,30 +91,16 @@ class ModelDetector:
     ) -> list[list[Detection]]:
         """Returns what all groups found together, for every picture."""
         by_picture = [_Found() for _ in pictures]
+        sizes = [(picture.shape[1], picture.shape[0]) for picture in pictures]
         for task, candidates in zip(chain(*groups), chain(*found), strict=True):
-            height, width = pictures[task.picture].shape[:2]
-            placed, cut = place(candidates, task.view, width, height)
+            placed, cut = place(candidates, task.view, *sizes[task.picture])
             by_picture[task.picture].parts.append(placed)
             by_picture[task.picture].cut.append(cut)
-        return [self._merge(each, thresholds) for each in by_picture]
+        return [self._merge(each, thresholds, *size) for each, size in zip(by_picture, sizes, strict=True)]
 
-    def _tasks(
-        self, index: int, picture: Picture, classes: Mapping[ObjectClass, float], tile_share: TileShare | None
-    ) -> list[ViewTask]:
-        """Returns the views of a picture; classes that need the same view share it."""
-        height, width = picture.shape[:2]
-        wanted: dict[View, set[ObjectClass]] = {}
-        for object_class in classes:
-            tiles = self._entry.classes[object_class].tiles or self._entry.tiles
-            whole, *parts = plan_views(width, height, self._input, tiles)
-            if tile_share is not None and tiles is not None:
-                turns = min(tiles.turns, tile_share.most)
-                parts = parts[tile_share.turn % turns :: turns]
-            for view in (whole, *parts):
-                wanted.setdefault(view, set()).add(object_class)
-        return [ViewTask(index, view, frozenset(found)) for view, found in wanted.items()]
-
-    def _merge(self, found: _Found, thresholds: Mapping[ObjectClass, float]) -> list[Detection]:
+    def _merge(
+        self, found: _Found, thresholds: Mapping[ObjectClass, float], width: int, height: int
+    ) -> list[Detection]:
         candidates, cut = join(found.parts), np.concatenate(found.cut)
         detections: list[Detection] = []
         for object_class, threshold in thresholds.items():
@@ -127,7 +113,8 @@ class ModelDetector:
             )
             boxes, scores = merge(own.boxes, own.scores, cut[picked], sameness)
             for (left, top, right, bottom), score in zip(boxes.tolist(), scores.tolist(), strict=True):
-                detections.append(Detection(object_class, score, Box(left, top, right, bottom)))
+                box = Box(left, top, right, bottom).expanded(served.grow).clipped(width, height)
+                detections.append(Detection(object_class, score, box))
         return detections
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from services.processor.detect.candidates import Candidates
+from services.processor.detect.candidates import Candidates, Floats
 from services.processor.detect.views import View
 from services.processor.models.entry import ServedClass
 
@@ -28,9 +28,20 @@ def with_shapes(candidates: Candidates, classes: Sequence[ServedClass], width: i
     return candidates.only(keep)
 
 
+def without_unsure(candidates: Candidates, classes: Sequence[ServedClass]) -> Candidates:
+    """The candidates of a turned view that score enough for one."""
+    keep = np.zeros(len(candidates), np.bool_)
+    for served in classes:
+        if served.turned is not None:
+            keep |= np.isin(candidates.outputs, served.outputs) & (candidates.scores >= served.turned.threshold)
+    return candidates.only(keep)
+
+
 def place(candidates: Candidates, view: View, width: int, height: int) -> tuple[Candidates, NDArray[np.bool_]]:
     """The candidates in pixels of the picture, clipped to it, and which of them an inner edge of the view cuts."""
-    boxes = candidates.boxes / np.float32(view.scale) + np.array([view.left, view.top] * 2, np.float32)
+    boxes = _turned_back(candidates.boxes, view) / np.float32(view.scale) + np.array(
+        [view.left, view.top] * 2, np.float32
+    )
     edge = EDGE_PIXELS / view.scale
     cut = np.zeros(len(boxes), np.bool_)
     if view.left > 0:
@@ -44,3 +55,19 @@ def place(candidates: Candidates, view: View, width: int, height: int) -> tuple[
     boxes = np.clip(boxes, 0, np.array([width, height] * 2, np.float32))
     inside = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
     return Candidates(boxes, candidates.scores, candidates.outputs).only(inside), cut[inside]
+
+
+def _turned_back(boxes: Floats, view: View) -> Floats:
+    """The boxes as they lie before the part was turned."""
+    width, height = np.float32(view.scaled_width), np.float32(view.scaled_height)
+    left, top, right, bottom = boxes.T
+    match view.quarter_turns % 4:
+        case 1:
+            sides = (width - bottom, left, width - top, right)
+        case 2:
+            sides = (width - right, height - bottom, width - left, height - top)
+        case 3:
+            sides = (top, height - right, bottom, height - left)
+        case _:
+            return boxes
+    return np.stack(sides, axis=1)

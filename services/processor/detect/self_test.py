@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from services.processor.detect.detector import open_model
+from services.processor.detect.detector import ComposedDetector, open_model
 from services.processor.models.entry import ModelEntry, Task
 from services.processor.models.errors import ModelError
 from services.processor.models.runtime import Model, Runtime
@@ -30,8 +30,8 @@ def _run(entry: ModelEntry, path: Path) -> str:
     picture = np.full((480, 640, 3), 127, np.uint8)
     runtime = Runtime()
     if entry.task is Task.DETECT:
-        thresholds = {object_class: served.threshold for object_class, served in entry.classes.items()}
-        open_model(entry, path, runtime).detect_batch([picture], thresholds)
+        detector = ComposedDetector(dict.fromkeys(entry.classes, entry), {entry.name: open_model(entry, path, runtime)})
+        detector.detect(picture, frozenset(entry.classes))
     elif entry.task is Task.CLASSIFY and entry.input is not None:
         tensor = np.zeros((1, 3, entry.input.height, entry.input.width), np.float32)
         (logits,) = Model(entry.name, path, runtime).run(tensor, 1)

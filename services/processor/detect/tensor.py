@@ -14,6 +14,8 @@ from services.processor.vision.detections import Picture
 def view_tensor(picture: Picture, view: View, model_input: Input) -> Floats:
     """The 3 x height x width input of one view: scaled, padded, in the model's colours and units."""
     part = scaled(picture[view.top : view.bottom, view.left : view.right], view.scaled_width, view.scaled_height)
+    if view.quarter_turns:
+        part = np.rot90(part, view.quarter_turns)
     tensor = np.empty((3, view.input_height, view.input_width), np.float32)
     if part.shape[:2] != tensor.shape[1:]:
         tensor.fill(model_input.padding)

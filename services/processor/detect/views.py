@@ -1,4 +1,4 @@
-"""The views of a picture: the whole picture and, if that would shrink it too much, overlapping parts of it."""
+"""The views of a picture: the whole, overlapping parts where the whole would be shrunk too much, and turned ones."""
 
 from __future__ import annotations
 
@@ -6,6 +6,12 @@ import math
 from dataclasses import dataclass
 
 from services.processor.models.entry import Input, Tiles
+
+LEVEL_STEP = 2.0
+"""Parts on a further level are shrunk by so much more than those of the finer one: an object that is too large for
+the parts of one level is looked at on the next."""
+WORTHWHILE_STEP = 1.5
+"""A further level is left out where the whole picture is shrunk by little more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,31 +25,61 @@ class View:
     scale: float
     input_width: int
     input_height: int
+    quarter_turns: int = 0
+    """How often the scaled part is turned by 90 degrees, counter-clockwise, before the model sees it."""
 
     @property
     def scaled_width(self) -> int:
-        """The width of the part once scaled."""
-        return min(self.input_width, max(1, round((self.right - self.left) * self.scale)))
+        """The width of the part once scaled, before it is turned."""
+        return self._scaled(self.right - self.left, self.input_height if self._lies else self.input_width)
 
     @property
     def scaled_height(self) -> int:
-        """The height of the part once scaled."""
-        return min(self.input_height, max(1, round((self.bottom - self.top) * self.scale)))
+        """The height of the part once scaled, before it is turned."""
+        return self._scaled(self.bottom - self.top, self.input_width if self._lies else self.input_height)
+
+    @property
+    def input_megapixels(self) -> float:
+        """The size of the input, on which the time of a run depends."""
+        return self.input_width * self.input_height / 1e6
+
+    def is_part_of(self, width: int, height: int) -> bool:
+        """Whether the view leaves out something of a picture of this size."""
+        return self.right - self.left < width or self.bottom - self.top < height
+
+    @property
+    def _lies(self) -> bool:
+        return self.quarter_turns % 2 == 1
+
+    def _scaled(self, length: int, room: int) -> int:
+        return min(room, max(1, round(length * self.scale)))
 
 
-def plan_views(width: int, height: int, model_input: Input, tiles: Tiles | None) -> list[View]:
-    """The whole picture first, then its parts if it has any."""
+def plan_views(width: int, height: int, model_input: Input, tiles: Tiles | None, coarser: float = 1.0) -> list[View]:
+    """The whole picture first, then its parts if it has any; they are shrunk `coarser` times as much as planned."""
     whole = _view(0, 0, width, height, model_input)
-    if tiles is None or whole.scale * tiles.max_downscale >= 1:
-        return [whole]
-    columns, rows = _grid(width, height, model_input, tiles)
-    return [
-        whole,
-        *(
+    views = [whole]
+    if tiles is None:
+        return views
+    downscale, step = tiles.max_downscale * coarser, 1.0
+    while whole.scale * downscale * step < 1:
+        columns = _parts(width, model_input.width * downscale, tiles.overlap)
+        rows = _parts(height, model_input.height * downscale, tiles.overlap)
+        views += [
             _view(left, top, right, bottom, model_input)
             for top, bottom in _spans(height, rows, tiles.overlap)
             for left, right in _spans(width, columns, tiles.overlap)
-        ),
+        ]
+        downscale, step = downscale * LEVEL_STEP, WORTHWHILE_STEP
+    return views
+
+
+def plan_turned_views(width: int, height: int, model_input: Input, longest_side: int) -> list[View]:
+    """The whole picture, shrunk to this side and turned to the left and to the right."""
+    small = model_input.model_copy(update={"width": longest_side, "height": longest_side, "enlarge": False})
+    upright = _view(0, 0, width, height, small)
+    return [
+        View(0, 0, width, height, upright.scale, upright.input_height, upright.input_width, turns) for turns in (1, 3)
     ]
 
 
@@ -58,16 +94,6 @@ def _view(left: int, top: int, right: int, bottom: int, model_input: Input) -> V
     input_width = math.ceil(round(width * scale) / stride) * stride
     input_height = math.ceil(round(height * scale) / stride) * stride
     return View(left, top, right, bottom, scale, max(stride, input_width), max(stride, input_height))
-
-
-def _grid(width: int, height: int, model_input: Input, tiles: Tiles) -> tuple[int, int]:
-    downscale = tiles.max_downscale
-    while True:
-        columns = _parts(width, model_input.width * downscale, tiles.overlap)
-        rows = _parts(height, model_input.height * downscale, tiles.overlap)
-        if columns * rows <= tiles.limit:
-            return columns, rows
-        downscale *= 1.05
 
 
 def _parts(length: int, part: float, overlap: float) -> int:

@@ -1,12 +1,14 @@
-"""Which classes are searched with a weak model, and what a person can do about it."""
+"""The warnings of objects that may not be found: of weak models, missing ones, and pictures that are too large."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from services.common.base.names import resource_name
 from services.common.media.model import MediaWarning
 from services.common.media.vocabulary import ObjectClass, WarningReason
+from services.common.settings import PREFIX
 from services.processor.models.entry import ModelEntry
 from services.processor.models.registry import Registry
 
@@ -19,6 +21,21 @@ def weak_models(registry: Registry, serving: Mapping[ObjectClass, ModelEntry]) -
     """The warning for each class that no model, or a weak one, serves; one without a measured recall is not weak."""
     found = {object_class: _warning(object_class, registry, serving.get(object_class)) for object_class in ObjectClass}
     return {object_class: warning for object_class, warning in found.items() if warning is not None}
+
+
+def small_objects(limited_sizes: Mapping[ObjectClass, float]) -> tuple[MediaWarning, ...]:
+    """The warning for each class whose small objects were not searched for, by their longer side in pixels."""
+    return tuple(
+        MediaWarning(
+            WarningReason.SMALL_OBJECTS,
+            f"the picture is very large: a {object_class.replace('_', ' ')} of less than {math.ceil(size)} pixels on "
+            "its longer side may not be covered",
+            object_class,
+            advice=f"raise {PREFIX}DETECTION_SECONDS, restart the processor and process the media again; or {_LOOK}",
+            smallest_pixels=math.ceil(size),
+        )
+        for object_class, size in sorted(limited_sizes.items())
+    )
 
 
 def _warning(object_class: ObjectClass, registry: Registry, entry: ModelEntry | None) -> MediaWarning | None:

@@ -44,7 +44,7 @@ class Tools:
 
 
 @job
-def open_tools(models: Path, provider: str, threads: int) -> Tools:
+def open_tools(models: Path, provider: str, threads: int, detection_seconds: float) -> Tools:
     """Finds the models; their weights are loaded when first needed."""
     import cv2
 
@@ -58,7 +58,7 @@ def open_tools(models: Path, provider: str, threads: int) -> Tools:
     cv2.setNumThreads(threads)
     registry, store = load_registry(models), ModelStore(models)
     runtime = Runtime(Provider(provider), threads)
-    detector = open_detector(registry, store, runtime)
+    detector = open_detector(registry, store, runtime, budget_seconds=detection_seconds)
     weak = weak_models(registry, detector.serving)
     return Tools(detector, open_classifier(registry, store, runtime), weak)
 
@@ -130,6 +130,7 @@ def draw_thumbnail(worker: Worker[Tools], kind: MediaKind, source: Path, size: i
 def _anonymize_image(
     worker: Worker[Tools], source: Path, target: Path, options: AnonymizeOptions, limits: Limits
 ) -> AnonymizedMedia:
+    from services.processor.detect.weak_models import small_objects
     from services.processor.media.options import count_objects, stored_object, to_plan
     from services.processor.photo.photo import anonymize_photo
 
@@ -158,7 +159,10 @@ def _anonymize_image(
     if tools.classifier is not None:
         models = (*models, _version(tools.classifier.entry))
     steps = stored_steps(result.timings)
-    warnings = _warnings(worker, plan.object_classes, result.warnings)
+    warnings = (
+        *_warnings(worker, plan.object_classes, result.warnings),
+        *small_objects(result.limited_sizes),
+    )
     findings = Findings(count_objects(objects), tuple(labels), models, steps, warnings, result.frames)
     return AnonymizedMedia(result.media_type.format, result.media_type.content_type, objects, findings)
 

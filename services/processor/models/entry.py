@@ -50,6 +50,7 @@ class Input(_Value):
     std: tuple[float, float, float] = (1.0, 1.0, 1.0)
     balance: bool = False
     padding: int = Field(default=114, ge=0, le=255, description="the grey beside a letterboxed picture")
+    cost: float = Field(default=0.15, gt=0, description="CPU seconds of a run, for each megapixel of input")
     crop: Share = Field(default=1.0, description="the share of the shorter side that a classifier's centre crop keeps")
     batch: int = Field(default=1, gt=0, description="the most pictures in one run on an accelerator")
 
@@ -57,29 +58,42 @@ class Input(_Value):
 class Tiles(_Value):
     """When a picture is also searched in parts.
 
-    Parts are made so that none is shrunk by more than `max_downscale`, neighbours share `overlap` of a side, and
-    there are at most `limit` of them: beyond it they grow. In a video, where detections follow each
+    Parts are made so that none is shrunk by more than `max_downscale`, and neighbours share `overlap` of a side. Where
+    they would cost more than the budget of a picture, they are shrunk more. In a video, where detections follow each
     other closely, `turns` of them share the parts.
     """
 
     max_downscale: float = Field(gt=0)
     overlap: float = Field(ge=0, lt=0.5)
-    limit: int = Field(gt=0)
     turns: int = Field(default=1, gt=0)
+
+
+class Turned(_Value):
+    """A search of a still, shrunk to `longest_side` pixels, for objects that lie on their left or right side.
+
+    Their score must reach `threshold` too: so turned, a model sees objects where there are none.
+    """
+
+    longest_side: int = Field(gt=0)
+    threshold: Share
 
 
 class ServedClass(_Value):
     """One class that a detector finds: from which of its outputs, from which score on, and how well.
 
     Where the class has a shape, `aspect` bounds a box's width over its height, and `largest` the share of the input's
-    width and height that a box may take; what is outside is something else. `tiles`, `nms_iou` and `nms_within` replace
-    the model's own.
+    width and height that a box may take; what is outside is something else. `smallest` is the longer side, in pixels of
+    the input, from which the model finds nine of ten. `grow` is added to each side of a box, as a share of its size,
+    for a model whose boxes are smaller than the object. `tiles`, `nms_iou` and `nms_within` replace the model's own.
     """
 
     outputs: tuple[int, ...] = Field(min_length=1)
     threshold: Share
     aspect: tuple[float, float] | None = None
     largest: Share = 1.0
+    smallest: float = Field(default=32, gt=0)
+    turned: Turned | None = None
+    grow: Share = 0.0
     tiles: Tiles | None = None
     nms_iou: Share | None = None
     nms_within: Share | None = None
@@ -130,6 +144,8 @@ class ModelEntry(_Value):
             raise ValueError("a model needs [input]")
         if self.task is Task.DETECT and not ("name" in self.decoder and self.classes):
             raise ValueError("a detector needs [decoder] with a name, and [classes]")
+        if any(served.turned for served in self.classes.values()) and self.required_input.stride is None:
+            raise ValueError("turned searches need an input of any size: [input] with a stride")
         if self.task is Task.CLASSIFY and self.labels is None:
             raise ValueError("a classifier needs labels")
         return self

@@ -59,10 +59,7 @@ def anonymize_animation(
             share = None if is_cut else tile_share(number, clock.shown_ms / 1000)
             clock.shown_ms = max(frame.duration_ms, SHORTEST_FRAME_MS)
             clock.now_ms += clock.shown_ms
-            if share is None:
-                found = detector.detect(picture, options.object_classes, options.thresholds)
-            else:
-                found = detector.detect_partial(picture, options.object_classes, options.thresholds, share)
+            found = detector.detect_frame(picture, options.object_classes, options.thresholds, share)
             tracker.update(number, found)
         advance((number + 1) // 2)
     paths = tracker.finish()
@@ -96,7 +93,8 @@ def anonymize_animation(
         for track in describe_paths(tracked, covered, width, height)
     )
     warnings = tuple(source.warnings)
-    return PhotoResult(content, source.media_type, width, height, frames, objects, warnings, watch.timings)
+    limited = detector.limited_sizes(width, height, options.object_classes, is_frame=True)
+    return PhotoResult(content, source.media_type, width, height, frames, objects, warnings, watch.timings, limited)
 
 
 @dataclass(slots=True)

@@ -110,6 +110,7 @@ def _anonymize_pages(
     advance: Advance,
 ) -> PhotoResult:
     objects: list[FoundObject] = []
+    limited: dict[ObjectClass, float] = {}
     size = (0, 0)
     touched = False
 
@@ -119,8 +120,11 @@ def _anonymize_pages(
             with watch.step("detect"):
                 picture = frame.raster.picture()
                 found = detector.detect(picture, options.object_classes, options.thresholds)
+            height, width = picture.shape[:2]
+            for name, smallest in detector.limited_sizes(width, height, options.object_classes).items():
+                limited[name] = max(smallest, limited.get(name, smallest))
             if number == 0:
-                size = picture.shape[1], picture.shape[0]
+                size = width, height
                 if look is not None:
                     with watch.step("classify"):
                         look(picture)
@@ -145,7 +149,14 @@ def _anonymize_pages(
         with watch.step("encode"):
             content = source.write(pages())
     return PhotoResult(
-        content, source.media_type, *size, source.frame_count, tuple(objects), tuple(source.warnings), watch.timings
+        content,
+        source.media_type,
+        *size,
+        source.frame_count,
+        tuple(objects),
+        tuple(source.warnings),
+        watch.timings,
+        limited,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from services.common.media.types import MediaType
@@ -40,6 +40,8 @@ class PhotoResult:
     warnings: tuple[str, ...]
     timings: Mapping[str, timedelta]
     """Where the time went: decode, detect, cover and encode."""
+    limited_sizes: Mapping[ObjectClass, float] = field(default_factory=dict)
+    """The longer side from which objects are found, of each class for which the picture is too large."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,12 +70,18 @@ class Detector(Protocol):
         """Find the objects of these classes in several pictures, in their order."""
         ...
 
-    def detect_partial(
+    def limited_sizes(
+        self, width: int, height: int, classes: frozenset[ObjectClass], *, is_frame: bool = False
+    ) -> Mapping[ObjectClass, float]:
+        """The longer side from which objects are found, of each class for which a picture of this size is too large."""
+        ...
+
+    def detect_frame(
         self,
         picture: Picture,
         classes: frozenset[ObjectClass],
         thresholds: Mapping[ObjectClass, float] | None,
-        share: TileShare,
+        tile_share: TileShare | None,
     ) -> list[Detection]:
-        """Find the objects of these classes in the whole picture and in a share of its tiles."""
+        """Find the objects of these classes in a frame, in all of its tiles or a share; costs less than a still."""
         ...

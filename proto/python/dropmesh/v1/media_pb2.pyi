@@ -268,6 +268,8 @@ class MediaWarning(_message.Message):
         """A class was searched with a model that misses many objects of it: some may not be covered."""
         NO_MODEL: MediaWarning._Reason.ValueType  # 4
         """No model is installed for a class: no object of it is covered."""
+        SMALL_OBJECTS: MediaWarning._Reason.ValueType  # 5
+        """The picture is so large that small objects of a class were not searched for: some may not be covered."""
 
     class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
         """Reason is the kind of a warning."""
@@ -282,6 +284,8 @@ class MediaWarning(_message.Message):
     """A class was searched with a model that misses many objects of it: some may not be covered."""
     NO_MODEL: MediaWarning.Reason.ValueType  # 4
     """No model is installed for a class: no object of it is covered."""
+    SMALL_OBJECTS: MediaWarning.Reason.ValueType  # 5
+    """The picture is so large that small objects of a class were not searched for: some may not be covered."""
 
     REASON_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
@@ -289,18 +293,21 @@ class MediaWarning(_message.Message):
     RECALL_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
     ADVICE_FIELD_NUMBER: _builtins.int
+    SMALLEST_PIXELS_FIELD_NUMBER: _builtins.int
     reason: Global___MediaWarning.Reason.ValueType
     """The kind of the warning."""
     message: _builtins.str
     """A sentence for a person."""
     object_class: _object_pb2.ObjectClass.ValueType
-    """The class; set with WEAK_MODEL and NO_MODEL."""
+    """The class; set with WEAK_MODEL, NO_MODEL and SMALL_OBJECTS."""
     recall: _builtins.float
     """The share of the objects of the class that the model found in the pictures on which it was measured; set with WEAK_MODEL."""
     model: _builtins.str
     """The model, as models/{model}; set with WEAK_MODEL."""
     advice: _builtins.str
     """A sentence on how to improve the result; for example with the command that installs a better model."""
+    smallest_pixels: _builtins.int
+    """How long an object of the class must be, on its longer side and in pixels of the picture, to be found; set with SMALL_OBJECTS."""
     def __init__(
         self,
         *,
@@ -310,14 +317,20 @@ class MediaWarning(_message.Message):
         recall: _builtins.float | None = ...,
         model: _builtins.str = ...,
         advice: _builtins.str = ...,
+        smallest_pixels: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_recall", b"_recall", "recall", b"recall"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_recall", b"_recall", "_smallest_pixels", b"_smallest_pixels", "recall", b"recall", "smallest_pixels", b"smallest_pixels"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_recall", b"_recall", "advice", b"advice", "message", b"message", "model", b"model", "object_class", b"object_class", "reason", b"reason", "recall", b"recall"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_recall", b"_recall", "_smallest_pixels", b"_smallest_pixels", "advice", b"advice", "message", b"message", "model", b"model", "object_class", b"object_class", "reason", b"reason", "recall", b"recall", "smallest_pixels", b"smallest_pixels"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__recall: _TypeAlias = _typing.Literal["recall"]  # noqa: Y015
     _WhichOneofArgType__recall: _TypeAlias = _typing.Literal["_recall", b"_recall"]  # noqa: Y015
+    _WhichOneofReturnType__smallest_pixels: _TypeAlias = _typing.Literal["smallest_pixels"]  # noqa: Y015
+    _WhichOneofArgType__smallest_pixels: _TypeAlias = _typing.Literal["_smallest_pixels", b"_smallest_pixels"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__recall) -> _WhichOneofReturnType__recall | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__smallest_pixels) -> _WhichOneofReturnType__smallest_pixels | None: ...
 
 Global___MediaWarning: _TypeAlias = MediaWarning  # noqa: Y015
 

@@ -58,10 +58,7 @@ class FrameDetector:
     def detect(self, picture: Picture, tile_share: TileShare | None = None) -> tuple[list[Detection], float]:
         """Returns detections in pixels of the frame, and the CPU seconds of this thread that they took."""
         started = time.thread_time()
-        if tile_share is None:
-            found = self._detector.detect(picture, self._classes, self._thresholds)
-        else:
-            found = self._detector.detect_partial(picture, self._classes, self._thresholds, tile_share)
+        found = self._detector.detect_frame(picture, self._classes, self._thresholds, tile_share)
         detections = [Detection(one.object_class, one.score, self._in_frame(one.box)) for one in found]
         return detections, time.thread_time() - started
 

@@ -67,7 +67,7 @@ def test_a_batch_answers_for_each_picture_in_order(tmp_path: Path):
 
 def test_tiles_see_what_the_whole_is_too_coarse_for_and_an_object_is_told_once(tmp_path: Path):
     save_brightness(tmp_path / "m.onnx")
-    tiled = {"tiles": {"max_downscale": 1.0, "overlap": 0.0, "limit": 4}}
+    tiled = {"tiles": {"max_downscale": 1.0, "overlap": 0.0}}
     scene = picture(128, 128)
     scene[64:, 64:] = 255
     found = detector(tmp_path, entry_for(tmp_path / "m.onnx", "m", **tiled)).detect(scene, ALL)
@@ -78,7 +78,7 @@ def test_threads_that_help_change_nothing_but_the_time(tmp_path: Path):
     save_brightness(tmp_path / "tiled.onnx")
     save_saying(tmp_path / "whole.onnx", [[8, 8, 24, 24, 0, 0.9]])
     face, person = ({name: TWO_CLASSES[name]} for name in ("face", "person"))
-    tiles = {"max_downscale": 1.0, "overlap": 0.2, "limit": 6}
+    tiles = {"max_downscale": 1.0, "overlap": 0.2}
     alone = detector(
         tmp_path,
         entry_for(tmp_path / "tiled.onnx", "tiled", classes=face, tiles=tiles),
@@ -90,25 +90,25 @@ def test_threads_that_help_change_nothing_but_the_time(tmp_path: Path):
     assert {found.object_class for found in alone.detect(scenes[0], ALL)} == {FACE, PERSON}
 
 
-def test_a_glance_is_at_the_whole_and_at_a_share_of_the_tiles_that_take_turns(tmp_path: Path):
+def test_a_frame_is_searched_whole_and_in_a_share_of_the_tiles_that_take_turns(tmp_path: Path):
     save_brightness(tmp_path / "m.onnx")
-    tiled = {"tiles": {"max_downscale": 1.0, "overlap": 0.0, "limit": 4, "turns": 2}}
+    tiled = {"tiles": {"max_downscale": 1.0, "overlap": 0.0, "turns": 2}}
     found = detector(tmp_path, entry_for(tmp_path / "m.onnx", "m", **tiled))
     scene = picture(128, 128)
     scene[64:, 64:] = 255
-    partial_detections = [found.detect_partial(scene, ALL, None, TileShare(turn, 5)) for turn in range(4)]
-    assert [[each.box for each in one] for one in partial_detections] == [
+    found_in_frames = [found.detect_frame(scene, ALL, None, TileShare(turn, 5)) for turn in range(4)]
+    assert [[each.box for each in one] for one in found_in_frames] == [
         [],
         [Box(64, 64, 80, 80)],
         [],
         [Box(64, 64, 80, 80)],
     ]
-    assert found.detect_partial(picture(128, 128, 255), ALL, None, TileShare(7, 9))[0].box == Box(0, 0, 32, 32)
+    assert found.detect_frame(picture(128, 128, 255), ALL, None, TileShare(7, 9))[0].box == Box(0, 0, 32, 32)
 
 
 def test_a_class_may_be_looked_for_in_tiles_and_another_in_the_whole(tmp_path: Path):
     save_saying(tmp_path / "m.onnx", [[8, 8, 24, 24, 0.9, 0.9]])
-    tiled = {"face": TWO_CLASSES["face"] | {"tiles": {"max_downscale": 1.0, "overlap": 0.0, "limit": 4}}}
+    tiled = {"face": TWO_CLASSES["face"] | {"tiles": {"max_downscale": 1.0, "overlap": 0.0}}}
     found = detector(tmp_path, entry_for(tmp_path / "m.onnx", "m", classes=TWO_CLASSES | tiled))
     assert len(found.detect(picture(128, 128), frozenset({PERSON}))) == 1
     both = found.detect(picture(128, 128), ALL)
@@ -167,3 +167,35 @@ def test_each_run_is_told_to_who_asked(tmp_path: Path):
     runtime = Runtime(observe=lambda name, seconds: told.append(name) if seconds >= 0 else None)
     open_detector(registry, ModelStore(tmp_path), runtime).detect(picture(), ALL)
     assert told == ["m"]
+
+
+def test_an_object_that_lies_on_its_side_is_found_turned_where_it_scores_enough(tmp_path: Path):
+    save_saying(tmp_path / "m.onnx", [[8, 16, 24, 48, 0.7, 0]])
+    free = {"width": 64, "height": 64, "stride": 32}
+    served = TWO_CLASSES["face"] | {"turned": {"longest_side": 64, "threshold": 0.65}}
+    turned = entry_for(tmp_path / "m.onnx", "m", input=free, classes={"face": served})
+    boxes = [each.box for each in detector(tmp_path, turned).detect(picture(), ALL)]
+    assert boxes == [Box(8, 16, 24, 48), Box(16, 8, 48, 24), Box(16, 40, 48, 56)]
+    assert len(detector(tmp_path, turned).detect_frame(picture(), ALL, None, None)) == 1
+    unsure = served | {"turned": {"longest_side": 64, "threshold": 0.8}}
+    upright = entry_for(tmp_path / "m.onnx", "m", input=free, classes={"face": unsure})
+    assert len(detector(tmp_path, upright).detect(picture(), ALL)) == 1
+
+
+def test_boxes_grow_by_the_share_that_the_registry_names_and_stay_in_the_picture(tmp_path: Path):
+    save_saying(tmp_path / "m.onnx", [[0, 20, 40, 40, 0.9]])
+    plate = {"license_plate": {"outputs": [0], "threshold": 0.5, "grow": 0.1}}
+    found = detector(tmp_path, entry_for(tmp_path / "m.onnx", "m", classes=plate)).detect(picture(), ALL)
+    assert [each.box for each in found] == [Box(0, 18, 44, 42)]
+
+
+def test_what_a_picture_is_too_large_for_is_stated_with_the_size_that_is_found(tmp_path: Path):
+    save_saying(tmp_path / "m.onnx", [[0, 0, 10, 10, 0.9]])
+    tiled = entry_for(tmp_path / "m.onnx", "m", tiles={"max_downscale": 1.0, "overlap": 0.2})
+    registry, store = Registry({"m": tiled}), ModelStore(tmp_path, bundled=tmp_path)
+    rich, poor = (open_detector(registry, store, Runtime(), budget_seconds=seconds) for seconds in (30.0, 0.05))
+    assert rich.limited_sizes(2000, 1500, ALL) == {}
+    limited = poor.limited_sizes(2000, 1500, ALL)
+    assert set(limited) == rich.classes
+    assert min(limited.values()) > 32
+    assert poor.limited_sizes(60, 60, ALL) == {}

@@ -1,16 +1,18 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.processor.detect.views import plan_views
+from services.processor.detect.views import plan_turned_views, plan_views
 from services.processor.models.entry import Input, Tiles
 
 FIXED = Input(width=320, height=240)
 FREE = Input(width=640, height=640, stride=32)
-TILES = Tiles(max_downscale=2.0, overlap=0.2, limit=6)
+TILES = Tiles(max_downscale=2.0, overlap=0.2)
 
 
 def test_a_small_picture_is_looked_at_once_and_fills_a_fixed_input():
@@ -34,10 +36,27 @@ def test_a_large_picture_gets_tiles_beside_the_whole():
     whole, *tiles = plan_views(1280, 720, FIXED, TILES)
     assert (whole.left, whole.top, whole.right, whole.bottom) == (0, 0, 1280, 720)
     assert len(tiles) == 6
+    assert all(tile.scale >= 0.5 for tile in tiles)
 
 
-def test_tiles_are_limited_however_large_the_picture():
-    assert len(plan_views(12_000, 9_000, FIXED, TILES)) <= 1 + TILES.limit
+def test_no_part_is_shrunk_more_than_planned_however_large_the_picture():
+    finest = max(view.scale for view in plan_views(12_000, 9_000, FIXED, TILES))
+    assert finest >= 0.5
+    assert max(view.scale for view in plan_views(12_000, 9_000, FIXED, TILES, coarser=3.0)) >= 0.5 / 3
+
+
+def test_what_is_too_large_for_the_finest_parts_lies_whole_in_a_part_of_a_coarser_level():
+    views = plan_views(4000, 3000, FIXED, TILES)
+    wide = sorted({round(view.right - view.left, -2) for view in views})
+    assert len(wide) >= 3
+    assert all(larger <= 3 * smaller for smaller, larger in pairwise(wide))
+
+
+def test_turned_views_are_small_and_their_input_lies_on_its_side():
+    left, right = plan_turned_views(4000, 3000, FREE, 256)
+    assert (left.quarter_turns, right.quarter_turns) == (1, 3)
+    assert (left.scaled_width, left.scaled_height) == (256, 192)
+    assert (left.input_width, left.input_height) == (192, 256)
 
 
 @pytest.mark.parametrize("model_input", [FIXED, FREE])

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from services.common.media.vocabulary import ObjectClass, WarningReason
-from services.processor.detect.weak_models import weak_models
+from services.processor.detect.weak_models import small_objects, weak_models
 from services.processor.models.entry import ModelEntry
 from services.processor.models.registry import load_registry
 
@@ -41,3 +41,10 @@ def test_a_class_without_a_model_is_told() -> None:
 
 def test_the_command_of_the_advice_is_there() -> None:
     assert (Path(__file__).parents[4] / "scripts" / "models").is_file()
+
+
+def test_a_picture_too_large_for_small_objects_gets_a_warning_with_their_size():
+    (warning,) = small_objects({ObjectClass.LICENSE_PLATE: 92.4})
+    assert (warning.reason, warning.smallest_pixels) == (WarningReason.SMALL_OBJECTS, 93)
+    assert "a license plate of less than 93 pixels" in warning.message
+    assert "DROPMESH_DETECTION_SECONDS" in warning.advice

@@ -122,3 +122,10 @@ def test_real_photos_lose_their_metadata_and_keep_what_they_show(shared_data: Pa
         assert set(after.getexif()) <= {0x0112}
         assert after.getexif().get(0x0112, 1) == before.getexif().get(0x0112, 1)
         assert b"GPS" not in result.content[:4096]
+
+
+def test_the_sizes_that_a_picture_is_too_large_for_are_reported() -> None:
+    detector = FakeDetector(FACE)
+    detector.limited = {ObjectClass.FACE: 71.5}
+    result = anonymize_photo(PNG, AnonymizeOptions(), detector)
+    assert result.limited_sizes == {ObjectClass.FACE: 71.5}
