@@ -12,6 +12,7 @@ from google.protobuf.descriptor import ServiceDescriptor
 
 from services.common.base.background import Loop
 from services.common.base.errors import StoreCorrupt, StoreUnavailable
+from services.common.base.put_off import PutOff
 from services.common.base.telemetry import Metrics, start_logging, start_tracing
 from services.common.catalog import Catalog
 from services.common.objects import Objects
@@ -39,6 +40,7 @@ class Service:
     catalog: Catalog
     objects: Objects
     queue: Queue
+    put_off: PutOff
 
     def methods(self, *servicers: object) -> tuple[Method, ...]:
         """The service's methods, implemented by these servicers and guarded."""
@@ -86,8 +88,9 @@ async def _open_and_serve(name: str, descriptor: ServiceDescriptor, bootstrap: B
             shared=settings.mode is Mode.TOKENS,
             tracer=tracer,
         )
-        service = Service(descriptor, settings, metrics, guard, stores.catalog, stores.objects, stores.queue)
+        put_off = PutOff(metrics)
+        service = Service(descriptor, settings, metrics, guard, stores.catalog, stores.objects, stores.queue, put_off)
         async with bootstrap(service) as wiring:
-            await serve(name, settings, metrics, descriptor, wiring.methods, wiring.loops, watched.probes)
+            await serve(name, settings, metrics, descriptor, wiring.methods, wiring.loops, watched.probes, put_off)
     finally:
         await opened.close()

@@ -103,6 +103,7 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
         TimeLimits(image_time, timedelta(seconds=settings.video_seconds)),
         folder,
         metrics,
+        service.put_off,
         time.time_ns,
     )
     sender = Sender(allow_http=settings.webhook_http, allow_private=settings.webhook_private)

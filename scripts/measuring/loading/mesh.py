@@ -73,9 +73,12 @@ class LoadedMesh:
 
 
 @contextmanager
-def loaded_mesh(before: Sequence[str] = (), settings: Mapping[str, str] | None = None) -> Iterator[LoadedMesh]:
+def loaded_mesh(
+    before: Sequence[str] = (), settings: Mapping[str, str] | None = None, data: Path | None = None
+) -> Iterator[LoadedMesh]:
     """Starts a mesh, behind another command if given, and stops it afterwards."""
-    data = Path(tempfile.mkdtemp(prefix="dropmesh-load-"))
+    data = data or Path(tempfile.mkdtemp(prefix="dropmesh-load-"))
+    data.mkdir(exist_ok=True)
     port = free_port_pair()
     environment = {
         **os.environ,

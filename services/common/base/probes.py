@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from services.common.base.errors import DropmeshError, StoreCorrupt
+from services.common.base.errors import DropmeshError, StoreCorrupt, StoreFull
 from services.common.base.loops import pause
 from services.common.base.telemetry import Metrics
 
@@ -17,6 +17,7 @@ SILENT_LOOKS = 2
 ANSWERS = "answers"
 SILENT = "does not answer"
 DAMAGED = "is damaged"
+FULL = "is full"
 
 Ask = Callable[[], Awaitable[object]]
 Hear = Callable[[str], None]
@@ -74,6 +75,6 @@ class StoreProbe:
         try:
             await self._ask()
         except DropmeshError as error:
-            fault = DAMAGED if isinstance(error, StoreCorrupt) else SILENT
+            fault = DAMAGED if isinstance(error, StoreCorrupt) else FULL if isinstance(error, StoreFull) else SILENT
             return f"{fault}: {getattr(error, 'cause', error.message)}"
         return ANSWERS

@@ -80,6 +80,24 @@ class Metrics:
         self.store_answers = Gauge(
             "dropmesh_store_answers", "1 while the store answers, else 0.", ("store",), registry=self.registry
         )
+        self.store_free_bytes = Gauge(
+            "dropmesh_store_free_bytes",
+            "Free bytes on the disk of a store that is a folder or a file.",
+            ("store",),
+            registry=self.registry,
+        )
+        self.put_off = Gauge(
+            "dropmesh_work_put_off",
+            "1 while no such work is begun, since the machine or a store fails, else 0.",
+            ("work",),
+            registry=self.registry,
+        )
+        self.put_off_times = Counter(
+            "dropmesh_work_put_off_times_total",
+            "How often work was put off for a fault of the machine or of a store.",
+            ("work",),
+            registry=self.registry,
+        )
         self.loops_running = Gauge(
             "dropmesh_loops_running", "Background loops that run.", ("loop",), registry=self.registry
         )

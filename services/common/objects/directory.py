@@ -35,6 +35,7 @@ class DirectoryObjects:
     """
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self._kept = folder / "kept"
         self._incoming = folder / "incoming"
         # Folders that this process knows to outlive a loss of power.
@@ -57,13 +58,17 @@ class DirectoryObjects:
 
     async def stat(self, key: str) -> ObjectInfo | None:
         """See the port."""
-        return await _in_thread(_stat, key, self._path(key))
+        info = await _in_thread(_stat, key, self._path(key))
+        if info is None:
+            self._check_folder()
+        return info
 
     async def read(self, key: str, offset: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
         """See the port."""
         try:
             descriptor = await _in_thread(os.open, self._path(key), os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
+            self._check_folder()
             raise ObjectMissing(key) from None
         try:
             left = length
@@ -83,6 +88,7 @@ class DirectoryObjects:
         try:
             await _in_thread(_link_or_copy, self._path(key), target)
         except FileNotFoundError:
+            self._check_folder()
             raise ObjectMissing(key) from None
 
     async def delete(self, keys: Sequence[str]) -> None:
@@ -104,9 +110,18 @@ class DirectoryObjects:
     async def close(self) -> None:
         """Nothing is held."""
 
+    def _check_folder(self) -> None:
+        """Raises StoreUnavailable where the disk of the folder is not mounted: then no object is missing."""
+        if not self._kept.is_dir():
+            raise StoreUnavailable(STORE, f"{self._kept} does not exist; is its disk mounted?")
+
     def _begin(self, key: str) -> DirectoryWriter:
         temporary = self._incoming / secrets.token_hex(16)
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        except FileNotFoundError:
+            self._check_folder()
+            raise
         if len(self._durable) > FOLDERS_REMEMBERED:
             self._durable.clear()
         return DirectoryWriter(key, temporary, self._kept, self._path(key), self._durable, descriptor)

@@ -20,6 +20,8 @@ class Readiness:
 
     stores: Mapping[str, str]
     failing_loops: list[str]
+    put_off: Mapping[str, str]
+    """Kinds of work that are put off, each with the cause."""
     is_leaving: bool
     is_ready: bool
 
@@ -77,6 +79,7 @@ def _readiness(readiness: Readiness) -> tuple[str, str, bytes]:
         "ready": readiness.is_ready,
         "stores": dict(readiness.stores),
         "failing_loops": readiness.failing_loops,
+        "put_off": dict(readiness.put_off),
     }
     status = "200 OK" if readiness.is_ready else "503 Service Unavailable"
     return status, "application/json", json.dumps(told).encode() + b"\n"

@@ -19,6 +19,7 @@ from grpc_reflection.v1alpha import reflection
 from services.common.base.background import Background, Loop
 from services.common.base.loops import pause
 from services.common.base.probes import ANSWERS, StoreProbe
+from services.common.base.put_off import PutOff
 from services.common.base.telemetry import Metrics
 from services.common.rpc.grpc_methods import grpc_handler
 from services.common.rpc.methods import Method
@@ -45,6 +46,7 @@ async def serve(
     methods: Sequence[Method],
     background: Sequence[Loop] = (),
     probes: Sequence[StoreProbe] = (),
+    put_off: PutOff | None = None,
 ) -> None:
     """Serves until SIGTERM or SIGINT, then drains; `background` loops run beside and end when the event is set.
 
@@ -84,8 +86,9 @@ async def serve(
 
     def readiness() -> Readiness:
         stores = {probe.store: probe.state for probe in probes}
-        is_ready = not (leaving.is_set() or loops.failing) and all(state == ANSWERS for state in stores.values())
-        return Readiness(stores, loops.failing, is_leaving=leaving.is_set(), is_ready=is_ready)
+        causes = {} if put_off is None else put_off.causes
+        faults = (leaving.is_set(), loops.failing, causes, any(state != ANSWERS for state in stores.values()))
+        return Readiness(stores, loops.failing, causes, is_leaving=leaving.is_set(), is_ready=not any(faults))
 
     operations = await serve_operations(settings.metrics_socket(name), metrics, readiness)
     for told in ("", service.full_name):

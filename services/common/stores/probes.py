@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from services.common.base.errors import StoreFull
 from services.common.base.probes import Ask, Hear, StoreProbe
 from services.common.base.telemetry import Metrics
 from services.common.catalog import Catalog
 from services.common.catalog.sqlite.catalog import SqliteCatalog
+from services.common.objects import Objects
 from services.common.objects.directory import DirectoryObjects
 from services.common.stores.breaker import Breaker
 from services.common.stores.collections import COLLECTIONS
@@ -18,6 +22,8 @@ from services.common.stores.topics import TOPICS
 
 # No document, and no object, has it.
 NAME = "probe"
+# With less, what is written for one photo may not fit.
+SCARCE_BYTES = 32 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +45,31 @@ def probed(stores: Stores, metrics: Metrics) -> ProbedStores:
         breaker = Breaker("objects")
         hears["objects"], objects = breaker.heard, RefusingObjects(objects, breaker)
     asks: dict[str, Ask] = {
-        "catalog": lambda: _ask(stores.catalog),
-        "objects": lambda: stores.objects.stat(NAME),
+        "catalog": lambda: _ask_catalog(stores.catalog, metrics),
+        "objects": lambda: _ask_objects(stores.objects, metrics),
         "queue": lambda: queue.depth(TOPICS[0]),
     }
     probes = [StoreProbe(store, ask, metrics, hears.get(store)) for store, ask in asks.items()]
     return ProbedStores(Stores(catalog, objects, queue), probes)
 
 
-async def _ask(catalog: Catalog) -> None:
-    if isinstance(catalog, SqliteCatalog) and catalog.database.damage is not None:
-        # What is read here may be whole.
-        raise catalog.database.damage
+async def _ask_catalog(catalog: Catalog, metrics: Metrics) -> None:
+    if isinstance(catalog, SqliteCatalog):
+        if catalog.database.damage is not None:
+            # What is read here may be whole.
+            raise catalog.database.damage
+        _check_space("catalog", catalog.database.path.parent, metrics)
     await catalog.get(COLLECTIONS[0], NAME)
+
+
+async def _ask_objects(objects: Objects, metrics: Metrics) -> None:
+    if isinstance(objects, DirectoryObjects):
+        _check_space("objects", objects.folder, metrics)
+    await objects.stat(NAME)
+
+
+def _check_space(store: str, folder: Path, metrics: Metrics) -> None:
+    free_bytes = shutil.disk_usage(folder).free
+    metrics.store_free_bytes.labels(store).set(free_bytes)
+    if free_bytes < SCARCE_BYTES:
+        raise StoreFull(store)

@@ -9,9 +9,8 @@ from pathlib import Path
 
 from services.common.base.errors import DropmeshError, ResourceExhausted, StoreCorrupt, Unavailable
 from services.common.base.instants import SECOND_NS
+from services.common.stores.probes import SCARCE_BYTES
 
-# Below this, what is written for a photo may not fit.
-SCARCE_BYTES = 32 * 1024 * 1024
 _ERRORS = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.EIO, errno.EROFS}
 )

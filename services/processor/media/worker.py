@@ -22,6 +22,7 @@ from services.common.base.errors import (
     Unavailable,
 )
 from services.common.base.loops import Backoff, pause, until_stopped
+from services.common.base.put_off import PutOff
 from services.common.base.telemetry import Metrics
 from services.common.contents.store import Contents, Holder
 from services.common.contents.writer import ContentWriter
@@ -86,6 +87,7 @@ class MediaWorker:
         times: TimeLimits,
         folder: Path,
         metrics: Metrics,
+        put_off: PutOff,
         now_ns: Callable[[], int],
         pace: Pace = USUAL_PACE,
     ) -> None:
@@ -95,6 +97,7 @@ class MediaWorker:
         self._times = times
         self._folder = folder
         self._metrics = metrics
+        self._put_off_work = put_off
         self._now_ns = now_ns
         self._pace = pace
         self._troubles = Troubles(now_ns)
@@ -117,11 +120,13 @@ class MediaWorker:
                         await until_stopped(self._work(media, claim), stopping)
             except (Unavailable, ResourceExhausted, MachineFault) as error:
                 self._troubles.note()
+                self._put_off_work.begin(topic.name, cause_of(error))
                 seconds = backoff.failed()
                 extra = {"topic": topic.name, "seconds": seconds, "cause": cause_of(error)}
                 log.warning("a store or the machine fails: no media is begun for now", extra=extra)
                 await pause(seconds, stopping)
             else:
+                self._put_off_work.end(topic.name)
                 backoff.succeeded()
 
     async def _claim(self, topic: Topic) -> list[Claim]:

@@ -35,3 +35,19 @@ async def test_a_folder_of_any_name_holds_the_stores(tmp_path):
     await stores.close()
     assert (folder / "catalog.sqlite").exists()
     assert (folder / "objects").exists()
+
+
+async def test_a_folder_that_is_gone_is_no_missing_object(tmp_path):
+    stores = await open_stores(Settings(data=tmp_path))
+    try:
+        await stores.objects.put("contents/one", b"bytes")
+        (tmp_path / "objects").rename(tmp_path / "unmounted")
+        for ask in (
+            stores.objects.stat("contents/one"),
+            anext(stores.objects.read("contents/one")),
+            stores.objects.put("contents/two", b"bytes"),
+        ):
+            with pytest.raises(StoreUnavailable, match="objects"):
+                await ask
+    finally:
+        await stores.close()

@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from services.common.base.put_off import PutOff
 from services.common.base.telemetry import Metrics
 from services.common.media.anonymize.options import AnonymizeOptions
 from services.common.media.model import Media
@@ -56,6 +57,7 @@ async def test_media_that_take_their_process_over_fail_as_unreadable_at_once_and
             TimeLimits(photo=timedelta(minutes=2), video=timedelta(minutes=2)),
             tmp_path,
             Metrics(),
+            PutOff(Metrics()),
             time.time_ns,
             Pace(look_seconds=0.02, retry_after=timedelta()),
         )

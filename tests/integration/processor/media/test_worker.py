@@ -13,6 +13,7 @@ import pytest
 
 from services.common.base.errors import StoreFull, StoreUnavailable
 from services.common.base.instants import to_ns
+from services.common.base.put_off import PutOff
 from services.common.base.telemetry import Metrics
 from services.common.media import transitions
 from services.common.media.anonymize.options import AnonymizeOptions
@@ -96,7 +97,7 @@ async def working(
     pool = FakePool(*jobs)
     parts = MediaStores(stores.queue, stores.objects, mesh.work, mesh.contents, mesh.found)
     metrics = metrics or Metrics()
-    worker = MediaWorker(parts, pool, LIMITS, TIMES, folder, metrics, time.time_ns, PACE)  # type: ignore[arg-type]
+    worker = MediaWorker(parts, pool, LIMITS, TIMES, folder, metrics, PutOff(metrics), time.time_ns, PACE)  # type: ignore[arg-type]
     stopping = asyncio.Event()
     depths = QueueDepths(stores.queue, TOPICS, metrics, 0.02)
     loops = [asyncio.create_task(run(stopping)) for run in (worker.run, worker.run_videos, depths.run)]
