@@ -53,10 +53,15 @@ class Holding:
         self._now_ns = now_ns
         self._pace = pace
         self._reported: tuple[int, int] | None = None
+        self._is_ending = False
 
     def report(self, progress: tuple[int, int]) -> None:
         """Has the frames done, and their number, reported soon."""
         self._reported = progress
+
+    def end(self) -> None:
+        """The run is about to end with its result: from now on, that the media left the run cancels nothing."""
+        self._is_ending = True
 
     async def during(self, work: Coroutine[Any, Any, T]) -> T | None:
         """Runs the work; cancels it and returns None when the media went another way meanwhile."""
@@ -91,7 +96,8 @@ class Holding:
                     raise
                 continue
             if not is_mine:
-                working.cancel()
+                if not self._is_ending:
+                    working.cancel()
                 return
 
     async def _look(self) -> bool:

@@ -227,6 +227,7 @@ class MediaWorker:
                 content = await self._store(media, result, target)
             fetched, stored = watch.steps
             findings = replace(result.findings, steps=(fetched, *result.findings.steps, stored))
+            holding.end()
             return await self._show(media, content, findings)
 
     async def _store(self, media: Media, result: AnonymizedMedia, target: Path) -> Content:
