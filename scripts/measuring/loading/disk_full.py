@@ -1,7 +1,7 @@
 """Fills the disk of a mesh after media were acknowledged, frees it later, and looks at what became of each.
 
-The disk is a small file system in memory, which takes root. While it is full, the media wait: none may fail, health says
-why, and all are processed soon after there is room.
+The disk is a small file system in memory, which takes root. While it is full, the media wait: none may fail, health
+says why, and all are processed soon after there is room.
 """
 
 from __future__ import annotations
@@ -36,13 +36,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/load disk-full", description=__doc__)
     parser.add_argument("--minutes", type=float, default=30, help="how long the disk stays full (30)")
     parser.add_argument("--media", type=int, default=100, help="how many are acknowledged before (100)")
-    parser.add_argument(
-        "--within", type=float, default=120, help="seconds to process them in, once there is room (120)"
-    )
+    parser.add_argument("--within", type=float, default=120, help="seconds to process them in then (120)")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="dropmesh-") as name, _small_disk(Path(name)) as disk:
-        with loaded_mesh(settings={"DROPMESH_PULL_MODELS": "false"}, data=disk / "data") as mesh:
-            return _run(mesh, disk, arguments)
+    settings = {"DROPMESH_PULL_MODELS": "false"}
+    with (
+        tempfile.TemporaryDirectory(prefix="dropmesh-") as name,
+        _small_disk(Path(name)) as disk,
+        loaded_mesh(settings=settings, data=disk / "data") as mesh,
+    ):
+        return _run(mesh, disk, arguments)
 
 
 def _run(mesh: LoadedMesh, disk: Path, arguments: argparse.Namespace) -> int:
@@ -67,9 +69,7 @@ def _run(mesh: LoadedMesh, disk: Path, arguments: argparse.Namespace) -> int:
         counts = Counter(states.values())
         print(f"{seconds:.0f} s after there was room (at most {arguments.within:g}): {_listed(counts)}")
         is_well = not _is_unready(mesh)
-        print(
-            f"health: {'said while it was full' if is_said else 'did not say it'}, {'well' if is_well else 'not well'} again"
-        )
+        print(f"health {'said' if is_said else 'did not say'} that it was full, and is {'' if is_well else 'not '}well")
     return 0 if counts == {"PROCESSED": len(names)} and is_said and is_well and refused == "507 STORE_FULL" else 1
 
 

@@ -75,6 +75,8 @@ class StoreProbe:
         try:
             await self._ask()
         except DropmeshError as error:
-            fault = DAMAGED if isinstance(error, StoreCorrupt) else FULL if isinstance(error, StoreFull) else SILENT
+            if isinstance(error, StoreFull):
+                return FULL
+            fault = DAMAGED if isinstance(error, StoreCorrupt) else SILENT
             return f"{fault}: {getattr(error, 'cause', error.message)}"
         return ANSWERS
