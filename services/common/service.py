@@ -10,9 +10,8 @@ from dataclasses import dataclass
 
 from google.protobuf.descriptor import ServiceDescriptor
 
-from services.common.base.background import Loop
+from services.common.base.background import Loop, PutOff
 from services.common.base.errors import StoreCorrupt, StoreUnavailable
-from services.common.base.put_off import PutOff
 from services.common.base.telemetry import Metrics, start_logging, start_tracing
 from services.common.catalog import Catalog
 from services.common.objects import Objects

@@ -1,11 +1,11 @@
-"""Background loops, which run as long as the service and start again when they end before it."""
+"""Background loops, which run as long as the service and start again when they end before it; and work put off."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from services.common.base.errors import DropmeshError
 from services.common.base.loops import Backoff, is_cancelled, pause
@@ -62,6 +62,30 @@ class Background:
             # A loop that waits for a store is well.
             self._ends[number] += is_fault
             await pause(backoff.failed(), stopping)
+
+
+class PutOff:
+    """The kinds of work that are put off now, since the machine or a store fails, each with the cause."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._causes: dict[str, str] = {}
+
+    @property
+    def causes(self) -> Mapping[str, str]:
+        """By the kind of work."""
+        return self._causes
+
+    def begin(self, work: str, cause: str) -> None:
+        """No such work is begun for now."""
+        self._causes[work] = cause
+        self._metrics.put_off.labels(work).set(1)
+        self._metrics.put_off_times.labels(work).inc()
+
+    def end(self, work: str) -> None:
+        """It goes on."""
+        if self._causes.pop(work, None) is not None:
+            self._metrics.put_off.labels(work).set(0)
 
 
 async def _run_once(name: str, loop: Loop, stopping: asyncio.Event) -> bool:

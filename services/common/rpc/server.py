@@ -16,10 +16,9 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
 
-from services.common.base.background import Background, Loop
+from services.common.base.background import Background, Loop, PutOff
 from services.common.base.loops import pause
 from services.common.base.probes import ANSWERS, StoreProbe
-from services.common.base.put_off import PutOff
 from services.common.base.telemetry import Metrics
 from services.common.rpc.grpc_methods import grpc_handler
 from services.common.rpc.methods import Method

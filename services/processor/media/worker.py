@@ -13,6 +13,7 @@ from pathlib import Path
 
 from dropmesh.v1 import error_reason_pb2 as reasons
 
+from services.common.base.background import PutOff
 from services.common.base.errors import (
     DataLoss,
     DropmeshError,
@@ -22,7 +23,6 @@ from services.common.base.errors import (
     Unavailable,
 )
 from services.common.base.loops import Backoff, pause, until_stopped
-from services.common.base.put_off import PutOff
 from services.common.base.telemetry import Metrics
 from services.common.contents.store import Contents, Holder
 from services.common.contents.writer import ContentWriter

@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from services.common.base.put_off import PutOff
+from services.common.base.background import PutOff
 from services.common.base.telemetry import Metrics
 from services.common.media.anonymize.options import AnonymizeOptions
 from services.common.media.model import Media

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from services.common.base.background import PutOff
 from services.common.base.errors import StoreFull, StoreUnavailable
 from services.common.base.instants import to_ns
-from services.common.base.put_off import PutOff
 from services.common.base.telemetry import Metrics
 from services.common.media import transitions
 from services.common.media.anonymize.options import AnonymizeOptions
