@@ -1,6 +1,7 @@
 """Makes the collections, indexes, bucket and queues of this version in the stores that the settings name.
 
-Services make them too when they start. Before a roll-out it takes its time without any service waiting for it.
+Services make missing ones too when they start. This also makes those anew that the version before declared otherwise,
+and before a roll-out no service waits for it.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ def main() -> int:
 
 
 async def _prepare(settings: Settings) -> None:
-    stores = await open_stores(settings)
+    stores = await open_stores(settings, replace_indexes=True)
     try:
         for topic in TOPICS:
             await stores.queue.depth(topic)

@@ -12,8 +12,8 @@ from typing import Protocol
 from scripts.mesh.preflight import CannotStart
 from services.common.base.errors import StoreUnavailable
 from services.common.catalog.opening import open_catalog
-from services.common.rpc.tokens import TOKENS
 from services.common.settings import Settings
+from services.common.stores.collections import COLLECTIONS
 from services.common.stores.open import open_objects
 
 PATIENCE_SECONDS = 6.0
@@ -44,7 +44,7 @@ async def present_stores(settings: Settings) -> None:
 def _places(settings: Settings) -> Iterator[_Place]:
     if settings.catalog:
         address = f"{_without_secrets(settings.catalog)} (DROPMESH_CATALOG)"
-        yield _Place("catalog", address, open_catalog(settings.catalog, (TOKENS,)))
+        yield _Place("catalog", address, open_catalog(settings.catalog, COLLECTIONS, replace_indexes=True))
     if settings.objects:
         address = f"{_without_secrets(settings.objects)} (DROPMESH_OBJECTS)"
         if settings.objects.startswith("s3:") and settings.s3_endpoint:

@@ -15,7 +15,7 @@ KEPT = "kept"
 def objects(settings: Settings) -> Iterator[tuple[str, int]]:
     """Each object's key and size."""
     scheme, place, path, *_ = urlsplit(settings.objects_url)
-    return _of_folder(Path(unquote(path))) if scheme == "file" else _of_s3(place, settings)
+    return _of_folder(Path(unquote(path))) if scheme == "file" else _of_s3(place, unquote(path).strip("/"), settings)
 
 
 def _of_folder(folder: Path) -> Iterator[tuple[str, int]]:
@@ -25,7 +25,7 @@ def _of_folder(folder: Path) -> Iterator[tuple[str, int]]:
             yield "/".join([*head, name]), file.stat().st_size
 
 
-def _of_s3(bucket: str, settings: Settings) -> Iterator[tuple[str, int]]:
+def _of_s3(bucket: str, folder: str, settings: Settings) -> Iterator[tuple[str, int]]:
     import boto3
     from botocore.config import Config
 
@@ -34,12 +34,14 @@ def _of_s3(bucket: str, settings: Settings) -> Iterator[tuple[str, int]]:
         endpoint_url=settings.s3_endpoint or None,
         aws_access_key_id=settings.s3_access_key or None,
         aws_secret_access_key=settings.s3_secret_key or None,
+        aws_session_token=settings.s3_session_token or None,
         region_name=settings.s3_region,
         config=Config(s3={"addressing_style": "path"}, signature_version="s3v4"),
     )
+    prefix = f"{folder}/" if folder else ""
     try:
-        for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+        for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
             for found in page.get("Contents", ()):
-                yield found["Key"], found["Size"]
+                yield found["Key"].removeprefix(prefix), found["Size"]
     finally:
         client.close()

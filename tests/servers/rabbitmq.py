@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -11,6 +12,21 @@ from tests.servers.process import accepts, free_port, private_folder, running
 from tests.servers.tools import find_tool
 
 _AMQP_GREETING = b"AMQP\x00\x00\x09\x01"
+_ALL = {"configure": ".*", "write": ".*", "read": ".*"}
+NARROW_USER = "narrow"
+"""A user with the rights that docs/stores.md names, and no others; its password is its name."""
+NARROW_RIGHTS = {"configure": "^dropmesh", "write": r"^(dropmesh|amq\.default$)", "read": "^dropmesh"}
+_DEFINITIONS = {
+    "users": [
+        {"name": "guest", "password": "guest", "tags": "administrator"},
+        {"name": NARROW_USER, "password": NARROW_USER, "tags": ""},
+    ],
+    "vhosts": [{"name": "/"}],
+    "permissions": [
+        {"user": "guest", "vhost": "/", **_ALL},
+        {"user": NARROW_USER, "vhost": "/", **NARROW_RIGHTS},
+    ],
+}
 
 
 class RabbitNode:
@@ -65,7 +81,8 @@ def rabbitmq_node() -> Iterator[RabbitNode]:
 
 def _environment(folder: Path, port: int, mapper_port: int) -> dict[str, str]:
     (folder / "plugins").write_text("[].\n")
-    (folder / "rabbitmq.conf").write_text("")
+    (folder / "definitions.json").write_text(json.dumps(_DEFINITIONS))
+    (folder / "rabbitmq.conf").write_text(f"load_definitions = {folder}/definitions.json\n")
     (folder / "env.conf").write_text("")
     return {
         "HOME": str(folder),

@@ -24,7 +24,7 @@ GIB = 1024 * MIB
 PREFIX = "DROPMESH_"
 CHECKOUT = Path(__file__).resolve().parents[3]
 # Their values may hold a password: an error never repeats them.
-SECRET = frozenset({"catalog", "objects", "queue", "s3_secret_key", "classify_amqp"})
+SECRET = frozenset({"catalog", "objects", "queue", "s3_secret_key", "s3_session_token", "classify_amqp"})
 
 
 class Mode(StrEnum):
@@ -48,7 +48,9 @@ class Settings(BaseModel):
         description="data folder (stores, sockets, models); default `.dropmesh` in the checkout",
     )
     catalog: str = Field("", description="sqlite:///path or mongodb://host/database; empty: a file in the data folder")
-    objects: str = Field("", description="file:///path or s3://bucket; empty: a folder in the data folder")
+    objects: str = Field(
+        "", description="file:///path, s3://bucket or s3://bucket/prefix; empty: a folder in the data folder"
+    )
     queue: str = Field("", description="amqp://host or embedded; empty: embedded, in the catalog's database")
     mode: Mode = Field(Mode.OPEN, description="callers that are accepted: open or tokens, see below")
     edge_host: str = Field("127.0.0.1", description="IP address that the edge listens on")
@@ -92,7 +94,13 @@ class Settings(BaseModel):
     s3_endpoint: str = Field("", description="address of an S3 server other than AWS")
     s3_access_key: str = Field("", description="access key; empty: the credentials that AWS' own tools find")
     s3_secret_key: str = Field("", description="secret key of the access key")
-    s3_region: str = Field("us-east-1", description="region of the bucket")
+    s3_session_token: str = Field("", description="session token of temporary credentials")
+    s3_region: str = Field("us-east-1", description="region of the bucket; a missing bucket is made there")
+    s3_encryption: str = Field(
+        "", pattern="^(AES256|aws:kms|aws:kms:dsse)?$", description="encryption by S3: AES256 or aws:kms"
+    )
+    s3_encryption_key: str = Field("", description="id or ARN of the key for aws:kms")
+    s3_connections: int = Field(16, ge=1, description="connections of one process to S3")
     presigned_downloads: bool = Field(False, description="answer REST downloads with a redirect to S3")
     presigned_seconds: int = Field(300, ge=1, le=604800, description="lifetime of such a redirect")
 

@@ -35,7 +35,7 @@ def _is_good(scheme: str, address: str, parts: SplitResult) -> bool:
         case "sqlite" | "file":
             return not parts.netloc and len(parts.path) > 1 and parts.path.startswith("/")
         case "s3":
-            return bool(parts.netloc) and parts.path in ("", "/")
+            return bool(parts.netloc) and not (parts.query or parts.fragment)
         case "amqp" | "amqps":
             return bool(parts.hostname) and parts.port != 0
         case "mongodb":

@@ -33,14 +33,14 @@ class Stores:
         await self.catalog.close()
 
 
-async def open_stores(settings: Settings) -> Stores:
+async def open_stores(settings: Settings, *, replace_indexes: bool = False) -> Stores:
     """The stores of a mesh, made when missing."""
-    catalog = await open_catalog(settings.catalog_url, COLLECTIONS)
+    catalog = await open_catalog(settings.catalog_url, COLLECTIONS, replace_indexes=replace_indexes)
     return Stores(catalog, await open_objects(settings), await open_queue(settings, catalog))
 
 
 async def open_objects(settings: Settings) -> Objects:
-    """The objects at `file:///path` or `s3://bucket`."""
+    """The objects at `file:///path`, `s3://bucket` or `s3://bucket/prefix`."""
     scheme, place, path, *_ = urlsplit(settings.objects_url)
     if scheme == "file":
         return await DirectoryObjects.open(Path(unquote(path)))
@@ -48,7 +48,8 @@ async def open_objects(settings: Settings) -> Objects:
         # Imported where it is asked for: boto3 takes 25 MB of every process.
         from services.common.objects.s3 import S3Objects
 
-        return await S3Objects.open(place, settings)
+        prefix = unquote(path).strip("/")
+        return await S3Objects.open(place, f"{prefix}/" if prefix else "", settings)
     raise ValueError(f"objects are at file:///… or s3://…, not {scheme or 'at nothing'}://…")
 
 

@@ -2,6 +2,11 @@ from __future__ import annotations
 
 import asyncio
 import random
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from pymongo import AsyncMongoClient
 
 from services.common.catalog import Catalog, Collection, Insert
 from services.common.catalog.opening import open_catalog
@@ -63,3 +68,19 @@ async def test_many_open_an_empty_catalog_at_once(catalog_url: str) -> None:
         await insert(catalog, {"_id": f"{n}"})
     assert len(await opened[0].get_many(NOTES, [f"{n}" for n in range(8)])) == 8
     await asyncio.gather(*(catalog.close() for catalog in opened))
+
+
+async def test_versions_side_by_side_leave_each_others_indexes(catalog_url: str) -> None:
+    if not catalog_url.startswith("mongodb"):
+        pytest.skip("an embedded catalog is of one version")
+    first, other = NOTES.indexes[0], replace(NOTES.indexes[0], fields=("text",))
+    ours, theirs = replace(NOTES, indexes=(first,)), replace(NOTES, indexes=(other,))
+    for collection, is_new, expected in ((ours, False, first), (theirs, False, first), (theirs, True, other)):
+        opened = await asyncio.gather(
+            *(open_catalog(catalog_url, (collection,), replace_indexes=is_new) for _ in range(4))
+        )
+        client: Any = AsyncMongoClient(catalog_url)
+        indexes = [index async for index in await client.get_default_database()[NOTES.name].list_indexes()]
+        assert expected.fields[0] in [next(iter(index["key"])) for index in indexes if index["name"] == first.name]
+        await client.close()
+        await asyncio.gather(*(catalog.close() for catalog in opened))

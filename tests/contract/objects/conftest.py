@@ -19,7 +19,7 @@ def objects_settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings
     server = request.getfixturevalue("s3")
     return Settings(
         data=tmp_path,
-        objects=f"s3://{uuid.uuid4().hex}",
+        objects=f"s3://{uuid.uuid4().hex}/meshes/one",
         s3_endpoint=server.endpoint,
         s3_access_key=server.access_key,
         s3_secret_key=server.secret_key,

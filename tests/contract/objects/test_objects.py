@@ -214,3 +214,18 @@ async def test_a_second_opening_sees_the_same(objects, put, objects_settings):
     other = await open_objects(objects_settings)
     assert await read_all(other, "contents/shared") == b"shared"
     await other.close()
+
+
+async def test_meshes_with_prefixes_of_their_own_share_a_bucket(objects, put, objects_settings):
+    if not objects_settings.objects:
+        pytest.skip("a folder has no prefixes")
+    await put("contents/shared", b"of one")
+    theirs = objects_settings.model_copy(update={"objects": objects_settings.objects.replace("/one", "/two")})
+    other = await open_objects(theirs)
+    assert await other.stat("contents/shared") is None
+    assert await other.list("") == []
+    await other.put("contents/shared", b"of two")
+    assert [info.key for info in await other.list("", after="a")] == ["contents/shared"]
+    await other.delete(["contents/shared"])
+    assert await read_all(objects, "contents/shared") == b"of one"
+    await other.close()

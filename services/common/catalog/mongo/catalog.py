@@ -43,13 +43,13 @@ class MongoCatalog:
         self._scheduled = False
 
     @classmethod
-    async def open(cls, url: str, collections: Sequence[Collection]) -> MongoCatalog:
+    async def open(cls, url: str, collections: Sequence[Collection], *, replace_indexes: bool = False) -> MongoCatalog:
         """Connects, and makes collections and indexes that are missing."""
         client: AsyncMongoClient[Document] = AsyncMongoClient(_with_timeouts(url), appname="dropmesh")
         try:
             catalog = cls(client, collections)
             for collection in catalog._collections.values():
-                await collection.ensure_indexes()
+                await collection.ensure_indexes(replace=replace_indexes)
         except ConfigurationError as error:
             await client.close()
             raise ValueError(f"a catalog is at mongodb://host/database: {error}") from error

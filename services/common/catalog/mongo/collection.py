@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import random
 from typing import Any
 
 from pymongo import ASCENDING, DESCENDING
@@ -14,8 +17,14 @@ from services.common.catalog.paging import Comparison, Segment, members_only, or
 
 _PLACES = "_index"
 _OPERATORS = {Comparison.AT_LEAST: "$gte", Comparison.ABOVE: "$gt", Comparison.BELOW: "$lt"}
-_INDEX_OPTIONS_CONFLICT = 85
-_INDEX_KEY_SPECS_CONFLICT = 86
+# IndexOptionsConflict and IndexKeySpecsConflict.
+_CONFLICTS = frozenset({85, 86})
+_INDEX_NOT_FOUND = 27
+# LockTimeout, WriteConflict, IndexBuildAborted, BackgroundOperationInProgressForNamespace, and PostgreSQL's deadlock.
+_RACES = frozenset({24, 112, 276, 12587, 1_000_000})
+RACES_MOST = 10
+RACE_PAUSE_SECONDS = 0.3
+log = logging.getLogger(__name__)
 
 
 class MongoCollection:
@@ -31,22 +40,42 @@ class MongoCollection:
         self.indexes = {index.name: index for index in collection.indexes}
         self._members = [index for index in collection.indexes if members_only(index)]
 
-    async def ensure_indexes(self) -> None:
-        """Makes missing indexes, and anew those that were declared otherwise."""
+    async def ensure_indexes(self, *, replace: bool) -> None:
+        """Makes missing indexes; those that another version declared otherwise are made anew, or left as they are."""
         for index in self.indexes.values():
-            keys = [(self._path(index, field), ASCENDING) for field in ordering(index)]
-            options: dict[str, Any] = {"name": index.name}
-            if members_only(index):
-                options["sparse"] = True
-            if index.unique:
-                options["unique"] = True
+            await self._ensure(index, replace)
+
+    async def _ensure(self, index: Index, replace: bool) -> None:
+        keys = [(self._path(index, field), ASCENDING) for field in ordering(index)]
+        options: dict[str, Any] = {"name": index.name}
+        if members_only(index):
+            options["sparse"] = True
+        if index.unique:
+            options["unique"] = True
+        for attempt in range(RACES_MOST):
             try:
                 await self.documents.create_index(keys, **options)
             except OperationFailure as error:
-                if error.code not in {_INDEX_OPTIONS_CONFLICT, _INDEX_KEY_SPECS_CONFLICT}:
+                if error.code in _CONFLICTS:
+                    if not replace:
+                        fields = {"collection": self.collection.name, "index": index.name}
+                        log.warning("an index is declared otherwise by another version; see prepare", extra=fields)
+                        return
+                    await self._drop(index.name)
+                elif error.code not in _RACES or attempt == RACES_MOST - 1:
                     raise
-                await self.documents.drop_index(index.name)
-                await self.documents.create_index(keys, **options)
+                else:
+                    await asyncio.sleep(random.uniform(0, RACE_PAUSE_SECONDS))  # noqa: S311 - it spreads attempts
+            else:
+                return
+
+    async def _drop(self, name: str) -> None:
+        try:
+            await self.documents.drop_index(name)
+        except OperationFailure as error:
+            # Another process that starts was faster.
+            if error.code != _INDEX_NOT_FOUND:
+                raise
 
     def stored(self, document: Document, version: int) -> Document:
         """A document as the server holds it."""

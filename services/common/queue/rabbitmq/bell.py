@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
@@ -78,7 +79,9 @@ class RabbitBell:
         channel = await self._connection.new_channel(1000)
         closed = asyncio.Event()
         channel.close_callbacks.add(lambda *_: closed.set())
-        queue = await channel.declare_queue(exclusive=True, auto_delete=True, arguments=dict(QUEUE_ARGUMENTS))
+        # A name of our own: a user of RabbitMQ may be limited to names that begin like ours.
+        name = f"{self._exchange}.{secrets.token_hex(8)}"
+        queue = await channel.declare_queue(name, exclusive=True, auto_delete=True, arguments=dict(QUEUE_ARGUMENTS))
         await queue.bind(await self._declare(channel))
         await queue.consume(self._receive, no_ack=True)
         await closed.wait()

@@ -7,10 +7,12 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import TypeVar
+from urllib.parse import unquote, urlsplit
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractQueue
 from aio_pika.exceptions import AMQPError, ChannelInvalidStateError, DeliveryError
+from aiormq.exceptions import InvalidFrameError
 
 from services.common.base.errors import StoreUnavailable
 from services.common.base.loops import is_cancelled
@@ -111,7 +113,12 @@ class RabbitConnection:
 
     async def _open_connection(self) -> AbstractConnection:
         if self._connection is None or not _is_open(self._connection):
-            self._connection = await aio_pika.connect(self._url, timeout=REPLY_SECONDS)
+            try:
+                self._connection = await aio_pika.connect(self._url, timeout=REPLY_SECONDS)
+            except InvalidFrameError as error:
+                # RabbitMQ closes the connection instead of opening the virtual host.
+                host = unquote(urlsplit(self._url).path[1:]) or "/"
+                raise ConnectionError(f"no virtual host {host!r}, or the user may not use it") from error
         return self._connection
 
 

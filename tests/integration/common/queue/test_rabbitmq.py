@@ -13,6 +13,7 @@ import pytest
 from services.common.base.errors import StoreUnavailable
 from services.common.queue import Claim, Topic
 from services.common.queue.rabbitmq.queue import RabbitQueue
+from tests.servers.rabbitmq import NARROW_USER
 from tests.servers.toxiproxy import Link
 
 LEASE = timedelta(seconds=60)
@@ -129,3 +130,30 @@ async def test_a_queue_that_is_deleted_is_made_again(
         while not claims:
             claims = await queue.claim(topic, limit=1, lease=LEASE, wait=timedelta(seconds=1))
     assert claims[0].body == b"after"
+
+
+async def test_the_documented_rights_are_enough(amqp_url: str) -> None:
+    if "guest:guest@127.0.0.1" not in amqp_url:
+        pytest.skip("only the private server has the user with these rights")
+    url = amqp_url.replace("guest:guest", f"{NARROW_USER}:{NARROW_USER}")
+    queue, topic = await RabbitQueue.open(f"{url}?prefix=dropmesh-{uuid.uuid4().hex}"), Topic("narrow")
+    rung = asyncio.Event()
+    queue.bell.listen(lambda _: rung.set())
+    await queue.publish(topic, [b"one"])
+    [claim] = await queue.claim(topic, limit=1, lease=LEASE, wait=SOON)
+    await queue.release(claim, reason="for a moment", delay=timedelta(milliseconds=50))
+    [claim] = await queue.claim(topic, limit=1, lease=LEASE, wait=SOON)
+    await queue.reject(claim, reason="it never works")
+    assert [letter.reason for letter in await queue.dead_letters(topic)] == ["it never works"]
+    assert await queue.purge(topic) == 1
+    async with asyncio.timeout(10):
+        while not rung.is_set():
+            queue.bell.ring("hello")
+            await asyncio.sleep(0.05)
+    await queue.close()
+
+
+async def test_a_wrong_virtual_host_is_named(amqp_url: str) -> None:
+    with pytest.raises(StoreUnavailable) as raised:
+        await RabbitQueue.open(f"{amqp_url}other%2Fhost")
+    assert "no virtual host 'other/host'" in raised.value.cause
