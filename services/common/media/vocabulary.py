@@ -59,6 +59,14 @@ class Sound(StrEnum):
     DROP = "drop"
 
 
+class KeptMetadata(StrEnum):
+    """A part of the original's metadata that may stay."""
+
+    CAPTURE_TIME = "capture_time"
+    CAMERA = "camera"
+    LOCATION = "location"
+
+
 class Shape(StrEnum):
     """The outline of what is covered."""
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.common.media.types import MediaType
+from services.processor.images.kept_metadata import KeptTags
 from services.processor.images.raster import Raster
 
 
@@ -48,6 +49,8 @@ class PictureSource(Protocol):
     """The frames are moments of one picture, and not pages."""
     warnings: list[str]
     icc_profile: bytes | None
+    kept: KeptTags
+    """The metadata that `write` and `strip` put into the output, as far as the format holds it."""
 
     def frames(self) -> Iterator[Frame]:
         """Decode frame after frame."""

@@ -29,6 +29,7 @@ def to_plan(options: stored.AnonymizeOptions) -> AnonymizeOptions:
         excluded=tuple(map(_excluded, options.excluded)),
         thresholds=options.thresholds,
         keep_audio=options.sound is Sound.KEEP,
+        keep_metadata=frozenset(options.keep_metadata),
     )
 
 

@@ -42,13 +42,13 @@ def anonymize_photo(
 ) -> PhotoResult:
     """Cover what `options` name in every frame of a picture.
 
-    The format, size, depth, orientation and colour profile stay; metadata goes. Where nothing is to be covered, a
-    JPEG or WebP keeps its coded pixels as they are. Raises one of the refusals
-    of `services.common.media.refusals`; damage that leaves something to decode is a warning.
+    The format, size, depth, orientation and colour profile stay; metadata goes, but for what `options` keep. Where
+    nothing is to be covered, a JPEG or WebP keeps its coded pixels as they are. Raises one of the refusals of
+    `services.common.media.refusals`; damage that leaves something to decode is a warning.
     """
     watch = Stopwatch()
     with watch.step("decode"):
-        source = open_picture(_read(data), limits or ImageLimits())
+        source = open_picture(_read(data), limits or ImageLimits(), options.keep_metadata)
     if source.is_animated:
         return anonymize_animation(source, options, detector, watch, look, advance or _ignore)
     return _anonymize_pages(source, options, detector, watch, look, advance or _ignore)

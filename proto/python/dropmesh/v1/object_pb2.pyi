@@ -398,6 +398,33 @@ class AnonymizeOptions(_message.Message):
     DROP: AnonymizeOptions.Sound.ValueType  # 2
     """Removed."""
 
+    class _Metadata:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _MetadataEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[AnonymizeOptions._Metadata.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        METADATA_UNSPECIFIED: AnonymizeOptions._Metadata.ValueType  # 0
+        """Never sent."""
+        CAPTURE_TIME: AnonymizeOptions._Metadata.ValueType  # 1
+        """When it was captured, with the offset from UTC."""
+        CAMERA: AnonymizeOptions._Metadata.ValueType  # 2
+        """The camera's maker and model, and the lens. No serial numbers."""
+        LOCATION: AnonymizeOptions._Metadata.ValueType  # 3
+        """The place of capture: latitude, longitude and altitude."""
+
+    class Metadata(_Metadata, metaclass=_MetadataEnumTypeWrapper):
+        """Metadata is a part of the original's metadata."""
+
+    METADATA_UNSPECIFIED: AnonymizeOptions.Metadata.ValueType  # 0
+    """Never sent."""
+    CAPTURE_TIME: AnonymizeOptions.Metadata.ValueType  # 1
+    """When it was captured, with the offset from UTC."""
+    CAMERA: AnonymizeOptions.Metadata.ValueType  # 2
+    """The camera's maker and model, and the lens. No serial numbers."""
+    LOCATION: AnonymizeOptions.Metadata.ValueType  # 3
+    """The place of capture: latitude, longitude and altitude."""
+
     OBJECTS_FIELD_NUMBER: _builtins.int
     MODE_FIELD_NUMBER: _builtins.int
     SHAPE_FIELD_NUMBER: _builtins.int
@@ -409,6 +436,7 @@ class AnonymizeOptions(_message.Message):
     CLASS_OPTIONS_FIELD_NUMBER: _builtins.int
     SOUND_FIELD_NUMBER: _builtins.int
     COLOR_FIELD_NUMBER: _builtins.int
+    KEEP_METADATA_FIELD_NUMBER: _builtins.int
     mode: Global___AnonymizeOptions.Mode.ValueType
     """How pixels are covered, of objects and in `regions`; GRADIENT if unset."""
     shape: Global___AnonymizeOptions.Shape.ValueType
@@ -447,6 +475,12 @@ class AnonymizeOptions(_message.Message):
     def class_options(self) -> _containers.RepeatedCompositeFieldContainer[Global___ClassOptions]:
         """The options that differ for single classes; at most one entry for each class."""
 
+    @_builtins.property
+    def keep_metadata(self) -> _containers.RepeatedScalarFieldContainer[Global___AnonymizeOptions.Metadata.ValueType]:
+        """The metadata of the original that the anonymized image keeps, as EXIF; empty means none. All other metadata is removed. GIF and
+        BMP images hold no EXIF, and videos keep none.
+        """
+
     def __init__(
         self,
         *,
@@ -461,10 +495,11 @@ class AnonymizeOptions(_message.Message):
         class_options: _abc.Iterable[Global___ClassOptions] | None = ...,
         sound: Global___AnonymizeOptions.Sound.ValueType = ...,
         color: _builtins.str = ...,
+        keep_metadata: _abc.Iterable[Global___AnonymizeOptions.Metadata.ValueType] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_feather", b"_feather", "_margin", b"_margin", "feather", b"feather", "margin", b"margin"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_feather", b"_feather", "_margin", b"_margin", "class_options", b"class_options", "color", b"color", "exclude_objects", b"exclude_objects", "exempt", b"exempt", "feather", b"feather", "margin", b"margin", "mode", b"mode", "objects", b"objects", "regions", b"regions", "shape", b"shape", "sound", b"sound"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_feather", b"_feather", "_margin", b"_margin", "class_options", b"class_options", "color", b"color", "exclude_objects", b"exclude_objects", "exempt", b"exempt", "feather", b"feather", "keep_metadata", b"keep_metadata", "margin", b"margin", "mode", b"mode", "objects", b"objects", "regions", b"regions", "shape", b"shape", "sound", b"sound"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__feather: _TypeAlias = _typing.Literal["feather"]  # noqa: Y015
     _WhichOneofArgType__feather: _TypeAlias = _typing.Literal["_feather", b"_feather"]  # noqa: Y015

@@ -9,7 +9,7 @@ from dropmesh.v1 import object_pb2
 from services.common.base.errors import InvalidField
 from services.common.media.anonymize.options import DEFAULT_OBJECTS, AnonymizeOptions, ClassOptions, ExcludedObject
 from services.common.media.anonymize.region_messages import region_message, to_regions
-from services.common.media.vocabulary import Mode, ObjectClass, Shape, Sound
+from services.common.media.vocabulary import KeptMetadata, Mode, ObjectClass, Shape, Sound
 
 _DEFAULTS = AnonymizeOptions()
 
@@ -43,6 +43,10 @@ def to_options(
         excluded=tuple(excluded),
         classes=_class_options(message.class_options, f"{field}.class_options"),
         sound=Sound(object_pb2.AnonymizeOptions.Sound.Name(message.sound).lower()) if message.sound else Sound.KEEP,
+        keep_metadata=tuple(
+            KeptMetadata(object_pb2.AnonymizeOptions.Metadata.Name(number).lower())
+            for number in sorted(set(message.keep_metadata))
+        ),
     )
 
 
@@ -101,6 +105,7 @@ def options_message(options: AnonymizeOptions) -> object_pb2.AnonymizeOptions:
         exclude_objects=[excluded.number for excluded in options.excluded],
         class_options=[_class_message(*one) for one in options.classes.items()],
         sound=object_pb2.AnonymizeOptions.Sound.Value(options.sound.upper()),
+        keep_metadata=[object_pb2.AnonymizeOptions.Metadata.Value(kept.upper()) for kept in options.keep_metadata],
         margin=options.margin,
         feather=options.feather,
         color=options.color,

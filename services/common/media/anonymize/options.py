@@ -8,7 +8,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from services.common.media.anonymize.regions import Region
-from services.common.media.vocabulary import BLACK, Box, CoverStyle, Mode, ObjectClass, Shape, Sound, usual_shape
+from services.common.media.vocabulary import (
+    BLACK,
+    Box,
+    CoverStyle,
+    KeptMetadata,
+    Mode,
+    ObjectClass,
+    Shape,
+    Sound,
+    usual_shape,
+)
 
 DEFAULT_OBJECTS = (ObjectClass.FACE, ObjectClass.LICENSE_PLATE)
 
@@ -55,6 +65,7 @@ class AnonymizeOptions:
     excluded: tuple[ExcludedObject, ...] = ()
     classes: Mapping[ObjectClass, ClassOptions] = field(default_factory=dict)
     sound: Sound = Sound.KEEP
+    keep_metadata: tuple[KeptMetadata, ...] = ()
 
     @property
     def thresholds(self) -> dict[ObjectClass, float]:
@@ -86,6 +97,7 @@ class AnonymizeOptions:
             "exempt": sorted(set(map(_region, self.exempt))),
             "excluded": sorted({_excluded(excluded) for excluded in self.excluded}),
             "sound": self.sound,
+            "keep_metadata": sorted(set(self.keep_metadata)),
         }
         text = json.dumps(canonical, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -29,6 +29,7 @@ from services.processor.images.codecs.gif_header import read_gif_header
 from services.processor.images.codecs.palette import TRANSPARENT, Palette, PaletteChooser, few_colours
 from services.processor.images.codecs.pillow import BROKEN, TRUNCATED, load_image, open_image, seek_frame
 from services.processor.images.frames import Frame, FrameDelta
+from services.processor.images.kept_metadata import NO_TAGS
 from services.processor.images.limits import ImageLimits
 from services.processor.images.raster import Channels, Raster
 
@@ -41,6 +42,7 @@ class GifSource:
 
     def __init__(self, data: bytes, limits: ImageLimits) -> None:
         self._data = data
+        self.kept = NO_TAGS
         self._header = read_gif_header(data, limits.max_frames)
         self.frame_count = len(self._header.durations_ms)
         self.is_animated = self.frame_count > 1

@@ -17,8 +17,9 @@ from services.common.media.refusals import DamagedMedia
 from services.common.media.types import JPEG
 from services.processor.images.codecs.pillow import TRUNCATED, load_image, open_image, to_image, to_raster
 from services.processor.images.frames import Frame
+from services.processor.images.kept_metadata import NO_TAGS
 from services.processor.images.limits import ImageLimits
-from services.processor.images.orientation import orientation_exif, read_orientation
+from services.processor.images.orientation import read_orientation
 from services.processor.images.raster import Channels, Raster
 
 _SOS, _EOI, _APP0, _APP2, _APP14, _COMMENT = 0xDA, 0xD9, 0xE0, 0xE2, 0xEE, 0xFE
@@ -64,6 +65,7 @@ class JpegSource:
         self.icc_profile: bytes | None = image.info.get("icc_profile")
         self._complete = _is_complete(data)
         self.warnings = [] if self._complete else [TRUNCATED]
+        self.kept = NO_TAGS
 
     def frames(self) -> Iterator[Frame]:
         """Decode as much as there is; what is missing is grey."""
@@ -95,14 +97,14 @@ class JpegSource:
             progressive=coding.progressive,
             keep_rgb=coding.keep_rgb,
             icc_profile=self.icc_profile,
-            exif=orientation_exif(self._orientation),
+            exif=self.kept.exif(self._orientation),
         )
         return output.getvalue()
 
     def strip(self) -> bytes | None:
         """The same tables and scans, bit for bit."""
         try:
-            return strip_jpeg(self._data, self._orientation) if self._complete else None
+            return strip_jpeg(self._data, self.kept.exif(self._orientation)) if self._complete else None
         except JpegDamaged:
             return None
 
@@ -132,14 +134,13 @@ def _is_complete(data: bytes) -> bool:
         return False
 
 
-def strip_jpeg(data: bytes, orientation: int) -> bytes:
+def strip_jpeg(data: bytes, exif: bytes) -> bytes:
     """The same coded picture without metadata, bit for bit; raises `JpegDamaged` where that cannot be had.
 
-    Kept are the tables and scans, the colour profile and the orientation. Thumbnails, comments, everything that
-    an application wrote and everything behind the end of the picture go.
+    Kept are the tables and scans and the colour profile; `exif` is the only metadata. Thumbnails, comments, everything
+    that an application wrote and everything behind the end of the picture go.
     """
     kept = [b"\xff\xd8"]
-    exif = orientation_exif(orientation)
     if exif:
         kept.append(_segment(0xE1, exif))
     for marker, span in _segments(data):

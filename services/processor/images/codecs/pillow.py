@@ -43,6 +43,15 @@ def open_image(data: bytes, media_type: MediaType) -> ImageFile.ImageFile:
     return image
 
 
+def read_exif(data: bytes, media_type: MediaType) -> Image.Exif:
+    """The EXIF of a picture; empty where it cannot be read."""
+    try:
+        with _quiet():
+            return open_image(data, media_type).getexif()
+    except (*BROKEN, DamagedMedia):
+        return Image.Exif()
+
+
 def seek_frame(image: Image.Image, frame: int, *, load: bool = True) -> None:
     """Go to a frame and decode it; raises one of `BROKEN` where that cannot be had."""
     with _quiet():

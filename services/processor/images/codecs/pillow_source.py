@@ -21,8 +21,9 @@ from services.processor.images.codecs.pillow import (
 )
 from services.processor.images.codecs.png import colour_chunks, insert_chunks
 from services.processor.images.frames import Disposal, Frame
+from services.processor.images.kept_metadata import NO_TAGS
 from services.processor.images.limits import ImageLimits
-from services.processor.images.orientation import UPRIGHT, orientation_exif, read_orientation
+from services.processor.images.orientation import UPRIGHT, read_orientation
 from services.processor.images.raster import Raster
 
 DEPTH_LOST: Final = "more than 8 bits a channel came out as 8"
@@ -45,6 +46,7 @@ class PillowSource:
         self.frame_count = 1 if media_type is HEIC else count
         self.is_animated = self.frame_count > 1 and media_type is not TIFF
         limits.check(*self._image.size, self.frame_count)
+        self.kept = NO_TAGS
         self.warnings = [PICTURES_DROPPED] if count > self.frame_count else []
 
     def frames(self) -> Iterator[Frame]:
@@ -119,25 +121,26 @@ class PillowSource:
     def _still_options(self, raster: Raster) -> Mapping[str, Any]:
         shown = {"icc_profile": self.icc_profile}
         if self.media_type is AVIF:
-            exif = orientation_exif(raster.orientation)
-            return {**shown, "quality": _LOSSY_QUALITY[AVIF], "speed": 8, "exif": exif}
+            return {**shown, "quality": _LOSSY_QUALITY[AVIF], "speed": 8, "exif": self.kept.exif(raster.orientation)}
         if self.media_type is HEIC:
-            return {**shown, "quality": _LOSSY_QUALITY[HEIC], "enc_params": {"preset": "ultrafast"}}
+            # The decoder turned the pixels upright.
+            exif = {"exif": block} if (block := self.kept.exif(UPRIGHT)) else {}
+            return {**shown, "quality": _LOSSY_QUALITY[HEIC], "enc_params": {"preset": "ultrafast"}, **exif}
         return {}
 
     def _write_pages(self, frames: Iterable[Frame]) -> bytes:
         output = io.BytesIO()
         with TiffImagePlugin.AppendingTiffWriter(output, new=True) as pages:
-            for frame in frames:
+            for number, frame in enumerate(frames):
                 image = to_image(frame.raster)
                 compression = self._image.info.get("compression")
                 if compression not in _TIFF_COMPRESSIONS or (compression == "jpeg" and image.mode not in {"L", "RGB"}):
                     compression = "tiff_lzw"
                 lossy = {"quality": 95} if compression == "jpeg" else {}
-                tags = TiffImagePlugin.ImageFileDirectory_v2()
-                if frame.raster.orientation != UPRIGHT:
-                    tags[_ORIENTATION_TAG] = frame.raster.orientation
-                image.save(pages, "TIFF", compression=compression, tiffinfo=tags, icc_profile=self.icc_profile, **lossy)
+                # Pillow does not move the blocks of later pages to their place.
+                kept = NO_TAGS if number else self.kept
+                exif = kept.exif(frame.raster.orientation)
+                image.save(pages, "TIFF", compression=compression, exif=exif, icc_profile=self.icc_profile, **lossy)
                 pages.newFrame()
         return output.getvalue()
 
@@ -157,7 +160,7 @@ class PillowSource:
         output = io.BytesIO()
         shared: dict[str, Any] = {"save_all": True, "append_images": others, "duration": durations}
         if self.media_type is AVIF:
-            exif = orientation_exif(read_orientation(self._image.info.get("exif")))
+            exif = self.kept.exif(read_orientation(self._image.info.get("exif")))
             shared |= {"quality": _LOSSY_QUALITY[AVIF], "speed": 8, "exif": exif}
             shared |= {"icc_profile": self.icc_profile}
         else:
@@ -166,7 +169,7 @@ class PillowSource:
         if self.media_type is not PNG:
             return output.getvalue()
         orientation = read_orientation(self._image.info.get("exif"))
-        return insert_chunks(output.getvalue(), colour_chunks(self._data), orientation)
+        return insert_chunks(output.getvalue(), colour_chunks(self._data), self.kept.exif(orientation))
 
     def _warn(self, warning: str) -> None:
         if warning not in self.warnings:

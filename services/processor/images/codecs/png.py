@@ -13,8 +13,9 @@ from services.common.media.refusals import DamagedMedia
 from services.common.media.types import PNG
 from services.processor.images.codecs.pillow import TRUNCATED, load_image, to_image, to_raster
 from services.processor.images.frames import Frame
+from services.processor.images.kept_metadata import NO_TAGS
 from services.processor.images.limits import ImageLimits
-from services.processor.images.orientation import orientation_exif, read_orientation
+from services.processor.images.orientation import read_orientation
 from services.processor.images.raster import Channels, Raster
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -59,6 +60,7 @@ class PngSource:
         if self._complete and width * height // 8 > _MOST_DEFLATED * (packed_bytes + 1):
             raise DamagedMedia(self.media_type.format, f"its data is far too short for {width} x {height} pixels")
         self.warnings = [] if self._complete else [TRUNCATED]
+        self.kept = NO_TAGS
 
     def frames(self) -> Iterator[Frame]:
         """Decode at the depth it has; palettes become colours, and rows that are missing stay black."""
@@ -83,7 +85,7 @@ class PngSource:
     def write(self, frames: Iterable[Frame]) -> bytes:
         """Encode losslessly, with the chunks that say how colours are meant."""
         (frame,) = frames
-        return insert_chunks(_encode(frame.raster), self._colours, frame.raster.orientation)
+        return insert_chunks(_encode(frame.raster), self._colours, self.kept.exif(frame.raster.orientation))
 
     def strip(self) -> None:
         """Nothing: encoding again loses nothing, and leaves no place for data behind the pixels."""
@@ -104,9 +106,9 @@ def png_chunks(data: bytes) -> Iterator[tuple[bytes, slice]]:
         at = end
 
 
-def insert_chunks(png: bytes, chunks: Sequence[bytes], orientation: int) -> bytes:
-    """Put chunks and an orientation into a PNG that has none."""
-    exif = orientation_exif(orientation).removeprefix(b"Exif\0\0")
+def insert_chunks(png: bytes, chunks: Sequence[bytes], exif: bytes) -> bytes:
+    """Put chunks and EXIF into a PNG that has none."""
+    exif = exif.removeprefix(b"Exif\0\0")
     first_end = len(_SIGNATURE) + 12 + 13
     return b"".join((png[:first_end], *chunks, _chunk(b"eXIf", exif) if exif else b"", png[first_end:]))
 

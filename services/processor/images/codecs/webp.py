@@ -25,8 +25,9 @@ from services.processor.images.codecs.pillow import (
     unreadable,
 )
 from services.processor.images.frames import Frame
+from services.processor.images.kept_metadata import NO_TAGS
 from services.processor.images.limits import ImageLimits
-from services.processor.images.orientation import orientation_exif, read_orientation
+from services.processor.images.orientation import read_orientation
 from services.processor.images.raster import Channels, Raster
 
 LOSSY_QUALITY = 90
@@ -89,6 +90,7 @@ class WebpSource:
         self.is_animated = self.frame_count > 1
         limits.check(self._header.width, self._header.height, self.frame_count)
         self.warnings = [] if self._header.complete else [TRUNCATED]
+        self.kept = NO_TAGS
 
     def frames(self) -> Iterator[Frame]:
         """Decode frame after frame, each with what earlier ones left on the canvas."""
@@ -120,7 +122,7 @@ class WebpSource:
             method=_METHOD,
             exact=True,
             icc_profile=header.icc_profile or b"",
-            exif=orientation_exif(header.orientation),
+            exif=self.kept.exif(header.orientation),
             save_all=self.is_animated,
             append_images=[_LaterFrames(images, self.frame_count - 1)],
             duration=header.durations_ms,
@@ -130,7 +132,7 @@ class WebpSource:
 
     def strip(self) -> bytes | None:
         """The same coded frames."""
-        return strip_webp(self._data, self._header.orientation) if self._header.complete else None
+        return strip_webp(self._data, self.kept.exif(self._header.orientation)) if self._header.complete else None
 
 
 class _LaterFrames:
@@ -151,9 +153,8 @@ class _LaterFrames:
         return self._image.getim()
 
 
-def strip_webp(data: bytes, orientation: int) -> bytes:
-    """The same coded picture, still or animated, without metadata."""
-    exif = orientation_exif(orientation)
+def strip_webp(data: bytes, exif: bytes) -> bytes:
+    """The same coded picture, still or animated, with this metadata alone."""
     kept = []
     for kind, body in _chunks(data[12:]):
         if kind == b"VP8X":

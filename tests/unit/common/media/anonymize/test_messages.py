@@ -37,10 +37,12 @@ def test_what_is_shown_means_the_same_when_it_is_sent_again() -> None:
             object_pb2.ClassOptions(object_class=object_pb2.VEHICLE, mode=Options.MOSAIC, shape=Options.ELLIPSE),
         ],
         sound=Options.DROP,
+        keep_metadata=[Options.LOCATION, Options.CAPTURE_TIME],
     )
     options = to_options(sent)
     shown = options_message(options)
     assert (shown.color, list(shown.class_options)) == ("#ffcc00", list(sent.class_options))
+    assert list(shown.keep_metadata) == [Options.CAPTURE_TIME, Options.LOCATION]
     assert to_options(shown).digest() == options.digest()
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from services.common.media.anonymize.options import AnonymizeOptions, ClassOptions, ExcludedObject
 from services.common.media.anonymize.regions import Region
-from services.common.media.vocabulary import Box, Mode, ObjectClass, Shape, Sound, TrackPoint
+from services.common.media.vocabulary import Box, KeptMetadata, Mode, ObjectClass, Shape, Sound, TrackPoint
 
 ONE, OTHER = Box(1, 2, 30, 40), Box(5, 6, 70, 80)
 DEFAULTS = AnonymizeOptions()
@@ -59,6 +59,7 @@ def test_a_shape_that_is_the_usual_one_means_the_same() -> None:
         replace(DEFAULTS, classes={ObjectClass.FACE: ClassOptions(margin=0)}),
         replace(DEFAULTS, classes={ObjectClass.FACE: ClassOptions(feather=0.1)}),
         replace(DEFAULTS, sound=Sound.DROP),
+        replace(DEFAULTS, keep_metadata=(KeptMetadata.CAMERA,)),
     ],
 )
 def test_every_option_changes_the_digest(changed: AnonymizeOptions) -> None:

@@ -27,6 +27,6 @@ def test_the_thumbnail_in_a_jpeg_goes() -> None:
 def test_a_jpeg_that_cannot_be_followed_is_not_stripped() -> None:
     content = encode(paint(), "JPEG")
     with pytest.raises(JpegDamaged):
-        strip_jpeg(content[:-2], 1)
+        strip_jpeg(content[:-2], b"")
     with pytest.raises(JpegDamaged):
-        strip_jpeg(content[:20] + b"\0\0\0\0" + content[20:], 1)
+        strip_jpeg(content[:20] + b"\0\0\0\0" + content[20:], b"")
