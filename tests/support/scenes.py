@@ -182,6 +182,11 @@ class BlueDetector:
     ) -> list[Detection]:
         return self.detect(picture, classes, thresholds)
 
+    def frame_cost(
+        self, width: int, height: int, classes: frozenset[ObjectClass], tile_share: TileShare | None
+    ) -> float:
+        return 0.001
+
 
 class PartDetector(BlueDetector):
     """Sees the square in the first of three parts alone; remembers how much it was shown, None being all."""

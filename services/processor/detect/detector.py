@@ -12,7 +12,7 @@ from typing import TypeVar
 from services.common.media.vocabulary import ObjectClass
 from services.processor.detect.decoders import open_decoder
 from services.processor.detect.model_detector import ModelDetector
-from services.processor.detect.search import Search, fit_search, smallest_sizes
+from services.processor.detect.search import Search, fit_search, search_cost, smallest_sizes
 from services.processor.models.entry import ModelEntry
 from services.processor.models.registry import Registry
 from services.processor.models.runtime import Model, Runtime
@@ -106,6 +106,14 @@ class ComposedDetector:
             left = smallest_sizes(width, height, entry, served, fitted)
             limited |= {name: size for name, size in left.items() if size > wanted[name]}
         return limited
+
+    def frame_cost(
+        self, width: int, height: int, classes: frozenset[ObjectClass], tile_share: TileShare | None
+    ) -> float:
+        """Returns the usual CPU seconds of `detect_frame`, which no clock measured."""
+        models = self._models(classes)
+        fitted = fit_search(width, height, models, Search(tile_share=tile_share), FRAME_SECONDS)
+        return search_cost(width, height, models, fitted)
 
     def _detect(
         self,

@@ -6,7 +6,7 @@ the registry. So what is found in a picture does not depend on how fast or how b
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from services.common.media.vocabulary import ObjectClass
@@ -62,10 +62,22 @@ def fit_search(
     full = replace(search, tile_share=None)
     while True:
         views = [(entry, view) for entry, classes in models for view in find_views(width, height, entry, classes, full)]
-        cost = sum(entry.required_input.cost * view.input_megapixels for entry, view in views)
-        if cost <= budget_seconds or not any(view.is_part_of(width, height) for _, view in views):
+        if _cost(views) <= budget_seconds or not any(view.is_part_of(width, height) for _, view in views):
             return replace(search, coarser=full.coarser)
         full = replace(full, coarser=full.coarser * COARSER_STEP)
+
+
+def search_cost(
+    width: int, height: int, models: Sequence[tuple[ModelEntry, Collection[ObjectClass]]], search: Search
+) -> float:
+    """Returns the usual CPU seconds of a search."""
+    return _cost(
+        (entry, view) for entry, classes in models for view in find_views(width, height, entry, classes, search)
+    )
+
+
+def _cost(views: Iterable[tuple[ModelEntry, View]]) -> float:
+    return sum(entry.required_input.cost * view.input_megapixels for entry, view in views)
 
 
 def smallest_sizes(

@@ -21,11 +21,17 @@ FOLLOWING_SCORE: Final = 0.6
 
 
 class VideoDetector(Detector, Protocol):
-    """A detector that states its thresholds, so that weaker detections can be asked for too."""
+    """A detector that states its thresholds, so that weaker detections can be asked for too, and its cost."""
 
     @property
     def thresholds(self) -> Mapping[ObjectClass, float]:
         """The score from which a detection counts, of each class."""
+        ...
+
+    def frame_cost(
+        self, width: int, height: int, classes: frozenset[ObjectClass], tile_share: TileShare | None
+    ) -> float:
+        """The usual CPU seconds of `detect_frame`, which depend on no clock: frames are chosen by them."""
         ...
 
 
@@ -49,6 +55,11 @@ class FrameDetector:
         self._size = max(2, round(width * shrink)), max(2, round(height * shrink))
         self._scale = width / self._size[0], height / self._size[1]
         self._reformatter = VideoReformatter()
+
+    def cost_seconds(self, tile_share: TileShare | None) -> float:
+        """Returns the usual cost of a frame."""
+        width, height = self._orientation.upright_size(*self._size)
+        return self._detector.frame_cost(width, height, self._classes, tile_share)
 
     def picture_of(self, frame: VideoFrame) -> Picture:
         """Returns the upright picture of a frame."""

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Final
 
 from av.video.frame import VideoFrame
 
@@ -22,6 +23,9 @@ from services.processor.video.tracking.frame_detection import FrameDetector, Vid
 from services.processor.video.tracking.object_path import ObjectPath
 from services.processor.video.tracking.tracker import Tracker
 from services.processor.vision.detections import Detection, TileShare
+
+MOST_PENDING: Final = 2
+"""Frames that wait for their detections. A constant: how fast objects are seen to move depends on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,7 @@ def track_objects(
     thresholds = {kind: score for kind, score in detector.thresholds.items() if kind in options.object_classes}
     thresholds |= options.thresholds
     with ThreadPoolExecutor(threads, "video-detect") as workers:
-        tracking_pass = _TrackingPass(source, options.object_classes, thresholds, detector, budget, workers, threads)
+        tracking_pass = _TrackingPass(source, options.object_classes, thresholds, detector, budget, workers)
         for number, (pts, frame) in enumerate(source.frames()):
             tracking_pass.advance(number, pts, frame)
             limits.check_length(number + 1, tracking_pass.timeline.seconds(number))
@@ -76,7 +80,6 @@ class _TrackingPass:
         detector: VideoDetector,
         budget: DetectionBudget,
         workers: ThreadPoolExecutor,
-        most_pending: int,
     ) -> None:
         header = source.header
         self.timeline = Timeline(header.time_base)
@@ -85,10 +88,10 @@ class _TrackingPass:
         self._thresholds = thresholds
         self._detector = detector
         self._workers = workers
-        self._most_pending = most_pending
         self._camera = Camera(header.width, header.height)
         self._tracker = Tracker(self.timeline)
-        self._cadence = Cadence(float(header.rate), header.width, header.height, budget)
+        self._budget = budget
+        self._cadence: Cadence | None = None
         self._matrix: tuple[int, ...] | None = None
         self._orientation = Orientation()
         self._light = UNKNOWN_LIGHT
@@ -135,17 +138,17 @@ class _TrackingPass:
 
     def _detect(self, number: int, frame: VideoFrame, share: TileShare | None) -> None:
         frame_detector = self._frame_detector or self._open_frame_detector(frame)
+        cadence = self._cadence or self._open_cadence(frame_detector)
         self._pending.append(
             _PendingDetection(
                 number, self._workers.submit(frame_detector.detect, frame_detector.picture_of(frame), share)
             )
         )
-        # Waits for the first detection, whose cost sets the pace of the others.
-        self._take_in(self._most_pending if self._detected_frames else 0)
+        self._take_in(MOST_PENDING)
         self._detected_frames += 1
         self._passed = None
         self._last_detection = number
-        self._next_detection = number + self._cadence.stride
+        self._next_detection = number + cadence.stride
 
     def _open_frame_detector(self, frame: VideoFrame) -> FrameDetector:
         self._matrix = display_matrix(frame)
@@ -158,10 +161,20 @@ class _TrackingPass:
         )
         return self._frame_detector
 
+    def _open_cadence(self, frame_detector: FrameDetector) -> Cadence:
+        header, budget = self._header, self._budget
+        frames = header.frames or (round(header.seconds * float(header.rate)) if header.seconds else None)
+        # Tiles take turns where frames are close to each other, so this is the cost of a usual detection.
+        cost_seconds = frame_detector.cost_seconds(tile_share(1, budget.widest_gap_seconds))
+        affordable_seconds = budget.per_frame(header.width, header.height, frames)
+        self._cadence = Cadence(float(header.rate), cost_seconds, affordable_seconds, budget)
+        return self._cadence
+
     def _take_in(self, most_pending: int) -> None:
         while len(self._pending) > most_pending:
             pending = self._pending.popleft()
             detections, cost_seconds = pending.result.result()
             self._detection_seconds += cost_seconds
             self._tracker.update(pending.frame, detections)
-            self._cadence.learn(cost_seconds, self._tracker.sizes_per_second)
+            if self._cadence is not None:
+                self._cadence.learn(self._tracker.sizes_per_second)
