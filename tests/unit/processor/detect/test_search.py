@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.common.media.vocabulary import ObjectClass
@@ -85,6 +85,7 @@ def test_only_the_classes_that_ask_for_it_are_searched_turned_and_only_in_stills
     assert not any(view.quarter_turns for view in find_views(640, 480, model, [FACE, PLATE], Search()))
 
 
+@settings(deadline=None)
 @given(width=st.integers(1, 12_000), height=st.integers(1, 12_000), budget=st.floats(0.02, 5), turned=st.booleans())
 def test_the_budget_is_kept_wherever_the_whole_picture_fits_in_it(width: int, height: int, budget: float, turned: bool):
     search = fit_search(width, height, [(entry(), [FACE, PLATE])], Search(turned=turned), budget)
