@@ -16,6 +16,7 @@ from scripts.contract.annotations import missing_annotations
 from scripts.contract.method_errors import METHODS
 from scripts.lib.compose import FILES, ComposeInvalid, read_compose
 from scripts.lib.contract_image import contract_image
+from scripts.lib.document_rules import broken_document_rules
 from scripts.lib.kubernetes.faults import overlay_faults
 from scripts.lib.kubernetes.overlays import OPERATORS, OVERLAYS, OverlayInvalid, render
 from scripts.lib.rooms import broken_rules
@@ -115,6 +116,12 @@ def check_generated() -> None:
     _python("scripts.contract.generate", "--check")
 
 
+def check_document() -> None:
+    """The OpenAPI document keeps every recommended rule of two linters."""
+    if found := broken_document_rules(ROOT / "proto" / "openapi.json"):
+        raise Failed("\n".join([*found[:50], f"{len(found)} problems"]))
+
+
 def check_edge() -> None:
     """The edge's configuration is what its one source says, and Envoy itself takes it."""
     _python("scripts.edge", "--check")
@@ -155,6 +162,7 @@ CHECKS: dict[str, Callable[[], None]] = {
     "contract": check_contract,
     "breaking": check_breaking,
     "generated": check_generated,
+    "document": check_document,
     "edge": check_edge,
     "kubernetes": check_kubernetes,
     "workflows": check_workflows,

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.servers.tools import LOCKS, MONGO_SOURCES, TOOLS, Source, Tool, cache_folder
+from tests.servers.tools import LOCKS, MONGO_SOURCES, NPM_LOCKS, TOOLS, Source, Tool, cache_folder
 
 _COPY_JARS = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
 
@@ -76,6 +76,11 @@ def _maven(tool: Tool) -> None:
 
 
 def _npm(tool: Tool) -> None:
+    if (locked := NPM_LOCKS / tool.package).is_dir():
+        for name in ("package.json", "package-lock.json"):
+            shutil.copyfile(locked / name, tool.folder / name)
+        _run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", tool.folder)
+        return
     package = f"{tool.package}@{tool.version}"
     _run("npm", "install", "--no-save", "--ignore-scripts", "--prefix", tool.folder, package)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[2]
 LOCKS = REPOSITORY / "requirements"
 MONGO_SOURCES = Path(__file__).parent / "mongo"
+NPM_LOCKS = Path(__file__).parent / "npm"
 
 
 class Missing(Exception):
@@ -46,8 +47,9 @@ class Tool:
 
     @property
     def folder(self) -> Path:
-        """Where this version lies in the cache; the judges of one lock share a virtual environment."""
-        return cache_folder() / f"{self.package if self.source is Source.PIP else self.name}-{self.version}"
+        """Where this version lies in the cache; the programs of one lock share it."""
+        shared = self.source is Source.PIP or (NPM_LOCKS / self.package).is_dir()
+        return cache_folder() / f"{self.package if shared else self.name}-{self.version}"
 
     @property
     def complete(self) -> Path:
@@ -78,6 +80,7 @@ def _digest(*files: Path) -> str:
 
 _MONGO_VERSION = _digest(MONGO_SOURCES / "pom.xml", MONGO_SOURCES / "Start.java")
 _JUDGES_VERSION = _digest(LOCKS / "judges.txt")
+_LINTERS_VERSION = _digest(NPM_LOCKS / "linters" / "package-lock.json")
 _SPARK_VERSION = _digest(LOCKS / "spark.txt")
 
 TOOLS = (
@@ -92,6 +95,8 @@ TOOLS = (
     Tool("grpcurl", Source.GO, "github.com/fullstorydev/grpcurl/cmd/grpcurl", "v1.9.4", "grpcurl"),
     Tool("actionlint", Source.GO, "github.com/rhysd/actionlint/cmd/actionlint", "v1.7.12", "actionlint"),
     Tool("buf", Source.NPM, "@bufbuild/buf", "1.75.0", "node_modules/.bin/buf"),
+    Tool("redocly", Source.NPM, "linters", _LINTERS_VERSION, "node_modules/.bin/redocly"),
+    Tool("spectral", Source.NPM, "linters", _LINTERS_VERSION, "node_modules/.bin/spectral"),
     Tool("schemathesis", Source.PIP, "judges", _JUDGES_VERSION, "bin/schemathesis"),
     Tool("influxdb-client", Source.PIP, "judges", _JUDGES_VERSION, "bin/python"),
     Tool("openapi-python-client", Source.PIP, "judges", _JUDGES_VERSION, "bin/openapi-python-client"),
