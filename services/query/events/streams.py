@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 
@@ -10,7 +11,7 @@ from dropmesh.v1 import event_pb2, query_service_pb2
 from google.api.httpbody_pb2 import HttpBody
 
 from services.common.base.errors import InvalidField, OutOfRange
-from services.common.base.instants import SECOND_NS, to_timestamp
+from services.common.base.instants import SECOND_NS, from_duration, to_timestamp
 from services.common.events.filter import EventFilter
 from services.common.events.log import Cursor, EventLog
 from services.common.events.messages import event_message, heartbeat_message, to_kind, to_types
@@ -63,6 +64,8 @@ class EventStreams:
 
     async def _messages(self, request: Request, token: str, call: Call) -> AsyncIterator[event_pb2.Event]:
         wanted = _filter(request, call)
+        seconds = from_duration(request.end_after) / SECOND_NS if request.HasField("end_after") else None
+        end = None if seconds is None else time.monotonic() + seconds
         async with self._hub.subscribe(wanted) as subscription:
             reading = self._reading(token, wanted)
             yield heartbeat_message(token or event_token(reading.cursor, None), self._now_ns())
@@ -70,8 +73,9 @@ class EventStreams:
                 async for message in _catch_up(reading, wanted, call.caller.owner):
                     yield message
             last = reading.cursor
-            while True:
-                found = await subscription.next(self._heartbeat_seconds)
+            while end is None or time.monotonic() < end:
+                left = math.inf if end is None else end - time.monotonic()
+                found = await subscription.next(min(self._heartbeat_seconds, left))
                 if subscription.has_missed:
                     subscription.has_missed = False
                     reading = self._read_from(last, wanted)

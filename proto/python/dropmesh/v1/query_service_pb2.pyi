@@ -15,6 +15,7 @@ from dropmesh.v1 import source_pb2 as _source_pb2
 from dropmesh.v1 import upload_pb2 as _upload_pb2
 from dropmesh.v1 import webhook_pb2 as _webhook_pb2
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
@@ -273,6 +274,7 @@ class WatchEventsRequest(_message.Message):
     TYPES_FIELD_NUMBER: _builtins.int
     INVITE_FIELD_NUMBER: _builtins.int
     OWNER_FIELD_NUMBER: _builtins.int
+    END_AFTER_FIELD_NUMBER: _builtins.int
     token: _builtins.str
     """The token of the last event that the caller has; empty: from now on."""
     kind: _event_pb2.Event.Kind.ValueType
@@ -287,6 +289,10 @@ class WatchEventsRequest(_message.Message):
     def types(self) -> _containers.RepeatedScalarFieldContainer[_event_pb2.Event.Type.ValueType]:
         """Only events of these types; empty means all types."""
 
+    @_builtins.property
+    def end_after(self) -> _duration_pb2.Duration:
+        """Ends the stream after this long, for example "30s"; unset: it has no end."""
+
     def __init__(
         self,
         *,
@@ -295,10 +301,11 @@ class WatchEventsRequest(_message.Message):
         types: _abc.Iterable[_event_pb2.Event.Type.ValueType] | None = ...,
         invite: _builtins.str = ...,
         owner: _builtins.str = ...,
+        end_after: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end_after", b"end_after"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["invite", b"invite", "kind", b"kind", "owner", b"owner", "token", b"token", "types", b"types"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_after", b"end_after", "invite", b"invite", "kind", b"kind", "owner", b"owner", "token", b"token", "types", b"types"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -313,6 +320,7 @@ class StreamEventsRequest(_message.Message):
     TYPES_FIELD_NUMBER: _builtins.int
     INVITE_FIELD_NUMBER: _builtins.int
     OWNER_FIELD_NUMBER: _builtins.int
+    END_AFTER_FIELD_NUMBER: _builtins.int
     token: _builtins.str
     """The token of the last event that the caller has; empty: that of the header Last-Event-ID, or from now on."""
     kind: _event_pb2.Event.Kind.ValueType
@@ -327,6 +335,10 @@ class StreamEventsRequest(_message.Message):
     def types(self) -> _containers.RepeatedScalarFieldContainer[_event_pb2.Event.Type.ValueType]:
         """Only events of these types; empty means all types."""
 
+    @_builtins.property
+    def end_after(self) -> _duration_pb2.Duration:
+        """Ends the stream after this long, for example "30s"; unset: it has no end."""
+
     def __init__(
         self,
         *,
@@ -335,10 +347,11 @@ class StreamEventsRequest(_message.Message):
         types: _abc.Iterable[_event_pb2.Event.Type.ValueType] | None = ...,
         invite: _builtins.str = ...,
         owner: _builtins.str = ...,
+        end_after: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end_after", b"end_after"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["invite", b"invite", "kind", b"kind", "owner", b"owner", "token", b"token", "types", b"types"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_after", b"end_after", "invite", b"invite", "kind", b"kind", "owner", b"owner", "token", b"token", "types", b"types"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

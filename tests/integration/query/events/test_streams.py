@@ -64,6 +64,16 @@ def told(event: Event) -> tuple[str, str]:
     return Event.Type.Name(event.type), event.resource
 
 
+async def test_a_stream_ends_when_its_caller_wants(streams: EventStreams) -> None:
+    request = WatchEventsRequest()
+    request.end_after.FromMilliseconds(50)
+    async with asyncio.timeout(SOON):
+        sent = [event async for event in streams.WatchEvents(request, call_of())]
+    assert {event.type for event in sent} == {Event.HEARTBEAT}
+    # The last one has a token with which another call goes on.
+    assert all(event.token for event in sent)
+
+
 async def test_each_state_of_a_media_is_sent_in_order(streams: EventStreams, others: EventStores) -> None:
     async with aclosing(streams.WatchEvents(WatchEventsRequest(), call_of())) as watching:
         assert (await anext(watching)).type == Event.HEARTBEAT
