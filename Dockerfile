@@ -6,8 +6,9 @@ ARG BASE=docker.io/library/python:3.13-slim-bookworm
 FROM ${BASE} AS packages
 WORKDIR /opt/dropmesh
 RUN python3 -m venv .venv
-COPY requirements/runtime.txt requirements/
+COPY requirements/runtime.txt requirements/pages.txt requirements/
 RUN .venv/bin/pip install --no-cache-dir --no-compile --only-binary :all: --require-hashes -r requirements/runtime.txt && \
+    .venv/bin/pip install --no-cache-dir --no-compile --only-binary :all: --no-deps --require-hashes -r requirements/pages.txt && \
     # What no program imports: tests, headers, and the other 400 services of AWS.
     cd .venv/lib/python3*/site-packages && \
     find . -type d \( -name tests -o -name test \) -prune -exec rm -rf {} + && \

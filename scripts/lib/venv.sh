@@ -20,9 +20,9 @@ find_python() {
 
 # ensure_venv runtime|dev: installs what requirements/NAME.txt locks. Costs nothing when that was done before.
 ensure_venv() {
-    local lock=$root/requirements/$1.txt stamp=$venv/.dropmesh-$1 python wanted paths
+    local lock=$root/requirements/$1.txt pages=$root/requirements/pages.txt stamp=$venv/.dropmesh-$1 python wanted paths
     python=$(find_python) || return
-    wanted="$(cksum <"$lock") $root client"
+    wanted="$(cksum <"$lock") $(cksum <"$pages") $root client"
     if [ -x "$venv/bin/python" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then
         return
     fi
@@ -38,11 +38,13 @@ ensure_venv() {
     # Bytecode is made when a module is first used: most of what is installed never is.
     "$venv/bin/python" -m pip install --no-compile --disable-pip-version-check --no-input --only-binary :all: --require-hashes -r "$lock" |
         sed -u -n -e 's/^Collecting \([^ ]*\).*/  \1/p' -e 's/^Installing collected.*/  unpacking…/p' || return
+    "$venv/bin/python" -m pip install --quiet --no-compile --disable-pip-version-check --no-input --only-binary :all: \
+        --no-deps --require-hashes -r "$pages" || return
     paths=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
     printf '%s\n' "$root" "$root/proto/python" "$root/client" >"$paths/dropmesh.pth"
     echo "$wanted" >"$stamp"
     if [ "$1" = dev ]; then
-        echo "$(cksum <"$root/requirements/runtime.txt") $root client" >"$venv/.dropmesh-runtime" # dev holds it too
+        echo "$(cksum <"$root/requirements/runtime.txt") $(cksum <"$pages") $root client" >"$venv/.dropmesh-runtime" # dev holds it too
     fi
 }
 
