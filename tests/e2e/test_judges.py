@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -12,15 +14,44 @@ import openapi_spec_validator
 import pytest
 
 from tests.e2e.mesh import Mesh
+from tests.support.judging import Finding, findings
 
 SEED = "20260101"
-CHECKS = (
-    "not_a_server_error",
-    "status_code_conformance",
-    "content_type_conformance",
-    "response_schema_conformance",
-    "ignored_auth",
+# A run that finds nothing ends by itself; fuzzing goes on for so long.
+MOST_SECONDS = 150
+# Streams have no end unless they are asked for one.
+HOOKS = """
+import schemathesis
+
+@schemathesis.hook
+def before_call(context, case, kwargs):
+    if case.operation.path in ("/v1/events", "/v1/events:stream"):
+        case.query = {**(case.query or {}), "end_after": "0.2s"}
+"""
+# Refusals of what a schema allows. A schema states a rule of one value; these are about more than that.
+GENERIC = {"", "INVALID_FIELD", "REQUEST_MALFORMED", "ROUTE_NOT_FOUND", "METHOD_NOT_ALLOWED", "SERVICE_FAULT"}
+MORE_THAN_ONE_VALUE = re.compile(
+    r"(upload\.|invite\.)?(anonymize\.)?(regions|exempt)\[\d+\].*"  # a box with an area; either a box or keyframes
+    r"|(upload\.|invite\.)?anonymize\.exclude_objects"  # only of a media that was processed
+    r"|(name|parent)"  # an instant such as February 30
+    r"|(width|height|max_points|segment_points)"  # 0 for the default, or within limits
+    r"|expire_time|invite\.expire_time"  # in the future
+    r"|(retention\.)?keep_\w+|ttl|(invite\.)?ttl|wait|end_after"  # the least and the most of a duration
+    r"|(webhook\.)?types"  # HEARTBEAT is sent to streams alone
+    r"|objects|mode|labels|filename|sha256|sender_name|pin|drop_audio"  # a form's field after the last file
+    r"|values|timestamps|channels|unit|start_time|sample_rate_hz|labels\.?.*|data|display_name"  # parts of a series
 )
+MALFORMED = (
+    "Root element must be a message",  # expire_time and ttl exclude each other
+    "is already set",
+    "must have a name",  # an empty key
+    "escaped slash",
+    "invalid value",
+    "is not a valid Duration",
+)
+# JSON's mapping of protobuf: null is unset, an enum may be its number, and what is empty is unset.
+# In a form a class may be given twice, and a long file name is cut.
+LENIENT = re.compile(r"Incorrect type|Missing request body|'uuid' format|in body - (objects|filename): ")
 
 
 def test_the_document_is_one(client):
@@ -37,39 +68,76 @@ def test_every_path_of_the_document_is_one_of_the_edge(client):
 
 # What is judged is the edge and the document: one kind of stores is enough.
 @pytest.mark.parametrize("stores", ["embedded"], indirect=True, scope="session")
-@pytest.mark.parametrize("mode", ["open", "tokens"])
-def test_nothing_is_answered_that_is_not_documented(request, tool, tmp_path, stores, mode):
-    mesh: Mesh = request.getfixturevalue("mesh" if mode == "open" else "tokens_mesh")
-    said = (
-        judged(tool, mesh, tmp_path, "examples,fuzzing")
-        if mode == "open"
-        else judged(
-            tool,
-            mesh,
-            tmp_path,
-            "examples,coverage,fuzzing",
-            "--header",
-            f"Authorization: {mesh.admin['authorization']}",
-        )
-    )
-    # What it found, and the lines that show it again.
-    assert said.returncode == 0, said.stdout
+def test_nothing_is_answered_that_is_not_documented_without_a_token(mesh, tool, tmp_path):
+    found = judged(tool, mesh, tmp_path, "examples,fuzzing", max_seconds=60)
+    left = [str(one) for one in found if not is_explained(one)]
+    assert not left, "\n\n".join(left)
+
+
+@pytest.mark.parametrize("stores", ["embedded"], indirect=True, scope="session")
+def test_nothing_is_answered_that_is_not_documented(tokens_mesh, tool, tmp_path):
+    token = f"Authorization: {tokens_mesh.admin['authorization']}"
+    phases = "examples,coverage,fuzzing,stateful"
+    found = judged(tool, tokens_mesh, tmp_path, phases, "--header", token, max_seconds=MOST_SECONDS)
+    left = [str(one) for one in found if not is_explained(one)]
+    assert not left, "\n\n".join(left)
+
+
+def is_explained(found: Finding) -> bool:
+    """Whether an answer is right although the check thinks otherwise."""
+    match found.check:
+        case "positive_data_acceptance" if "/api/v2/write" in found.request:
+            # InfluxDB's shape of an error, which has no reason: the lines are not UTF-8.
+            return found.status == 400
+        case "positive_data_acceptance" if found.reason == "INVALID_FIELD":
+            # Of a body with keys that no schema names, the field is such a key.
+            return MORE_THAN_ONE_VALUE.fullmatch(found.field) is not None or "not a key" in found.answer
+        case "positive_data_acceptance" if found.reason == "REQUEST_MALFORMED":
+            return any(text in found.answer for text in MALFORMED)
+        case "positive_data_acceptance" | "status_code_conformance" if is_without_a_name(found.request):
+            return found.reason in ("METHOD_NOT_ALLOWED", "ROUTE_NOT_FOUND")
+        case "positive_data_acceptance":
+            # A reason of the method's own: status_code_conformance has looked whether it lists it.
+            return found.reason not in GENERIC
+        case "negative_data_rejection":
+            # A drop is kept as it came, and judged afterwards.
+            return LENIENT.search(found.message) is not None or "/measurements" in found.operation
+        case "unsupported_method":
+            # The edge's parser of HTTP knows no such verb.
+            return found.request.startswith("QUERY ") and found.reason == "REQUEST_MALFORMED"
+    return False
+
+
+def is_without_a_name(request: str) -> bool:
+    """Whether a link of the judge's took the empty source of a measurement for a part of a path."""
+    return "/v1/sources/measurements" in request or "/v1/sources//" in request
 
 
 def judged(
-    tool: Callable[[str], Path], mesh: Mesh, folder: Path, phases: str, *more: str
-) -> subprocess.CompletedProcess[str]:
-    """Runs schemathesis over the document of a running mesh."""
-    document = folder / "openapi.json"
+    tool: Callable[[str], Path], mesh: Mesh, folder: Path, phases: str, *more: str, max_seconds: int
+) -> list[Finding]:
+    """Runs schemathesis with all its checks over the document of a running mesh; returns what it found."""
+    document, report = folder / "openapi.json", folder / "found.ndjson"
     document.write_text(json.dumps(httpx.get(f"{mesh.url}/openapi.json").raise_for_status().json()))
+    (folder / "hooks.py").write_text(HOOKS)
     command = [
         str(tool("schemathesis")),
         *("run", str(document), "--url", mesh.url),
         *more,
-        # Streams without an end, which the judge would read for ever.
-        *("--exclude-path", "/v1/events", "--exclude-path", "/v1/events:stream"),
-        *("--phases", phases, "--max-examples", "5", "--seed", SEED),
-        *("--checks", ",".join(CHECKS), "--warnings", "off", "--no-shrink", "--request-timeout", "60"),
-        *("--continue-on-failure", "--suppress-health-check", "all"),
+        *("--phases", phases, "--max-examples", "3", "--seed", SEED, "--max-time", str(max_seconds)),
+        *("--warnings", "off", "--no-shrink", "--request-timeout", "60", "--continue-on-failure"),
+        *("--suppress-health-check", "all", "--report", "ndjson", "--report-ndjson-path", str(report)),
     ]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=600)
+    environment = {**os.environ, "SCHEMATHESIS_HOOKS": "hooks", "PYTHONPATH": str(folder)}
+    said = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=900
+    )
+    assert said.returncode in (0, 1), said.stdout + said.stderr
+    assert "errored" not in said.stdout, said.stdout
+    assert f"Tested: {len(operations(document))}" in " ".join(said.stdout.split()), said.stdout
+    return list(findings(report))
+
+
+def operations(document: Path) -> list[str]:
+    """The operations of a document."""
+    return [verb for path in json.loads(document.read_text())["paths"].values() for verb in path]

@@ -27,8 +27,15 @@ OF_METHODS = {
     "StreamEvents": ("Last-Event-ID", "The `id` of the last event; an EventSource that reconnects sends it.", ""),
     "WatchEvents": ("Last-Event-ID", "The `id` of the last event; only with `Accept: text/event-stream`.", ""),
 }
+# A query has options of new media alone, and these have no objects yet.
+NOT_OF_NEW_MEDIA = {"anonymize.exclude_objects"}
 PIN = ("X-Invite-Pin", "The PIN of the invite, if it has one.", "")
 EXAMPLES = {"measurement": "2019-05-01T10:00:00Z"}
+# The name of a measurement ends with an instant as RFC 3339, of which the contract's pattern has the letters alone.
+PATTERNS = {
+    "measurement": r"^(19[7-9]\d|2[0-2]\d\d)-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d"
+    r"(\.\d{1,9})?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$"
+}
 
 
 def parameters(method: MethodDescriptor, route: Route, statuses: list[int], schemas: Schemas) -> list[Schema]:
@@ -37,7 +44,7 @@ def parameters(method: MethodDescriptor, route: Route, statuses: list[int], sche
     found = [_in_path(fields[name], shown, collection, schemas) for name, shown, collection in route.variables]
     if route.body != "*":
         rest = [field for name, field in fields.items() if name not in (*route.fields, route.body)]
-        found += [parameter for field in rest for parameter in _in_query(field, "", schemas)]
+        found += [one for field in rest for one in _in_query(field, "", schemas) if one["name"] not in NOT_OF_NEW_MEDIA]
     for status in statuses:
         found += [_in_header(*header) for header in HEADERS.get(status, ())]
     if method.name in OF_METHODS:
@@ -50,11 +57,15 @@ def parameters(method: MethodDescriptor, route: Route, statuses: list[int], sche
 def _in_path(field: FieldDescriptor, shown: str, collection: str, schemas: Schemas) -> Schema:
     schema = schemas.field(field, in_answer=False)
     description = schema.pop("description", "")
+    if "pattern" in schema:
+        # A part of a path is never empty.
+        schema["minLength"] = 1
     if collection:
         description = f"The id of the {shown}: what follows `{collection}/` in its name."
         # Of the pattern of the whole name, the part that follows the collection.
         limit = re.search(rf"\b{collection}/([^/]*?\[(?:\\.|[^\]])*\][^/)|$]*)", schema.get("pattern", ""))
-        schema = {"type": "string", **({"pattern": f"^{limit[1]}$"} if limit else {})}
+        pattern = PATTERNS.get(shown) or (f"^{limit[1]}$" if limit else "")
+        schema = {"type": "string", **({"pattern": pattern} if pattern else {})}
     parameter = {"name": shown, "in": "path", "required": True, "description": description, "schema": schema}
     return {**parameter, "example": EXAMPLES[shown]} if shown in EXAMPLES else parameter
 

@@ -87,6 +87,8 @@ class Schemas:
                 schema["maxProperties"] = rules.map.max_pairs
         elif field.is_repeated:
             schema = {"type": "array", "items": self._value(field, rules.repeated.items, in_answer=in_answer)}
+            if rules.repeated.min_items and not in_answer:
+                schema["minItems"] = rules.repeated.min_items
             if rules.repeated.HasField("max_items"):
                 schema["maxItems"] = rules.repeated.max_items
             if rules.repeated.unique:
@@ -118,7 +120,8 @@ class Schemas:
 
     def _value(self, field: FieldDescriptor, rules: validate_pb2.FieldRules, *, in_answer: bool) -> Schema:
         if field.message_type is not None:
-            return self.answer(field.message_type) if in_answer else self.input(field.message_type)
+            schema = self.answer(field.message_type) if in_answer else self.input(field.message_type)
+            return schema if in_answer else {**schema, **_well_known_limits(rules)}
         if field.enum_type is not None:
             return self._enum(field.enum_type, rules)
         schema = dict(SCALARS[field.cpp_type])
@@ -131,9 +134,12 @@ class Schemas:
             schema.update(_number_limits(getattr(rules, kind)))
         elif kind == "int64" and rules.int64.HasField("gte"):
             schema["pattern"] = "^[0-9]{1,18}$"
+        if rules.ignore == validate_pb2.IGNORE_IF_ZERO_VALUE and kind == "string" and rules.string.HasField("pattern"):
+            # Empty is the default, and allowed.
+            schema["pattern"] = f"^({schema['pattern'].removeprefix('^').removesuffix('$')})?$"
         if rules.ignore == validate_pb2.IGNORE_IF_ZERO_VALUE and field.cpp_type == FieldDescriptor.CPPTYPE_INT32:
             # 0 is the default, and stands outside the limits of a value that is given.
-            schema.pop("minimum", None)
+            schema["minimum"] = min(0, schema.get("minimum", 0))
         return schema
 
     def _enum(self, enum: EnumDescriptor, rules: validate_pb2.FieldRules) -> Schema:
@@ -187,6 +193,24 @@ def _string_limits(rules: validate_pb2.StringRules) -> Schema:
     if getattr(rules, "in"):
         schema["enum"] = list(getattr(rules, "in"))
     return schema
+
+
+def _well_known_limits(rules: validate_pb2.FieldRules) -> Schema:
+    kind = rules.WhichOneof("type")
+    if kind == "duration" and rules.duration.HasField("gte") and rules.duration.HasField("lte"):
+        digits = len(str(rules.duration.lte.seconds))
+        return {"pattern": rf"^[0-9]{{1,{digits}}}(\.[0-9]{{1,9}})?s$"}
+    if kind == "field_mask":
+        # By the contract's names, or as JSON names them.
+        names = [name for path in getattr(rules.field_mask, "in") for name in (path, _camel(path))]
+        any_name = f"({'|'.join(dict.fromkeys(names))})"
+        return {"pattern": f"^({any_name}(,{any_name})*)?$"}
+    return {}
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(map(str.capitalize, rest))
 
 
 def _number_limits(limits: Any) -> Schema:

@@ -43,11 +43,13 @@ SCHEMAS: dict[str, Schema] = {
         "type": "object",
         "description": "SeriesChannelData is one channel of a series with its values.",
         "required": ["values"],
+        "additionalProperties": False,
         "properties": {"name": NAME, "unit": UNIT, "values": {**VALUES, "description": "The values; null is a gap."}},
     },
     "SeriesData": {
         "type": "object",
         "description": "SeriesData is the points of a series: `values` of one channel, or `channels`.",
+        "additionalProperties": False,
         "properties": {
             "values": {**VALUES, "description": "The values of the only channel; null is a gap."},
             "channels": {"type": "array", "minItems": 1, "maxItems": 64, "items": reference("SeriesChannelData")},

@@ -161,6 +161,8 @@ def _with_label(options: FileOptions, value: str) -> FileOptions:
 
 
 def _with_mode(options: FileOptions, value: str) -> FileOptions:
+    if value.upper() == "MODE_UNSPECIFIED":
+        return options
     return replace(options, anonymize=replace(options.anonymize, mode=_word(Mode, "mode", value)))
 
 

@@ -1681,12 +1681,17 @@ Global___GetDocumentRequest: _TypeAlias = GetDocumentRequest  # noqa: Y015
 class GetDocumentPageRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    FILE_FIELD_NUMBER: _builtins.int
+    file: _builtins.str
+    """A file that the page loads; empty for the page itself."""
     def __init__(
         self,
+        *,
+        file: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["file", b"file"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

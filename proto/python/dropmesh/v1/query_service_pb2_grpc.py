@@ -655,7 +655,7 @@ class QueryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetDocumentPage(self, request, context):
-        """GetDocumentPage returns an HTML page that shows the OpenAPI document.
+        """GetDocumentPage returns Swagger UI on the OpenAPI document: a page that shows each call, and makes it.
 
         Retry: safe.
         """

@@ -294,7 +294,7 @@ class QueryServiceStub:
     Retry: safe.
     """
     GetDocumentPage: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.GetDocumentPageRequest, _httpbody_pb2.HttpBody]
-    """GetDocumentPage returns an HTML page that shows the OpenAPI document.
+    """GetDocumentPage returns Swagger UI on the OpenAPI document: a page that shows each call, and makes it.
 
     Retry: safe.
     """
@@ -569,7 +569,7 @@ class QueryServiceAsyncStub(QueryServiceStub):
     Retry: safe.
     """
     GetDocumentPage: _aio.UnaryUnaryMultiCallable[_query_service_pb2.GetDocumentPageRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
-    """GetDocumentPage returns an HTML page that shows the OpenAPI document.
+    """GetDocumentPage returns Swagger UI on the OpenAPI document: a page that shows each call, and makes it.
 
     Retry: safe.
     """
@@ -1069,7 +1069,7 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _query_service_pb2.GetDocumentPageRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
-        """GetDocumentPage returns an HTML page that shows the OpenAPI document.
+        """GetDocumentPage returns Swagger UI on the OpenAPI document: a page that shows each call, and makes it.
 
         Retry: safe.
         """
