@@ -25,7 +25,7 @@ FINER: list[dict[str, Any]] = [
     {"margin": 0.25},
     {"feather": 0.1},
     {"shape": "BOX"},
-    {"sound": "DROP", "keep_metadata": ["CAPTURE_TIME", "CAMERA"]},
+    {"sound": "BEEP", "keep_metadata": ["CAPTURE_TIME", "CAMERA"]},
     {"class_options": [{"object_class": "FACE", "threshold": 0.5, **UNSAID}]},
     {"regions": [{"box": {"left": 1, "top": 1, "right": 9, "bottom": 9}, "end": "2s", "keyframes": []}]},
     {"exempt": [{"box": {"left": 1, "top": 1, "right": 9, "bottom": 9}, "keyframes": []}]},

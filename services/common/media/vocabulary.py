@@ -57,6 +57,8 @@ class Sound(StrEnum):
 
     KEEP = "keep"
     DROP = "drop"
+    DISTORT = "distort"
+    BEEP = "beep"
 
 
 class KeptMetadata(StrEnum):

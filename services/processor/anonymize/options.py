@@ -7,7 +7,17 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from services.common.media.anonymize.regions import Region
-from services.common.media.vocabulary import BLACK, Box, CoverStyle, KeptMetadata, Mode, ObjectClass, Shape, usual_shape
+from services.common.media.vocabulary import (
+    BLACK,
+    Box,
+    CoverStyle,
+    KeptMetadata,
+    Mode,
+    ObjectClass,
+    Shape,
+    Sound,
+    usual_shape,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +53,7 @@ class AnonymizeOptions:
     excluded: tuple[ExcludedObject, ...] = ()
     thresholds: Mapping[ObjectClass, float] = field(default_factory=dict, hash=False)
     """Scores from which a detection counts, where they differ from the model's own."""
-    keep_audio: bool = True
+    sound: Sound = Sound.KEEP
     keep_metadata: frozenset[KeptMetadata] = frozenset()
 
     def style_of(self, object_class: ObjectClass) -> CoverStyle:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from services.common.base.instants import to_ns
 from services.common.media.anonymize import options as stored
 from services.common.media.detected_objects import DetectedObject
-from services.common.media.vocabulary import Box, ObjectClass, Sound, TrackPoint
+from services.common.media.vocabulary import Box, ObjectClass, TrackPoint
 from services.processor.anonymize.options import AnonymizeOptions, ExcludedObject
 from services.processor.vision.detections import Detection
 
@@ -28,7 +28,7 @@ def to_plan(options: stored.AnonymizeOptions) -> AnonymizeOptions:
         exempt=options.exempt,
         excluded=tuple(map(_excluded, options.excluded)),
         thresholds=options.thresholds,
-        keep_audio=options.sound is Sound.KEEP,
+        sound=options.sound,
         keep_metadata=frozenset(options.keep_metadata),
     )
 

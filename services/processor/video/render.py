@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from services.common.media.refusals import DamagedMedia
-from services.common.media.vocabulary import Box
+from services.common.media.vocabulary import Box, Sound
 from services.processor.anonymize.options import AnonymizeOptions, ExcludedObject
 from services.processor.anonymize.plan import (
     SAME_OBJECT_IOU,
@@ -53,6 +53,7 @@ def render_video(
     canvas = Canvas(header.width, header.height, bits)
     covers = plan_frames(tracked.timeline, covered, options)
     cover_seconds = encode_seconds = 0.0
+    with_sounds = options.sound is not Sound.DROP
     done = 0
     with VideoSink(
         target,
@@ -60,11 +61,12 @@ def render_video(
         header,
         (canvas.width, canvas.height),
         tracked.display_matrix,
-        source.sounds if options.keep_audio else (),
+        source.sounds if with_sounds else (),
+        options.sound,
         choose_encoder(bits, tracked.light),
         canvas.pixel_format,
     ) as sink:
-        for item in source.read(with_sounds=options.keep_audio):
+        for item in source.read(with_sounds=with_sounds):
             started = time.perf_counter()
             if not isinstance(item, TimedFrame):
                 sink.write_sound(item)

@@ -387,6 +387,12 @@ class AnonymizeOptions(_message.Message):
         """As it is: voices can be recognised."""
         DROP: AnonymizeOptions._Sound.ValueType  # 2
         """Removed."""
+        DISTORT: AnonymizeOptions._Sound.ValueType  # 3
+        """Replaced by noise that is as loud in each of 16 bands, like a whisper: words can be understood, and voices lose their pitch and
+        most of their timbre.
+        """
+        BEEP: AnonymizeOptions._Sound.ValueType  # 4
+        """Replaced by a tone while there is sound, and by silence elsewhere."""
 
     class Sound(_Sound, metaclass=_SoundEnumTypeWrapper):
         """Sound is how the sound of a video is treated."""
@@ -397,6 +403,12 @@ class AnonymizeOptions(_message.Message):
     """As it is: voices can be recognised."""
     DROP: AnonymizeOptions.Sound.ValueType  # 2
     """Removed."""
+    DISTORT: AnonymizeOptions.Sound.ValueType  # 3
+    """Replaced by noise that is as loud in each of 16 bands, like a whisper: words can be understood, and voices lose their pitch and
+    most of their timbre.
+    """
+    BEEP: AnonymizeOptions.Sound.ValueType  # 4
+    """Replaced by a tone while there is sound, and by silence elsewhere."""
 
     class _Metadata:
         ValueType = _typing.NewType("ValueType", _builtins.int)

@@ -14,6 +14,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange
 from av.video.stream import VideoStream
 
+from services.common.media.vocabulary import Sound
 from services.processor.video.encoding.canvas import RGB_BECOMES
 from services.processor.video.encoding.encoders import Encoder
 from services.processor.video.encoding.sounds import add_sound
@@ -33,6 +34,7 @@ class VideoSink:
         size: tuple[int, int],
         display_matrix: Sequence[int] | None,
         sounds: Sequence[AudioStream],
+        sound: Sound,
         encoder: Encoder,
         pixel_format: str,
     ) -> None:
@@ -50,7 +52,7 @@ class VideoSink:
         self._video = self._add_pictures(pictures, header, size, encoder, pixel_format)
         if display_matrix is not None:
             self._video.set_display_matrix(display_matrix)
-        self._sounds = {sound.index: add_sound(self._container, sound) for sound in sounds}
+        self._sounds = {source.index: add_sound(self._container, source, sound) for source in sounds}
 
     def __enter__(self) -> Self:
         return self

@@ -6,11 +6,14 @@ import io
 from typing import Final, Protocol
 
 import av
+import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
 
+from services.common.media.vocabulary import Sound
+from services.processor.video.encoding.disguise import disguise_of
 from services.processor.video.source import SoundPacket
 
 # What players of MP4 play; the container holds more.
@@ -38,13 +41,13 @@ class TargetSound(Protocol):
         ...
 
 
-def add_sound(target: OutputContainer, source: AudioStream) -> TargetSound:
-    """Adds a sound to the video."""
+def add_sound(target: OutputContainer, source: AudioStream, sound: Sound) -> TargetSound:
+    """Adds a sound to the video, treated in this way."""
     name = source.codec_context.codec.canonical_name
-    if name in _PLAYED and _can_be_copied(source):
+    if sound is Sound.KEEP and name in _PLAYED and _can_be_copied(source):
         return _Copied(target, source)
     try:
-        return _Converted(target, source, name)
+        return _Converted(target, source, name, sound)
     except (av.error.FFmpegError, ValueError):
         return _LeftOut(name)
 
@@ -79,13 +82,15 @@ class _Copied:
 
 
 class _Converted:
-    def __init__(self, target: OutputContainer, source: AudioStream, name: str) -> None:
-        self.warning = f"the sound was converted from {name} to {_ENCODER}"
+    def __init__(self, target: OutputContainer, source: AudioStream, name: str, sound: Sound) -> None:
+        self.warning = f"the sound was converted from {name} to {_ENCODER}" if sound is Sound.KEEP else ""
         self._container = target
         layout = _LAYOUTS.get(source.channels, _FALLBACK_LAYOUT)
         self._stream = target.add_stream(_ENCODER, rate=_rate(source.sample_rate), layout=layout)
         self._stream.bit_rate = max(_FEWEST_BITS_PER_SECOND, _BITS_PER_CHANNEL * self._stream.channels)
         self._stream.codec_context.open()
+        context = self._stream.codec_context
+        self._disguise = disguise_of(sound, context.sample_rate, context.channels)
         self._resampler: AudioResampler | None = None
         self._resampled: tuple[str, str, int] | None = None
         self._next_pts = 0
@@ -109,7 +114,15 @@ class _Converted:
             # Times of a container are rounded, so one frame may seem to begin before the one before it ends.
             resampled.pts = max(resampled.pts or 0, self._next_pts)
             self._next_pts = resampled.pts + resampled.samples
-            self._container.mux(self._stream.encode(resampled))
+            self._container.mux(self._stream.encode(self._disguised(resampled)))
+
+    def _disguised(self, frame: AudioFrame) -> AudioFrame:
+        if self._disguise is None:
+            return frame
+        changed = self._disguise.change(np.asarray(frame.to_ndarray(), np.float32))
+        disguised = AudioFrame.from_ndarray(changed, frame.format.name, frame.layout.name)
+        disguised.sample_rate, disguised.pts, disguised.time_base = frame.sample_rate, frame.pts, frame.time_base
+        return disguised
 
 
 class _LeftOut:

@@ -72,7 +72,7 @@ def test_a_duration_and_a_time_with_an_offset_are_read() -> None:
             "anonymize.exclude_objects",
             '"99999999999999999999" is not',
         ),
-        ("anonymize.sound=maybe", "anonymize.sound", '"maybe" is not one of KEEP, DROP'),
+        ("anonymize.sound=maybe", "anonymize.sound", '"maybe" is not one of KEEP, DROP, DISTORT, BEEP'),
         ("filename=%ff", "filename", "is not UTF-8"),
     ],
 )

@@ -11,6 +11,7 @@ import av
 import numpy as np
 import pytest
 
+from services.common.media.vocabulary import Sound
 from services.processor.video.encoding.light import MasteringLight
 from services.processor.video.source import display_matrix
 from tests.support.scenes import (
@@ -119,10 +120,25 @@ def test_sound_is_kept_bit_by_bit(tmp_path: Path) -> None:
 def test_sound_is_left_out_on_demand(tmp_path: Path) -> None:
     source = write_video(tmp_path / "in.mp4", SHORT, Storage(sound="aac"))
 
-    anonymize(source, tmp_path / "out.mp4", options=replace(SOLID_FACES, keep_audio=False))
+    anonymize(source, tmp_path / "out.mp4", options=replace(SOLID_FACES, sound=Sound.DROP))
 
     with av.open(str(tmp_path / "out.mp4")) as container:
         assert [stream.type for stream in container.streams] == ["video"]
+
+
+@pytest.mark.parametrize("sound", [Sound.DISTORT, Sound.BEEP])
+@pytest.mark.parametrize("codec", ["aac", "pcm_s16le"])
+def test_sound_is_disguised_on_demand(tmp_path: Path, sound: Sound, codec: str) -> None:
+    source = write_video(tmp_path / "in.mov", SHORT, Storage(sound=codec))
+
+    result = anonymize(source, tmp_path / "out.mp4", options=replace(SOLID_FACES, sound=sound))
+
+    assert result.warnings == ()
+    assert not set(sound_packets(source)) & set(sound_packets(tmp_path / "out.mp4"))
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        heard = np.concatenate([frame.to_ndarray()[0] for frame in container.decode(audio=0)])
+    assert len(heard) == pytest.approx(48_000 * 20 / 30, abs=3000)
+    assert np.abs(heard).max() > 0.05
 
 
 def test_sound_that_mp4_cannot_hold_is_converted_with_a_warning(tmp_path: Path) -> None:
