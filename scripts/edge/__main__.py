@@ -20,7 +20,7 @@ def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m scripts.edge", description=__doc__)
     parser.add_argument("--check", action="store_true", help="change nothing; fail when it is out of date or not valid")
-    text = HEAD + as_yaml(route_configuration())
+    text = HEAD + as_yaml(route_configuration(tokens=True))
     if not parser.parse_args().check:
         ROUTES.write_text(text)
         return 0

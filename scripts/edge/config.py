@@ -18,6 +18,10 @@ class EdgeConfig:
     # The names it may be called by, without ports; where there are any, pages of other sites are refused too. For an
     # edge that asks for no token: a page that a person visits must not reach it, under any host name.
     hosts: tuple[str, ...] = ()
+    # Whether the services ask for tokens: then a request without one is refused by its headers alone.
+    tokens: bool = False
+    # Of the edge's own memory; a program's memory is somewhat above it.
+    heap_bytes: int = 384 * 1024 * 1024
     requests_per_second: int = 20_000
     # Of the calls that went well and fast; what failed or was slow is always logged.
     logged_percent: int = 0

@@ -27,7 +27,9 @@ def write_edge_folder(folder: Path, config: EdgeConfig, world: str = "local") ->
     edge = yaml.safe_load((ENVOY / "envoy.yaml").read_text())
     _set(edge, config)
     (folder / "envoy.yaml").write_text(as_yaml(edge))
-    (folder / "routes.yaml").write_text(as_yaml(route_configuration(config.origins, config.hosts)))
+    (folder / "routes.yaml").write_text(
+        as_yaml(route_configuration(config.origins, config.hosts, tokens=config.tokens))
+    )
 
 
 class _Dumper(yaml.SafeDumper):
@@ -68,6 +70,8 @@ def _set(edge: Any, config: EdgeConfig) -> None:
     limit["typed_config"]["token_bucket"].update(
         max_tokens=config.requests_per_second, tokens_per_fill=config.requests_per_second
     )
+    heap = edge["overload_manager"]["resource_monitors"][0]["typed_config"]
+    heap["max_heap_size_bytes"] = config.heap_bytes
     for log in manager["access_log"]:
         *_, worth_a_line = log["filter"]["and_filter"]["filters"]
         *_, share = worth_a_line["or_filter"]["filters"]

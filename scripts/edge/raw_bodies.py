@@ -12,14 +12,18 @@ from google.protobuf.descriptor import MethodDescriptor
 
 from scripts.edge.routes import (
     ANOTHER_INSTANCE,
+    ARRIVAL_SECONDS_RAW,
     NOT_TRANSCODED,
     RETRIES,
     SERVICES,
     TRANSCODER,
-    UNARY_TIMEOUT,
+    UNARY_SECONDS,
+    Entry,
     RestPath,
+    longest,
     rest_paths,
 )
+from scripts.edge.tokens import needs_token
 
 Config = dict[str, Any]
 
@@ -42,7 +46,7 @@ NOT_GRPC: Config = {
 LINES: Config = {"name": "content-type", "string_match": {"prefix": "application/x-ndjson", "ignore_case": True}}
 
 
-def raw_body_routes() -> Iterator[Config]:
+def raw_body_routes() -> Iterator[Entry]:
     """A route for each method of ingest that takes raw bytes."""
     for path in rest_paths():
         for verb, method in path.methods.items():
@@ -53,8 +57,8 @@ def raw_body_routes() -> Iterator[Config]:
                 yield _route(path, verb, NOT_GRPC, method)
 
 
-def _route(path: RestPath, verb: str, content_type: Config, method: MethodDescriptor) -> Config:
-    return {
+def _route(path: RestPath, verb: str, content_type: Config, method: MethodDescriptor) -> Entry:
+    route = {
         "match": {
             "safe_regex": {"regex": path.pattern},
             "headers": [{"name": ":method", "string_match": {"exact": verb}}, content_type],
@@ -62,6 +66,7 @@ def _route(path: RestPath, verb: str, content_type: Config, method: MethodDescri
         "route": {"cluster": CLUSTER, **_timeouts(method)},
         "typed_per_filter_config": {TRANSCODER: NOT_TRANSCODED, "envoy.filters.http.lua": WITHOUT_LUA},
     }
+    return Entry(route, needs_token(method))
 
 
 def _stream_of(method: MethodDescriptor) -> MethodDescriptor | None:
@@ -79,4 +84,8 @@ def _takes_raw_bytes(method: MethodDescriptor) -> bool:
 def _timeouts(method: MethodDescriptor) -> Config:
     # Only a request that reached no instance is sent again, and of a large one no more than the start was kept.
     retry = {"retry_on": "connect-failure,refused-stream", "num_retries": RETRIES, **ANOTHER_INSTANCE}
-    return {"timeout": "0s" if method.client_streaming else UNARY_TIMEOUT, "retry_policy": retry}
+    if method.client_streaming:
+        # The door ends a body that is too slow.
+        return {"timeout": "0s", "retry_policy": retry}
+    limit = longest(UNARY_SECONDS, ARRIVAL_SECONDS_RAW)
+    return {"timeout": f"{UNARY_SECONDS}s", "max_stream_duration": limit, "retry_policy": retry}

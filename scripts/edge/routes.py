@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -12,6 +12,8 @@ from dropmesh.v1 import behavior_pb2, ingest_service_pb2, processor_service_pb2,
 from google.api import annotations_pb2
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.descriptor_pb2 import MethodOptions
+
+from scripts.edge.tokens import AUTHORIZED, needs_token
 
 Config = dict[str, Any]
 
@@ -22,11 +24,16 @@ SERVICES = {
 }
 MIB = 1024 * 1024
 JSON_BODY_BYTES = MIB
+# What reads no body may have none to speak of.
+NO_BODY_BYTES = 1024
 # Work on a picture may take longer than any other unary call.
-UNARY_TIMEOUT = "30s"
-PIXELS_TIMEOUT = "120s"
+UNARY_SECONDS = 30
+PIXELS_SECONDS = 120
 # It reads a whole video, perhaps gigabytes from a distant store, before its answer.
-SILENT_TIMEOUTS = {"FinishUpload": "1800s"}
+SILENT_SECONDS = {"FinishUpload": 1800}
+# The time in which a request must have arrived: as JSON, and as raw bytes of up to 66 MiB.
+ARRIVAL_SECONDS = 30
+ARRIVAL_SECONDS_RAW = 300
 RETRIES = 2
 VARIABLE = re.compile(r"\{\w+(?:=([\w/*]+))?\}")
 BUFFER = "envoy.filters.http.buffer"
@@ -55,16 +62,29 @@ class RestPath:
     methods: dict[str, MethodDescriptor]
 
 
-def routes(origins: str) -> list[Config]:
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A route, and whether an edge in mode `tokens` lets in only requests with a token."""
+
+    route: Config
+    needs_token: bool = True
+
+
+def routes(origins: str, *, tokens: bool = False) -> list[Entry]:
     """gRPC paths first: REST requests take one of them once they are transcoded."""
     return [
-        _preflight(origins),
+        Entry(_preflight(origins), needs_token=False),
         *_grpc_routes(),
         *_reflection_routes(),
-        _health_route(),
-        *_rest_routes(),
-        _no_such_path(),
+        Entry(_health_route(), needs_token=False),
+        *_rest_routes(tokens=tokens),
+        Entry(_no_such_path()),
     ]
+
+
+def longest(work_seconds: int, arrival_seconds: int) -> Config:
+    """Bounds a whole call; the timeout of a route begins only when the request has arrived."""
+    return {"max_stream_duration": f"{arrival_seconds + work_seconds}s"}
 
 
 def _preflight(origins: str) -> Config:
@@ -77,9 +97,12 @@ def _preflight(origins: str) -> Config:
     return {"match": {"prefix": "/", "headers": headers}, "route": {"cluster": "query"}}
 
 
-def _grpc_routes() -> list[Config]:
+def _grpc_routes() -> list[Entry]:
     return [
-        {"match": {"path": f"/{service.full_name}/{method.name}"}, "route": _timeouts(name, method)}
+        Entry(
+            {"match": {"path": f"/{service.full_name}/{method.name}"}, "route": _timeouts(name, method)},
+            needs_token(method),
+        )
         for name, service in SERVICES.items()
         for method in service.methods
     ]
@@ -90,11 +113,13 @@ def _timeouts(cluster: str, method: MethodDescriptor) -> Config:
     if method.client_streaming or method.server_streaming:
         # As long as bytes flow: the connection manager's idle timeout ends a stream that stands still.
         return {**route, "timeout": "0s"}
-    if silent := SILENT_TIMEOUTS.get(method.name):
-        route["idle_timeout"] = silent
+    if silent := SILENT_SECONDS.get(method.name):
+        route["idle_timeout"] = f"{silent}s"
     produces = method.GetOptions().Extensions[behavior_pb2.behavior].produces
     pixels = cluster == "processor" and (produces or _takes_bytes(method))
-    route["timeout"] = silent or (PIXELS_TIMEOUT if pixels else UNARY_TIMEOUT)
+    work_seconds = silent or (PIXELS_SECONDS if pixels else UNARY_SECONDS)
+    route["timeout"] = f"{work_seconds}s"
+    route["max_stream_duration"] = longest(work_seconds, _arrival_seconds(method))
     repeatable = method.GetOptions().idempotency_level != MethodOptions.IDEMPOTENCY_UNKNOWN
     # A request that never reached a service can always be retried; one that may have, only if that is harmless.
     retry_on = "connect-failure,refused-stream" + (",reset,unavailable" if repeatable else "")
@@ -107,36 +132,46 @@ def _timeouts(cluster: str, method: MethodDescriptor) -> Config:
     return route
 
 
+def _arrival_seconds(method: MethodDescriptor) -> int:
+    return ARRIVAL_SECONDS_RAW if _takes_bytes(method) else ARRIVAL_SECONDS
+
+
 def _takes_bytes(method: MethodDescriptor) -> bool:
     return "body" in method.input_type.fields_by_name
 
 
-def _reflection_routes() -> list[Config]:
+def _reflection_routes() -> list[Entry]:
     # Every service reflects the whole contract's files; query answers for all.
     return [
-        {
-            "match": {"prefix": f"/grpc.reflection.{version}.ServerReflection/"},
-            "route": {"cluster": "query", "timeout": "0s"},
-        }
+        Entry(
+            {
+                "match": {"prefix": f"/grpc.reflection.{version}.ServerReflection/"},
+                "route": {"cluster": "query", "timeout": "0s"},
+            }
+        )
         for version in ("v1", "v1alpha")
     ]
 
 
 def _health_route() -> Config:
-    # A gRPC client asks whether the mesh answers; /healthz says more.
-    return {"match": {"prefix": "/grpc.health.v1.Health/"}, "route": {"cluster": "query", "timeout": "0s"}}
+    # A gRPC client asks whether the mesh answers; /healthz says more. Not Watch, whose streams never end.
+    limit = longest(UNARY_SECONDS, ARRIVAL_SECONDS)
+    route = {"cluster": "query", "timeout": f"{UNARY_SECONDS}s", "max_stream_duration": limit}
+    return {"match": {"path": "/grpc.health.v1.Health/Check"}, "route": route}
 
 
-def _rest_routes() -> list[Config]:
+def _rest_routes(*, tokens: bool) -> list[Entry]:
     found = []
     for path in rest_paths():
         for http_method, method in path.methods.items():
-            found.append(_rest_route(path, http_method, method))
+            found.append(Entry(_rest_route(path, http_method, method, tokens=tokens), needs_token(method)))
         taken = {*path.methods, "OPTIONS"}
-        if "HEAD" not in taken and "GET" in taken and _has_end(path.methods["GET"]):
+        if "HEAD" not in taken and "GET" in taken and _has_end(method := path.methods["GET"]):
             taken.add("HEAD")
-            found.append({**_rest_route(path, "HEAD", path.methods["GET"]), "metadata": AS_GET})
-        found += _without_service(path, ", ".join(sorted(taken)))
+            as_get = {**_rest_route(path, "HEAD", method, tokens=tokens), "metadata": AS_GET}
+            found.append(Entry(as_get, needs_token(method)))
+        all_need_one = all(map(needs_token, path.methods.values()))
+        found += [Entry(route, all_need_one) for route in _without_service(path, ", ".join(sorted(taken)))]
     return found
 
 
@@ -160,31 +195,52 @@ def _without_service(path: RestPath, allowed: str) -> list[Config]:
     ]
 
 
-def _rest_route(path: RestPath, http_method: str, method: MethodDescriptor) -> Config:
+def _rest_route(path: RestPath, http_method: str, method: MethodDescriptor, *, tokens: bool) -> Config:
     route: Config = {
         "match": {
             "safe_regex": {"regex": path.pattern},
             "headers": [{"name": ":method", "string_match": {"exact": http_method}}],
         },
         # The transcoder has the route looked up again: this one only lets the request in.
-        "route": {"cluster": "query", "timeout": "0s"},
+        "route": {"cluster": "query", "timeout": "0s", **_arrival_limit(method)},
     }
+    filters: Config = {}
     if not _takes_bytes(method):
-        limit = {"buffer": {"max_request_bytes": JSON_BODY_BYTES}}
+        limit = {"buffer": {"max_request_bytes": JSON_BODY_BYTES if _takes_body(method) else NO_BODY_BYTES}}
         kind = "type.googleapis.com/envoy.extensions.filters.http.buffer.v3.BufferPerRoute"
-        route["typed_per_filter_config"] = {BUFFER: {"@type": kind, **limit}}
+        filters[BUFFER] = {"@type": kind, **limit}
+    if tokens and needs_token(method) and _takes_body(method):
+        filters |= AUTHORIZED
+    if filters:
+        route["typed_per_filter_config"] = filters
     return route
+
+
+def _arrival_limit(method: MethodDescriptor) -> Config:
+    if method.client_streaming or method.server_streaming:
+        return {}
+    work_seconds = SILENT_SECONDS.get(method.name, PIXELS_SECONDS)
+    return {"max_stream_duration": longest(work_seconds, _arrival_seconds(method))}
+
+
+def _takes_body(method: MethodDescriptor) -> bool:
+    rule = method.GetOptions().Extensions[annotations_pb2.http]
+    return any(binding.body for binding in (rule, *rule.additional_bindings))
 
 
 def _no_such_path() -> Config:
     return refusal(404, "no method has this path; see /docs")
 
 
-def refusal(status: int, text: str, headers: Sequence[Config] = ()) -> Config:
+def refusal(
+    status: int, text: str, headers: Sequence[Config] = (), answer_headers: Mapping[str, str] | None = None
+) -> Config:
     """A route that answers by itself."""
+    added = [{"header": {"key": key, "value": value}} for key, value in (answer_headers or {}).items()]
     return {
         "match": {"prefix": "/", "headers": list(headers)},
         "direct_response": {"status": status, "body": {"inline_string": text}},
+        **({"response_headers_to_add": added} if added else {}),
         "typed_per_filter_config": {TRANSCODER: NOT_TRANSCODED},
     }
 

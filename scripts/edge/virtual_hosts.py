@@ -7,19 +7,25 @@ from typing import Any
 from scripts.edge.config import LOCAL_ORIGINS
 from scripts.edge.raw_bodies import raw_body_routes
 from scripts.edge.routes import refusal, routes
+from scripts.edge.tokens import token_refusals
 
 Config = dict[str, Any]
 
 CORS = "envoy.filters.http.cors"
 
 
-def route_configuration(origins: str = LOCAL_ORIGINS, hosts: tuple[str, ...] = ()) -> Config:
-    """Returns the routes that envoy.yaml reads from routes.yaml; EdgeConfig explains origins and hosts."""
+def route_configuration(origins: str = LOCAL_ORIGINS, hosts: tuple[str, ...] = (), *, tokens: bool = False) -> Config:
+    """Returns the routes that envoy.yaml reads from routes.yaml; EdgeConfig explains origins, hosts and tokens."""
+    found = [*raw_body_routes(), *routes(origins, tokens=tokens)]
+    ordered = [one.route for one in found]
+    if tokens:
+        public, others = ([one.route for one in found if one.needs_token is needed] for needed in (False, True))
+        ordered = [*public, *(refusal(**refused) for refused in token_refusals()), *others]
     known = {
         "name": "known",
         "domains": list(hosts) or ["*"],
         "typed_per_filter_config": {CORS: _cors(origins)},
-        "routes": [*([_foreign_pages(origins)] if hosts else []), *raw_body_routes(), *routes(origins)],
+        "routes": [*([_foreign_pages(origins)] if hosts else []), *ordered],
     }
     strangers = {"name": "strangers", "domains": ["*"], "routes": [_foreign_host()]}
     resource = {

@@ -18,6 +18,7 @@ def edge_config(settings: Settings) -> EdgeConfig:
         operations=f"127.0.0.1:{settings.operations_port}",
         origins="|".join([LOCAL_ORIGINS, *map(re.escape, settings.origin_list)]),
         hosts=_hosts(settings),
+        tokens=settings.mode is Mode.TOKENS,
         certificate=str(settings.tls_certificate or ""),
         private_key=str(settings.tls_private_key or ""),
     )

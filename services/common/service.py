@@ -90,6 +90,8 @@ async def _open_and_serve(name: str, descriptor: ServiceDescriptor, bootstrap: B
         put_off = PutOff(metrics)
         service = Service(descriptor, settings, metrics, guard, stores.catalog, stores.objects, stores.queue, put_off)
         async with bootstrap(service) as wiring:
-            await serve(name, settings, metrics, descriptor, wiring.methods, wiring.loops, watched.probes, put_off)
+            await serve(
+                name, settings, metrics, descriptor, guard, wiring.methods, wiring.loops, watched.probes, put_off
+            )
     finally:
         await opened.close()

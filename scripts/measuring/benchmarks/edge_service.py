@@ -41,7 +41,7 @@ async def main() -> None:
     Path(os.environ["BENCH_TOKEN_FILE"]).write_text(text)  # noqa: ASYNC240 - before anything is served
     metrics = Metrics()
     guard = Guard(Authenticator(tokens, settings.mode), metrics, max_in_flight=settings.max_in_flight)
-    await serve("query", settings, metrics, SERVICE, guard.methods(SERVICE, AtOnce()))
+    await serve("query", settings, metrics, SERVICE, guard, guard.methods(SERVICE, AtOnce()))
 
 
 if __name__ == "__main__":

@@ -36,18 +36,22 @@ class Authenticator:
         if behavior.scope == Behavior.PUBLIC:
             return ANYONE
         scope = SCOPES[behavior.scope]
-        if authorization is None:
-            if self._mode is Mode.TOKENS or behavior.token_always:
-                raise Unauthenticated(
-                    reasons.TOKEN_MISSING, "this method needs a token; send the header Authorization: Bearer dm_…"
-                )
-            return LOCAL_CALLER
-        caller = self._caller(await self._token(authorization))
+        caller = await self.recognize(authorization, token_always=behavior.token_always)
         if not caller.may(scope):
             raise PermissionDenied(
                 reasons.SCOPE_MISSING, f"the token lacks the scope {scope.value!r}", metadata={"scope": scope.value}
             )
         return caller
+
+    async def recognize(self, authorization: str | None, *, token_always: bool = False) -> Caller:
+        """The caller, with any scope; else Unauthenticated."""
+        if authorization is not None:
+            return self._caller(await self._token(authorization))
+        if self._mode is Mode.TOKENS or token_always:
+            raise Unauthenticated(
+                reasons.TOKEN_MISSING, "this method needs a token; send the header Authorization: Bearer dm_…"
+            )
+        return LOCAL_CALLER
 
     def _caller(self, token: Token) -> Caller:
         # In mode `open` everything belongs to one owner, also what is done with a token.

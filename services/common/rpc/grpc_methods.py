@@ -10,9 +10,12 @@ import grpc
 from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
+from grpc_reflection.v1alpha._async import ReflectionServicer
+from grpc_reflection.v1alpha.reflection import SERVICE_NAME
 
 from services.common.base.errors import DropmeshError
 from services.common.rpc.call import REQUEST_ID, REST_PATH, Call
+from services.common.rpc.guard import Guard
 from services.common.rpc.methods import UNREADABLE, Kind, Method
 from services.common.rpc.status import error_headers, error_status
 
@@ -81,6 +84,25 @@ class FirstOf:
 
     def __await__(self) -> Generator[Any, Any, Any]:
         return anext(aiter(self._requests), UNREADABLE).__await__()
+
+
+class GuardedReflection(ReflectionServicer):  # type: ignore[misc]
+    """Describes the contract to tools, for who may read."""
+
+    def __init__(self, guard: Guard, names: Iterable[str]) -> None:
+        super().__init__(names)
+        self._guard = guard
+
+    async def ServerReflectionInfo(self, request_iterator: AsyncIterator[Any], context: Context) -> AsyncIterator[Any]:
+        """A stream of questions and their answers."""
+        call = Call(context.invocation_metadata() or (), context.cancelled)
+        try:
+            async with self._guard.watching(f"{SERVICE_NAME}.ServerReflectionInfo", call):
+                async for answer in super().ServerReflectionInfo(request_iterator, context):
+                    yield answer
+        except DropmeshError as error:
+            await _abort(context, error, call)
+            raise
 
 
 def _reader(request: type[Message]) -> Callable[[bytes], Any]:

@@ -11,7 +11,7 @@ import logging
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Sequence
-from contextlib import AbstractContextManager, aclosing, nullcontext
+from contextlib import AbstractContextManager, aclosing, asynccontextmanager, nullcontext
 from datetime import timedelta
 from functools import cache
 from typing import Any
@@ -46,6 +46,7 @@ RETRY_TO_WAIT = timedelta(seconds=5)
 FORWARDED_FOR = "x-forwarded-for"
 # A stream of requests may last longer than its token.
 ADMITTED_SECONDS = 1.0
+READER = Behavior(scope=Behavior.READ)
 NO_SPAN = nullcontext()
 log = logging.getLogger(__name__)
 
@@ -136,6 +137,17 @@ class Guard:
         if method.client_streaming:
             return Method(method, both_stream if method.server_streaming else client_stream)
         return Method(method, server_stream if method.server_streaming else unary)
+
+    @asynccontextmanager
+    async def watching(self, name: str, call: Call) -> AsyncIterator[None]:
+        """Admits a stream that is no method of the contract, for who may read."""
+        with _Watch(self, name, call):
+            await self._admit(READER, call, self._waits)
+            yield
+
+    async def recognize(self, authorization: str | None) -> None:
+        """Raises Unauthenticated for a header that holds no token of this mesh."""
+        await self._authenticator.recognize(authorization)
 
     def enter(self, call: Call) -> None:
         """Gives a call that begins its request id."""

@@ -1,17 +1,20 @@
-"""Metrics and readiness of a service over plain HTTP, for operators."""
+"""Metrics and readiness of a service over plain HTTP, for operators; and for the edge, whether a token holds."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from google.protobuf import json_format
 from prometheus_client.exposition import generate_latest
 
+from services.common.base.errors import DropmeshError, Unauthenticated
 from services.common.base.telemetry import Metrics
+from services.common.rpc.status import error_status
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +30,15 @@ class Readiness:
 
 
 async def serve_operations(
-    address: str, metrics: Metrics, readiness: Callable[[], Readiness]
+    address: str,
+    metrics: Metrics,
+    readiness: Callable[[], Readiness],
+    recognize: Callable[[str | None], Awaitable[None]],
 ) -> asyncio.AbstractServer:
-    """Answers /readyz with the readiness, /serving with whether calls are welcome, all else with the metrics."""
+    """Answers /readyz with the readiness, /serving with whether calls are welcome, all else with the metrics.
+
+    Below /authorize it answers 200 where `recognize` takes the request's token, so that the edge may read its body.
+    """
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError):
@@ -37,6 +46,8 @@ async def serve_operations(
             path = head.split(b" ", 2)[1] if head.count(b" ") > 1 else b""
             if path.startswith(b"/readyz"):
                 status, kind, body = _readiness(readiness())
+            elif path.startswith(b"/authorize/"):
+                status, kind, body = await _authorization(head, recognize)
             elif path.startswith(b"/serving"):
                 status, kind, body = _serving(readiness())
             else:
@@ -66,6 +77,20 @@ def clear_socket(address: str) -> None:
 
 def _metrics(metrics: Metrics) -> tuple[str, str, bytes]:
     return "200 OK", "text/plain; version=0.0.4", generate_latest(metrics.registry)
+
+
+async def _authorization(head: bytes, recognize: Callable[[str | None], Awaitable[None]]) -> tuple[str, str, bytes]:
+    lines = head.split(b"\r\n")
+    found = (line.partition(b":")[2] for line in lines if line.lower().startswith(b"authorization:"))
+    token = next(found, None)
+    try:
+        await recognize(None if token is None else token.strip().decode("latin-1"))
+    except Unauthenticated as error:
+        told = json_format.MessageToJson(error_status(error), indent=None)
+        return "401 Unauthorized\r\nwww-authenticate: Bearer", "application/json", told.encode()
+    except DropmeshError as error:
+        return "503 Service Unavailable", "text/plain", error.message.encode()
+    return "200 OK", "text/plain", b""
 
 
 def _serving(readiness: Readiness) -> tuple[str, str, bytes]:

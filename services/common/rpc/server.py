@@ -14,13 +14,14 @@ from dropmesh.v1 import ingest_service_pb2, processor_service_pb2, query_service
 from google.protobuf.descriptor import ServiceDescriptor
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
-from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
 from services.common.base.background import Background, Loop, PutOff
 from services.common.base.loops import pause
 from services.common.base.probes import ANSWERS, StoreProbe
 from services.common.base.telemetry import Metrics
-from services.common.rpc.grpc_methods import grpc_handler
+from services.common.rpc.grpc_methods import GuardedReflection, grpc_handler
+from services.common.rpc.guard import Guard
 from services.common.rpc.methods import Method
 from services.common.rpc.operations import Readiness, clear_socket, serve_operations
 from services.common.settings import Settings
@@ -42,6 +43,7 @@ async def serve(
     settings: Settings,
     metrics: Metrics,
     service: ServiceDescriptor,
+    guard: Guard,
     methods: Sequence[Method],
     background: Sequence[Loop] = (),
     probes: Sequence[StoreProbe] = (),
@@ -76,7 +78,8 @@ async def serve(
     server.add_generic_rpc_handlers((grpc_handler(service, methods),))
     health_servicer = HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
-    reflection.enable_server_reflection([*CONTRACT, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
+    described = [*CONTRACT, health.SERVICE_NAME, reflection.SERVICE_NAME]
+    reflection_pb2_grpc.add_ServerReflectionServicer_to_server(GuardedReflection(guard, described), server)
     address = settings.socket(name)
     clear_socket(address)
     server.add_insecure_port(address)
@@ -89,7 +92,7 @@ async def serve(
         faults = (leaving.is_set(), loops.failing, causes, any(state != ANSWERS for state in stores.values()))
         return Readiness(stores, loops.failing, causes, is_leaving=leaving.is_set(), is_ready=not any(faults))
 
-    operations = await serve_operations(settings.metrics_socket(name), metrics, readiness)
+    operations = await serve_operations(settings.metrics_socket(name), metrics, readiness, guard.recognize)
     for told in ("", service.full_name):
         await health_servicer.set(told, health_pb2.HealthCheckResponse.SERVING)
     _spare_collections()

@@ -19,6 +19,8 @@ from services.ingest.http.routes import Route, Routes
 # Unfinished bodies that are kept in memory: so many of the largest, and no less than this.
 LARGEST_AT_ONCE = 16
 LEAST_RECEIVING_BYTES = 64 * 1024 * 1024
+# Connections that the edge may make at once: over a unix socket one more fails instead of waiting.
+BACKLOG = 4096
 
 
 class HttpDoor:
@@ -41,10 +43,10 @@ class HttpDoor:
         clear_socket(self._address)
         if self._address.startswith("unix:"):
             path = self._address.removeprefix("unix:")
-            server: asyncio.AbstractServer = await loop.create_unix_server(self._connection, path)
+            server: asyncio.AbstractServer = await loop.create_unix_server(self._connection, path, backlog=BACKLOG)
         else:
             host, _, port = self._address.rpartition(":")
-            server = await loop.create_server(self._connection, host or None, int(port))
+            server = await loop.create_server(self._connection, host or None, int(port), backlog=BACKLOG)
         while not await pause(RATE_WINDOW.total_seconds(), stopping):
             for connection in tuple(self._connections):
                 connection.check_rate()
