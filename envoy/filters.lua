@@ -1,9 +1,61 @@
 -- The few things for which Envoy has no setting.
 
+-- Bytes of the bodies that the edge keeps until they are whole, while their requests are under way: at most this many, and
+-- half of them for one token. A request whose client hung up has no answer: it counts until it would have ended.
+local MOST_KEPT_BYTES = 192 * 1024 * 1024
+local kept, kept_by_token, kept_bytes, swept = {}, {}, 0, 0
+
+local function release(id)
+  local one = kept[id]
+  if one ~= nil then
+    kept[id] = nil
+    kept_bytes = kept_bytes - one.bytes
+    local left = kept_by_token[one.token] - one.bytes
+    kept_by_token[one.token] = left > 0 and left or nil
+  end
+end
+
+local function keep(handle, most_bytes, seconds)
+  local headers, now = handle:headers(), os.time()
+  if swept ~= now then
+    swept = now
+    for id, one in pairs(kept) do
+      if one.ends < now then
+        release(id)
+      end
+    end
+  end
+  local bytes = math.min(tonumber(headers:get("content-length") or "") or most_bytes, most_bytes)
+  local token, id = headers:get("authorization") or "", headers:get("x-request-id")
+  local held = (kept_by_token[token] or 0) + bytes
+  if kept_bytes + bytes > MOST_KEPT_BYTES or held > MOST_KEPT_BYTES / 2 then
+    handle:respond({ [":status"] = "429", ["retry-after"] = "1" }, "too many bytes of unfinished requests")
+    return false
+  end
+  kept[id] = { token = token, bytes = bytes, ends = now + seconds }
+  kept_by_token[token], kept_bytes = held, kept_bytes + bytes
+  handle:streamInfo():dynamicMetadata():set("dropmesh", "kept", id)
+  return true
+end
+
 function envoy_on_request(handle)
   local headers = handle:headers()
+  local content_type = headers:get("content-type") or ""
+  local is_grpc = content_type:sub(1, 16) == "application/grpc"
+  -- gRPC and gRPC-Web have only POST; a service would break off the stream. What is not gRPC itself is answered in JSON.
+  if is_grpc and headers:get(":method") ~= "POST" then
+    if content_type:sub(17, 20) == "-web" then
+      headers:remove("content-type")
+    end
+    handle:respond({ [":status"] = "405", ["allow"] = "POST" }, "gRPC accepts only POST")
+    return
+  end
+  local most_bytes = handle:metadata():get("most_kept_bytes")
+  if most_bytes ~= nil and not keep(handle, most_bytes, handle:metadata():get("longest_seconds")) then
+    return
+  end
   -- Only gRPC has a word in how long a call may take; over REST it might not even be a time.
-  if headers:get("grpc-timeout") ~= nil and (headers:get("content-type") or ""):sub(1, 16) ~= "application/grpc" then
+  if headers:get("grpc-timeout") ~= nil and not is_grpc then
     headers:remove("grpc-timeout")
   end
   -- The length goes when a body becomes messages; a service needs it to tell a whole body from one that broke off.
@@ -49,6 +101,10 @@ end
 
 -- gRPC has no status 201, 206 or 304, and a stream has neither length nor type: a service names them in headers of their own.
 function envoy_on_response(handle)
+  local noted = handle:streamInfo():dynamicMetadata():get("dropmesh")
+  if noted ~= nil and noted["kept"] ~= nil then
+    release(noted["kept"])
+  end
   local headers = handle:headers()
   local content_type = headers:get("content-type")
   if content_type ~= nil and content_type:sub(1, 16) == "application/grpc" then
@@ -72,8 +128,7 @@ function envoy_on_response(handle)
     headers:replace("content-type", body_type)
     headers:remove("x-content-type")
   end
-  local asked = handle:streamInfo():dynamicMetadata():get("dropmesh")
-  if asked ~= nil and asked["head"] then
+  if noted ~= nil and noted["head"] then
     for chunk in handle:bodyChunks() do
       chunk:setBytes("")
     end

@@ -24,6 +24,8 @@ SERVICES = {
 }
 MIB = 1024 * 1024
 JSON_BODY_BYTES = MIB
+# As the transcoder's limit in envoy.yaml.
+RAW_BODY_BYTES = 66 * MIB
 # What reads no body may have none to speak of.
 NO_BODY_BYTES = 1024
 # Work on a picture may take longer than any other unary call.
@@ -209,11 +211,24 @@ def _rest_route(path: RestPath, http_method: str, method: MethodDescriptor, *, t
         limit = {"buffer": {"max_request_bytes": JSON_BODY_BYTES if _takes_body(method) else NO_BODY_BYTES}}
         kind = "type.googleapis.com/envoy.extensions.filters.http.buffer.v3.BufferPerRoute"
         filters[BUFFER] = {"@type": kind, **limit}
-    if tokens and needs_token(method) and _takes_body(method):
-        filters |= AUTHORIZED
+    if _takes_body(method):
+        route["metadata"] = _kept(method)
+        if tokens and needs_token(method):
+            filters |= AUTHORIZED
     if filters:
         route["typed_per_filter_config"] = filters
     return route
+
+
+def _kept(method: MethodDescriptor) -> Config:
+    """Metadata for the Lua filter, of a route whose body the edge keeps until it is whole."""
+    most_bytes = RAW_BODY_BYTES if _takes_bytes(method) else JSON_BODY_BYTES
+    longest_seconds = _arrival_seconds(method) + PIXELS_SECONDS
+    return {
+        "filter_metadata": {
+            "envoy.filters.http.lua": {"most_kept_bytes": most_bytes, "longest_seconds": longest_seconds}
+        }
+    }
 
 
 def _arrival_limit(method: MethodDescriptor) -> Config:

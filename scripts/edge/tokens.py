@@ -42,7 +42,7 @@ def token_refusals() -> Iterator[Config]:
     """Arguments of `refusal`; the routes of public methods come before them. envoy.yaml has the answers over REST."""
     for header, reason, text in (
         (MISSING, "TOKEN_MISSING", "this method needs a token; send the header Authorization: Bearer dm_…"),
-        (MALFORMED, "TOKEN_INVALID", "the header Authorization does not hold a token of a mesh, such as Bearer dm_…"),
+        (MALFORMED, "TOKEN_INVALID", "this mesh did not issue the token, or it was revoked"),
     ):
         details = {"grpc-status-details-bin": _details(reason, text)}
         yield {"status": 401, "text": text, "headers": [GRPC, header], "answer_headers": details}

@@ -17,6 +17,7 @@ from scripts.edge.folder import as_yaml, envoy_command, write_edge_folder
 from scripts.mesh.drain_edge import ADMIN_SOCKET
 from scripts.mesh.edge_config import edge_config
 from services.common.settings import SettingsError, load_settings
+from services.common.settings.open_files import allow_open_files
 
 # Only programs of this container reach it.
 ADMIN = f"admin: {{ address: {{ pipe: {{ path: ./{ADMIN_SOCKET}, mode: 384 }} }} }}"
@@ -39,6 +40,7 @@ def main() -> NoReturn:
         places.setdefault(named, []).append(place)
     try:
         settings = load_settings()
+        allow_open_files(settings)
     except SettingsError as reason:
         sys.exit(f"dropmesh: {reason}")
     folder = settings.data / "edge"

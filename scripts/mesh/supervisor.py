@@ -1,4 +1,4 @@
-"""Keeps the mesh's processes running: starts them, restarts those that die with back-off, and ends them in order."""
+"""Keeps the mesh's processes running: starts them, restarts those that die, and ends them in order."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 FIRST_PAUSE_SECONDS = 0.5
-LONGEST_PAUSE_SECONDS = 5.0
-STEADY_SECONDS = 60.0
+# Short, so that the mesh answers soon after the cause of a crash is gone.
+LONGEST_PAUSE_SECONDS = 1.5
+# A program that ran for so long, or that was killed, did not fail to start.
+STEADY_SECONDS = 5.0
 KILL_AFTER_SECONDS = 15.0
 PR_SET_PDEATHSIG = 1
 
@@ -83,7 +85,7 @@ class Supervisor:
             code = await process.wait()
             if self._stopping.is_set():
                 return
-            if time.monotonic() - started > STEADY_SECONDS:
+            if code < 0 or time.monotonic() - started > STEADY_SECONDS:
                 pause = FIRST_PAUSE_SECONDS
             how = f"signal {-code}" if code < 0 else f"exit status {code}"
             self._say(f"{program.name} ended ({how}); restarting in {pause:g} s; log: {program.log}")

@@ -36,6 +36,7 @@ from scripts.mesh.stores import present_stores
 from scripts.mesh.supervisor import Program, Supervisor, end_with_parent
 from services.common.base.errors import DropmeshError
 from services.common.settings import Mode, Settings, SettingsError, load_settings
+from services.common.settings.open_files import allow_open_files
 
 HEALTHY_WITHIN_SECONDS = 60.0
 # On a machine with several users only the owner may read the drops and media of others.
@@ -48,6 +49,7 @@ def main() -> int:
     os.umask(OWNER_ALONE)
     try:
         settings = _settings(arguments)
+        allow_open_files(settings)
         address_each(settings)
         present_provider(settings.provider)
         if arguments.detach:

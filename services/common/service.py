@@ -21,7 +21,8 @@ from services.common.rpc.guard import Guard
 from services.common.rpc.methods import Method
 from services.common.rpc.server import serve
 from services.common.rpc.tokens import Tokens
-from services.common.settings import Mode, Settings, load_settings
+from services.common.settings import Mode, Settings, SettingsError, load_settings
+from services.common.settings.open_files import allow_open_files
 from services.common.stores.open import open_stores
 from services.common.stores.probes import probed
 
@@ -64,7 +65,10 @@ def run(name: str, descriptor: ServiceDescriptor, bootstrap: Bootstrap) -> None:
     settings = load_settings()
     start_logging(name, settings.log_level)
     try:
+        allow_open_files(settings)
         uvloop.run(_open_and_serve(name, descriptor, bootstrap, settings))
+    except SettingsError as error:
+        sys.exit(f"{name}: {error}")
     except (StoreUnavailable, StoreCorrupt) as error:
         log.error("cannot start: %s", error, extra={"cause": error.cause})  # noqa: TRY400 - the cause says it all
         sys.exit(1)

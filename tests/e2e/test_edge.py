@@ -15,11 +15,12 @@ import grpc
 import httpx
 import pytest
 from dropmesh.v1 import query_service_pb2, query_service_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from scripts.edge.config import EdgeConfig
 from scripts.edge.folder import envoy_command, write_edge_folder
 from tests.e2e.errors import reason_of
-from tests.e2e.mesh import DROP, eventually, free_port_pair
+from tests.e2e.mesh import DROP, bearer, eventually, free_port_pair
 from tests.servers.process import accepts
 
 JSON = {"content-type": "application/json"}
@@ -63,6 +64,10 @@ REFUSED = [
     Refused("POST", "/v1/measurements?wait=1s", 400, "DROP_QUARANTINED", b"no JSON"),
     Refused("POST", "/v1/measurements?wait=1h", 400, "REQUEST_MALFORMED", DROP),
     Refused("POST", "/v1/measurements?wait=3600s", 400, "INVALID_FIELD", DROP),
+    Refused("GET", "/v1/media", 405, "METHOD_NOT_ALLOWED", headers={"content-type": "application/grpc-web+proto"}),
+    Refused("GET", "/v1/media?camera_model=%ff", 400, "REQUEST_MALFORMED"),
+    Refused("GET", "/v1/media/%ff/original", 400, "REQUEST_MALFORMED"),
+    Refused("GET", "/v1/media", 413, "REQUEST_TOO_LARGE", b" " * 2000),
     Refused("GET", "/v1/statistics", 401, "TOKEN_MISSING"),
     Refused("POST", "/v1/media", 400, "MEDIA_EMPTY"),
     Refused("POST", "/v1/media", 415, "MEDIA_TYPE_UNSUPPORTED", b"plain text, and no picture"),
@@ -82,6 +87,39 @@ def test_who_has_no_token_is_told_what_kind_is_asked_for(tokens_mesh, method, pa
     assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
 
 
+def test_an_unknown_token_is_refused_before_the_body_is_read(tokens_mesh):
+    """Also where the edge keeps a body until it is whole."""
+    unknown = f"dm_{'0' * 16}_{'x' * 43}"
+    for path in ("/v1/images:detect", "/v1/uploads", "/v1/measurements", "/v1/media"):
+        for authorization, reason in (("", "TOKEN_MISSING"), (f"authorization: Bearer {unknown}\r\n", "TOKEN_INVALID")):
+            with socket.create_connection(("127.0.0.1", tokens_mesh.port), timeout=30) as connection:
+                head = f"POST {path} HTTP/1.1\r\nhost: a\r\n{authorization}content-length: 1000\r\n\r\nx"
+                connection.sendall(head.encode())
+                said = connection.recv(65536)
+            assert said.startswith(b"HTTP/1.1 401 "), said
+            assert reason.encode() in said
+            assert b"www-authenticate: Bearer" in said
+
+
+def test_tools_ask_for_the_contract_with_a_token(tokens_mesh):
+    asked = iter([reflection_pb2.ServerReflectionRequest(list_services="")])
+    reader = tokens_mesh.token("reader", "read")
+    with grpc.insecure_channel(tokens_mesh.address) as channel:
+        stub = reflection_pb2_grpc.ServerReflectionStub(channel)
+        names = next(stub.ServerReflectionInfo(asked, metadata=tuple(bearer(reader).items()), timeout=30))
+        assert "dropmesh.v1.QueryService" in [one.name for one in names.list_services_response.service]
+        for token in ("", f"dm_{'0' * 16}_{'x' * 43}"):
+            with pytest.raises(grpc.RpcError) as refused:
+                next(stub.ServerReflectionInfo(iter(()), metadata=tuple(bearer(token).items()) if token else ()))
+            assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
+
+
+def test_the_operations_port_answers_to_this_machine_alone(mesh):
+    address = f"{mesh.operations_url}/metrics/query"
+    assert httpx.get(address).status_code == 200
+    assert httpx.get(address, headers={"host": "rebound.example.com"}).status_code == 404
+
+
 @pytest.mark.parametrize(
     ("path", "told"),
     [("/v1/media/a%2Fb", "not contain an escaped slash"), ("/v1/media/a%5cb", "backslash"), ("/v1/m%00", "NUL")],
@@ -96,6 +134,10 @@ def test_a_path_that_is_refused_is_told_why(client, path, told):
         (b"GET /v1/media HTTP/1.0\r\n\r\n", "HTTP/1.0"),
         (b"GET /v1/media HTTP/1.1\r\n\r\n", "Host header"),
         (b"hello\r\n\r\n", "the request is not valid HTTP"),
+        (
+            b"GET /v1/media HTTP/1.1\r\nhost: a\r\ntransfer-encoding: xchunked\r\n\r\n",
+            "transfer encoding is not supported",
+        ),
         (
             b"GET /v1/media HTTP/1.1\r\nhost: a\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n",
             "upgrade to another protocol is not supported",

@@ -41,6 +41,14 @@ def test_a_folder_that_is_in_use_is_named_with_its_holder(mesh, detach):
     assert httpx.get(f"{mesh.operations_url}/healthz").status_code == 200
 
 
+def test_too_few_open_files_are_named_with_the_number_that_is_needed(folder):
+    limited = ["-c", 'ulimit -n 64; exec "$0" -m scripts.mesh.up "$@"', sys.executable, "--data", str(folder)]
+    ran = subprocess.run(["bash", *limited], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    assert ran.returncode == 1
+    said = "scripts/up: this process may open 64 files, and DROPMESH_MAX_IN_FLIGHT=512 needs 768: raise the limit"
+    assert ran.stderr.startswith(said)
+
+
 def test_a_port_that_is_taken_is_named(folder):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

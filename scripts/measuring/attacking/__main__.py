@@ -32,7 +32,7 @@ CALLERS = ("stranger", "forger", "holder")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an attack did."""
+    """The effects of an attack."""
 
     cost_bytes: dict[str, int]
     kept_bytes: dict[str, int]

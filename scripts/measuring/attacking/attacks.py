@@ -1,4 +1,4 @@
-"""The attacks: requests that begin and do not end. What is refused comes again a few seconds later.
+"""The attacks: requests that begin and do not end. They begin within a few seconds, and come again when refused.
 
 Each runs in a process of its own, `python -m scripts.measuring.attacking.attacks NAME PORT [TOKEN]`, until it is ended.
 """
@@ -38,8 +38,8 @@ Attack = Callable[[Attacker], Awaitable[None]]
 async def slow_streams(attacker: Attacker) -> None:
     """1,000 streams of HTTP/2 that send a byte of a drop each second, and 1,000 connections that do the same."""
     drop = {":method": "POST", ":path": "/v1/measurements", **_host(attacker)}
-    many = [_streams(attacker, drop, 100) for _ in range(10)]
-    await asyncio.gather(*many, *(_slow_connection(attacker) for _ in range(1000)))
+    many = [_streams(attacker, drop, 100, after_seconds=AGAIN_SECONDS * place / 10) for place in range(10)]
+    await asyncio.gather(*many, *(_slow_connection(attacker, AGAIN_SECONDS * place / 1000) for place in range(1000)))
 
 
 async def half_bodies(attacker: Attacker) -> None:
@@ -73,8 +73,11 @@ def _host(attacker: Attacker) -> dict[str, str]:
     return {":scheme": "http", ":authority": f"127.0.0.1:{attacker.port}", **attacker.authorization}
 
 
-async def _streams(attacker: Attacker, headers: Mapping[str, str], count: int, first: bytes = b"x") -> None:
+async def _streams(
+    attacker: Attacker, headers: Mapping[str, str], count: int, *, first: bytes = b"x", after_seconds: float = 0.0
+) -> None:
     connection: Http2 | None = None
+    await asyncio.sleep(after_seconds)
     try:
         while True:
             if connection is None or connection.is_closed:
@@ -90,7 +93,8 @@ async def _streams(attacker: Attacker, headers: Mapping[str, str], count: int, f
             connection.close()
 
 
-async def _slow_connection(attacker: Attacker) -> None:
+async def _slow_connection(attacker: Attacker, after_seconds: float) -> None:
+    await asyncio.sleep(after_seconds)
     while True:
         with suppress(OSError):
             reader, writer = await asyncio.open_connection("127.0.0.1", attacker.port)

@@ -16,7 +16,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
-from services.common.base.background import Background, Loop, PutOff
+from services.common.base.background import Background, Loop, PutOff, give_back_memory
 from services.common.base.loops import pause
 from services.common.base.probes import ANSWERS, StoreProbe
 from services.common.base.telemetry import Metrics
@@ -98,7 +98,9 @@ async def serve(
     _spare_collections()
     log.info("serving", extra={"address": address})
 
-    running = asyncio.create_task(loops.run((*background, *(probe.run for probe in probes)), stopping))
+    running = asyncio.create_task(
+        loops.run((*background, give_back_memory, *(probe.run for probe in probes)), stopping)
+    )
     await leaving.wait()
     await health_servicer.enter_graceful_shutdown()
     log.info("leaving: calls are served until the edge has noticed", extra={"seconds": settings.notice_seconds})

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from scripts.edge.routes import routes
+from scripts.edge.virtual_hosts import route_configuration
 
 FINISH = "/dropmesh.v1.IngestService/FinishUpload"
 
@@ -10,3 +11,22 @@ def test_the_edge_waits_as_long_as_reading_a_large_upload_takes() -> None:
     seconds = {name: int(route[name].removesuffix("s")) for name in ("timeout", "idle_timeout")}
     # 4 GiB through a store that reads and writes 5 MB/s.
     assert min(seconds.values()) >= 1700
+
+
+def test_in_mode_tokens_only_public_routes_come_before_the_refusals() -> None:
+    (resource,) = route_configuration(tokens=True)["resources"]
+    found = resource["virtual_hosts"][0]["routes"]
+    refused = [number for number, route in enumerate(found) if route.get("direct_response", {}).get("status") == 401]
+    assert refused == list(range(refused[0], refused[0] + 4))
+    before = {
+        route["match"].get("path", route["match"].get("safe_regex", {}).get("regex")) for route in found[: refused[0]]
+    }
+    assert {"/docs", "/openapi\\.json", "/v1/invites/[^/]+/media", "/grpc.health.v1.Health/Check"} < before
+    assert not before & {"/v1/media", "/v1/measurements", "/dropmesh.v1.QueryService/ListMedia"}
+
+
+def test_every_call_that_ends_by_itself_has_a_longest_duration() -> None:
+    for entry in routes(".*"):
+        route = entry.route.get("route")
+        if route is not None and route.get("timeout", "0s") != "0s":
+            assert "max_stream_duration" in route, entry.route["match"]
