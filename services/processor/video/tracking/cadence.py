@@ -9,6 +9,9 @@ from typing import Final
 from services.processor.video.tracking.object_path import HOLD_SECONDS
 from services.processor.vision.detections import TileShare
 
+EXTRA_SHARE: Final = 0.5
+MOST_CREDIT: Final = 3.0
+"""Detections out of turn: how many there may be for each in turn, and how many at once."""
 _MOMENT_SECONDS: Final = 0.01
 """Times of frames are rounded; a smaller difference does not count."""
 
@@ -55,10 +58,20 @@ class Cadence:
         self._affordable = max(1, math.ceil(cost_seconds / affordable_seconds))
         self._budget = budget
         self._sizes_per_second = 0.0
+        self._credit = MOST_CREDIT
 
     def learn(self, sizes_per_second: float) -> None:
         """Takes in how fast the fastest object moves, in its own size."""
         self._sizes_per_second = sizes_per_second
+
+    def affords_extra(self) -> bool:
+        """Whether a frame that shows something new is looked at out of turn; asked once for each frame passed."""
+        self._credit = min(MOST_CREDIT, self._credit + EXTRA_SHARE / self.stride)
+        return self._credit >= 1
+
+    def spend_extra(self) -> None:
+        """Counts a detection out of turn."""
+        self._credit -= 1
 
     @property
     def stride(self) -> int:

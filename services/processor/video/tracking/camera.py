@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import cv2
@@ -13,6 +13,8 @@ from cv2.typing import MatLike
 from numpy.typing import NDArray
 
 LONG_SIDE: Final = 160
+PART_SIDE: Final = 8
+"""In pixels of that picture."""
 STILL_DIFFERENCE: Final = 1.5
 CUT_DIFFERENCE: Final = 12.0
 """Levels of grey, on average over the picture: below the one nothing moved, above the other all may be new."""
@@ -31,6 +33,8 @@ class SceneMotion:
     dx: float = 0.0
     dy: float = 0.0
     is_cut: bool = False
+    changes: MatLike | None = field(default=None, compare=False)
+    """How much each part of a grid over the picture changed beyond that, in levels of grey; None where nothing did."""
 
 
 class Camera:
@@ -40,6 +44,7 @@ class Camera:
         scale = LONG_SIDE / max(width, height)
         self._size = max(16, round(width * scale)), max(16, round(height * scale))
         self._scale_x, self._scale_y = width / self._size[0], height / self._size[1]
+        self._grid = self._size[0] // PART_SIDE, self._size[1] // PART_SIDE
         self._window = cv2.createHanningWindow(self._size, cv2.CV_32F)
         self._reformatter = VideoReformatter()
         self._last: Grey | None = None
@@ -53,7 +58,7 @@ class Camera:
             return SceneMotion()
         difference = _difference(last, grey)
         if difference < STILL_DIFFERENCE:
-            return SceneMotion()
+            return SceneMotion(changes=self._changes(last, grey))
         # The window is multiplied into these arrays, so they must be copies.
         (x, y), _ = cv2.phaseCorrelate(last.astype(np.float32), grey.astype(np.float32), self._window)
         shift = np.array([[1, 0, x], [0, 1, y]])
@@ -65,7 +70,16 @@ class Camera:
             and _correlation(shifted if is_moved else last, grey) < CUT_CORRELATION
         ):
             return SceneMotion(is_cut=True)
-        return SceneMotion(x * self._scale_x, y * self._scale_y) if is_moved else SceneMotion()
+        if not is_moved:
+            return SceneMotion(changes=self._changes(last, grey))
+        changes = self._changes(shifted, grey)
+        # A camera that moves shows new things along every edge, all the time.
+        changes[[0, -1], :] = 0
+        changes[:, [0, -1]] = 0
+        return SceneMotion(x * self._scale_x, y * self._scale_y, changes=changes)
+
+    def _changes(self, one: MatLike, other: MatLike) -> MatLike:
+        return cv2.resize(cv2.absdiff(one, other), self._grid, interpolation=cv2.INTER_AREA)
 
 
 def _difference(one: MatLike, other: MatLike) -> float:

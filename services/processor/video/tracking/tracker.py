@@ -70,6 +70,13 @@ class Tracker:
                 self._open.append(_Follow(path, BoxFilter(boxes[index], seconds), seconds))
         self._last_look = frame
 
+    def expected(self, frame: int) -> list[Box]:
+        """Where the objects in sight are expected in a frame."""
+        seconds = self._timeline.seconds(frame)
+        x, y = self._timeline.camera(frame)
+        boxes = [one.expected.predict(seconds) for one in self._open if one.misses == 0]
+        return [Box(box.left + x, box.top + y, box.right + x, box.bottom + y) for box in boxes]
+
     @property
     def sizes_per_second(self) -> float:
         """The speed of the fastest object in sight, in its own size; 0 without one."""

@@ -18,8 +18,9 @@ from services.processor.video.orientation import Orientation
 from services.processor.video.source import VideoSource, display_matrix
 from services.processor.video.timeline import Timeline
 from services.processor.video.tracking.cadence import Cadence, DetectionBudget, tile_share
-from services.processor.video.tracking.camera import Camera
+from services.processor.video.tracking.camera import Camera, SceneMotion
 from services.processor.video.tracking.frame_detection import FrameDetector, VideoDetector
+from services.processor.video.tracking.novelty import shows_something_new
 from services.processor.video.tracking.object_path import ObjectPath
 from services.processor.video.tracking.tracker import Tracker
 from services.processor.vision.detections import Detection, TileShare
@@ -113,8 +114,19 @@ class _TrackingPass:
         waited = self.timeline.seconds(number) - self.timeline.seconds(self._last_detection)
         if number >= self._next_detection or waited >= self._widest_gap_seconds or motion.is_cut:
             self._detect(number, frame, None if motion.is_cut else tile_share(self._detected_frames, waited))
+        elif self._affords_new(number, motion):
+            self._detect(number, frame, None)
         else:
             self._passed = number, frame
+
+    def _affords_new(self, number: int, motion: SceneMotion) -> bool:
+        if self._cadence is None or not self._cadence.affords_extra() or motion.changes is None:
+            return False
+        expected = self._tracker.expected(number)
+        is_new = shows_something_new(motion.changes, self._header.width, self._header.height, expected)
+        if is_new:
+            self._cadence.spend_extra()
+        return is_new
 
     def finish(self) -> TrackedVideo:
         """Returns the result, after the last frame."""

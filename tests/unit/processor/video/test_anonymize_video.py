@@ -136,6 +136,26 @@ def test_covers_what_shows_in_the_last_frame_of_a_scene_only(tmp_path: Path, las
         assert max(blue_pixels(tmp_path / "out.mp4")) == 0
 
 
+@pytest.mark.parametrize("only", [10, 11, 12, 13, 14])
+def test_covers_what_shows_in_one_frame_alone_though_few_are_looked_at(tmp_path: Path, only: int) -> None:
+    source = write_video(tmp_path / "in.mp4", Scene(place=lambda n: (60.0, 40.0) if n == only else None, frames=30))
+
+    result = anonymize(source, tmp_path / "out.mp4", budget=RARE_LOOKS)
+
+    assert max(blue_pixels(source)) > 400
+    assert max(blue_pixels(tmp_path / "out.mp4")) == 0
+    assert result.detected_frames < 15
+
+
+def test_a_restless_picture_costs_half_as_many_looks_more_at_most(tmp_path: Path) -> None:
+    restless = Scene(place=lambda n: (float(n * 37 % 130), float(n * 53 % 90)), frames=60)
+    source = write_video(tmp_path / "in.mp4", restless)
+
+    result = anonymize(source, tmp_path / "out.mp4", BlueDetector(sees=lambda _: False), budget=RARE_LOOKS)
+
+    assert 20 < result.detected_frames <= 20 * 1.5 + 4
+
+
 def test_objects_on_two_sides_of_a_cut_are_two(tmp_path: Path) -> None:
     source = write_video(tmp_path / "in.mp4", Scene(place=resting, seed=lambda frame: 1 if frame < 20 else 2))
 
