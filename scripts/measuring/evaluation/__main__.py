@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,7 +15,7 @@ import numpy as np
 
 from scripts.measuring.evaluation import irreversible
 from scripts.measuring.evaluation.labelled import SHARED, LabelledPicture, media_photos, validation_split
-from scripts.measuring.evaluation.matching import Counts, at_least_32_square, tally, unmasked_20_pixels
+from scripts.measuring.evaluation.matching import Counts, at_least_32_square, longer_side, tally, unmasked_20_pixels
 from services.common.media.vocabulary import Mode, ObjectClass
 from services.common.settings import load_settings
 from services.processor.anonymize.options import AnonymizeOptions
@@ -26,6 +27,7 @@ from services.processor.photo.photo import anonymize_photo
 from services.processor.vision.detections import Detection
 
 WANTED_PRECISION = 0.7
+LENGTHS = (8, 16, 32, 64, 128)
 _LOW = dict.fromkeys(ObjectClass, 0.05)
 
 
@@ -44,7 +46,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="scripts/evaluate",
         description=__doc__,
-        epilog="scripts/evaluate irreversible attacks covers; see its --help",
+        epilog="scripts/evaluate irreversible attacks covers, sizes measures by the size of pictures; see their --help",
     )
     parser.add_argument("--weights", choices=("pulled", "bundled", "both"), default="both")
     parser.add_argument("--models", type=Path, help="folder of pulled weights (shared/models, else the models folder)")
@@ -81,7 +83,7 @@ def _models(shared: Path) -> Path:
 
 
 def _named(registry: Registry, bundled: bool, only: Sequence[str] | None) -> frozenset[str]:
-    names = {entry.name for entry in registry if entry.bundled is bundled}
+    names = {entry.name for entry in registry if entry.bundled or not bundled}
     return frozenset(names & set(only) if only else names)
 
 
@@ -118,6 +120,16 @@ def _evaluate(pictures: _Set, detector: ComposedDetector, modes: Sequence[Mode])
             widths = [len(head) for head in heads] + [len(f"recall after {mode}") for mode in modes]
             line = "  ".join(cell.rjust(width) for cell, width in zip(cells, widths, strict=True))
             print(f"    {title:28}{line}")
+        print(f"      by longer side: {', '.join(_by_length(pictures, found, object_class))}")
+
+
+def _by_length(pictures: _Set, found: Sequence[Sequence[Detection]], object_class: ObjectClass) -> list[str]:
+    cells = []
+    for shortest, longest in zip(LENGTHS, (*LENGTHS[1:], math.inf), strict=True):
+        figures = tally(pictures.pictures, found, object_class, longer_side(shortest, longest))
+        if figures.objects:
+            cells.append(f"{figures.recall():.2f} of {figures.objects} from {shortest} px")
+    return cells
 
 
 def _detect(detector: ComposedDetector, picture: LabelledPicture) -> list[Detection]:

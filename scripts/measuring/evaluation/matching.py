@@ -27,6 +27,15 @@ def unmasked_20_pixels(label: Label) -> bool:
     return label.unmasked and min(label.box.width, label.box.height) >= 20
 
 
+def longer_side(shortest: float, longest: float) -> Counts:
+    """Objects whose longer side lies in this range, in pixels; the upper end is left out."""
+
+    def counts(label: Label) -> bool:
+        return shortest <= max(label.box.width, label.box.height) < longest
+
+    return counts
+
+
 @dataclass(slots=True)
 class Tally:
     """The matches of one class's labels, over many pictures."""

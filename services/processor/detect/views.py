@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from services.processor.models.entry import Input, Tiles
 
-LEVEL_STEP = 2.0
+LEVEL_STEP = 2.5
 """Parts on a further level are shrunk by so much more than those of the finer one: an object that is too large for
 the parts of one level is looked at on the next."""
 WORTHWHILE_STEP = 1.5

@@ -17,7 +17,7 @@ from services.processor.models.store import ModelStore
 
 @pytest.fixture(scope="module")
 def detector(shared_data: Path) -> ComposedDetector:
-    names = frozenset({"yunet", "yolox-nano", "lpd-yunet"})
+    names = frozenset({"yunet", "yolox-nano", "dropmesh"})
     return open_detector(load_registry(), ModelStore(shared_data / "models"), Runtime(), only=names)
 
 
@@ -35,7 +35,7 @@ def pictures(shared_data: Path) -> list[LabelledPicture]:
         (ObjectClass.FACE, unmasked_20_pixels, 0.95, 0.0),
         (ObjectClass.PERSON, at_least_32_square, 0.7, 0.7),
         (ObjectClass.VEHICLE, at_least_32_square, 0.55, 0.7),
-        (ObjectClass.LICENSE_PLATE, at_least_32_square, 0.6, 0.9),
+        (ObjectClass.LICENSE_PLATE, at_least_32_square, 0.9, 0.9),
     ],
 )
 def test_people_agree(

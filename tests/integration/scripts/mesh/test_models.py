@@ -94,7 +94,7 @@ def test_a_name_that_is_no_model_is_told_with_those_that_are(folder: Path, capsy
 
 
 def test_the_real_weights_pass(folder: Path, shared_data: Path, capsys: pytest.CaptureFixture[str]):
-    names = ["yunet", "yolox-nano", "lpd-yunet", "mobilenet-v2"]
+    names = ["yunet", "yolox-nano", "mobilenet-v2"]
     assert main(["--dir", str(folder), "pull", *names, "--mirror", str(shared_data / "models")]) == 0
     assert main(["--dir", str(folder), "check"]) == 0
     said = capsys.readouterr().out

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from scripts.measuring.evaluation.labelled import Label, LabelledPicture
-from scripts.measuring.evaluation.matching import Tally, tally, unmasked_20_pixels
+from scripts.measuring.evaluation.matching import Tally, longer_side, tally, unmasked_20_pixels
 from services.common.media.vocabulary import Box, ObjectClass
 from services.processor.vision.detections import Detection
 
@@ -63,3 +63,9 @@ def test_the_best_recall_at_a_precision_names_its_threshold():
     assert result.best_recall(0.75) == (0.75, 0.6)
     assert result.best_recall(0.6) == (1.0, 0.4)
     assert Tally(4, [(0.9, False)]).best_recall(0.7) == (0.0, 1.0)
+
+
+def test_objects_count_by_their_longer_side():
+    label = Label(FACE, Box(0, 0, 20, 32))
+    assert longer_side(32, 64)(label)
+    assert not longer_side(16, 32)(label)
