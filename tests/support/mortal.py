@@ -36,11 +36,11 @@ class MortalCatalog:
         self._catalog = catalog
         self._life = life
 
-    async def batch(self, operations: Sequence[Operation]) -> list[Outcome]:
+    async def batch(self, operations: Sequence[Operation], then: Sequence[Operation] = ()) -> list[Outcome]:
         self._life.step()
         outcomes = await self._catalog.batch(operations)
         self._life.step()
-        return outcomes
+        return outcomes + await self.batch(then) if then else outcomes
 
     async def get(self, collection: Collection, key: str) -> Any:
         self._check()
@@ -140,9 +140,11 @@ class MortalQueue:
         self._queue = queue
         self._life = life
 
-    async def publish(self, topic: Topic, bodies: Sequence[bytes], *, delay: timedelta = timedelta()) -> None:
+    async def publish(
+        self, topic: Topic, bodies: Sequence[bytes], *, delay: timedelta = timedelta(), swept: bool = False
+    ) -> None:
         self._life.step()
-        await self._queue.publish(topic, bodies, delay=delay)
+        await self._queue.publish(topic, bodies, delay=delay, swept=swept)
         self._life.step()
 
     async def depth(self, topic: Topic) -> int:

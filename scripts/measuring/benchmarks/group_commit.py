@@ -12,7 +12,7 @@ import argparse
 import asyncio
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -45,7 +45,10 @@ async def _run(path: Path, seconds: float) -> None:
         ]
         await catalog.database.submit(partial(apply, group=prepared))
 
-    ways = {"grouped": catalog.batch, "one function a batch": one_function_a_batch}
+    ways: dict[str, Callable[[Sequence[Operation]], Awaitable[object]]] = {
+        "grouped": catalog.batch,
+        "one function a batch": one_function_a_batch,
+    }
     for callers in (1, 16, 64, 256):
         await compare("insert of a receipt", ways, receipt_insert, callers, seconds)
     await catalog.close()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import uuid
-from collections import defaultdict
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import grpc
@@ -65,14 +68,64 @@ async def drop_while_killing(processes: DropProcesses, kills: int, callers: int,
     return verdict
 
 
+async def drop_until_a_cut(processes: DropProcesses, cut: Callable[[], None], callers: int, seconds: float) -> Verdict:
+    """Callers and a stream drop until `cut` ends all processes at once and starts them again, then checks it all."""
+    stopping = asyncio.Event()
+    found: list[_Acknowledged] = []
+    tasks = [asyncio.create_task(_drop(processes, stopping, found, caller)) for caller in range(callers)]
+    tasks.append(asyncio.create_task(_drop_by_the_stream(processes, stopping, found, callers)))
+    await asyncio.sleep(seconds)
+    stopping.set()
+    # On the thread of the loop: no caller hears anything more until all are up again.
+    cut()
+    await asyncio.gather(*tasks)
+    verdict = Verdict(1, len(found))
+    await _check(processes, found, verdict)
+    return verdict
+
+
+async def _drop_by_the_stream(
+    processes: DropProcesses, stopping: asyncio.Event, found: list[_Acknowledged], caller: int
+) -> None:
+    value = caller * 1_000_000
+    unanswered: deque[ingest_service_pb2.StreamDropsRequest] = deque()
+
+    async def requests() -> AsyncIterator[ingest_service_pb2.StreamDropsRequest]:
+        nonlocal value
+        for request in tuple(unanswered):
+            yield request
+        while not stopping.is_set():
+            value += 1
+            request = ingest_service_pb2.StreamDropsRequest(request_id=str(uuid.uuid4()), drop=_reading(value))
+            unanswered.append(request)
+            yield request
+            await asyncio.sleep(0.001)
+
+    while unanswered or not stopping.is_set():
+        async with grpc.aio.insecure_channel(processes.address("ingest")) as channel:
+            with suppress(grpc.aio.AioRpcError):
+                async for answer in ingest_service_pb2_grpc.IngestServiceStub(channel).StreamDrops(requests()):
+                    sent = _value(unanswered.popleft())
+                    receipt = answer.receipt
+                    found.append(_Acknowledged(receipt.name, receipt.sequence, sent % INSTANTS, sent))
+
+
+def _reading(value: int) -> bytes:
+    text = format_timestamp(FIRST_NS + value % INSTANTS * 1_000_000_000)
+    return f'{{"time_stamp": "{text}", "data": [{value}]}}'.encode()
+
+
+def _value(request: ingest_service_pb2.StreamDropsRequest) -> int:
+    return int(json.loads(request.drop)["data"][0])
+
+
 async def _drop(processes: DropProcesses, stopping: asyncio.Event, found: list[_Acknowledged], caller: int) -> None:
     value = caller * 1_000_000
     while not stopping.is_set():
         value += 1
         instant = value % INSTANTS
         request = ingest_service_pb2.DropMeasurementsRequest(request_id=str(uuid.uuid4()))
-        text = format_timestamp(FIRST_NS + instant * 1_000_000_000)
-        request.body.data = f'{{"time_stamp": "{text}", "data": [{value}]}}'.encode()
+        request.body.data = _reading(value)
         receipt = await _until_acknowledged(processes, request)
         found.append(_Acknowledged(receipt.name, receipt.sequence, instant, value))
 

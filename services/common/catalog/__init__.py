@@ -157,8 +157,11 @@ Position = tuple[Scalar, ...]
 class Catalog(Protocol):
     """See the module's promise."""
 
-    async def batch(self, operations: Sequence[Operation]) -> list[Outcome]:
-        """Applies each operation on its own and returns their outcomes in order, all durable."""
+    async def batch(self, operations: Sequence[Operation], then: Sequence[Operation] = ()) -> list[Outcome]:
+        """Applies each operation on its own and returns their outcomes in order, all durable.
+
+        None of `then` is durable before all of `operations` are; the adapter that can puts both into one commit.
+        """
         ...
 
     async def get(self, collection: Collection, key: str) -> Document | None:

@@ -167,8 +167,11 @@ class Measurements:
         while entries := await self._catalog.find(LINEAGE, "by_measurement", (measurement.id,), until, limit=_BATCH):
             await self._catalog.batch([Delete(LINEAGE, entry["_id"]) for entry in entries])
 
-    async def write(self, measurements: Sequence[Measurement]) -> None:
-        """Writes measurements with their lineage; a stored newer one stays. Repeating it changes nothing."""
+    async def write(self, measurements: Sequence[Measurement], then: Sequence[Operation] = ()) -> list[Outcome]:
+        """Writes measurements with their lineage; a stored newer one stays. Repeating it changes nothing.
+
+        `then` is applied once they are durable, or in their commit; returns its outcomes.
+        """
         newest: dict[str, Measurement] = {}
         operations: list[Operation] = []
         for one in measurements:
@@ -177,8 +180,11 @@ class Measurements:
             if rival is None or rival.sequence < one.sequence:
                 newest[one.id] = one
         operations += [Upsert(MEASUREMENTS, to_document(one), newer_by="sequence") for one in newest.values()]
-        for start in range(0, len(operations), _BATCH):
-            await self._catalog.batch(operations[start : start + _BATCH])
+        while len(operations) > _BATCH:
+            await self._catalog.batch(operations[:_BATCH])
+            del operations[:_BATCH]
+        outcomes = await self._catalog.batch(operations, then)
+        return outcomes[len(operations) :]
 
 
 def measurement_key(owner: str, source: str, time_ns: int) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -20,7 +20,19 @@ from services.common.base.errors import AlreadyExists, FailedPrecondition, Store
 from services.common.base.ids import new_id
 from services.common.base.instants import SHOWN_WITHIN, to_ns
 from services.common.base.requests import NamedRequest, came_before, request_id_reused, request_key, with_request
-from services.common.catalog import Catalog, Collection, Index, Insert, Position, Range, Replace, change, position
+from services.common.catalog import (
+    Catalog,
+    Collection,
+    Index,
+    Insert,
+    Operation,
+    Outcome,
+    Position,
+    Range,
+    Replace,
+    change,
+    position,
+)
 from services.common.catalog.documents import from_document, to_document
 from services.common.drops.receipt import (
     Receipt,
@@ -202,17 +214,24 @@ class Receipts:
             await self._objects.delete([receipt.object_key])
         return from_document(Receipt, document or {})
 
-    async def settle(self, receipts: Iterable[Receipt], *, began: float | None = None) -> None:
+    async def settle(
+        self,
+        receipts: Iterable[Receipt],
+        *,
+        began: float | None = None,
+        write: Callable[[Sequence[Operation]], Awaitable[list[Outcome]]] | None = None,
+    ) -> None:
         """Stores what became of receipts, each as it was read; one that was settled meanwhile stays as it is.
+
+        `write` applies these operations in place of the catalog, say with measurements that must be there before.
 
         `began` is when their process time was taken, by the monotonic clock. Those that took long to be stored get a
         later one, for readers of events who have passed the first.
         """
         began = time.monotonic() if began is None else began
         settled = list(receipts)
-        outcomes = await self._catalog.batch(
-            [Replace(RECEIPTS, to_document(receipt), receipt.version) for receipt in settled]
-        )
+        replacements = [Replace(RECEIPTS, to_document(receipt), receipt.version) for receipt in settled]
+        outcomes = await (write or self._catalog.batch)(replacements)
         stored = [receipt for receipt, outcome in zip(settled, outcomes, strict=True) if outcome.applied]
         late = timedelta(seconds=time.monotonic() - began)
         if stored and late > SHOWN_WITHIN:

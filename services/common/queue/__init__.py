@@ -2,12 +2,13 @@
 
 The promise:
 - Published means durable: once `publish` returned, every message will be claimed until it is acknowledged,
-  rejected or given up.
+  rejected or given up. A power cut may take messages that were published as `swept`.
 - One claimer at a time holds a message while its lease lasts. A lease ends when it is not extended in time, or
   (where the queue can see it) when its holder's process ends; then the message is claimed again, its `attempt` one
   higher.
 - A claim whose lease ended is stale: `acknowledge`, `release` and `extend` of it change nothing and return False.
-- Order is roughly that of publication. Duplicates are possible: a claimer's effects must be idempotent.
+- Order is roughly that of publication. Duplicates are possible: a claimer's effects must be idempotent. After a power
+  cut, messages that were acknowledged just before may be claimed again.
 - A connection that ends may cost an attempt, and makes no dead letter.
 - After `max_attempts` claims a message goes to the topic's dead letters with the reason last given, where it
   stays until it is revived or purged.
@@ -59,8 +60,13 @@ class DeadLetter:
 class Queue(Protocol):
     """See the module's promise."""
 
-    async def publish(self, topic: Topic, bodies: Sequence[bytes], *, delay: timedelta = timedelta()) -> None:
-        """Adds messages, all durable when it returns; with `delay` they are not claimed before it has passed."""
+    async def publish(
+        self, topic: Topic, bodies: Sequence[bytes], *, delay: timedelta = timedelta(), swept: bool = False
+    ) -> None:
+        """Adds messages, all durable when it returns; with `delay` they are not claimed before it has passed.
+
+        `swept` means that the publisher finds work that is not in the queue and publishes it again.
+        """
         ...
 
     async def claim(self, topic: Topic, *, limit: int, lease: timedelta, wait: timedelta) -> list[Claim]:

@@ -66,10 +66,12 @@ class EmbeddedQueue:
         await database.write(make)
         return cls(database, Notifier(database.path.with_name(f"{database.path.name}.wake")), now_ns)
 
-    async def publish(self, topic: Topic, bodies: Sequence[bytes], *, delay: timedelta = timedelta()) -> None:
+    async def publish(
+        self, topic: Topic, bodies: Sequence[bytes], *, delay: timedelta = timedelta(), swept: bool = False
+    ) -> None:
         """See the port."""
         due_ns = self._now_ns() + to_ns(delay)
-        await self._database.write(lambda connection: _insert(connection, topic, bodies, due_ns))
+        await self._database.write(lambda connection: _insert(connection, topic, bodies, due_ns), durable=not swept)
         self._notifier.notify(topic.name)
 
     async def claim(self, topic: Topic, *, limit: int, lease: timedelta, wait: timedelta) -> list[Claim]:
@@ -81,7 +83,10 @@ class EmbeddedQueue:
             next_due_ns = await self._database.read(lambda connection: _next_due_ns(connection, topic))
             now_ns = self._now_ns()
             if next_due_ns is not None and next_due_ns <= now_ns:
-                if claims := await self._database.write(lambda connection: self._take(connection, topic, limit, lease)):
+                # The same message is claimed again where a power cut takes the claim.
+                if claims := await self._database.write(
+                    lambda connection: self._take(connection, topic, limit, lease), durable=False
+                ):
                     return claims
                 continue
             if now_ns >= give_up_ns:
@@ -98,7 +103,10 @@ class EmbeddedQueue:
         """See the port."""
         now_ns = self._now_ns()
         return await self._database.write(
-            lambda connection: [_apply(connection, "DELETE FROM queue_messages", (), claim, now_ns) for claim in claims]
+            lambda connection: [
+                _apply(connection, "DELETE FROM queue_messages", (), claim, now_ns) for claim in claims
+            ],
+            durable=False,
         )
 
     async def release(self, claim: Claim, *, reason: str, delay: timedelta = timedelta()) -> bool:
@@ -210,7 +218,9 @@ class EmbeddedQueue:
 
     async def _change(self, statement: str, values: tuple[object, ...], claim: Claim) -> bool:
         now_ns = self._now_ns()
-        return await self._database.write(lambda connection: _apply(connection, statement, values, claim, now_ns))
+        return await self._database.write(
+            lambda connection: _apply(connection, statement, values, claim, now_ns), durable=False
+        )
 
 
 def _insert(connection: sqlite3.Connection, topic: Topic, bodies: Sequence[bytes], due_ns: int) -> None:

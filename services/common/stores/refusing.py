@@ -21,9 +21,9 @@ class RefusingCatalog:
         self._catalog = catalog
         self._run = breaker.run
 
-    async def batch(self, operations: Sequence[Operation]) -> list[Outcome]:
+    async def batch(self, operations: Sequence[Operation], then: Sequence[Operation] = ()) -> list[Outcome]:
         """See `Catalog`."""
-        return await self._run(self._catalog.batch(operations))
+        return await self._run(self._catalog.batch(operations, then))
 
     async def get(self, collection: Collection, key: str) -> Document | None:
         """See `Catalog`."""

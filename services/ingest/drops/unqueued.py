@@ -34,10 +34,12 @@ class UnqueuedReceipts:
         large = [receipt.id for receipt in items if receipt.object_key is not None]
         if small:
             await self._queue.publish(
-                DROPS, [message(small[start : start + MOST_IDS]) for start in range(0, len(small), MOST_IDS)]
+                DROPS,
+                [message(small[start : start + MOST_IDS]) for start in range(0, len(small), MOST_IDS)],
+                swept=True,
             )
         if large:
-            await self._queue.publish(LARGE_DROPS, [message([key]) for key in large])
+            await self._queue.publish(LARGE_DROPS, [message([key]) for key in large], swept=True)
 
     async def find(self) -> Sequence[Receipt]:
         """See Unqueued."""

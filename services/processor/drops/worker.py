@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 
 from services.common.base.errors import DataLoss, DropmeshError, ResourceExhausted, Unavailable
 from services.common.base.loops import Backoff, pause
@@ -33,6 +34,8 @@ BUSY_RECEIPTS = 20
 ROUND_SECONDS = 0.15
 MOST_MESSAGES = 50
 MOST_RECEIPTS = 500
+# With their measurements and lineage they make one commit that does not hold the catalog for long.
+SETTLED_AT_ONCE = 150
 # A message that did not come through twice may hold a drop that ends its process: each goes alone from then on.
 _ALONE_FROM_ATTEMPT = 3
 log = logging.getLogger(__name__)
@@ -121,8 +124,11 @@ class DropWorker:
         raws = [await self._raw(receipt) if receipt.raw is None else receipt.raw for receipt in new]
         began = time.monotonic()
         results = await asyncio.to_thread(self._compute, list(zip(new, raws, strict=True)))
-        await self._measurements.write([one for result in results for one in result.measurements])
-        await self._receipts.settle((result.receipt for result in results), began=began)
+        for start in range(0, len(results), SETTLED_AT_ONCE):
+            some = results[start : start + SETTLED_AT_ONCE]
+            measurements = [one for result in some for one in result.measurements]
+            write = partial(self._measurements.write, measurements)
+            await self._receipts.settle((result.receipt for result in some), began=began, write=write)
         for state, count in Counter(result.receipt.state for result in results).items():
             self._metrics.work_done.labels("drops", state.value).inc(count)
 

@@ -126,6 +126,27 @@ async def test_every_acknowledgement_waited_for_the_disk(tmp_path: Path, tool: C
     assert len(re.findall(r"sync\(", log.read_text())) >= 60
 
 
+async def test_parts_of_a_batch_are_in_one_commit(tmp_path: Path) -> None:
+    """Another process sees both or neither."""
+    catalog = await open_catalog(f"sqlite://{tmp_path}/catalog.db", COLLECTIONS)
+    other = await open_catalog(f"sqlite://{tmp_path}/catalog.db", COLLECTIONS)
+
+    async def write() -> None:
+        for number in range(200):
+            await catalog.batch([Insert(NOTES, {"_id": f"a{number}"})], [Insert(NOTES, {"_id": f"b{number}"})])
+
+    writing = asyncio.create_task(write())
+    seen = 0
+    while not writing.done():
+        found = await other.get_many(NOTES, [f"{part}{seen}" for part in "ab"])
+        assert len(found) in (0, 2)
+        seen += len(found) // 2
+        await asyncio.sleep(0)
+    await writing
+    await catalog.close()
+    await other.close()
+
+
 async def test_addresses(tmp_path: Path) -> None:
     catalog = await open_catalog(f"sqlite://{tmp_path}/a%20b/new/catalog.db", COLLECTIONS)
     await catalog.close()

@@ -246,3 +246,16 @@ async def test_a_count_that_cannot_be_is_its_callers_error_alone(catalog: Catalo
     assert isinstance(outcomes, list)
     assert [outcome.applied for outcome in outcomes] == [True, True]
     assert await catalog.get(COUNTERS, "a") == {"_id": "a", "n": held, "m": 1, "_version": 2}
+
+
+async def test_what_comes_after_is_applied_after_and_has_its_outcomes_last(catalog: Catalog) -> None:
+    await insert(catalog, {"_id": "a", "rank": 1})
+    first = [Insert(NOTES, {"_id": "b", "rank": 1}), Insert(NOTES, {"_id": "a", "rank": 2})]
+    outcomes = await catalog.batch(first, [Replace(NOTES, {"_id": "b", "rank": 3}, 1), Delete(NOTES, "a", 7)])
+    assert [outcome.refusal for outcome in outcomes] == [None, Refusal.EXISTS, None, Refusal.CONFLICT]
+    assert await catalog.get(NOTES, "b") == {"_id": "b", "rank": 3, "_version": 2}
+
+
+async def test_either_part_of_a_batch_may_be_empty(catalog: Catalog) -> None:
+    assert await catalog.batch([], []) == []
+    assert [outcome.applied for outcome in await catalog.batch([], [Insert(NOTES, {"_id": "a"})])] == [True]

@@ -58,10 +58,14 @@ class MongoCatalog:
             raise translated(error) from error
         return catalog
 
-    async def batch(self, operations: Sequence[Operation]) -> list[Outcome]:
+    async def batch(self, operations: Sequence[Operation], then: Sequence[Operation] = ()) -> list[Outcome]:
         """See `Catalog`."""
-        for operation in operations:
+        for operation in (*operations, *then):
             encoded_document(operation)
+        outcomes = await self._batch(operations)
+        return outcomes + await self._batch(then) if then else outcomes
+
+    async def _batch(self, operations: Sequence[Operation]) -> list[Outcome]:
         if not operations:
             return []
         future = self._waiting.add(list(operations))

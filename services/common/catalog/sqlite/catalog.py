@@ -53,11 +53,12 @@ class SqliteCatalog:
             raise
         return cls(database, tables)
 
-    async def batch(self, operations: Sequence[Operation]) -> list[Outcome]:
-        """See `Catalog`."""
+    async def batch(self, operations: Sequence[Operation], then: Sequence[Operation] = ()) -> list[Outcome]:
+        """See `Catalog`; a batch is applied in order and in one transaction."""
         tables = self._tables
         prepared = [
-            (tables[operation.collection.name], operation, encoded_document(operation)) for operation in operations
+            (tables[operation.collection.name], operation, encoded_document(operation))
+            for operation in (*operations, *then)
         ]
         if not prepared:
             return []

@@ -33,8 +33,9 @@ _CORRUPT = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 class SqliteDatabase:
     """A database file in WAL mode, with one writing thread; it belongs to the event loop that opened it.
 
-    Acknowledged means durable: `write` returns after the fsync of the transaction that holds what its function did.
-    Reads see every acknowledged write, by any process.
+    Acknowledged means durable: `write` returns after the fsync of the transaction that holds what its function did. A
+    write that is not `durable` survives the end of any process, and a power cut once a later write is durable. Reads
+    see every acknowledged write, by any process.
     """
 
     def __init__(self, path: Path, connections: _Connections) -> None:
@@ -49,6 +50,7 @@ class SqliteDatabase:
         self._waiting: SimpleQueue[_Write | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._write_until_closed, name=f"write {path.name}", daemon=True)
         self._closed = False
+        self._is_durable = True
         self._thread.start()
 
     @classmethod
@@ -56,22 +58,22 @@ class SqliteDatabase:
         """Opens the file, making it and its folder when missing."""
         return cls(path, await asyncio.to_thread(_open, path))
 
-    async def write(self, function: Function[T]) -> T:
+    async def write(self, function: Function[T], *, durable: bool = True) -> T:
         """Runs a function in the next transaction, beside those of others; what it returns is returned once durable.
 
         The function runs in the writing thread and must not begin or end transactions. What it did is undone when
         it raises, and its caller alone gets the exception. It may be run again from the start, so nothing but
         the connection may remember that it ran.
         """
-        result: T = await self.submit(function)
+        result: T = await self.submit(function, durable=durable)
         return result
 
-    def submit(self, function: Function[Any]) -> asyncio.Future[Any]:
+    def submit(self, function: Function[Any], *, durable: bool = True) -> asyncio.Future[Any]:
         """Like `write`, without waiting."""
         if self._closed:
             raise StoreUnavailable(_STORE, f"{self.path} was closed")
         future: asyncio.Future[Any] = self._loop.create_future()
-        self._waiting.put(_Write(function, future))
+        self._waiting.put(_Write(function, future, durable))
         return future
 
     async def read(self, function: Function[T]) -> T:
@@ -114,9 +116,10 @@ class SqliteDatabase:
         while more:
             group, more = self._gather()
             if group:
+                rows = self._writer.total_changes
                 results = self._commit(group)
                 self._loop.call_soon_threadsafe(_deliver, group, results)
-                self._checkpointer.note_write()
+                self._checkpointer.note_write(self._writer.total_changes - rows)
 
     def _gather(self) -> tuple[list[_Write], bool]:
         write = self._waiting.get()
@@ -142,6 +145,7 @@ class SqliteDatabase:
 
     def _transact(self, group: list[_Write], run: Callable[[sqlite3.Connection, list[_Write]], list[Any]]) -> list[Any]:
         connection = self._writer
+        self._set_durable(any(write.durable for write in group))
         connection.execute("BEGIN IMMEDIATE")
         try:
             results = run(connection, group)
@@ -157,6 +161,12 @@ class SqliteDatabase:
         if isinstance(translated, StoreCorrupt):
             self.damage = translated
         return translated
+
+    def _set_durable(self, durable: bool) -> None:
+        if durable is not self._is_durable:
+            # With NORMAL a commit is appended to the log, which the next commit with FULL syncs as a whole.
+            self._writer.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+            self._is_durable = durable
 
     def _run_each(self, connection: sqlite3.Connection, group: list[_Write]) -> list[Any]:
         results: list[Any] = []
@@ -183,11 +193,12 @@ class _Connections:
 
 
 class _Write:
-    __slots__ = ("function", "future")
+    __slots__ = ("durable", "function", "future")
 
-    def __init__(self, function: Function[Any], future: asyncio.Future[Any]) -> None:
+    def __init__(self, function: Function[Any], future: asyncio.Future[Any], durable: bool) -> None:
         self.function = function
         self.future = future
+        self.durable = durable
 
 
 class _Raised:

@@ -60,7 +60,14 @@ class RabbitQueue:
         await queue._connection.guarded(queue._connection.channel)
         return queue
 
-    async def publish(self, topic: Topic, bodies: Sequence[bytes], *, delay: timedelta = timedelta()) -> None:
+    async def publish(
+        self,
+        topic: Topic,
+        bodies: Sequence[bytes],
+        *,
+        delay: timedelta = timedelta(),
+        swept: bool = False,
+    ) -> None:
         """See the port."""
 
         async def send() -> None:
