@@ -15,7 +15,7 @@ from google.protobuf.message import Message
 from services.common.base.errors import DropmeshError
 from services.common.base.instants import from_timestamp
 from services.common.base.timestamps import format_timestamp
-from services.common.rest.json import message_values
+from services.common.rest.json import json_text, message_values
 from services.common.rpc.status import error_details
 
 ERROR_STATUS = {
@@ -58,6 +58,13 @@ def response_json(response: Message) -> bytes:
     if isinstance(response, HttpBody):
         return bytes(response.data)
     return orjson.dumps(message_values(response))
+
+
+def line_json(response: ingest_service_pb2.StreamDropsResponse) -> bytes:
+    """A response of a stream."""
+    if response.receipt.state == measurement_pb2.Receipt.NEW:
+        return orjson.dumps({"number": str(response.number), "receipt": _new_receipt(response.receipt)})
+    return json_text(response)
 
 
 def error_json(error: DropmeshError) -> bytes:

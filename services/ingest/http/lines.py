@@ -7,11 +7,10 @@ import hashlib
 import uuid
 from collections.abc import AsyncIterator
 
-from dropmesh.v1.ingest_service_pb2 import StreamDropsRequest
-from google.protobuf.message import Message
+from dropmesh.v1.ingest_service_pb2 import StreamDropsRequest, StreamDropsResponse
 
-from services.common.rest.json import json_text
 from services.common.rpc.call import Call
+from services.ingest.http.answers import line_json
 from services.ingest.http.arriving import Receiving
 
 CONTENT_TYPE = "application/x-ndjson"
@@ -91,11 +90,11 @@ class LinesAnswer:
         self._transport = transport
         self._lines: list[bytes] = []
 
-    def add(self, response: Message) -> None:
+    def add(self, response: StreamDropsResponse) -> None:
         """Has a line sent at the end of this turn."""
         if not self._lines:
             asyncio.get_running_loop().call_soon(self.flush)
-        self._lines.append(json_text(response))
+        self._lines.append(line_json(response))
 
     def flush(self) -> None:
         """Sends the lines that were added."""
