@@ -81,6 +81,7 @@ def _digest(*files: Path) -> str:
 _MONGO_VERSION = _digest(MONGO_SOURCES / "pom.xml", MONGO_SOURCES / "Start.java")
 _JUDGES_VERSION = _digest(LOCKS / "judges.txt")
 _LINTERS_VERSION = _digest(NPM_LOCKS / "linters" / "package-lock.json")
+_TYPESCRIPT_VERSION = _digest(NPM_LOCKS / "typescript" / "package-lock.json")
 _SPARK_VERSION = _digest(LOCKS / "spark.txt")
 
 TOOLS = (
@@ -95,6 +96,11 @@ TOOLS = (
     Tool("grpcurl", Source.GO, "github.com/fullstorydev/grpcurl/cmd/grpcurl", "v1.9.4", "grpcurl"),
     Tool("actionlint", Source.GO, "github.com/rhysd/actionlint/cmd/actionlint", "v1.7.12", "actionlint"),
     Tool("buf", Source.NPM, "@bufbuild/buf", "1.75.0", "node_modules/.bin/buf"),
+    Tool("protoc-gen-go", Source.GO, "google.golang.org/protobuf/cmd/protoc-gen-go", "v1.36.11", "protoc-gen-go"),
+    Tool(
+        "protoc-gen-go-grpc", Source.GO, "google.golang.org/grpc/cmd/protoc-gen-go-grpc", "v1.6.2", "protoc-gen-go-grpc"
+    ),
+    Tool("protoc-gen-es", Source.NPM, "typescript", _TYPESCRIPT_VERSION, "node_modules/.bin/protoc-gen-es"),
     Tool("redocly", Source.NPM, "linters", _LINTERS_VERSION, "node_modules/.bin/redocly"),
     Tool("spectral", Source.NPM, "linters", _LINTERS_VERSION, "node_modules/.bin/spectral"),
     Tool("schemathesis", Source.PIP, "judges", _JUDGES_VERSION, "bin/schemathesis"),
