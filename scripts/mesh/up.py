@@ -20,6 +20,7 @@ from scripts.edge.folder import envoy_command, write_edge_folder
 from scripts.edge.routes import SERVICES
 from scripts.mesh.admin_token import ensure_admin_token
 from scripts.mesh.edge_config import edge_config
+from scripts.mesh.instances import NOTICE_SECONDS, add_instances, environment, names, read_instances
 from scripts.mesh.logs import keep_logs_small
 from scripts.mesh.preflight import (
     NO_SPACE,
@@ -81,6 +82,9 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--port", metavar="PORT", help="port of the edge (default: 8080)")
     parser.add_argument("--operations-port", metavar="PORT", help="port of metrics and health (default: port + 1)")
+    parser.add_argument(
+        "--instances", metavar="COUNTS", help="ingest=2,processor=2,query=2: more than one of a service (on servers)"
+    )
     parser.add_argument("--detach", action="store_true", help="run in the background; scripts/down stops it")
     return parser.parse_args()
 
@@ -90,9 +94,12 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         "DROPMESH_DATA": arguments.data,
         "DROPMESH_EDGE_PORT": arguments.port,
         "DROPMESH_OPERATIONS": arguments.operations_port,
+        "DROPMESH_INSTANCES": arguments.instances,
     }
     os.environ.update({name: value for name, value in given.items() if value is not None})
     settings = load_settings()
+    if max(read_instances(settings.instances, settings).values()) > 1:
+        os.environ.setdefault("DROPMESH_NOTICE_SECONDS", str(NOTICE_SECONDS))
     # A service that starts again finds it also when the folder where this was typed is gone.
     os.environ["DROPMESH_DATA"] = str(settings.data)
     return settings
@@ -151,10 +158,18 @@ async def _models(stopping: asyncio.Event, *arguments: str) -> None:
 def _programs(settings: Settings) -> list[Program]:
     logs = settings.data / "logs"
     folder = settings.data / "run" / "edge"
+    counts = read_instances(settings.instances, settings)
     write_edge_folder(folder, edge_config(settings))
+    add_instances(folder / "clusters.yaml", counts)
     services = [
-        Program(service, (sys.executable, "-m", f"services.{service}"), {}, logs / f"{service}.log")
+        Program(
+            name,
+            (sys.executable, "-m", f"services.{service}"),
+            {} if name == service else environment(settings, name),
+            logs / f"{name}.log",
+        )
         for service in SERVICES
+        for name in names(service, counts[service])
     ]
     edge = envoy_command("--log-level", "warning", "--file-flush-interval-msec", "1000")
     return [*services, Program("edge", edge, {}, logs / "edge.log", folder)]

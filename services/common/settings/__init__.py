@@ -69,6 +69,9 @@ class Settings(BaseModel):
         "", description="sites whose pages may call, such as https://app.example.com, separated by commas"
     )
 
+    instances: str = Field(
+        "", description="how many of each service scripts/up runs, such as ingest=2,query=2; empty: one of each"
+    )
     listen: str = Field(
         "", description="host:port or unix:/path of a single service; empty: a socket in the data folder"
     )

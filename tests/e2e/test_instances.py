@@ -1,0 +1,84 @@
+"""Two of each service on servers: a rolling restart under load fails no call."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import tempfile
+import threading
+import time
+import uuid
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.e2e.mesh import SIGNS, Mesh, children, eventually, running_mesh, words
+
+
+@pytest.mark.timeout(600)
+def test_a_rolling_restart_of_two_of_each_fails_no_call(mongo_url, amqp_url, s3):
+    settings = {
+        "DROPMESH_CATALOG": f"{mongo_url.rstrip('/')}/two_{uuid.uuid4().hex}",
+        "DROPMESH_QUEUE": f"{amqp_url}?prefix=two-{uuid.uuid4().hex}",
+        "DROPMESH_OBJECTS": f"s3://two-{uuid.uuid4().hex[:20]}",
+        "DROPMESH_S3_ENDPOINT": s3.endpoint,
+        "DROPMESH_S3_ACCESS_KEY": s3.access_key,
+        "DROPMESH_S3_SECRET_KEY": s3.secret_key,
+        "DROPMESH_INSTANCES": "ingest=2,processor=2,query=2",
+    }
+    failed: list[str] = []
+    restarted: list[str] = []
+    done, stop = [0], threading.Event()
+    with tempfile.TemporaryDirectory(prefix="dropmesh-") as data, running_mesh(Path(data), settings) as mesh:
+
+        def running(service: str) -> list[int]:
+            return [pid for pid in children(mesh.supervisor) if SIGNS[service] in words(pid)]
+
+        def call(caller: int) -> None:
+            with httpx.Client(base_url=mesh.url, timeout=60) as http:
+                number = 0
+                while not stop.is_set():
+                    number += 1
+                    instant = f"2020-01-{caller + 1:02}T{number // 3600:02}:{number // 60 % 60:02}:{number % 60:02}Z"
+                    drop = json.dumps({"time_stamp": instant, "data": [number]})
+                    for answer in (http.post("/v1/measurements", content=drop), http.get("/v1/media")):
+                        done[0] += 1
+                        if not answer.is_success:
+                            failed.append(f"{answer.request.method} during {restarted}: {answer.text[:200]}")
+
+        callers = [threading.Thread(target=call, args=(number,)) for number in range(2)]
+        for caller in callers:
+            caller.start()
+        try:
+            for service in ("ingest", "processor", "query"):
+                for pid in running(service):
+                    eventually(lambda: _are_ready(mesh, service), 120)  # noqa: B023
+                    # The edge asks an instance that was down four times a second.
+                    time.sleep(2)
+                    restarted.append(service)
+                    os.kill(pid, signal.SIGTERM)
+                    eventually(lambda: pid not in running(service) and len(running(service)) == 2, 60)  # noqa: B023
+        finally:
+            stop.set()
+            for caller in callers:
+                caller.join()
+    assert failed == []
+    assert done[0] > 20
+
+
+def _are_ready(mesh: Mesh, service: str) -> bool:
+    return all(_is_ready(mesh.data / "run" / f"{name}.metrics.sock") for name in (service, f"{service}-2"))
+
+
+def _is_ready(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(10)
+        try:
+            connection.connect(str(path))
+            connection.sendall(b"GET /readyz HTTP/1.0\r\nhost: localhost\r\n\r\n")
+            return b" 200 " in connection.recv(100)
+        except OSError:
+            return False
