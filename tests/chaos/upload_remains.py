@@ -68,7 +68,7 @@ async def _look(catalog: Catalog, objects: Objects) -> Remains:
     remains = Remains()
     media = [from_document(Media, document) async for document in _all(catalog, MEDIA, "by_time")]
     remains.media = len(media)
-    known = {one.original.object_key for one in media}
+    known = {content.object_key for one in media for content in (one.original, one.anonymized) if content is not None}
     contents = [from_document(StoredContent, document) async for document in _all(catalog, CONTENTS, "by_object")]
     for content in contents:
         if content.object_key not in known or content.doomed or not content.holders:
