@@ -34,7 +34,7 @@ class DropCaller:
         self._dropped = dropped
 
     async def run(self, stopping: threading.Event) -> None:
-        """Drops until told to stop."""
+        """Drops until the event is set."""
         while not stopping.is_set():
             self._seconds += 1
             instant = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._seconds))
@@ -68,7 +68,7 @@ class Reader:
         self._chance = random.Random(f"{seed} reader")  # noqa: S311 - no secret
 
     async def run(self, stopping: threading.Event) -> None:
-        """Reads until told to stop."""
+        """Reads until the event is set."""
         while not stopping.is_set():
             await asyncio.sleep(PAUSE_SECONDS)
             if not self._acknowledged:
@@ -88,7 +88,7 @@ class Reader:
 
     @staticmethod
     async def fault(http: httpx.AsyncClient, name: str, sha256: str) -> str | None:
-        """What is wrong with an original, once nothing is killed any more."""
+        """Returns what is wrong with an original, once the kills have ended."""
         answer = await http.get(f"/v1/{name}/original")
         if not answer.is_success:
             return f"{name}: its original answers {answer.status_code} {answer.text[:200]}"

@@ -25,6 +25,7 @@ from services.processor.images.raster import Channels, Raster
 _SOS, _EOI, _APP0, _APP2, _APP14, _COMMENT = 0xDA, 0xD9, 0xE0, 0xE2, 0xEE, 0xFE
 _STUFFING, _FILLING, _RESTARTS = 0x00, 0xFF, range(0xD0, 0xD8)
 _FALLBACK_QUALITY = 95
+SCANS_MOST = 1000
 _FRAMES = frozenset({0xC0, 0xC1, 0xC2})
 _TABLES = frozenset({0xC4, 0xDB, 0xDD})
 
@@ -127,11 +128,19 @@ def read_coding(image: JpegImagePlugin.JpegImageFile) -> JpegCoding:
 
 
 def _is_complete(data: bytes) -> bool:
-    """Whether the picture's data goes on to its end marker."""
+    """Whether the picture's data goes on to its end marker; refuses more scans than any encoder writes."""
+    scans = 0
     try:
-        return any(marker == _EOI for marker, _ in _segments(data))
+        for marker, _ in _segments(data):
+            scans += marker == _SOS
+            if scans > SCANS_MOST:
+                # Each may change every pixel, so that a small file keeps a decoder busy for long.
+                raise DamagedMedia(JPEG.format, f"it has more than {SCANS_MOST} scans")
+            if marker == _EOI:
+                return True
     except JpegDamaged:
-        return False
+        pass
+    return False
 
 
 def strip_jpeg(data: bytes, exif: bytes) -> bytes:

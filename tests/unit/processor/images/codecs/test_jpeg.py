@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+from services.common.media.refusals import DamagedMedia
 from services.processor.anonymize.options import AnonymizeOptions
-from services.processor.images.codecs.jpeg import JpegDamaged, strip_jpeg
+from services.processor.images.codecs.jpeg import JpegDamaged, JpegSource, strip_jpeg
+from services.processor.images.limits import ImageLimits
 from services.processor.photo.photo import anonymize_photo
 from tests.support.pictures import CORNER, SECRET, FakeDetector, encode, paint, tagged
 
@@ -30,3 +32,12 @@ def test_a_jpeg_that_cannot_be_followed_is_not_stripped() -> None:
         strip_jpeg(content[:-2], b"")
     with pytest.raises(JpegDamaged):
         strip_jpeg(content[:20] + b"\0\0\0\0" + content[20:], b"")
+
+
+def test_a_jpeg_of_too_many_scans_is_refused() -> None:
+    data = encode(paint(), "JPEG", progressive=True)
+    last = data.rindex(b"\xff\xda")
+    few, many = (data[:last] + data[last:-2] * times + data[-2:] for times in (100, 1001))
+    assert JpegSource(few, ImageLimits()).warnings == []
+    with pytest.raises(DamagedMedia, match="more than 1000 scans"):
+        JpegSource(many, ImageLimits())
