@@ -20,6 +20,7 @@ from services.processor.anonymize.plan import (
 )
 from services.processor.video.encoding.canvas import Canvas
 from services.processor.video.encoding.encoders import bits_of_result, choose_encoder
+from services.processor.video.encoding.kept_tags import kept_tags
 from services.processor.video.encoding.sink import VideoSink
 from services.processor.video.source import TimedFrame, VideoSource
 from services.processor.video.timeline import Timeline
@@ -63,6 +64,7 @@ def render_video(
         tracked.display_matrix,
         source.sounds if with_sounds else (),
         options.sound,
+        kept_tags(source.tags, options.keep_metadata),
         choose_encoder(bits, tracked.light),
         canvas.pixel_format,
     ) as sink:

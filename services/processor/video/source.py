@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -99,6 +99,11 @@ class VideoSource:
     def sounds(self) -> Sequence[AudioStream]:
         """The sound streams whose format is known."""
         return [stream for stream in self._container.streams.audio if _is_known(stream) and stream.sample_rate]
+
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """The metadata of the file, by name."""
+        return self._container.metadata
 
     @property
     def pictures(self) -> VideoStream:

@@ -489,8 +489,8 @@ class AnonymizeOptions(_message.Message):
 
     @_builtins.property
     def keep_metadata(self) -> _containers.RepeatedScalarFieldContainer[Global___AnonymizeOptions.Metadata.ValueType]:
-        """The metadata of the original that the anonymized image keeps, as EXIF; empty means none. All other metadata is removed. GIF and
-        BMP images hold no EXIF, and videos keep none.
+        """The metadata of the original that the anonymized content keeps; empty means none, and all other metadata is removed. An image
+        keeps it as EXIF, a video as tags of MP4; GIF and BMP images keep none.
         """
 
     def __init__(

@@ -1,8 +1,8 @@
-"""Writing the anonymized video: an MP4 that is ready to play while it loads, without the original's metadata."""
+"""Writing the anonymized video: an MP4 that is ready to play while it loads, with the metadata alone that is kept."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -35,6 +35,7 @@ class VideoSink:
         display_matrix: Sequence[int] | None,
         sounds: Sequence[AudioStream],
         sound: Sound,
+        tags: Mapping[str, str],
         encoder: Encoder,
         pixel_format: str,
     ) -> None:
@@ -44,11 +45,13 @@ class VideoSink:
             "w",
             format=FORMAT,
             options={
-                "movflags": "+faststart",
+                # Without the second flag MP4 gets a few known tags alone.
+                "movflags": "+faststart+use_metadata_tags" if tags else "+faststart",
                 "video_track_timescale": str(header.time_base.denominator),
                 "fflags": "+bitexact",
             },
         )
+        self._container.metadata.update(tags)
         self._video = self._add_pictures(pictures, header, size, encoder, pixel_format)
         if display_matrix is not None:
             self._video.set_display_matrix(display_matrix)

@@ -11,7 +11,7 @@ import av
 import numpy as np
 import pytest
 
-from services.common.media.vocabulary import Sound
+from services.common.media.vocabulary import KeptMetadata, Sound
 from services.processor.video.encoding.light import MasteringLight
 from services.processor.video.source import display_matrix
 from tests.support.scenes import (
@@ -27,6 +27,7 @@ from tests.support.scenes import (
     write_video,
 )
 
+ALL_TAGS = {"movflags": "use_metadata_tags"}
 SHORT = Scene(frames=20)
 
 
@@ -151,6 +152,28 @@ def test_sound_that_mp4_cannot_hold_is_converted_with_a_warning(tmp_path: Path) 
         tone = np.concatenate([frame.to_ndarray()[0] for frame in container.decode(audio=0)])
     assert len(tone) == pytest.approx(48_000 * 20 / 30, abs=3000)
     assert np.abs(tone).max() == pytest.approx(8000 / 32768, rel=0.2)
+
+
+def test_the_time_and_the_camera_stay_on_demand(tmp_path: Path) -> None:
+    source = write_video(tmp_path / "in.mp4", SHORT)
+    told = {"creation_time": "2020-01-02T03:04:05.000000Z", "make": "Acme", "comment": "secret"}
+    with av.open(str(source)) as plain, av.open(str(tmp_path / "told.mp4"), "w", options=ALL_TAGS) as container:
+        container.metadata.update(told)
+        stream = container.add_stream_from_template(plain.streams.video[0])
+        for packet in plain.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                container.mux(packet)
+
+    for name, kept in (("none.mp4", ()), ("out.mp4", tuple(KeptMetadata))):
+        anonymize(tmp_path / "told.mp4", tmp_path / name, options=replace(SOLID_FACES, keep_metadata=frozenset(kept)))
+
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert container.metadata["creation_time"] == told["creation_time"]
+        assert container.metadata["com.apple.quicktime.make"] == "Acme"
+        assert "secret" not in container.metadata.values()
+    with av.open(str(tmp_path / "none.mp4")) as container:
+        assert not {"creation_time", "com.apple.quicktime.make"} & set(container.metadata)
 
 
 def test_nothing_of_the_originals_metadata_is_left(tmp_path: Path) -> None:
