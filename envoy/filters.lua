@@ -43,16 +43,19 @@ function envoy_on_request(handle)
   local content_type = headers:get("content-type") or ""
   local is_grpc = content_type:sub(1, 16) == "application/grpc"
   -- gRPC and gRPC-Web have only POST; a service would break off the stream. What is not gRPC itself is answered in JSON.
-  if is_grpc and headers:get(":method") ~= "POST" then
+  local method = headers:get(":method")
+  if is_grpc and method ~= "POST" then
     if content_type:sub(17, 20) == "-web" then
       headers:remove("content-type")
     end
     handle:respond({ [":status"] = "405", ["allow"] = "POST" }, "gRPC accepts only POST")
     return
   end
-  local most_bytes = handle:metadata():get("most_kept_bytes")
-  if most_bytes ~= nil and not keep(handle, most_bytes, handle:metadata():get("longest_seconds")) then
-    return
+  if method ~= "GET" and method ~= "HEAD" then
+    local most_bytes = handle:metadata():get("most_kept_bytes")
+    if most_bytes ~= nil and not keep(handle, most_bytes, handle:metadata():get("longest_seconds")) then
+      return
+    end
   end
   -- Only gRPC has a word in how long a call may take; over REST it might not even be a time.
   if headers:get("grpc-timeout") ~= nil and not is_grpc then
