@@ -24,8 +24,8 @@ class DetectionBudget:
     depend on how busy the machine is.
     """
 
-    seconds_per_frame: float = 0.035
-    seconds_per_megapixel: float = 0.045
+    seconds_per_frame: float = 0.02
+    seconds_per_megapixel: float = 0.06
     """Added for each frame: large frames take as much longer to encode."""
     seconds_per_video: float = 3600.0
     """A bound on all frames together, for long videos."""

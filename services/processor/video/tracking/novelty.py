@@ -6,12 +6,16 @@ import math
 from collections.abc import Iterable
 from typing import Final
 
+import numpy as np
 from cv2.typing import MatLike
 
 from services.common.media.vocabulary import Box
 
 NEW_DIFFERENCE: Final = 16.0
 """Levels of grey, on average over a part of the picture."""
+USUAL_PERCENT: Final = 90
+OUTSTANDING: Final = 2.2
+"""A new object changes its part so many times as much as so many percent of the parts change."""
 AROUND_OBJECT: Final = 0.5
 """How far around an object its movement may change the picture, in its own size."""
 
@@ -20,7 +24,8 @@ def shows_something_new(changes: MatLike, width: int, height: int, expected: Ite
     """Whether a part of the frame changed where no object is expected; boxes are in pixels of the frame."""
     if changes.max() < NEW_DIFFERENCE:
         return False
-    unexplained = changes >= NEW_DIFFERENCE
+    # Where much of the picture moves, a change must stand out from the others.
+    unexplained = changes >= max(NEW_DIFFERENCE, OUTSTANDING * np.percentile(changes, USUAL_PERCENT))
     rows, columns = changes.shape[:2]
     for box in expected:
         around = box.expanded(AROUND_OBJECT)

@@ -102,6 +102,7 @@ class _TrackingPass:
         self._passed: tuple[int, VideoFrame] | None = None
         self._last_detection = 0
         self._next_detection = 0
+        self._last_extra = -2
         self._detected_frames = 0
         self._detection_seconds = 0.0
 
@@ -122,10 +123,14 @@ class _TrackingPass:
     def _affords_new(self, number: int, motion: SceneMotion) -> bool:
         if self._cadence is None or not self._cadence.affords_extra() or motion.changes is None:
             return False
+        # What showed for one frame changes the next one too, by being gone.
+        if number == self._last_extra + 1:
+            return False
         expected = self._tracker.expected(number)
         is_new = shows_something_new(motion.changes, self._header.width, self._header.height, expected)
         if is_new:
             self._cadence.spend_extra()
+            self._last_extra = number
         return is_new
 
     def finish(self) -> TrackedVideo:

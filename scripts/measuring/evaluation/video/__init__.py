@@ -1,0 +1,1 @@
+"""Measures in how many frames of a video an object stays uncovered, beside reference tracks."""
