@@ -10,13 +10,17 @@ from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 
+from dropmesh.v1 import event_pb2
+
 from services.common.base.errors import DropmeshError
 from services.common.base.loops import pause
 from services.common.events.announcing import Announcement
 from services.common.events.filter import EventFilter
 from services.common.events.log import Cursor, EventLog
+from services.common.events.messages import event_message
 from services.common.events.model import Changed, Event, EventKind
 from services.common.events.reading import LOOK_BACK_NS, Reading
+from services.common.events.tokens import event_token
 from services.common.media.model import Media
 from services.common.queue.bell import Bell
 
@@ -26,24 +30,41 @@ SWEEP_SECONDS = 5.0
 WAITING_MOST = 1000
 
 
+class Passed:
+    """An event that is passed on, and where to read from for all that follows; its messages are made once for all."""
+
+    def __init__(self, event: Event, cursor: Cursor) -> None:
+        self.event = event
+        self.cursor = cursor
+        self._messages: dict[str, event_pb2.Event] = {}
+
+    def message(self, viewer: str) -> event_pb2.Event:
+        """The event for an owner. Who gets it does not change it."""
+        found = self._messages.get(viewer)
+        if found is None:
+            token = event_token(self.cursor, self.event)
+            found = self._messages[viewer] = event_message(self.event, viewer, token)
+        return found
+
+
 class Subscription:
     """The events that wait for one stream."""
 
     def __init__(self, wanted: EventFilter) -> None:
         self.wanted = wanted
         self.has_missed = False
-        self._waiting: deque[tuple[Event, Cursor]] = deque()
+        self._waiting: deque[Passed] = deque()
         self._arrived = asyncio.Event()
 
-    def add(self, event: Event, cursor: Cursor) -> None:
-        """Has the stream get an event that its filter accepts, and where to read from for all that follows."""
+    def add(self, passed: Passed) -> None:
+        """Has the stream get an event that its filter accepts."""
         if len(self._waiting) == WAITING_MOST:
             self._waiting.clear()
             self.has_missed = True
-        self._waiting.append((event, cursor))
+        self._waiting.append(passed)
         self._arrived.set()
 
-    async def next(self, seconds: float) -> tuple[Event, Cursor] | None:
+    async def next(self, seconds: float) -> Passed | None:
         """The next event; None after so long without one."""
         if not self._waiting:
             self._arrived.clear()
@@ -187,9 +208,10 @@ class EventHub:
 
     def _dispatch(self, changed: Changed, events: list[Event], cursor: Cursor) -> None:
         for event in events:
+            passed = Passed(event, cursor)
             for subscription in self._subscriptions:
                 if subscription.wanted.accepts(event):
-                    subscription.add(event, cursor)
+                    subscription.add(passed)
         if isinstance(changed.resource, Media):
             for watch in self._watches.get(changed.resource.id, ()):
                 watch.show(changed.resource)

@@ -84,10 +84,10 @@ class EventStreams:
                 if found is None:
                     yield heartbeat_message(event_token(self._hub.cursor(wanted.kinds), None), self._now_ns())
                     continue
-                event, last = found
+                event, last = found.event, found.cursor
                 # It may be among what was caught up with.
                 if event.time_ns > max(reading.cursor.since_ns, reading.ahead.get(event.resource.id, 0)):
-                    yield event_message(event, call.caller.owner, event_token(last, event))
+                    yield found.message(call.caller.owner)
 
     def _reading(self, token: str, wanted: EventFilter) -> Reading:
         if not token:

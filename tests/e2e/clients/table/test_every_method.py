@@ -89,7 +89,7 @@ def test_all_clients_decode_the_same_errors(capsys: pytest.CaptureFixture[str]) 
     for method in METHODS:
         found = {client: table[method.name][1:] for client, table in FOUND.items()}
         if method.name != "WriteLines":
-            assert len({tuple(errors) for errors in found.values() if errors != ["-"]}) == 1, (method.name, found)
+            assert len({tuple(errors) for errors in found.values() if errors != ["-"]}) <= 1, (method.name, found)
 
 
 def print_table() -> None:
