@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 from services.common.base.errors import StoreCorrupt, StoreFull, StoreUnavailable
 from services.common.catalog.sqlite.checkpoint import Checkpointer
@@ -45,6 +45,7 @@ class SqliteDatabase:
         self._writer = connections.writer
         self._reader = connections.reader
         self._lock = connections.lock
+        self._index = connections.index
         self._checkpointer = Checkpointer(connections.checkpointing, connections.checkpoint_lock)
         self._loop = asyncio.get_running_loop()
         self._waiting: SimpleQueue[_Write | None] = SimpleQueue()
@@ -110,6 +111,7 @@ class SqliteDatabase:
         with self._lock:
             self._writer.close()
         self._lock.close()
+        self._index.close()
 
     def _write_until_closed(self) -> None:
         more = True
@@ -190,6 +192,7 @@ class _Connections:
     checkpointing: sqlite3.Connection
     lock: ProcessLock
     checkpoint_lock: ProcessLock
+    index: BinaryIO
 
 
 class _Write:
@@ -237,13 +240,15 @@ def _open(path: Path) -> _Connections:
             reader = _connect(path, cache_kilobytes=4000)
             reader.execute("PRAGMA query_only=ON")
             reader.execute("SELECT 1 FROM sqlite_master").fetchone()
-            if lost := lost_transactions(path):
+            index = path.with_name(f"{path.name}-shm").open("rb")
+            if lost := lost_transactions(path, index):
+                index.close()
                 raise StoreCorrupt(
                     _STORE, f"{path}-wal is damaged, and {lost} acknowledged writes behind the damage cannot be read"
                 )
     except (OSError, sqlite3.Error) as error:
         raise _translated(error, path) from error
-    return _Connections(writer, reader, checkpointing, lock, ProcessLock(path))
+    return _Connections(writer, reader, checkpointing, lock, ProcessLock(path), index)
 
 
 def _connect(path: Path, cache_kilobytes: int) -> sqlite3.Connection:

@@ -36,15 +36,17 @@ class _Frame:
         return _summed(before, self.data, order) == self.sums
 
 
-def lost_transactions(database: Path) -> int:
+def lost_transactions(database: Path, index: BinaryIO) -> int:
     """Returns how many transactions of the log SQLite drops; 0 where the last one may just be unfinished.
 
-    Call it after a connection has read, and while no process writes.
+    Call it after a connection has read, and while no process writes. `index` is the log's index, `-shm`, and stays open
+    for as long as the connections do: to close it would end all of SQLite's locks on it in this process, and the next
+    process that opens the database would start the index anew below this one.
     """
-    log, index = (database.with_name(database.name + end) for end in ("-wal", "-shm"))
+    log = database.with_name(f"{database.name}-wal")
     try:
-        with log.open("rb") as file, index.open("rb") as shared:
-            valid, salts = _INDEX.unpack(shared.read(_INDEX.size))
+        with log.open("rb") as file:
+            valid, salts = _INDEX.unpack(index.read(_INDEX.size))
             head = _Head(file.read(_HEADER_BYTES))
             return _lost(list(_frames(file, head, valid, salts if head.is_whole else None)), head)
     except (FileNotFoundError, struct.error):

@@ -110,3 +110,17 @@ async def test_a_damaged_page_is_said_and_health_shows_it(tmp_path: Path) -> Non
     stopping.set()
     await running
     await stores.close()
+
+
+async def test_an_open_catalog_keeps_its_locks_on_the_index_of_the_log(tmp_path: Path) -> None:
+    """Without them the next process that opens it truncates the index, and a service that reads it ends by SIGBUS."""
+    path = tmp_path / "catalog.sqlite"
+    catalog = await SqliteCatalog.open(path, (THINGS,))
+    await write(catalog, 3)
+    assert locks_on(tmp_path / "catalog.sqlite-shm") != []
+    await catalog.close()
+
+
+def locks_on(file: Path) -> list[str]:
+    number = file.stat().st_ino
+    return [line for line in Path("/proc/locks").read_text().splitlines() if f":{number} " in line]
