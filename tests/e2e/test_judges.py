@@ -38,7 +38,7 @@ MORE_THAN_ONE_VALUE = re.compile(
     r"|expire_time|invite\.expire_time"  # in the future
     r"|(retention\.)?keep_\w+|ttl|(invite\.)?ttl|wait|end_after"  # the least and the most of a duration
     r"|(webhook\.)?types"  # HEARTBEAT is sent to streams alone
-    r"|objects|mode|labels|filename|sha256|sender_name|pin|drop_audio"  # a form's field after the last file
+    r"|objects|mode|labels|filename|sha256|sender_name|pin|anonymize"  # a form's field after the last file
     r"|values|timestamps|channels|unit|start_time|sample_rate_hz|labels\.?.*|data|display_name"  # parts of a series
 )
 MALFORMED = (

@@ -130,7 +130,7 @@ def form(fields: Iterable[FieldDescriptor], schemas: Schemas) -> Schema:
     options: dict[str, Any] = {
         field.name: schemas.field(field, in_answer=False)
         for field in fields
-        if field.message_type is None and field.name not in ("link", "body")
+        if (field.message_type is None or field.name == "anonymize") and field.name not in ("link", "body")
     }
     files = {"type": "array", "minItems": 1, "items": BYTES, "description": "The files, after their options."}
     # Not `required`: some generators send what is required first, and a form field applies to the files after it.

@@ -12,6 +12,7 @@ from services.common.base.labels import LABELS_MOST, is_label, read_labels
 from services.common.media.anonymize.options import AnonymizeOptions
 from services.common.media.refusals import EmptyMedia, TooManyLabels
 from services.common.media.vocabulary import Mode, ObjectClass
+from services.ingest.media.form_options import FIELD, read_anonymize
 from services.ingest.media.multipart import (
     Field,
     MultipartEvent,
@@ -115,8 +116,14 @@ class _Form:
             "pin": lambda options, value: replace(options, pin=value),
         }
         self._objects: list[ObjectClass] = []
+        self._mode: Mode | None = None
         if may_change_options:
-            self._fields |= {"objects": self._add_objects, "mode": _with_mode, "labels": _with_label}
+            self._fields |= {
+                FIELD: self._set_anonymize,
+                "objects": self._add_objects,
+                "mode": self._set_mode,
+                "labels": _with_label,
+            }
 
     def apply(self, options: FileOptions, form_field: Field) -> FileOptions:
         """The options after a field; fields of other names are not ours."""
@@ -127,11 +134,24 @@ class _Form:
         """Whether a field changes anything."""
         return name in self._fields
 
+    def _set_anonymize(self, options: FileOptions, value: str) -> FileOptions:
+        return self._chosen(replace(options, anonymize=read_anonymize(value)))
+
     def _add_objects(self, options: FileOptions, value: str) -> FileOptions:
         # Given twice, or separated by commas: all of them count, in place of those of the query.
         self._objects += [_word(ObjectClass, "objects", name) for name in _SEPARATORS.split(value) if name]
-        chosen = tuple(name for name in ObjectClass if name in self._objects)
-        return replace(options, anonymize=replace(options.anonymize, objects=chosen or options.anonymize.objects))
+        return self._chosen(options)
+
+    def _set_mode(self, options: FileOptions, value: str) -> FileOptions:
+        if value.upper() != "MODE_UNSPECIFIED":
+            self._mode = _word(Mode, "mode", value)
+        return self._chosen(options)
+
+    def _chosen(self, options: FileOptions) -> FileOptions:
+        """The short fields override those of `anonymize`, in either order."""
+        objects = tuple(name for name in ObjectClass if name in self._objects) or options.anonymize.objects
+        anonymize = replace(options.anonymize, objects=objects, mode=self._mode or options.anonymize.mode)
+        return replace(options, anonymize=anonymize)
 
 
 def checked_sha256(value: str) -> str:
@@ -158,12 +178,6 @@ def _with_label(options: FileOptions, value: str) -> FileOptions:
     if len(labels) > LABELS_MOST:
         raise TooManyLabels(LABELS_MOST)
     return replace(options, labels=labels)
-
-
-def _with_mode(options: FileOptions, value: str) -> FileOptions:
-    if value.upper() == "MODE_UNSPECIFIED":
-        return options
-    return replace(options, anonymize=replace(options.anonymize, mode=_word(Mode, "mode", value)))
 
 
 def _word(words: type[Word], name: str, value: str) -> Word:

@@ -7,19 +7,19 @@ from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
 from dropmesh.v1 import error_reason_pb2 as reasons
-from dropmesh.v1 import ingest_service_pb2, object_pb2
+from dropmesh.v1 import ingest_service_pb2
 
-from services.common.base.errors import DropmeshError, InvalidArgument, InvalidField
+from services.common.base.errors import DropmeshError, InvalidArgument
 from services.common.base.labels import read_labels
 from services.common.invites.holders import PIN, Holders, download_token
 from services.common.invites.store import Invite, Invites
-from services.common.media.anonymize.messages import to_options
 from services.common.media.file_names import plain_name
 from services.common.media.messages import holder_message, media_message
 from services.common.media.refusals import BodyInterrupted, EmptyMedia
 from services.common.rpc.call import Call
 from services.common.rpc.status import error_status
 from services.ingest.media.files import FileOptions, IncomingFile, checked_sha256, files_of
+from services.ingest.media.form_options import new_options
 from services.ingest.media.storing import Destination, MediaStoring, Stored
 
 CREATED = 201
@@ -44,16 +44,12 @@ class MediaUploads:
         first = await anext(messages, None)
         if first is None:
             raise EmptyMedia
-        anonymize = object_pb2.AnonymizeOptions()
-        anonymize.CopyFrom(first.anonymize)
         if first.objects:
-            anonymize.objects[:] = first.objects
+            first.anonymize.objects[:] = first.objects
         if first.mode:
-            anonymize.mode = first.mode
-        if anonymize.exclude_objects:
-            raise InvalidField("anonymize.exclude_objects", "must be empty: a new media has no detected objects")
+            first.anonymize.mode = first.mode
         options = FileOptions(
-            to_options(anonymize), first.filename, checked_sha256(first.sha256), read_labels(first.labels)
+            new_options(first), first.filename, checked_sha256(first.sha256), read_labels(first.labels)
         )
         files = files_of(whole_body(first, messages, call), first.body.content_type, options)
         answer = await self._store(files, Destination(call.caller.owner))
