@@ -68,11 +68,11 @@ class Guard:
         self._authenticator = authenticator
         self._tracer = tracer
         self._rules = Rules()
-        # Streams may last long: they do not take the places of calls that work, nor watchers those of downloads.
 
         def places(setting: str, limit: int, retry_after: timedelta) -> Places:
             return Places(setting, limit, retry_after, max(1, limit // 2) if shared else limit)
 
+        # Streams may last long: they do not take the places of calls that work, nor watchers those of downloads.
         self._calls = places("max_in_flight", max_in_flight, RETRY_WHEN_BUSY)
         self._streams = places("max_in_flight", max_in_flight, RETRY_WHEN_BUSY)
         self._waits = places("max_waits", max_waits, RETRY_TO_WAIT)
