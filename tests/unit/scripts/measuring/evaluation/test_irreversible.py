@@ -25,7 +25,7 @@ def default(object_class: ObjectClass) -> Mode:
     return AnonymizeOptions().style_of(object_class).mode
 
 
-@pytest.mark.parametrize("mode", {default(ObjectClass.LICENSE_PLATE), Mode.SOLID})
+@pytest.mark.parametrize("mode", [default(ObjectClass.LICENSE_PLATE), Mode.SOLID])
 @pytest.mark.parametrize("uncertain_pixels", [0, 1])
 def test_a_plate_cannot_be_read_through_a_cover(mode: Mode, uncertain_pixels: int) -> None:
     assert attack_plates(mode, PLATES, TARGETS, uncertain_pixels).best <= ALLOWED * BY_LOT
