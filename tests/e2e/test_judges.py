@@ -31,8 +31,10 @@ def before_call(context, case, kwargs):
 # Refusals of what a schema allows. A schema states a rule of one value; these are about more than that.
 GENERIC = {"", "INVALID_FIELD", "REQUEST_MALFORMED", "ROUTE_NOT_FOUND", "METHOD_NOT_ALLOWED", "SERVICE_FAULT"}
 MORE_THAN_ONE_VALUE = re.compile(
-    r"(upload\.|invite\.)?(anonymize\.)?(regions|exempt)\[\d+\].*"  # a box with an area; either a box or keyframes
+    r"(upload\.|invite\.)?(anonymize\.)?(regions|exempt|class_options)\[\d+\].*"  # an area; each class once
     r"|(upload\.|invite\.)?anonymize\.exclude_objects"  # only of a media that was processed
+    r"|owner"  # another one needs the scope admin
+    r"|window"  # the least and the most of a duration
     r"|(name|parent)"  # an instant such as February 30
     r"|(width|height|max_points|segment_points)"  # 0 for the default, or within limits
     r"|expire_time|invite\.expire_time"  # in the future
