@@ -13,13 +13,13 @@ from services.common.base.errors import DropmeshError, InvalidArgument
 from services.common.base.labels import read_labels
 from services.common.invites.holders import PIN, Holders, download_token
 from services.common.invites.store import Invite, Invites
+from services.common.media.anonymize.messages import check_new, to_options
 from services.common.media.file_names import plain_name
 from services.common.media.messages import holder_message, media_message
 from services.common.media.refusals import BodyInterrupted, EmptyMedia
 from services.common.rpc.call import Call
 from services.common.rpc.status import error_status
 from services.ingest.media.files import FileOptions, IncomingFile, checked_sha256, files_of
-from services.ingest.media.form_options import new_options
 from services.ingest.media.storing import Destination, MediaStoring, Stored
 
 CREATED = 201
@@ -48,8 +48,9 @@ class MediaUploads:
             first.anonymize.objects[:] = first.objects
         if first.mode:
             first.anonymize.mode = first.mode
+        check_new(first.anonymize)
         options = FileOptions(
-            new_options(first), first.filename, checked_sha256(first.sha256), read_labels(first.labels)
+            to_options(first.anonymize), first.filename, checked_sha256(first.sha256), read_labels(first.labels)
         )
         files = files_of(whole_body(first, messages, call), first.body.content_type, options)
         answer = await self._store(files, Destination(call.caller.owner))

@@ -50,6 +50,12 @@ def to_options(
     )
 
 
+def check_new(message: object_pb2.AnonymizeOptions, field: str = "anonymize") -> None:
+    """Refuses options of a new media that name detected objects."""
+    if message.exclude_objects:
+        raise InvalidField(f"{field}.exclude_objects", "must be empty: a new media has no detected objects")
+
+
 def _class_options(messages: Sequence[object_pb2.ClassOptions], field: str) -> dict[ObjectClass, ClassOptions]:
     found: dict[ObjectClass, ClassOptions] = {}
     for index, message in enumerate(messages):
