@@ -19,6 +19,11 @@ def memory_of_family(number: int) -> int:
     return sum(map(_resident, _family(number)))
 
 
+def private_memory_of_family(number: int) -> int:
+    """The resident bytes that none of them shares with another process or a file."""
+    return sum(map(_private, _family(number)))
+
+
 def _family(number: int) -> set[int]:
     parents = {}
     for entry in Path("/proc").iterdir():
@@ -43,7 +48,18 @@ def _stat(number: int) -> list[str]:
 
 
 def _resident(number: int) -> int:
+    return _pages(number)[1] * _PAGE_BYTES
+
+
+def _private(number: int) -> int:
+    _, resident, shared = _pages(number)
+    return (resident - shared) * _PAGE_BYTES
+
+
+def _pages(number: int) -> tuple[int, int, int]:
+    """All, resident and shared ones; none of a process that ended."""
     try:
-        return int(Path(f"/proc/{number}/statm").read_text().split()[1]) * _PAGE_BYTES
-    except OSError:
-        return 0
+        whole, resident, shared, *_ = map(int, Path(f"/proc/{number}/statm").read_text().split())
+    except (OSError, ValueError):
+        return 0, 0, 0
+    return whole, resident, shared

@@ -15,12 +15,11 @@ import threading
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import httpx
 
+from scripts.measuring.families import private_memory_of_family
 from scripts.measuring.loading.mesh import LoadedMesh, loaded_mesh
 from services.common.settings import load_settings
 from tests.chaos.upload_remains import remains_after_one_sweep
@@ -251,29 +250,7 @@ class _Peak:
 
 def _memory(mesh: LoadedMesh) -> int:
     """The private memory of the mesh's processes and of their children."""
-    parents: dict[int, int] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal():
-            with _gone():
-                parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-    ours = set(mesh.processes().values())
-    while more := {child for child, parent in parents.items() if parent in ours and child not in ours}:
-        ours |= more
-    total = 0
-    for process in ours:
-        with _gone():
-            _, resident, shared, *_ = map(int, Path(f"/proc/{process}/statm").read_text().split())
-            total += (resident - shared) * os.sysconf("SC_PAGE_SIZE")
-    return total
-
-
-@contextmanager
-def _gone() -> Iterator[None]:
-    """A process may end while it is looked at."""
-    try:
-        yield
-    except (OSError, ValueError):
-        return
+    return sum(map(private_memory_of_family, mesh.processes().values()))
 
 
 def _reason(answer: httpx.Response | httpx.HTTPError) -> str:

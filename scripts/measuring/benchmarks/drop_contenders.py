@@ -17,10 +17,10 @@ from scripts.edge.config import EdgeConfig
 from scripts.edge.folder import envoy_command, write_edge_folder
 from scripts.measuring.benchmarks.references import ROOT, reference_python
 from scripts.measuring.benchmarks.syncs import SyncCount, sync_count
+from scripts.measuring.families import cpu_of_family
 from scripts.measuring.loading.mesh import free_port_pair, loaded_mesh
 
 DRAINED_WITHIN_SECONDS = 120.0
-_TICKS = os.sysconf("SC_CLK_TCK")
 UVICORN = ("uvicorn", "--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning")
 GRANIAN = ("granian", "--interface", "asginl", "--loop", "uvloop", "--no-ws", "--log-level", "warning")
 # Of each: the server, and the app.
@@ -85,7 +85,7 @@ def _contender(folder: Path, name: str) -> Iterator[Contender]:
             )
         _await_answer(port, own)
         yield Contender(
-            name, port, lambda: sum(_cpu_seconds(process.pid) for process in processes), syncs, lambda: None
+            name, port, lambda: sum(cpu_of_family(process.pid) for process in processes), syncs, lambda: None
         )
 
 
@@ -111,16 +111,6 @@ def _await_answer(port: int, folder: Path) -> None:
         except OSError:
             continue
     raise RuntimeError(f"no answer:\n{(folder / 'server.log').read_text()[-2000:]}")
-
-
-def _cpu_seconds(process: int) -> float:
-    """The CPU time of a process and its children."""
-    try:
-        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-        children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
-    except OSError:
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / _TICKS + sum(_cpu_seconds(int(child)) for child in children)
 
 
 def _await_settled(catalog: Path) -> None:
