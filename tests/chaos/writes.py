@@ -21,6 +21,8 @@ from tests.e2e.mesh import Mesh, eventually
 PATIENCE_SECONDS = 60
 # A caller who was refused comes again after this.
 PAUSE_SECONDS = 0.2
+# What is not found is looked for again, up to so many times.
+LOOKS = 20
 # How a write may fail without anybody being told a lie.
 CLEAR = {"SERVICE_UNAVAILABLE", "STORE_UNAVAILABLE", "TIMED_OUT"}
 
@@ -33,8 +35,14 @@ class Ledger:
     refused: Counter[str] = field(default_factory=Counter)
 
     def missing(self, http: httpx.Client) -> list[str]:
-        """The acknowledged writes that cannot be found."""
-        return [name for name, is_there in self.kept if not is_there(http)]
+        """The acknowledged writes that cannot be found; a read may be refused while a store comes back."""
+        lost = self.kept
+        for _ in range(LOOKS):
+            lost = [(name, is_there) for name, is_there in lost if not is_there(http)]
+            if not lost:
+                break
+            time.sleep(PAUSE_SECONDS)
+        return [name for name, _ in lost]
 
 
 def picture(number: int) -> bytes:

@@ -18,7 +18,9 @@ def mongodb() -> Iterator[str]:
         raise Missing("mongodb", "no java on the PATH")
     port = free_port()
     # A test server: starts fast and takes one small heap rather than a quarter of the machine.
-    options = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx1g"]
+    # Many threads: it runs each command on the thread of its connection, which other connections share. With Netty's
+    # four, one test's scan of a large collection kept every other test waiting for seconds.
+    options = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx1g", "-Dio.netty.eventLoopThreads=128"]
     command = ["java", *options, "-cp", f"{home}/lib/*:{home}/classes", "Start", str(port)]
     with private_folder("mongodb") as folder, running(command, lambda: accepts(port), folder / "log"):
         yield f"mongodb://127.0.0.1:{port}"
