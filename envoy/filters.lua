@@ -111,6 +111,10 @@ function envoy_on_response(handle)
   local headers = handle:headers()
   local content_type = headers:get("content-type")
   if content_type ~= nil and content_type:sub(1, 16) == "application/grpc" then
+    -- The edge's own answers to gRPC-Web have a status of HTTP, with which clients do not read the error's details.
+    if headers:get("grpc-status") ~= nil and headers:get(":status") ~= "200" then
+      headers:replace(":status", "200")
+    end
     return
   end
   headers:remove("grpc-accept-encoding")
