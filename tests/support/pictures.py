@@ -58,7 +58,7 @@ class FakeDetector:
         return [self.detect(picture, classes, thresholds) for picture in pictures]
 
     def limited_sizes(
-        self, width: int, height: int, classes: frozenset[ObjectClass], *, is_frame: bool = False
+        self, width: int, height: int, classes: frozenset[ObjectClass], *, is_frame: bool = False, shrink: float = 1.0
     ) -> Mapping[ObjectClass, float]:
         return self.limited
 

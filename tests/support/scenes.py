@@ -169,7 +169,7 @@ class BlueDetector:
         return [self.detect(picture, classes, thresholds) for picture in pictures]
 
     def limited_sizes(
-        self, width: int, height: int, classes: frozenset[ObjectClass], *, is_frame: bool = False
+        self, width: int, height: int, classes: frozenset[ObjectClass], *, is_frame: bool = False, shrink: float = 1.0
     ) -> Mapping[ObjectClass, float]:
         return {}
 

@@ -94,17 +94,21 @@ class ComposedDetector:
         return self._detect([picture], classes, thresholds, Search(tile_share=tile_share), FRAME_SECONDS)[0]
 
     def limited_sizes(
-        self, width: int, height: int, classes: frozenset[ObjectClass], *, is_frame: bool = False
+        self, width: int, height: int, classes: frozenset[ObjectClass], *, is_frame: bool = False, shrink: float = 1.0
     ) -> Mapping[ObjectClass, float]:
-        """Returns, for each class that the budget does not suffice for, from which longer side objects are found."""
+        """Returns, for each class whose smallest objects are not searched for, from which longer side they are found.
+
+        The budget may not suffice for them, or the caller shrinks the picture first.
+        """
         search, budget = (Search(), FRAME_SECONDS) if is_frame else (Search(turned=True), self._budget_seconds)
         models = self._models(classes)
-        fitted = fit_search(width, height, models, search, budget)
+        shown = max(1, round(width * shrink)), max(1, round(height * shrink))
+        fitted = fit_search(*shown, models, search, budget)
         limited: dict[ObjectClass, float] = {}
         for entry, served in models:
             wanted = smallest_sizes(width, height, entry, served, search)
-            left = smallest_sizes(width, height, entry, served, fitted)
-            limited |= {name: size for name, size in left.items() if size > wanted[name]}
+            left = smallest_sizes(*shown, entry, served, fitted)
+            limited |= {name: size / shrink for name, size in left.items() if size / shrink > wanted[name]}
         return limited
 
     def frame_cost(

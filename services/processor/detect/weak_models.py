@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from services.common.base.names import resource_name
 from services.common.media.model import MediaWarning
-from services.common.media.vocabulary import ObjectClass, WarningReason
+from services.common.media.vocabulary import MediaKind, ObjectClass, WarningReason
 from services.common.settings import PREFIX
 from services.processor.models.entry import ModelEntry
 from services.processor.models.registry import Registry
@@ -23,15 +23,17 @@ def weak_models(registry: Registry, serving: Mapping[ObjectClass, ModelEntry]) -
     return {object_class: warning for object_class, warning in found.items() if warning is not None}
 
 
-def small_objects(limited_sizes: Mapping[ObjectClass, float]) -> tuple[MediaWarning, ...]:
+def small_objects(limited_sizes: Mapping[ObjectClass, float], kind: MediaKind) -> tuple[MediaWarning, ...]:
     """The warning for each class whose small objects were not searched for, by their longer side in pixels."""
+    more_time = f"raise {PREFIX}DETECTION_SECONDS, restart the processor and process the media again; or {_LOOK}"
     return tuple(
         MediaWarning(
             WarningReason.SMALL_OBJECTS,
-            f"the picture is very large: a {object_class.replace('_', ' ')} of less than {math.ceil(size)} pixels on "
-            "its longer side may not be covered",
+            f"in a {kind} of this size, a {object_class.replace('_', ' ')} of less than {math.ceil(size)} pixels on "
+            "its longer side may be missed",
             object_class,
-            advice=f"raise {PREFIX}DETECTION_SECONDS, restart the processor and process the media again; or {_LOOK}",
+            # Frames are shrunk to one size, whatever time there is.
+            advice=more_time if kind is MediaKind.IMAGE else _LOOK,
             smallest_pixels=math.ceil(size),
         )
         for object_class, size in sorted(limited_sizes.items())

@@ -9,7 +9,7 @@ from google.api.httpbody_pb2 import HttpBody
 
 from services.common.base.names import resource_name
 from services.common.media.anonymize.messages import to_classes, to_options
-from services.common.media.messages import object_message
+from services.common.media.messages import object_message, warning_message
 from services.common.media.model import ModelVersion
 from services.common.media.refusals import EmptyMedia, MediaTooLarge
 from services.common.media.vocabulary import MediaKind, ObjectClass
@@ -45,6 +45,7 @@ class ImageCalls:
             width=seen.width,
             height=seen.height,
             models=map(_version_message, seen.models),
+            warnings=map(warning_message, seen.warnings),
         )
 
     async def ClassifyImage(

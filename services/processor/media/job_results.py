@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from services.common.media.detected_objects import DetectedObject
-from services.common.media.model import Label, ModelVersion
+from services.common.media.model import Label, MediaWarning, ModelVersion
 from services.common.media.transitions import Findings
 
 
@@ -27,6 +27,7 @@ class DetectionResult:
     height: int
     objects: tuple[DetectedObject, ...]
     models: tuple[ModelVersion, ...]
+    warnings: tuple[MediaWarning, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,6 +89,7 @@ def detect_objects(
     worker: Worker[Tools], content: bytes, classes: tuple[ObjectClass, ...], threshold: float | None, limits: Limits
 ) -> DetectionResult:
     """The objects of a picture."""
+    from services.processor.detect.weak_models import small_objects
     from services.processor.media.options import stored_detections
     from services.processor.photo.photo import detect_photo
 
@@ -96,7 +97,10 @@ def detect_objects(
     thresholds = None if threshold is None else dict.fromkeys(wanted, threshold)
     with _detector(worker) as detector:
         seen = detect_photo(content, wanted, detector, thresholds=thresholds, limits=_image_limits(limits))
-    return DetectionResult(seen.width, seen.height, stored_detections(seen.detections), _versions(worker, wanted))
+        limited_sizes = detector.limited_sizes(seen.width, seen.height, wanted)
+    warnings = (*_warnings(worker, wanted, ()), *small_objects(limited_sizes, MediaKind.IMAGE))
+    objects = stored_detections(seen.detections)
+    return DetectionResult(seen.width, seen.height, objects, _versions(worker, wanted), warnings)
 
 
 @job
@@ -161,7 +165,7 @@ def _anonymize_image(
     steps = stored_steps(result.timings)
     warnings = (
         *_warnings(worker, plan.object_classes, result.warnings),
-        *small_objects(result.limited_sizes),
+        *small_objects(result.limited_sizes, MediaKind.IMAGE),
     )
     findings = Findings(count_objects(objects), tuple(labels), models, steps, warnings, result.frames)
     return AnonymizedMedia(result.media_type.format, result.media_type.content_type, objects, findings)
@@ -170,6 +174,7 @@ def _anonymize_image(
 def _anonymize_video(
     worker: Worker[Tools], source: Path, target: Path, options: AnonymizeOptions, limits: Limits
 ) -> AnonymizedMedia:
+    from services.processor.detect.weak_models import small_objects
     from services.processor.media.options import count_objects, stored_object, to_plan
     from services.processor.video.anonymize_video import anonymize_video
     from services.processor.video.limits import VideoLimits
@@ -196,7 +201,10 @@ def _anonymize_video(
         for track in result.tracks
     )
     models, steps = _versions(worker, plan.object_classes), stored_steps(result.timings)
-    warnings = _warnings(worker, plan.object_classes, result.warnings)
+    warnings = (
+        *_warnings(worker, plan.object_classes, result.warnings),
+        *small_objects(result.limited_sizes, MediaKind.VIDEO),
+    )
     findings = Findings(count_objects(objects), (), models, steps, warnings, result.frames)
     return AnonymizedMedia("mp4", "video/mp4", objects, findings)
 

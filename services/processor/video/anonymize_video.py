@@ -26,7 +26,7 @@ from services.processor.video.limits import VideoLimits
 from services.processor.video.render import find_excluded, options_of_frames, render_video
 from services.processor.video.source import VideoSource
 from services.processor.video.tracking.cadence import DetectionBudget
-from services.processor.video.tracking.frame_detection import VideoDetector
+from services.processor.video.tracking.frame_detection import VideoDetector, frame_shrink
 from services.processor.video.tracking.tracking_pass import track_objects
 from services.processor.video.tracking.tracks import Track, describe_paths
 
@@ -49,6 +49,8 @@ class VideoResult:
     detected_frames: int
     """In how many of the frames a detector looked."""
     warnings: tuple[str, ...]
+    limited_sizes: Mapping[ObjectClass, float]
+    """The longer side in pixels from which objects of a class are found, where smaller ones were not searched for."""
     timings: Mapping[str, timedelta]
     """Where the time went: `track` is the first pass, beside which `detect` ran; the rest is the second."""
 
@@ -145,6 +147,9 @@ def _anonymize(
         height=height,
         detected_frames=tracked.detected_frames,
         warnings=(*warnings, *rendering.warnings),
+        limited_sizes=detector.limited_sizes(
+            width, height, options.object_classes, is_frame=True, shrink=frame_shrink(width, height)
+        ),
         timings={
             name: timedelta(seconds=seconds)
             for name, seconds in (

@@ -71,9 +71,12 @@ class Detector(Protocol):
         ...
 
     def limited_sizes(
-        self, width: int, height: int, classes: frozenset[ObjectClass], *, is_frame: bool = False
+        self, width: int, height: int, classes: frozenset[ObjectClass], *, is_frame: bool = False, shrink: float = 1.0
     ) -> Mapping[ObjectClass, float]:
-        """The longer side from which objects are found, of each class for which a picture of this size is too large."""
+        """The longer side from which objects are found, of each class for which a picture of this size is too large.
+
+        `shrink`: the detector is given the picture shrunk to this part of its width and height.
+        """
         ...
 
     def detect_frame(

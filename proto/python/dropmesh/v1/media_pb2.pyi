@@ -269,7 +269,7 @@ class MediaWarning(_message.Message):
         NO_MODEL: MediaWarning._Reason.ValueType  # 4
         """No model is installed for a class: no object of it is covered."""
         SMALL_OBJECTS: MediaWarning._Reason.ValueType  # 5
-        """The picture is so large that small objects of a class were not searched for: some may not be covered."""
+        """The picture, or the frames of a video, are so large that small objects of a class were not searched for: some may be missed."""
 
     class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
         """Reason is the kind of a warning."""
@@ -285,7 +285,7 @@ class MediaWarning(_message.Message):
     NO_MODEL: MediaWarning.Reason.ValueType  # 4
     """No model is installed for a class: no object of it is covered."""
     SMALL_OBJECTS: MediaWarning.Reason.ValueType  # 5
-    """The picture is so large that small objects of a class were not searched for: some may not be covered."""
+    """The picture, or the frames of a video, are so large that small objects of a class were not searched for: some may be missed."""
 
     REASON_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int

@@ -5,6 +5,7 @@ isort:skip_file
 
 from collections import abc as _abc
 from dropmesh.v1 import measurement_pb2 as _measurement_pb2
+from dropmesh.v1 import media_pb2 as _media_pb2
 from dropmesh.v1 import model_pb2 as _model_pb2
 from dropmesh.v1 import object_pb2 as _object_pb2
 from dropmesh.v1 import series_pb2 as _series_pb2
@@ -67,6 +68,7 @@ class DetectObjectsResponse(_message.Message):
     WIDTH_FIELD_NUMBER: _builtins.int
     HEIGHT_FIELD_NUMBER: _builtins.int
     MODELS_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
     width: _builtins.int
     """The width of the upright picture in pixels."""
     height: _builtins.int
@@ -79,6 +81,10 @@ class DetectObjectsResponse(_message.Message):
     def models(self) -> _containers.RepeatedCompositeFieldContainer[_model_pb2.ModelVersion]:
         """The models that were used."""
 
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedCompositeFieldContainer[_media_pb2.MediaWarning]:
+        """What may have been missed: classes without a model or with a weak one, and objects too small for a large picture."""
+
     def __init__(
         self,
         *,
@@ -86,10 +92,11 @@ class DetectObjectsResponse(_message.Message):
         width: _builtins.int = ...,
         height: _builtins.int = ...,
         models: _abc.Iterable[_model_pb2.ModelVersion] | None = ...,
+        warnings: _abc.Iterable[_media_pb2.MediaWarning] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["height", b"height", "models", b"models", "objects", b"objects", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["height", b"height", "models", b"models", "objects", b"objects", "warnings", b"warnings", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

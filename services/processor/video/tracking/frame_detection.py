@@ -20,6 +20,11 @@ FOLLOWING_SCORE: Final = 0.6
 """An object once found is followed through detections that score this share of its threshold."""
 
 
+def frame_shrink(width: int, height: int) -> float:
+    """The part of its width and height to which a frame is shrunk before a detector sees it."""
+    return min(1.0, LONGEST_SIDE / max(width, height))
+
+
 class VideoDetector(Detector, Protocol):
     """A detector that states its thresholds, so that weaker detections can be asked for too, and its cost."""
 
@@ -51,7 +56,7 @@ class FrameDetector:
         self._classes = classes
         self._thresholds = {kind: FOLLOWING_SCORE * threshold for kind, threshold in thresholds.items()}
         self._orientation = orientation
-        shrink = min(1.0, LONGEST_SIDE / max(width, height))
+        shrink = frame_shrink(width, height)
         self._size = max(2, round(width * shrink)), max(2, round(height * shrink))
         self._scale = width / self._size[0], height / self._size[1]
         self._reformatter = VideoReformatter()

@@ -199,3 +199,15 @@ def test_what_a_picture_is_too_large_for_is_stated_with_the_size_that_is_found(t
     assert set(limited) == rich.classes
     assert min(limited.values()) > 32
     assert poor.limited_sizes(60, 60, ALL) == {}
+
+
+def test_what_a_shrunk_picture_is_too_small_for_is_stated_in_pixels_of_the_whole_one(tmp_path: Path):
+    save_saying(tmp_path / "m.onnx", [[0, 0, 10, 10, 0.9]])
+    tiled = entry_for(tmp_path / "m.onnx", "m", tiles={"max_downscale": 1.0, "overlap": 0.2})
+    composed = open_detector(Registry({"m": tiled}), ModelStore(tmp_path, bundled=tmp_path), Runtime())
+    size = tiled.required_input.width
+    whole = composed.limited_sizes(2 * size, 2 * size, ALL, shrink=1.0)
+    shrunk = composed.limited_sizes(2 * size, 2 * size, ALL, shrink=0.5)
+    assert whole == {}
+    assert set(shrunk) == composed.classes
+    assert set(shrunk.values()) == {64.0}

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from services.common.media.vocabulary import ObjectClass, WarningReason
+from services.common.media.vocabulary import MediaKind, ObjectClass, WarningReason
 from services.processor.detect.weak_models import small_objects, weak_models
 from services.processor.models.entry import ModelEntry
 from services.processor.models.registry import load_registry
@@ -44,7 +44,13 @@ def test_the_command_of_the_advice_is_there() -> None:
 
 
 def test_a_picture_too_large_for_small_objects_gets_a_warning_with_their_size():
-    (warning,) = small_objects({ObjectClass.LICENSE_PLATE: 92.4})
+    (warning,) = small_objects({ObjectClass.LICENSE_PLATE: 92.4}, MediaKind.IMAGE)
     assert (warning.reason, warning.smallest_pixels) == (WarningReason.SMALL_OBJECTS, 93)
     assert "a license plate of less than 93 pixels" in warning.message
     assert "DROPMESH_DETECTION_SECONDS" in warning.advice
+
+
+def test_time_is_no_advice_for_a_video_since_its_frames_are_shrunk_to_one_size():
+    (warning,) = small_objects({ObjectClass.FACE: 84.0}, MediaKind.VIDEO)
+    assert "in a video of this size, a face of less than 84 pixels" in warning.message
+    assert "DROPMESH_DETECTION_SECONDS" not in warning.advice
