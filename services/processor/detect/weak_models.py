@@ -32,7 +32,7 @@ def small_objects(limited_sizes: Mapping[ObjectClass, float], kind: MediaKind) -
             f"in a {kind} of this size, a {object_class.replace('_', ' ')} of less than {math.ceil(size)} pixels on "
             "its longer side may be missed",
             object_class,
-            # Frames are shrunk to one size, whatever time there is.
+            # Frames are shrunk to one size, however much time there is.
             advice=more_time if kind is MediaKind.IMAGE else _LOOK,
             smallest_pixels=math.ceil(size),
         )

@@ -83,7 +83,7 @@ class DetectObjectsResponse(_message.Message):
 
     @_builtins.property
     def warnings(self) -> _containers.RepeatedCompositeFieldContainer[_media_pb2.MediaWarning]:
-        """What may have been missed: classes without a model or with a weak one, and objects too small for a large picture."""
+        """The warnings that a stored media has: classes without a model or with a weak one, and objects too small for a large picture."""
 
     def __init__(
         self,
