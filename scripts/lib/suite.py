@@ -43,8 +43,8 @@ def main() -> int:
     if chosen:
         status, outcomes = _run_tests([*options, *chosen], {})
     else:
-        # One of each server for all workers.
-        with private_servers() as (addresses, _):
+        # One of each server for all workers, but of the slowest: the scans of one would keep the others waiting.
+        with private_servers(without=("mongodb",)) as (addresses, _):
             parallel = ["-n", str(arguments.workers), "--dist", "worksteal", f"--durations={SLOWEST}"]
             status, outcomes = _run_tests([*options, *parallel], addresses)
     flaky: list[str] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 from tests.servers.mongodb import mongodb
@@ -28,14 +28,14 @@ def variable(name: str) -> str:
 
 
 @contextmanager
-def private_servers() -> Iterator[tuple[dict[str, str], list[Missing]]]:
+def private_servers(without: Collection[str] = ()) -> Iterator[tuple[dict[str, str], list[Missing]]]:
     """Yields the variables with the servers' addresses, and what is missing; given servers are used instead."""
     missing: list[Missing] = []
     addresses: dict[str, str] = {}
     started = []
     with ExitStack() as stack:
         for name, start in _SERVERS.items():
-            if os.environ.get(variable(name)):
+            if name in without or os.environ.get(variable(name)):
                 continue
             try:
                 server = stack.enter_context(start())
