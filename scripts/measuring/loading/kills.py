@@ -33,8 +33,7 @@ PATIENCE_SECONDS = 20.0
 # So many kills wait until the mesh is healthy again; the others hit it while it recovers.
 ALONE = 0.8
 HEALTHY_WITHIN_SECONDS = 30.0
-# A large drop that a killed processor had waits until its lease of five minutes ends.
-SETTLED_WITHIN_SECONDS = 400.0
+SETTLED_WITHIN_SECONDS = 120.0
 CHECKS_AT_ONCE = 8
 
 

@@ -14,6 +14,10 @@ from services.common.base.requests import KeptRequest
 from services.common.base.timestamps import format_timestamp
 from services.common.rpc.identity import Caller
 
+# The reasons of a receipt whose stored bytes could not be read; the same drop sent again repairs it.
+CONTENT_MISSING = "CONTENT_MISSING"
+CONTENT_DAMAGED = "CONTENT_DAMAGED"
+
 
 class ReceiptState(StrEnum):
     """How far a receipt is."""
@@ -113,6 +117,26 @@ def new_receipt(document: Mapping[str, Any]) -> Receipt:
         source=document.get("source", ""),
         listed_source=document.get("listed_source"),
         version=document["_version"],
+    )
+
+
+def lost_its_bytes(receipt: Receipt) -> bool:
+    """Whether it is quarantined since its stored bytes are missing or damaged."""
+    is_quarantined = receipt.state is ReceiptState.QUARANTINED
+    return is_quarantined and any(failure.reason in (CONTENT_MISSING, CONTENT_DAMAGED) for failure in receipt.failures)
+
+
+def new_again(receipt: Receipt, now_ns: int) -> Receipt:
+    """A quarantined receipt that is to be processed again."""
+    return replace(
+        receipt,
+        state=ReceiptState.NEW,
+        new_since_ns=now_ns,
+        process_time_ns=None,
+        failures=(),
+        failure_count=0,
+        warnings=(),
+        code_version="",
     )
 
 

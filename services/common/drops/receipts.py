@@ -39,6 +39,8 @@ from services.common.drops.receipt import (
     ReceiptState,
     check_raw_kept,
     later,
+    lost_its_bytes,
+    new_again,
     new_document,
     new_receipt,
     receipt_not_found,
@@ -53,6 +55,8 @@ PREFIX = "drops/"
 # Raw drops come with each receipt of a page: this many are held at once.
 _PAGE = 100
 _PATIENCE_SECONDS = 0.5
+# Among so many there is one that is neither large nor an old one that was replayed.
+_SETTLED_LAST = 20
 
 RECEIPTS = Collection(
     "receipts",
@@ -178,19 +182,8 @@ class Receipts:
                 state = receipt.state.name
                 message = f"the receipt is {state}; only a QUARANTINED receipt can be replayed"
                 raise FailedPrecondition(reasons.RECEIPT_NOT_QUARANTINED, message, metadata={"state": state})
-            return to_document(
-                replace(
-                    receipt,
-                    state=ReceiptState.NEW,
-                    new_since_ns=now_ns,
-                    process_time_ns=None,
-                    failures=(),
-                    failure_count=0,
-                    warnings=(),
-                    code_version="",
-                    requests=with_request(receipt.requests, request),
-                )
-            )
+            requests = with_request(receipt.requests, request)
+            return to_document(replace(new_again(receipt, now_ns), requests=requests))
 
         document = await change(self._catalog, RECEIPTS, key, edit)
         if document is None:
@@ -244,6 +237,12 @@ class Receipts:
         found = await self._catalog.find(RECEIPTS, "new", within=Range(high=before_ns), limit=limit)
         return [from_document(Receipt, document) for document in found]
 
+    async def small_done_until(self) -> int:
+        """When the newest came of the small drops that were settled last; 0 without any."""
+        found = await self._catalog.find(RECEIPTS, "by_process_time", descending=True, limit=_SETTLED_LAST)
+        settled = (from_document(Receipt, document) for document in found)
+        return max((receipt.receive_time_ns for receipt in settled if receipt.object_key is None), default=0)
+
     async def read_raw(self, receipt: Receipt) -> AsyncIterator[bytes]:
         """The drop's bytes exactly as they came, in chunks; ObjectMissing or ObjectDamaged where they are not."""
         if receipt.object_key is None:
@@ -275,11 +274,31 @@ class Receipts:
     async def _repeated(
         self, drop: NewDrop, document: dict[str, Any], first: Receipt
     ) -> tuple[Receipt, bool] | AlreadyExists:
+        is_same = first.sha256 == drop.sha256 and first.source == drop.source
+        if is_same and document["object_key"] is not None and lost_its_bytes(first):
+            first = await self._repair(first, document["object_key"], document["receive_time_ns"])
+            return first, first.state is ReceiptState.NEW
         if document["object_key"] is not None and document["object_key"] != first.object_key:
             await self._objects.delete([document["object_key"]])
-        if first.sha256 != drop.sha256 or first.source != drop.source:
+        if not is_same:
             return request_id_reused(drop.request_id)
         return first, first.state is ReceiptState.NEW
+
+    async def _repair(self, receipt: Receipt, object_key: str, now_ns: int) -> Receipt:
+        """Gives a receipt that lost its bytes those that were sent again; its number stays."""
+
+        def edit(document: dict[str, Any] | None) -> dict[str, Any] | None:
+            stored = None if document is None else from_document(Receipt, document)
+            if stored is None or not lost_its_bytes(stored):
+                return None
+            return to_document(replace(new_again(stored, now_ns), object_key=object_key))
+
+        repaired = from_document(Receipt, await change(self._catalog, RECEIPTS, receipt.id, edit) or {})
+        # Two that repair at once store their bytes apart.
+        unnamed = object_key if repaired.object_key != object_key else receipt.object_key
+        if unnamed is not None:
+            await self._objects.delete([unnamed])
+        return repaired
 
     async def _store(self, key: str, raw: bytes) -> str:
         # Two calls with one request id store their bytes apart; the one whose receipt comes second deletes its own.

@@ -15,7 +15,8 @@ from services.common.queue.outbox import Outbox
 # Under load each message is a durable commit that drops wait for: with this pause they share it.
 GATHER = timedelta(milliseconds=25)
 LOST_AFTER = timedelta(seconds=10)
-# While the queue holds anything, a receipt that is NEW for longer than LOST_AFTER is waiting for its turn.
+# While the queue holds anything, a receipt that is NEW for longer than LOST_AFTER may be waiting for its turn; not once
+# a drop that came so much later is done.
 LOST_AFTER_WHILE_BUSY = timedelta(minutes=5)
 _FOUND_MOST = 1000
 
@@ -43,9 +44,20 @@ class UnqueuedReceipts:
 
     async def find(self) -> Sequence[Receipt]:
         """See Unqueued."""
-        is_busy = any([await self._queue.depth(topic) for topic in (DROPS, LARGE_DROPS)])
-        patience = LOST_AFTER_WHILE_BUSY if is_busy else LOST_AFTER
-        return await self._receipts.waiting_since(self._now_ns() - to_ns(patience), limit=_FOUND_MOST)
+        now_ns = self._now_ns()
+        lost_ns, lost_while_busy_ns = now_ns - to_ns(LOST_AFTER), now_ns - to_ns(LOST_AFTER_WHILE_BUSY)
+        small_ns, large_ns = lost_ns, lost_ns
+        if await self._queue.depth(DROPS):
+            passed_ns = await self._receipts.small_done_until() - to_ns(LOST_AFTER)
+            small_ns = min(lost_ns, max(lost_while_busy_ns, passed_ns))
+        if await self._queue.depth(LARGE_DROPS):
+            large_ns = lost_while_busy_ns
+        waiting = await self._receipts.waiting_since(max(small_ns, large_ns), limit=_FOUND_MOST)
+        return [
+            receipt
+            for receipt in waiting
+            if (receipt.new_since_ns or 0) < (small_ns if receipt.object_key is None else large_ns)
+        ]
 
 
 def drop_outbox(queue: Queue, receipts: Receipts, now_ns: Callable[[], int]) -> Outbox[Receipt]:

@@ -6,8 +6,9 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from services.common.base.errors import ObjectDamaged, ObjectMissing
 from services.common.drops.measurements import Measurement, measurement_key
-from services.common.drops.receipt import Receipt, ReceiptState, Remark
+from services.common.drops.receipt import CONTENT_DAMAGED, CONTENT_MISSING, Receipt, ReceiptState, Remark
 from services.processor.drops.parsing.fast_reading import parse_drop
 from services.processor.drops.parsing.findings import Finding, QualityReason, WarningReason
 from services.processor.drops.parsing.outcomes import DropLimits, Measured, ParsedDrop
@@ -49,6 +50,15 @@ def drop_result(receipt: Receipt, raw: bytes, rules: DropRules, now_ns: int) -> 
         return _quarantined(receipt, (Remark(PROCESSOR_FAULT, "$", words),), 1, rules, now_ns)
     count = len(parsed.failures) + parsed.more_failures
     return _quarantined(receipt, _remarks(parsed.failures), count, rules, now_ns)
+
+
+def unreadable_drop(
+    receipt: Receipt, fault: ObjectMissing | ObjectDamaged, rules: DropRules, now_ns: int
+) -> DropResult:
+    """The result of a drop whose stored bytes are missing or damaged."""
+    reason = CONTENT_MISSING if isinstance(fault, ObjectMissing) else CONTENT_DAMAGED
+    words = f"{fault.message.partition(';')[0]}; send the drop again, with its request_id if it had one"
+    return _quarantined(receipt, (Remark(reason, "$", words),), 1, rules, now_ns)
 
 
 def _processed(receipt: Receipt, parsed: ParsedDrop, rules: DropRules, now_ns: int) -> DropResult:

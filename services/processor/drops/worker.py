@@ -15,7 +15,7 @@ from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 
-from services.common.base.errors import DataLoss, DropmeshError, ResourceExhausted, Unavailable
+from services.common.base.errors import DropmeshError, ObjectDamaged, ObjectMissing, ResourceExhausted, Unavailable
 from services.common.base.loops import Backoff, pause
 from services.common.base.telemetry import Metrics
 from services.common.drops.measurements import Measurements
@@ -23,10 +23,9 @@ from services.common.drops.receipt import Receipt, ReceiptState
 from services.common.drops.receipts import Receipts
 from services.common.drops.topics import DROPS, LARGE_DROPS, receipt_ids
 from services.common.queue import Claim, Queue, Topic
-from services.processor.drops.results import DropResult, DropRules, drop_result
+from services.processor.drops.leases import LEASE, holding
+from services.processor.drops.results import DropResult, DropRules, drop_result, unreadable_drop
 
-LEASE = timedelta(seconds=60)
-LARGE_LEASE = timedelta(minutes=5)
 # Also how long a worker may take to stop.
 WAIT = timedelta(seconds=1)
 RETRY_AFTER = timedelta(seconds=2)
@@ -62,19 +61,20 @@ class DropWorker:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Processes small drops, many at a time, until `stopping` is set."""
-        await self._work(DROPS, MOST_MESSAGES, LEASE, stopping)
+        await self._work(DROPS, MOST_MESSAGES, stopping)
 
     async def run_large(self, stopping: asyncio.Event) -> None:
         """Processes large drops, one after the other, until `stopping` is set."""
-        await self._work(LARGE_DROPS, 1, LARGE_LEASE, stopping)
+        await self._work(LARGE_DROPS, 1, stopping)
 
-    async def _work(self, topic: Topic, most: int, lease: timedelta, stopping: asyncio.Event) -> None:
+    async def _work(self, topic: Topic, most: int, stopping: asyncio.Event) -> None:
         backoff = Backoff()
         while not stopping.is_set():
             try:
-                claims = await self._queue.claim(topic, limit=most, lease=lease, wait=WAIT)
+                claims = await self._queue.claim(topic, limit=most, lease=LEASE, wait=WAIT)
                 began = time.monotonic()
-                is_busy = bool(claims) and await self._process(claims) >= BUSY_RECEIPTS
+                async with holding(self._queue, claims):
+                    is_busy = bool(claims) and await self._process(claims) >= BUSY_RECEIPTS
             except (Unavailable, ResourceExhausted) as error:
                 seconds, cause = backoff.failed(), getattr(error, "cause", error.message)
                 extra = {"topic": topic.name, "seconds": seconds, "cause": cause}
@@ -132,15 +132,18 @@ class DropWorker:
         for state, count in Counter(result.receipt.state for result in results).items():
             self._metrics.work_done.labels("drops", state.value).inc(count)
 
-    def _compute(self, drops: Sequence[tuple[Receipt, bytes | None]]) -> list[DropResult]:
+    def _compute(self, drops: Sequence[tuple[Receipt, bytes | ObjectMissing | ObjectDamaged]]) -> list[DropResult]:
         now_ns = self._now_ns()
-        return [drop_result(receipt, raw, self._rules, now_ns) for receipt, raw in drops if raw is not None]
+        return [
+            unreadable_drop(receipt, raw, self._rules, now_ns)
+            if isinstance(raw, ObjectMissing | ObjectDamaged)
+            else drop_result(receipt, raw, self._rules, now_ns)
+            for receipt, raw in drops
+        ]
 
-    async def _raw(self, receipt: Receipt) -> bytes | None:
+    async def _raw(self, receipt: Receipt) -> bytes | ObjectMissing | ObjectDamaged:
         try:
             return b"".join([chunk async for chunk in self._receipts.read_raw(receipt)])
-        except DataLoss:
-            log.exception(
-                "the bytes of a drop are missing or damaged; its receipt stays NEW", extra={"receipt": receipt.id}
-            )
-            return None
+        except (ObjectMissing, ObjectDamaged) as fault:
+            log.exception("a drop is quarantined: its stored bytes cannot be read", extra={"receipt": receipt.id})
+            return fault

@@ -211,6 +211,12 @@ class QualityFailure(_message.Message):
         """More than nine digits of fraction."""
         PROCESSOR_FAULT: QualityFailure._Reason.ValueType  # 25
         """The processor failed; the drop itself may be valid. Replay it once the fault is fixed."""
+        CONTENT_MISSING: QualityFailure._Reason.ValueType  # 26
+        """The stored bytes of the drop are missing. Send it again; with the same request_id that repairs this receipt."""
+        CONTENT_DAMAGED: QualityFailure._Reason.ValueType  # 27
+        """The stored bytes of the drop are not those that were sent. Send it again; with the same request_id that repairs this
+        receipt.
+        """
 
     class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
         """Reason names the quality check."""
@@ -267,6 +273,12 @@ class QualityFailure(_message.Message):
     """More than nine digits of fraction."""
     PROCESSOR_FAULT: QualityFailure.Reason.ValueType  # 25
     """The processor failed; the drop itself may be valid. Replay it once the fault is fixed."""
+    CONTENT_MISSING: QualityFailure.Reason.ValueType  # 26
+    """The stored bytes of the drop are missing. Send it again; with the same request_id that repairs this receipt."""
+    CONTENT_DAMAGED: QualityFailure.Reason.ValueType  # 27
+    """The stored bytes of the drop are not those that were sent. Send it again; with the same request_id that repairs this
+    receipt.
+    """
 
     REASON_FIELD_NUMBER: _builtins.int
     PATH_FIELD_NUMBER: _builtins.int

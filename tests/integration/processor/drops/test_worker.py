@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from services.common.base.errors import AlreadyExists, FailedPrecondition, NotFound
-from services.common.base.instants import to_ns
+from services.common.base.instants import AgeClock, to_ns
 from services.common.base.telemetry import Metrics
 from services.common.catalog import Upsert
 from services.common.catalog.documents import to_document
@@ -189,14 +190,64 @@ async def test_a_fault_of_the_processor_quarantines_its_drop_by_name_and_stops_n
     assert other.state is ReceiptState.PROCESSED
 
 
-async def test_a_drop_whose_bytes_are_gone_stays_new_and_stops_no_other(zone: Dropzone) -> None:
-    large, good = await zone.keep(reading().ljust(INLINE_BYTES + 1)), await zone.keep(reading(2, second=1))
+@pytest.mark.parametrize(("data", "reason"), [(None, "CONTENT_MISSING"), (b"other bytes", "CONTENT_DAMAGED")])
+async def test_a_drop_whose_bytes_are_lost_is_quarantined_and_repaired_by_the_same_drop(
+    zone: Dropzone, data: bytes | None, reason: str
+) -> None:
+    raw, request_id = reading().ljust(INLINE_BYTES + 1), "6b1c2f1e-0d1e-4d59-8a55-0b6a7e1f7f2a"
+    large, good = await zone.keep(raw, request_id=request_id), await zone.keep(reading(2, second=1))
     assert large.object_key is not None
-    await zone.stores.objects.delete([large.object_key])
+    if data is None:
+        await zone.stores.objects.delete([large.object_key])
+    else:
+        await zone.stores.objects.put(large.object_key, data)
     await zone.stores.queue.publish(DROPS, [message([large.id, good.id])])
-    (other,) = await zone.work([good])
+    lost, other = await zone.work([large, good])
     assert other.state is ReceiptState.PROCESSED
-    assert (await zone.receipts.get(ANNA, large.id)).state is ReceiptState.NEW
+    assert (lost.state, [failure.reason for failure in lost.failures]) == (ReceiptState.QUARANTINED, [reason])
+
+    again, late = await asyncio.gather(*(zone.keep(raw, request_id=request_id) for _ in range(2)))
+    assert {(one.id, one.sequence, one.state) for one in (again, late)} == {
+        (large.id, large.sequence, ReceiptState.NEW)
+    }
+    assert len(await zone.stores.objects.list("drops/")) == 1
+    zone.outbox.add(again)
+    (repaired,) = await zone.work([again])
+    assert (repaired.state, repaired.failures) == (ReceiptState.PROCESSED, ())
+    assert await zone.keep(raw, request_id=request_id) == repaired
+
+
+async def test_a_lost_message_is_found_while_the_queue_is_busy(zone: Dropzone) -> None:
+    lost, waiting = await zone.keep(reading()), await zone.keep(reading(second=1))
+    await zone.stores.queue.publish(DROPS, [message([waiting.id])], delay=timedelta(minutes=1))
+    zone.now_ns += to_ns(LOST_AFTER + timedelta(seconds=1))
+    assert await zone.outbox.sweep() == 0
+    # A drop that came so much later is done: the queue has passed it.
+    zone.now_ns += to_ns(LOST_AFTER)
+    later = await zone.keep(reading(second=2))
+    zone.outbox.add(later)
+    await zone.work([later])
+    assert await zone.outbox.sweep() == 2
+    (settled,) = await zone.work([lost])
+    assert settled.state is ReceiptState.PROCESSED
+
+
+async def test_a_clock_that_is_set_back_changes_no_order_and_set_forward_sweeps_nothing_new(zone: Dropzone) -> None:
+    hour_ns = to_ns(timedelta(hours=1))
+    first = await zone.keep(reading(1))
+    zone.now_ns -= hour_ns
+    second = await zone.keep(reading(2))
+    zone.outbox.add(second)
+    zone.outbox.add(first)
+    await zone.work([first, second])
+    assert (await zone.measurements.get(ANNA, NamedMeasurement("anna", "", TEN_NS))).receipt == second.id
+    # Stored, and not yet named by a receipt.
+    await zone.stores.objects.put("drops/0123456789.abcdef", b"x")
+    wall_ns = time.time_ns()
+    clock = AgeClock(lambda: wall_ns, lambda: 0)
+    wall_ns += 2 * hour_ns
+    await zone.receipts.sweep_objects(clock() - hour_ns, after=None)
+    assert len(await zone.stores.objects.list("drops/")) == 1
 
 
 async def test_a_receipt_is_settled_once(zone: Dropzone) -> None:
