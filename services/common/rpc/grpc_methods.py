@@ -16,7 +16,7 @@ from grpc_reflection.v1alpha.reflection import SERVICE_NAME
 from services.common.base.errors import DropmeshError
 from services.common.rpc.call import REQUEST_ID, REST_PATH, Call
 from services.common.rpc.guard import Guard
-from services.common.rpc.methods import UNREADABLE, Kind, Method
+from services.common.rpc.methods import Kind, Method, Undecodable, wrong_text
 from services.common.rpc.status import error_headers, error_status
 
 # The edge removes this header and answers with the status it holds: gRPC has no 201, 206 or 304 of its own.
@@ -83,7 +83,7 @@ class FirstOf:
         self._requests = requests
 
     def __await__(self) -> Generator[Any, Any, Any]:
-        return anext(aiter(self._requests), UNREADABLE).__await__()
+        return anext(aiter(self._requests), Undecodable()).__await__()
 
 
 class GuardedReflection(ReflectionServicer):  # type: ignore[misc]
@@ -112,7 +112,7 @@ def _reader(request: type[Message]) -> Callable[[bytes], Any]:
         try:
             return request.FromString(data)
         except DecodeError:
-            return UNREADABLE
+            return Undecodable(wrong_text(request.DESCRIPTOR, data))
 
     return read
 

@@ -36,7 +36,7 @@ from services.common.base.errors import (
 from services.common.rpc.auth import Authenticator
 from services.common.rpc.call import REQUEST_ID, Call, Places
 from services.common.rpc.identity import ANYONE
-from services.common.rpc.methods import UNREADABLE, Method
+from services.common.rpc.methods import Method, Undecodable
 from services.common.rpc.request_rules import Rules
 
 RETRY_WHEN_BUSY = timedelta(seconds=1)
@@ -185,11 +185,8 @@ class Guard:
         )
 
     def _check(self, request: Any) -> None:
-        if request is UNREADABLE:
-            raise InvalidArgument(
-                reasons.REQUEST_MALFORMED,
-                "the request cannot be decoded: a text is not UTF-8, or a value has a wrong type",
-            )
+        if isinstance(request, Undecodable):
+            raise request.refusal()
         self._rules.check(request)
 
     async def _checked(
@@ -259,8 +256,8 @@ async def _with_first(first: Any, rest: AsyncIterator[Any]) -> AsyncIterator[Any
         # Not held for as long as the stream lasts.
         del first
         async for message in rest:
-            if message is UNREADABLE:
-                raise InvalidArgument(reasons.REQUEST_MALFORMED, "a later message of the stream cannot be decoded")
+            if isinstance(message, Undecodable):
+                raise message.refusal()
             yield message
 
 

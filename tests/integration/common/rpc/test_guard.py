@@ -76,19 +76,23 @@ async def test_a_stream_without_a_token_is_refused_before_it_says_anything(tmp_p
     await server.stop(None)
 
 
-async def test_a_request_that_cannot_be_decoded_is_refused_with_a_reason(tmp_path):
+@pytest.mark.parametrize(
+    ("request_bytes", "words"),
+    [(b"\x0a\x01\xff", "name: is not UTF-8"), (b"\x0a\x05x", "the request is not a message of this method")],
+)
+async def test_a_request_that_cannot_be_decoded_is_refused_with_a_reason(tmp_path, request_bytes, words):
     guard = Guard(Authenticator(cast(Tokens, None), Mode.OPEN), Metrics(), max_in_flight=1)
     server = grpc.aio.server()
     server.add_generic_rpc_handlers((grpc_handler(SERVICE, guard.methods(SERVICE, Endless())),))
     server.add_insecure_port(f"unix:{tmp_path}/s")
     await server.start()
     async with grpc.aio.insecure_channel(f"unix:{tmp_path}/s") as channel:
-        call = channel.unary_unary("/dropmesh.v1.QueryService/GetMedia")(b"\x0a\x01\xff")
+        call = channel.unary_unary("/dropmesh.v1.QueryService/GetMedia")(request_bytes)
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await call
     await server.stop(None)
     assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
-    assert "cannot be decoded" in str(refused.value.details())
+    assert refused.value.details() == words
 
 
 class Waiting:
@@ -177,7 +181,7 @@ async def test_a_wrong_message_of_a_stream_with_answers_is_answered_and_the_stre
     await server.stop(None)
     assert [answer.receipt.subject for answer in answers] == ["local", "", "", "local"]
     assert "source" in answers[1].error.message
-    assert "cannot be decoded" in answers[2].error.message
+    assert answers[2].error.message == "source: is not UTF-8"
 
 
 class Revocable:
