@@ -13,6 +13,7 @@ from google.protobuf import json_format
 from prometheus_client.exposition import generate_latest
 
 from services.common.base.errors import DropmeshError, Unauthenticated
+from services.common.base.probes import DAMAGED
 from services.common.base.telemetry import Metrics
 from services.common.rpc.status import error_status
 
@@ -35,7 +36,8 @@ async def serve_operations(
     readiness: Callable[[], Readiness],
     recognize: Callable[[str | None], Awaitable[None]],
 ) -> asyncio.AbstractServer:
-    """Answers /readyz with the readiness, /serving with whether calls are welcome, all else with the metrics.
+    """Answers /readyz with the readiness, /damage with the stores that are damaged, /serving with whether calls are
+    welcome, all else with the metrics.
 
     Below /authorize it answers 200 where `recognize` takes the request's token, so that the edge may read its body.
     """
@@ -46,6 +48,8 @@ async def serve_operations(
             path = head.split(b" ", 2)[1] if head.count(b" ") > 1 else b""
             if path.startswith(b"/readyz"):
                 status, kind, body = _readiness(readiness())
+            elif path.startswith(b"/damage"):
+                status, kind, body = _damage(readiness())
             elif path.startswith(b"/authorize/"):
                 status, kind, body = await _authorization(head, recognize)
             elif path.startswith(b"/serving"):
@@ -91,6 +95,12 @@ async def _authorization(head: bytes, recognize: Callable[[str | None], Awaitabl
     except DropmeshError as error:
         return "503 Service Unavailable", "text/plain", error.message.encode()
     return "200 OK", "text/plain", b""
+
+
+def _damage(readiness: Readiness) -> tuple[str, str, bytes]:
+    damaged = {store: state for store, state in readiness.stores.items() if state.startswith(DAMAGED)}
+    status = "503 Service Unavailable" if damaged else "200 OK"
+    return status, "application/json", json.dumps({"damaged": damaged}).encode() + b"\n"
 
 
 def _serving(readiness: Readiness) -> tuple[str, str, bytes]:
