@@ -55,11 +55,11 @@ def heic_of_claims() -> bytes:
     return bytes(data)
 
 
-def gif_of_frames() -> bytes:
-    """A GIF of a million frames of one pixel."""
+def gif_of_frames(frames: int = FRAMES) -> bytes:
+    """A GIF of frames of one pixel."""
     head = b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff"
     frame = b"\x21\xf9\x04\x00\x00\x00\x00\x00\x2c\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02\x44\x01\x00"
-    return head + frame * FRAMES + b";"
+    return head + frame * frames + b";"
 
 
 def jpeg_of_scans() -> bytes:

@@ -43,15 +43,17 @@ class MediaInspection:
 
 
 def media_limits(settings: Settings) -> MediaLimits:
-    """The operator's limits on bytes and pixels."""
-    return MediaLimits(settings.max_image_bytes, settings.max_video_bytes, round(settings.max_megapixels * 1_000_000))
+    """The operator's limits on bytes, pixels and frames."""
+    pixels = round(settings.max_megapixels * 1_000_000)
+    return MediaLimits(settings.max_image_bytes, settings.max_video_bytes, pixels, settings.max_animation_frames)
 
 
 def check_length(settings: Settings, kind: MediaKind, metadata: Metadata) -> None:
     """Refuses videos and animations that last too long."""
     frames = metadata.frames or 0
     if kind is MediaKind.IMAGE and frames > settings.max_animation_frames:
-        raise MediaTooLong(f"{settings.max_animation_frames} frames", f"{frames} frames", "max_animation_frames")
+        limit = f"{settings.max_animation_frames} frames"
+        raise MediaTooLong(limit, f"more than {limit}", "max_animation_frames")
     seconds = metadata.duration_seconds or 0.0
     if seconds > settings.max_video_seconds:
         raise MediaTooLong(f"{settings.max_video_seconds:g} seconds", f"{seconds:.1f} seconds", "max_video_seconds")

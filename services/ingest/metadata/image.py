@@ -7,6 +7,7 @@ import warnings as python_warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import BinaryIO, Final
 
 from PIL import Image, ImageCms
@@ -29,6 +30,7 @@ from services.ingest.metadata.media_metadata import MetadataReading
 _TRANSPOSED: Final = frozenset({5, 6, 7, 8})
 _MAX_WARNINGS: Final = 20
 MAX_BLOCKS: Final = 500_000
+_PIECE_BYTES: Final = 1024 * 1024
 
 
 def read_image(file: BinaryIO, media_type: MediaType, limits: MediaLimits) -> MetadataReading:
@@ -44,7 +46,7 @@ def read_image(file: BinaryIO, media_type: MediaType, limits: MediaLimits) -> Me
         found: list[str] = []
         metadata = _read(image, media_type, found)
         if media_type is GIF:
-            metadata = replace(metadata, frames=_gif_frames(file))
+            metadata = replace(metadata, frames=_gif_frames(file, limits.max_animation_frames))
     found += [f"EXIF: {' '.join(str(warning.message).split())}" for warning in caught]
     return MetadataReading(metadata, tuple(dict.fromkeys(found))[:_MAX_WARNINGS])
 
@@ -109,15 +111,26 @@ def _frames(image: ImageFile, found: list[str]) -> int | None:
     return frames if frames > 1 else None
 
 
-def _gif_frames(file: BinaryIO) -> int | None:
-    """How many frames there are; a library would take two reads for each 255 bytes."""
+def _gif_frames(file: BinaryIO, most: int) -> int | None:
+    """How many frames there are, or one more than `most`; a library would take two reads for each 255 bytes."""
     file.seek(0)
+    data = file.read(_PIECE_BYTES)
+    # Small frames by the thousand show in the first piece.
+    if len(data) == _PIECE_BYTES and _count_frames(data, most) <= most:
+        data += b"".join(iter(partial(file.read, _PIECE_BYTES), b""))
+    frames = _count_frames(data, most)
+    return frames if frames > 1 else None
+
+
+def _count_frames(data: bytes, most: int) -> int:
     frames = 0
-    for number, (kind, _) in enumerate(gif_blocks(file.read())):
+    for number, (kind, _) in enumerate(gif_blocks(data)):
         if number == MAX_BLOCKS:
             raise DamagedMedia(GIF.format, "it has too many segments")
         frames += kind == IMAGE
-    return frames if frames > 1 else None
+        if frames > most:
+            break
+    return frames
 
 
 def _profile(image: ImageFile, found: list[str]) -> str | None:

@@ -15,6 +15,8 @@ class MediaLimits:
     max_image_bytes: int = 64 * 2**20
     max_video_bytes: int = 4 * 2**30
     max_pixels: int = 100_000_000
+    max_animation_frames: int = 2_000
+    """Frames beyond it are not counted."""
 
     def max_bytes(self, kind: MediaKind) -> int:
         """The bound on the size of a media of this kind."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 EXTENSION, IMAGE, TRAILER = 0x21, 0x2C, 0x3B
 CONTROL, APPLICATION = 0xF9, 0xFF
 HAS_TABLE = 0x80
+_BEGIN = re.compile(b"[\x21\x2c\x3b]")
 
 
 def gif_blocks(data: bytes) -> Iterator[tuple[int, int]]:
@@ -24,7 +26,9 @@ def gif_blocks(data: bytes) -> Iterator[tuple[int, int]]:
             yield kind, at
             return
         else:
-            at += 1
+            # What a careless program left between blocks: players skip it.
+            found = _BEGIN.search(data, at + 1)
+            at = len(data) if found is None else found.start()
 
 
 def table_size(flags: int) -> int:

@@ -9,11 +9,12 @@ from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import IFDRational
 
 from services.common.media.refusals import DamagedMedia, MediaTooLarge, TooManyPixels
-from services.common.media.types import sniff
+from services.common.media.types import GIF, sniff
 from services.common.media.vocabulary import MediaKind
 from services.ingest.metadata.image import read_image
 from services.ingest.metadata.limits import MediaLimits, check_size
 from services.ingest.metadata.media_metadata import MetadataReading
+from tests.support.bombs import gif_of_frames
 from tests.support.media_samples import EXIF_FORMATS, IMAGE_FORMATS, exif_block, image_bytes
 
 
@@ -185,6 +186,17 @@ def test_the_frames_of_a_gif_are_counted_however_large_they_are() -> None:
     first.save(out, "gif", save_all=True, append_images=others)
     assert len(out.getvalue()) > 7_000_000
     assert read(out.getvalue()).metadata.frames == 24
+
+
+def test_the_frames_of_a_gif_are_counted_up_to_the_limit_and_its_rest_is_not_read() -> None:
+    file = io.BytesIO(gif_of_frames(100_000))
+    assert read_image(file, GIF, MediaLimits(max_animation_frames=50)).metadata.frames == 51
+    assert file.tell() < 2_000_000
+
+
+def test_what_stands_between_the_blocks_of_a_gif_is_skipped() -> None:
+    one = gif_of_frames(1)
+    assert read(one[:-1] + bytes(3_000_000) + gif_of_frames(2)[19:]).metadata.frames == 3
 
 
 @pytest.mark.parametrize("format", IMAGE_FORMATS)
