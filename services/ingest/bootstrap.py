@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
-from services.common.base.instants import to_ns
+from services.common.base.instants import AgeClock, to_ns
 from services.common.contents.orphans import Orphans
 from services.common.contents.store import Contents
 from services.common.drops.measurements import Measurements
@@ -159,18 +159,19 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
         max_whole_bytes=settings.max_drop_bytes,
         drain=timedelta(seconds=settings.drain_seconds),
     )
+    age_clock = AgeClock()
     leftovers = DropLeftovers(
-        receipts, time.time_ns, sweep_seconds=settings.sweep_seconds, orphan_seconds=settings.orphan_seconds
+        receipts, age_clock, sweep_seconds=settings.sweep_seconds, orphan_seconds=settings.orphan_seconds
     )
     series_sweep = SeriesSweep(
         series,
         objects,
         series_deletion,
-        time.time_ns,
+        age_clock,
         sweep_seconds=settings.sweep_seconds,
         orphan_seconds=settings.orphan_seconds,
     )
-    sweep = MediaSweep(settings, objects, contents, media, cleaning, uploads, invites, orphans)
+    sweep = MediaSweep(settings, objects, contents, media, cleaning, uploads, invites, orphans, age_clock)
     expiring = RetentionSweep(
         catalog,
         retention,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from google.protobuf.duration_pb2 import Duration
@@ -15,6 +17,23 @@ EARLIEST_NS, LATEST_NS = -(2**63), 2**63 - 1
 SHOWN_WITHIN = timedelta(seconds=7)
 LOOK_BACK = timedelta(seconds=10)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class AgeClock:
+    """A clock for what is deleted by its age: one that is set forward makes nothing look older than it is."""
+
+    def __init__(
+        self, now_ns: Callable[[], int] = time.time_ns, elapsed_ns: Callable[[], int] = time.monotonic_ns
+    ) -> None:
+        self._now_ns = now_ns
+        self._elapsed_ns = elapsed_ns
+        self._start_ns = now_ns() - elapsed_ns()
+
+    def __call__(self) -> int:
+        """The time, without what the machine's clock was set forward since this one was made."""
+        elapsed_ns = self._elapsed_ns()
+        self._start_ns = min(self._start_ns, self._now_ns() - elapsed_ns)
+        return self._start_ns + elapsed_ns
 
 
 def to_timestamp(instant_ns: int) -> Timestamp:

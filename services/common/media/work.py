@@ -18,6 +18,8 @@ from services.common.media.transitions import Findings
 
 ATTEMPTS_MOST = 5
 LEASE = timedelta(seconds=10)
+# A lease that lasts longer was given by a clock that was set back since: it is shortened, so that it ends.
+LONGEST_LEASE = timedelta(minutes=1)
 
 
 class HeldByAnother(Exception):
@@ -42,12 +44,21 @@ class MediaWork:
         None where there is nothing to do for this message; HeldByAnother while another worker's lease lasts.
         """
 
-        def edit(media: Media) -> Media | None:
-            if (until_ns := transitions.held_until_ns(media, now_ns)) is not None:
-                raise HeldByAnother(until_ns)
-            return transitions.take(media, now_ns=now_ns, lease_end_ns=now_ns + to_ns(LEASE), excuses=excuses)
+        lease_end_ns, shortened = now_ns + to_ns(LEASE), False
 
-        return await self._change(media_id, edit)
+        def edit(media: Media) -> Media | None:
+            nonlocal shortened
+            until_ns = transitions.held_until_ns(media, now_ns)
+            if shortened := until_ns is not None and until_ns > now_ns + to_ns(LONGEST_LEASE):
+                return transitions.extend(media, media.run, lease_end_ns=lease_end_ns)
+            if until_ns is not None:
+                raise HeldByAnother(until_ns)
+            return transitions.take(media, now_ns=now_ns, lease_end_ns=lease_end_ns, excuses=excuses)
+
+        taken = await self._change(media_id, edit)
+        if shortened:
+            raise HeldByAnother(lease_end_ns)
+        return taken
 
     async def extend(self, media_id: str, run: int, *, now_ns: int) -> bool:
         """Makes the lease last anew; False when the run is stale, and the worker should stop."""

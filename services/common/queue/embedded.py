@@ -37,6 +37,8 @@ CREATE TABLE IF NOT EXISTS queue_dead_letters (
 );
 CREATE INDEX IF NOT EXISTS queue_dead_letters_topic ON queue_dead_letters (topic, id);
 """
+# No lease and no delay is as long. A message that is due later has its time from a clock that was set back since.
+LONGEST_WAIT = timedelta(minutes=15)
 # Columns that files of 0.1.0 lack.
 ADDED = (
     "ALTER TABLE queue_dead_letters ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0",
@@ -80,8 +82,11 @@ class EmbeddedQueue:
         notified = self._notifier.event(topic.name)
         while True:
             notified.clear()
-            next_due_ns = await self._database.read(lambda connection: _next_due_ns(connection, topic))
+            next_due_ns, last_due_ns = await self._database.read(lambda connection: _due_ns(connection, topic))
             now_ns = self._now_ns()
+            if last_due_ns is not None and last_due_ns > now_ns + to_ns(LONGEST_WAIT):
+                await self._database.write(lambda connection: self._make_due(connection, topic), durable=False)
+                continue
             if next_due_ns is not None and next_due_ns <= now_ns:
                 # The same message is claimed again where a power cut takes the claim.
                 if claims := await self._database.write(
@@ -194,6 +199,13 @@ class EmbeddedQueue:
         """See the port; the database is closed by the code that opened it."""
         self._notifier.close()
 
+    def _make_due(self, connection: sqlite3.Connection, topic: Topic) -> None:
+        now_ns = self._now_ns()
+        connection.execute(
+            "UPDATE queue_messages SET due_ns = ? WHERE topic = ? AND due_ns > ?",
+            (now_ns, topic.name, now_ns + to_ns(LONGEST_WAIT)),
+        )
+
     def _take(self, connection: sqlite3.Connection, topic: Topic, limit: int, lease: timedelta) -> list[Claim]:
         now_ns = self._now_ns()
         rows = connection.execute(
@@ -260,6 +272,11 @@ def _dig_up(connection: sqlite3.Connection, topic: Topic, ids: Collection[str], 
     return [bytes(body) for _, body in rows]
 
 
-def _next_due_ns(connection: sqlite3.Connection, topic: Topic) -> int | None:
-    found = connection.execute("SELECT min(due_ns) FROM queue_messages WHERE topic = ?", (topic.name,)).fetchone()
-    return None if found[0] is None else int(found[0])
+def _due_ns(connection: sqlite3.Connection, topic: Topic) -> tuple[int | None, int | None]:
+    """When the first message may be claimed, and when the last: one seek each."""
+    found: tuple[int | None, int | None] = connection.execute(
+        "SELECT (SELECT min(due_ns) FROM queue_messages WHERE topic = ?1),"
+        " (SELECT max(due_ns) FROM queue_messages WHERE topic = ?1)",
+        (topic.name,),
+    ).fetchone()
+    return found

@@ -1,17 +1,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 
 import pytest
 
+from services.common.base.instants import to_ns
 from services.common.contents.store import Holder
 from services.common.contents.writer import ContentWriter
 from services.common.media.detected_objects import DetectedObject
 from services.common.media.model import Content, Failure, Media
 from services.common.media.transitions import Findings, cancel, delete, process_again
 from services.common.media.vocabulary import Box, MediaState, ObjectClass
-from services.common.media.work import HeldByAnother
+from services.common.media.work import LEASE, HeldByAnother
 from tests.support.media_mesh import MediaMesh, photo
 
 FAILURE = Failure(9, "PROCESSING_CRASHED", "it crashed")
@@ -74,6 +76,22 @@ async def test_a_stale_worker_cannot_overwrite(mesh: MediaMesh) -> None:
     assert done is not None
     assert done.anonymized is not None
     assert len(await mesh.stored_keys()) == 2
+
+
+async def test_a_lease_from_before_a_clock_was_set_back_ends_soon(mesh: MediaMesh) -> None:
+    held = await begun(mesh, (await mesh.upload(photo("one"))).media.id)
+    now_ns = mesh.clock() - to_ns(timedelta(hours=1))
+    with pytest.raises(HeldByAnother) as first:
+        await mesh.work.begin(held.id, now_ns=now_ns)
+    assert first.value.until_ns == now_ns + to_ns(LEASE)
+    # Its worker lives: it goes on extending its lease.
+    assert await mesh.work.extend(held.id, held.run, now_ns=now_ns + 1)
+    with pytest.raises(HeldByAnother):
+        await mesh.work.begin(held.id, now_ns=now_ns + to_ns(LEASE))
+    # Its worker died.
+    other = await mesh.work.begin(held.id, now_ns=now_ns + 2 * to_ns(LEASE))
+    assert other is not None
+    assert other.run == held.run + 1
 
 
 @pytest.mark.parametrize("end", [partial(delete, purge_after_ns=10), cancel])

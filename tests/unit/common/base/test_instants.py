@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from services.common.base.instants import to_ns
+from services.common.base.instants import AgeClock, to_ns
 
 
 @pytest.mark.parametrize(
@@ -18,3 +18,16 @@ from services.common.base.instants import to_ns
 )
 def test_a_length_of_time_has_whole_nanoseconds(length: timedelta, nanoseconds: int) -> None:
     assert to_ns(length) == nanoseconds
+
+
+def test_a_clock_that_is_set_forward_makes_nothing_older_and_one_set_back_is_followed() -> None:
+    wall, elapsed = 1_000_000, 50
+    clock = AgeClock(lambda: wall, lambda: elapsed)
+    wall, elapsed = wall + 7, elapsed + 7
+    assert clock() == 1_000_007
+    wall += 3600
+    assert clock() == 1_000_007
+    wall -= 7200
+    assert clock() == wall
+    wall, elapsed = wall + 5, elapsed + 5
+    assert clock() == wall
