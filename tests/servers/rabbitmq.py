@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -32,8 +33,11 @@ _DEFINITIONS = {
 class RabbitNode:
     """A node that can be killed; it keeps its address and its data."""
 
-    def __init__(self, url: str, start: Callable[[], AbstractContextManager[subprocess.Popen[bytes]]]) -> None:
+    def __init__(
+        self, url: str, data: Path, start: Callable[[], AbstractContextManager[subprocess.Popen[bytes]]]
+    ) -> None:
         self.url = url
+        self._data = data
         self._start = start
         self._life = ExitStack()
         self._process = self._life.enter_context(start())
@@ -42,6 +46,10 @@ class RabbitNode:
         """Ends it like a power cut."""
         self._process.kill()
         self._process.wait()
+
+    def wipe(self) -> None:
+        """Deletes what a killed node left: queues and their messages."""
+        shutil.rmtree(self._data, ignore_errors=True)
 
     def start_again(self) -> None:
         """Starts it on the data that it left; returns once it takes connections."""
@@ -71,6 +79,7 @@ def rabbitmq_node() -> Iterator[RabbitNode]:
         with running(mapper, lambda: accepts(mapper_port), folder / "epmd.log", env):
             node = RabbitNode(
                 f"amqp://guest:guest@127.0.0.1:{port}/",
+                folder / "data",
                 lambda: running([program], lambda: accepts(port, _AMQP_GREETING), folder / "log", env),
             )
             try:

@@ -16,12 +16,14 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 
 from scripts.measuring.benchmarks.concurrent_writes import Way, compare, receipt_insert
-from services.common.catalog import Collection, Increment, Operation
+from services.common.catalog import Collection, Increment, Insert, Operation
 from services.common.catalog.mongo.catalog import MongoCatalog
 from services.common.drops.receipts import RECEIPTS
 from tests.servers.mongodb import mongodb
 
 COUNTERS = Collection("bench_counters")
+# What the number of a receipt costs shows beside insertions that get none.
+UNNUMBERED = Collection("bench_unnumbered", RECEIPTS.indexes)
 
 
 def main() -> int:
@@ -36,7 +38,7 @@ def main() -> int:
 
 
 async def _run(url: str, seconds: float) -> None:
-    catalog = await MongoCatalog.open(url, (RECEIPTS, COUNTERS))
+    catalog = await MongoCatalog.open(url, (RECEIPTS, UNNUMBERED, COUNTERS))
 
     async def plain(operations: Sequence[Operation]) -> None:
         for operation in operations:
@@ -45,6 +47,7 @@ async def _run(url: str, seconds: float) -> None:
     ways: dict[str, Way] = {"groups": catalog.batch, "plain calls": plain}
     kinds: dict[str, Callable[[str], Operation]] = {
         "insert of a receipt": receipt_insert,
+        "the same without a number": lambda key: Insert(UNNUMBERED, receipt_insert(key).document),
         "count in one document": lambda _: Increment(COUNTERS, "all", {"n": 1}),
     }
     for kind, make in kinds.items():

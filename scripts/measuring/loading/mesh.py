@@ -33,6 +33,25 @@ class LoadedMesh:
         """Its edge."""
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def admin(self) -> dict[str, str]:
+        """The header of a caller with every right."""
+        return {"authorization": f"Bearer {(self.data / 'admin-token').read_text().strip()}"}
+
+    def instances(self, service: str) -> list[int]:
+        """The processes of a service, of which there may be several."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            try:
+                command = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
+                environment = (entry / "environ").read_bytes().decode(errors="replace")
+            except OSError:
+                continue
+            # One of several has a data folder of its own below that of the mesh.
+            if f"services.{service}" in command and f"DROPMESH_DATA={self.data}" in environment:
+                found.append(int(entry.name))
+        return sorted(found)
+
     def processes(self) -> dict[str, int]:
         """The processes of the mesh by name."""
         found = {}

@@ -1,4 +1,4 @@
-"""Callers that drop readings and upload photos, and remember what was acknowledged."""
+"""Callers that drop readings, upload photos and videos, invite and delete, and remember what was acknowledged."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from typing import Any
 
 import httpx
 from PIL import Image
+
+from tests.support.media_samples import video_bytes
 
 PATIENCE_SECONDS = 60.0
 # A caller that was refused comes again after this; one that was not, after the other.
@@ -41,12 +43,19 @@ class Phase:
 class Callers:
     """Threads that write until the block ends."""
 
-    def __init__(self, url: str, count: int, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, url: str, count: int, headers: Mapping[str, str] | None = None, *, is_mixed: bool = False
+    ) -> None:
+        """The first caller uploads photos; with `is_mixed` also videos, and it makes invites and deletes media."""
         self.phases = [Phase("before")]
         self.names: list[str] = []
+        self.deleted: set[str] = set()
+        self._is_mixed = is_mixed
         self._url = url
         self._headers = dict(headers or {})
         self._numbers = itertools.count()
+        self._uploads = 0
+        self._last_photo: str | None = None
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._call, args=(number == 0,)) for number in range(count)]
 
@@ -72,7 +81,7 @@ class Callers:
                 number = next(self._numbers)
                 began, phase = time.monotonic(), self.phases[-1]
                 try:
-                    name = _upload(http, number) if uploads_photos else _drop(http, number)
+                    name = self._upload(http) if uploads_photos else _drop(http, number)
                 except (httpx.HTTPError, _Refused) as error:
                     phase.refused[str(error) if isinstance(error, _Refused) else type(error).__name__] += 1
                     phase.slowest_refusal = max(phase.slowest_refusal, time.monotonic() - began)
@@ -81,6 +90,25 @@ class Callers:
                     phase.acknowledged += 1
                     self.names.append(name)
                     time.sleep(PHOTO_PAUSE_SECONDS if uploads_photos else PAUSE_SECONDS)
+
+    def _upload(self, http: httpx.Client) -> str:
+        self._uploads += 1
+        if not self._is_mixed:
+            return _upload_photo(http, self._uploads)
+        match self._uploads % 10:
+            case 3:
+                return str(_answer(http.post("/v1/invites", json={"display_name": "load"}))["name"])
+            case 5 if self._uploads % 50 == 5:
+                return _upload_video(http, self._uploads)
+            case 7 if (name := self._last_photo) is not None:
+                self._last_photo = None
+                # Where the answer is lost, it may be deleted or not.
+                self.names.remove(name)
+                _answer(http.delete(f"/v1/{name}"))
+                self.deleted.add(name)
+                return name
+        self._last_photo = _upload_photo(http, self._uploads)
+        return self._last_photo
 
 
 class _Refused(Exception):
@@ -96,11 +124,18 @@ def _drop(http: httpx.Client, number: int) -> str:
     return str(_answer(http.post("/v1/measurements", content=content))["receipt"]["name"])
 
 
-def _upload(http: httpx.Client, number: int) -> str:
+def _upload_photo(http: httpx.Client, number: int) -> str:
     output = io.BytesIO()
     Image.effect_noise((200, 150), 40 + number % 100).save(output, "JPEG", comment=f"photo {number}")
-    answer = _answer(http.post("/v1/media", content=output.getvalue(), headers={"content-type": "image/jpeg"}))
-    return str(answer["results"][0]["media"]["name"])
+    return _upload(http, output.getvalue())
+
+
+def _upload_video(http: httpx.Client, number: int) -> str:
+    return _upload(http, video_bytes("mp4", frames=30, tags={"comment": f"video {number}"}))
+
+
+def _upload(http: httpx.Client, content: bytes) -> str:
+    return str(_answer(http.post("/v1/media", content=content))["results"][0]["media"]["name"])
 
 
 def _answer(response: httpx.Response) -> Any:

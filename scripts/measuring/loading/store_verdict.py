@@ -18,7 +18,7 @@ def verdict(mesh: LoadedMesh, callers: Callers, loops_before: Counter[str], pati
     """Waits until all is done, prints the counts, and returns 1 when anything is wrong."""
     began, seconds = time.monotonic(), 0.0
     states: dict[str, str] = {}
-    with httpx.Client(base_url=mesh.url, timeout=PATIENCE_SECONDS) as http:
+    with httpx.Client(base_url=mesh.url, headers=mesh.admin, timeout=PATIENCE_SECONDS) as http:
         left = list(callers.names)
         while left:
             states.update({name: _state(http, name) for name in left})
@@ -28,7 +28,7 @@ def verdict(mesh: LoadedMesh, callers: Callers, loops_before: Counter[str], pati
                 break
             time.sleep(0.5)
     counts = Counter(f"{name.partition('/')[0]} {state}" for name, state in states.items())
-    bad = {name: state for name, state in states.items() if state != "PROCESSED"}
+    bad = {name: state for name, state in states.items() if state != _expected(name, callers)}
     missing = loops_before - loops(mesh)
     restarts = sum(
         _metric(mesh, service, "dropmesh_loop_restarts_total").total() for service in ("ingest", "processor")
@@ -45,6 +45,12 @@ def verdict(mesh: LoadedMesh, callers: Callers, loops_before: Counter[str], pati
     for name in missing:
         print(f"  {name} does not run")
     return 1 if bad or missing else 0
+
+
+def _expected(name: str, callers: Callers) -> str:
+    if name in callers.deleted:
+        return "DELETED"
+    return "ACTIVE" if name.startswith("invites/") else "PROCESSED"
 
 
 def loops(mesh: LoadedMesh) -> Counter[str]:
