@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from scripts.measuring.families import private_memory_of_family
+from scripts.measuring.families import cpu_of_family, private_memory_of_family
 from scripts.measuring.loading.mesh import LoadedMesh, loaded_mesh
 from services.common.settings import load_settings
 from tests.chaos.upload_remains import remains_after_one_sweep
@@ -147,13 +147,14 @@ class _Fuzz:
 
     async def _bomb(self, http: httpx.AsyncClient, name: str, content: bytes) -> None:
         with _Peak(self._mesh) as peak:
-            began = time.monotonic()
+            began, used = time.monotonic(), _cpu_seconds(self._mesh)
             answer = await self._post(http, "bombs", name, "/v1/media", content)
             outcome = _reason(answer)
             if isinstance(answer, httpx.Response) and answer.status_code == 201:
                 outcome = await self._state(http, answer.json()["results"][0]["media"]["name"])
             seconds = time.monotonic() - began
-        line = f"{len(content):>11,} bytes  {seconds:6.2f} s  {peak.mebibytes:5.0f} MiB  {outcome}"
+            cpu = _cpu_seconds(self._mesh) - used
+        line = f"{len(content):>11,} bytes  {seconds:6.2f} s  {cpu:5.2f} s CPU  {peak.mebibytes:5.0f} MiB  {outcome}"
         self._report.bombs[name] = line
         if seconds > BOMB_SECONDS or peak.mebibytes > BOMB_MIB:
             self._report.slow_bombs.append(name)
@@ -162,11 +163,13 @@ class _Fuzz:
         part = b'--b\r\ncontent-disposition: form-data; name="objects"\r\n\r\nface\r\n'
         headers = {"content-type": "multipart/form-data; boundary=b"}
         with _Peak(self._mesh) as peak:
-            began = time.monotonic()
+            began, used = time.monotonic(), _cpu_seconds(self._mesh)
             content = part * self._amounts.parts + b"--b--\r\n"
             answer = await self._post(http, "forms", "form of many parts", "/v1/media", content, headers)
             seconds = time.monotonic() - began
-        line = f"{len(content):>11,} bytes  {seconds:6.2f} s  {peak.mebibytes:5.0f} MiB  {_reason(answer)}"
+            cpu = _cpu_seconds(self._mesh) - used
+        took = f"{seconds:6.2f} s  {cpu:5.2f} s CPU  {peak.mebibytes:5.0f} MiB"
+        line = f"{len(content):>11,} bytes  {took}  {_reason(answer)}"
         self._report.bombs[f"form of {self._amounts.parts:,} parts"] = line
 
     async def _uploads(self, http: httpx.AsyncClient) -> None:
@@ -246,6 +249,11 @@ class _Peak:
     def _look(self) -> None:
         while not self._ended.wait(0.1):
             self._most = max(self._most, _memory(self._mesh))
+
+
+def _cpu_seconds(mesh: LoadedMesh) -> float:
+    """What the mesh's processes and their children have used."""
+    return sum(map(cpu_of_family, mesh.processes().values()))
 
 
 def _memory(mesh: LoadedMesh) -> int:
