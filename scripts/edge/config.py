@@ -27,3 +27,8 @@ class EdgeConfig:
     logged_percent: int = 0
     certificate: str = ""
     private_key: str = ""
+    # Where every address may read the metrics of Envoy, as host:port; empty: on the operations port alone.
+    metrics: str = ""
+    # Where spans are sent, as host:port; empty: nowhere.
+    collector: str = ""
+    traced_percent: float = 100.0

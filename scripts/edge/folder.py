@@ -13,6 +13,7 @@ import yaml
 
 from scripts.edge.binary import envoy_binary
 from scripts.edge.config import EdgeConfig
+from scripts.edge.traces import add_traces
 from scripts.edge.virtual_hosts import route_configuration
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -57,8 +58,14 @@ def envoy_command(*options: str) -> tuple[str, ...]:
 
 
 def _set(edge: Any, config: EdgeConfig) -> None:
-    listener, operations = edge["static_resources"]["listeners"]
+    listener, operations, metrics = edge["static_resources"]["listeners"]
     listener["address"], operations["address"] = _address(config.listen), _address(config.operations)
+    if config.metrics:
+        metrics["address"] = _address(config.metrics)
+    else:
+        edge["static_resources"]["listeners"].remove(metrics)
+    if config.collector:
+        add_traces(edge, config.collector, config.traced_percent)
     chain = listener["filter_chains"][0]
     if config.certificate:
         files = {"certificate_chain": {"filename": config.certificate}, "private_key": {"filename": config.private_key}}

@@ -21,7 +21,7 @@ def is_valid(folder: Path) -> bool:
         return False
     edge = yaml.safe_load((folder / "envoy.yaml").read_text())
     del edge["dynamic_resources"]
-    edge["static_resources"]["clusters"] = [_without_type(one) for one in _resources(folder / "clusters.yaml")]
+    edge["static_resources"]["clusters"] += [_without_type(one) for one in _resources(folder / "clusters.yaml")]
     manager = edge["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
     del manager["rds"]
     (routes,) = _resources(folder / "routes.yaml")

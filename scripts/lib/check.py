@@ -18,9 +18,10 @@ from scripts.lib.compose import FILES, ComposeInvalid, read_compose
 from scripts.lib.contract_image import contract_image
 from scripts.lib.document_rules import broken_document_rules
 from scripts.lib.kubernetes.faults import overlay_faults
-from scripts.lib.kubernetes.overlays import OPERATORS, OVERLAYS, OverlayInvalid, render
+from scripts.lib.kubernetes.overlays import ADDED, OVERLAYS, OverlayInvalid, render, unused_components
 from scripts.lib.rooms import broken_rules
 from scripts.lib.words import dialect_in
+from scripts.lib.workflows import workflow_faults
 from tests.servers.tools import Missing, find_tool
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -87,7 +88,9 @@ def check_words() -> None:
 
 
 def check_workflows() -> None:
-    """The hosted workflows are valid."""
+    """The hosted workflows are valid, and the commands of ours that they run have their options."""
+    if found := workflow_faults(ROOT):
+        raise Failed("\n".join(found))
     _run(find_tool("actionlint"), "-no-color", *sorted((ROOT / ".github" / "workflows").glob("*.yml")))
 
 
@@ -129,11 +132,11 @@ def check_edge() -> None:
 
 def check_kubernetes() -> None:
     """Every overlay renders, keeps its schemas and pod security `restricted`, and its programs would start."""
-    faults = []
+    faults = [f"no overlay is checked with the component {name}" for name in unused_components()]
     for name in OVERLAYS:
-        for components in ((), OPERATORS):
+        for components in ((), ADDED):
             try:
-                faults += overlay_faults(render(name, components), with_edge=not components)
+                faults += overlay_faults(render(name, components))
             except OverlayInvalid as invalid:
                 faults.append(str(invalid))
     if faults:

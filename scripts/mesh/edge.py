@@ -13,14 +13,12 @@ from typing import Any, NoReturn
 
 import yaml
 
+from scripts.edge.config import EdgeConfig
 from scripts.edge.folder import as_yaml, envoy_command, write_edge_folder
-from scripts.mesh.drain_edge import ADMIN_SOCKET
 from scripts.mesh.edge_config import edge_config
-from services.common.settings import SettingsError, load_settings
+from services.common.settings import Settings, SettingsError, load_settings
 from services.common.settings.open_files import allow_open_files
 
-# Only programs of this container reach it.
-ADMIN = f"admin: {{ address: {{ pipe: {{ path: ./{ADMIN_SOCKET}, mode: 384 }} }} }}"
 # Within this time, a share that grows up to all of the answers ask the client to close its connection.
 DRAIN_SECONDS = "15"
 
@@ -44,11 +42,17 @@ def main() -> NoReturn:
     except SettingsError as reason:
         sys.exit(f"dropmesh: {reason}")
     folder = settings.data / "edge"
-    write_edge_folder(folder, replace(edge_config(settings), logged_percent=100), "cluster")
+    write_edge_folder(folder, pod_config(settings), "cluster")
     _move(folder / "clusters.yaml", places)
     os.chdir(folder)
-    command = envoy_command("--log-level", "warning", "--drain-time-s", DRAIN_SECONDS, "--config-yaml", ADMIN)
+    command = envoy_command("--log-level", "warning", "--drain-time-s", DRAIN_SECONDS)
     os.execv(command[0], command)  # noqa: S606 - ours
+
+
+def pod_config(settings: Settings) -> EdgeConfig:
+    """The configuration of an edge in a container: each request is logged, and metrics are read from outside it."""
+    metrics = "" if settings.metrics.startswith("unix:") else settings.metrics
+    return replace(edge_config(settings), logged_percent=100, metrics=metrics)
 
 
 def _move(clusters: Path, places: Mapping[str, Sequence[str]]) -> None:

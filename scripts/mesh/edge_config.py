@@ -21,6 +21,8 @@ def edge_config(settings: Settings) -> EdgeConfig:
         tokens=settings.mode is Mode.TOKENS,
         certificate=str(settings.tls_certificate or ""),
         private_key=str(settings.tls_private_key or ""),
+        collector=settings.otlp_endpoint.removeprefix("http://"),
+        traced_percent=settings.traced_percent,
     )
 
 

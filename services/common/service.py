@@ -12,7 +12,7 @@ from google.protobuf.descriptor import ServiceDescriptor
 
 from services.common.base.background import Loop, PutOff
 from services.common.base.errors import StoreCorrupt, StoreUnavailable
-from services.common.base.telemetry import Metrics, start_logging, start_tracing
+from services.common.base.telemetry import Metrics, start_logging
 from services.common.catalog import Catalog
 from services.common.objects import Objects
 from services.common.queue import Queue
@@ -25,6 +25,7 @@ from services.common.settings import Mode, Settings, SettingsError, load_setting
 from services.common.settings.open_files import allow_open_files
 from services.common.stores.open import open_stores
 from services.common.stores.probes import probed
+from services.common.tracing import Tracing, start_tracing
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ class Service:
     objects: Objects
     queue: Queue
     put_off: PutOff
+    tracing: Tracing
 
     def methods(self, *servicers: object) -> tuple[Method, ...]:
         """The service's methods, implemented by these servicers and guarded."""
@@ -76,7 +78,7 @@ def run(name: str, descriptor: ServiceDescriptor, bootstrap: Bootstrap) -> None:
 
 async def _open_and_serve(name: str, descriptor: ServiceDescriptor, bootstrap: Bootstrap, settings: Settings) -> None:
     metrics = Metrics()
-    tracer = start_tracing(name, settings.otlp_endpoint)
+    tracing = start_tracing(name, settings.otlp_endpoint)
     opened = await open_stores(settings)
     try:
         watched = probed(opened, metrics)
@@ -89,10 +91,12 @@ async def _open_and_serve(name: str, descriptor: ServiceDescriptor, bootstrap: B
             max_waits=settings.max_waits,
             # In mode open every caller is one.
             shared=settings.mode is Mode.TOKENS,
-            tracer=tracer,
+            tracing=tracing,
         )
         put_off = PutOff(metrics)
-        service = Service(descriptor, settings, metrics, guard, stores.catalog, stores.objects, stores.queue, put_off)
+        service = Service(
+            descriptor, settings, metrics, guard, stores.catalog, stores.objects, stores.queue, put_off, tracing
+        )
         async with bootstrap(service) as wiring:
             await serve(
                 name, settings, metrics, descriptor, guard, wiring.methods, wiring.loops, watched.probes, put_off

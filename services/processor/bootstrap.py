@@ -70,7 +70,14 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
     media = MediaStore(catalog, announcer.media)
     code_version = measurement_code_version()
     drop_limits = DropLimits(max_bytes=settings.max_drop_bytes, max_points=settings.max_drop_points)
-    drops = DropWorker(service.queue, receipts, measurements, DropRules(drop_limits, code_version), metrics)
+    drops = DropWorker(
+        service.queue,
+        receipts,
+        measurements,
+        DropRules(drop_limits, code_version),
+        metrics,
+        tracing=service.tracing,
+    )
     depths = QueueDepths(service.queue, TOPICS, metrics)
     folding = StatisticsFolding(StatisticsStore(catalog))
 
@@ -105,6 +112,7 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
         metrics,
         service.put_off,
         time.time_ns,
+        tracing=service.tracing,
     )
     sender = Sender(allow_http=settings.webhook_http, allow_private=settings.webhook_private)
     dispatcher = WebhookDispatcher(

@@ -19,7 +19,8 @@ from tests.servers.s3 import S3
 from tests.support.containers import Containers, Program
 
 SERVICES = ("ingest", "processor", "query")
-PORTS = (9000, 9001, 9100)
+METRICS = 9100
+PORTS = (9000, 9001, METRICS)
 
 
 @dataclass
@@ -48,7 +49,9 @@ class Node(Containers):
         ]
         program = self._program("edge", "edge")
         own = program.environment["DROPMESH_EDGE_PORT"]
-        return self.start(program, *at, listen={own: str(port), "8081": str(port + 1)})
+        self.places["edge-0"] = {METRICS: f"127.0.0.1:{free_port()}"}
+        listen = {own: str(port), "8081": str(port + 1), f"0.0.0.0:{METRICS}": self.places["edge-0"][METRICS]}
+        return self.start(program, *at, listen=listen)
 
     def job(self, name: str, *more: str) -> subprocess.Popen[bytes]:
         """Starts a Job, or the program of a CronJob."""

@@ -13,7 +13,7 @@ import pytest
 
 from scripts.lib.kubernetes.overlays import OVERLAYS, render
 from scripts.mesh.sample import ensure_sample
-from tests.cluster.node import SERVICES, Node, answers, node
+from tests.cluster.node import METRICS, SERVICES, Node, answers, node
 from tests.e2e.mesh import bearer, eventually, free_port_pair
 from tests.servers.tools import Missing
 
@@ -70,6 +70,7 @@ def test_the_overlay_answers_the_lines_of_the_readme_through_its_edge_and_runs_i
         assert "8 days with 0 rows" in played.finish("archive")
         assert http.get("/healthz").status_code == 200
 
+        scraped(played)
         drain(played, edge, http)
 
 
@@ -81,6 +82,15 @@ def client(played: Node, port: int) -> httpx.Client:
     assert not answers(f"http://localhost:{port}/healthz")
     trusted = ssl.create_default_context(cafile=str(certificate))
     return httpx.Client(base_url=f"https://localhost:{port}", verify=trusted, timeout=30)
+
+
+def scraped(played: Node) -> None:
+    """Every pod has metrics where Prometheus reads them; that port answers nothing else of Envoy's."""
+    for pod, places in played.places.items():
+        text = httpx.get(f"http://{places[METRICS]}/metrics").text
+        assert ("envoy_http_downstream_rq_xx" if pod == "edge-0" else "dropmesh_requests_total") in text
+    at = played.places["edge-0"][METRICS]
+    assert [httpx.get(f"http://{at}/{path}").status_code for path in ("config_dump", "stats", "")] == [404, 404, 404]
 
 
 def drain(played: Node, edge, http: httpx.Client) -> None:

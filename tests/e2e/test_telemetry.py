@@ -20,6 +20,8 @@ FOLDER = Path(__file__).resolve().parents[2] / "k8s" / "components" / "monitorin
 BUILT_IN = {"up"}
 # Labels that a scrape adds, by the PodMonitor.
 ADDED = {"service", "pod", "le"}
+# No label of Envoy is one of these.
+METRIC = r"\bdropmesh_\w+|\benvoy_(?!http_conn_manager_prefix|response_code_class|cluster_name)\w+|\bup\b"
 
 
 def expressions() -> dict[str, str]:
@@ -34,9 +36,9 @@ def expressions() -> dict[str, str]:
 
 
 def scraped(mesh) -> dict[str, set[str]]:
-    """The label names of each sample of the three services."""
+    """The label names of each sample of the edge and the three services."""
     found: dict[str, set[str]] = defaultdict(set)
-    for service in ("ingest", "processor", "query"):
+    for service in ("edge", "ingest", "processor", "query"):
         text = httpx.get(f"{mesh.operations_url}/metrics/{service}").text
         for name, labels in re.findall(r"^(\w+)(?:\{([^}]*)\})? \S+$", text, re.MULTILINE):
             found[name] |= set(re.findall(r'(\w+)="', labels))
@@ -54,7 +56,7 @@ def test_every_metric_and_label_of_the_dashboard_and_alerts_is_in_a_scrape(mesh,
     found["dropmesh_loop_restarts_total"] |= {"loop"}
     for where, text in expressions().items():
         plain = re.sub(r'"[^"]*"', "", text)
-        metrics = set(re.findall(r"\bdropmesh_\w+|\bup\b", plain))
+        metrics = set(re.findall(METRIC, plain))
         assert metrics, where
         assert metrics - BUILT_IN <= found.keys(), f"{where}: {metrics - found.keys()}"
         groups = re.findall(r"\bby \(([^)]*)\)", plain)

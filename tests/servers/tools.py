@@ -89,6 +89,7 @@ TOOLS = (
     Tool("exiftool", Source.APT, "libimage-exiftool-perl", "", "exiftool"),
     Tool("ffprobe", Source.APT, "ffmpeg", "", "ffprobe"),
     Tool("strace", Source.APT, "strace", "", "strace"),
+    Tool("promtool", Source.APT, "prometheus", "", "promtool"),
     Tool("mongodb", Source.MAVEN, "mongo-java-server", _MONGO_VERSION, "classes/Start.class"),
     Tool("s3", Source.GO, "github.com/versity/versitygw/cmd/versitygw", "v1.8.0", "versitygw"),
     Tool("toxiproxy", Source.GO, "github.com/Shopify/toxiproxy/v2/cmd/server", "v2.5.0", "server"),

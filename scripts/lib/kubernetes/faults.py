@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -14,19 +13,20 @@ import yaml
 from scripts.lib.kubernetes.overlays import Overlay, workloads
 from scripts.lib.kubernetes.pod_security import insecure, unsafe_to_run
 from scripts.lib.kubernetes.settings import edge_fault, refused_settings
+from tests.servers.tools import find_tool
 
 UNKNOWN_KIND = "Couldn't find schema"
 OF_OPERATORS = frozenset({"PodMonitor", "PrometheusRule", "ScaledObject", "TriggerAuthentication"})
 
 
-def overlay_faults(overlay: Overlay, *, with_edge: bool = True) -> list[str]:
+def overlay_faults(overlay: Overlay) -> list[str]:
     """Each fault in a line that begins with the overlay's name; Envoy itself is asked last, since it takes seconds."""
     with tempfile.TemporaryDirectory(prefix="dropmesh-") as name:
         folder = Path(name)
         found = [*_schema_faults(overlay, folder), *_references(overlay), *_rule_faults(overlay, folder)]
         found += [fault for workload in workloads(overlay) for fault in insecure(workload)]
         found += [*unsafe_to_run(overlay), *refused_settings(overlay, folder)]
-        if with_edge and not found and (fault := edge_fault(overlay, folder)):
+        if not found and (fault := edge_fault(overlay, folder)):
             found.append(fault)
     return [f"{overlay.name}: {fault}" for fault in found]
 
@@ -45,12 +45,13 @@ def _schema_faults(overlay: Overlay, folder: Path) -> Iterator[str]:
 
 
 def _rule_faults(overlay: Overlay, folder: Path) -> Iterator[str]:
-    """The objections of Prometheus' own tool to alert rules, where it is at hand."""
-    promtool = shutil.which("promtool")
-    for rules in overlay.of_kind("PrometheusRule") if promtool else ():
+    """The objections of Prometheus' own tool to alert rules."""
+    for rules in overlay.of_kind("PrometheusRule"):
         file = folder / "rules.yaml"
         file.write_text(yaml.safe_dump(rules["spec"]))
-        done = subprocess.run([str(promtool), "check", "rules", str(file)], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [str(find_tool("promtool")), "check", "rules", str(file)], capture_output=True, text=True, check=False
+        )
         if done.returncode != 0:
             yield f"PrometheusRule {rules['metadata']['name']}: {done.stderr.strip()}"
 

@@ -19,8 +19,8 @@ from tests.servers.tools import find_tool
 ROOT = Path(__file__).resolve().parents[3]
 FOLDER = ROOT / "k8s"
 OVERLAYS = ("dev", "prod")
-OPERATORS = ("monitoring", "keda")
-"""Components that an overlay leaves out: they need operators in the cluster."""
+ADDED = ("monitoring", "keda", "traces")
+"""Components that no overlay names by itself: they need something else in the cluster."""
 
 Object = dict[str, Any]
 
@@ -117,6 +117,13 @@ def render(name: str, components: tuple[str, ...] = ()) -> Overlay:
             file.write_text(yaml.safe_dump(wanted))
         text = _run(kubectl, "kustomize", overlay)
     return Overlay(name, tuple(yaml.safe_load_all(text)), text, _secrets_by_hand(name))
+
+
+def unused_components() -> list[str]:
+    """Components that neither an overlay nor ADDED names."""
+    files = (yaml.safe_load((FOLDER / "overlays" / name / "kustomization.yaml").read_text()) for name in OVERLAYS)
+    named = {Path(component).name for file in files for component in file.get("components", ())}
+    return sorted({path.name for path in (FOLDER / "components").iterdir()} - named - set(ADDED))
 
 
 def workloads(overlay: Overlay) -> list[Workload]:

@@ -7,14 +7,13 @@ import io
 import re
 import subprocess
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from scripts.edge.folder import write_edge_folder
 from scripts.edge.validation import is_valid
 from scripts.lib.image_environment import image_environment
 from scripts.lib.kubernetes.overlays import Overlay, Workload, workloads
-from scripts.mesh.edge_config import edge_config
+from scripts.mesh.edge import pod_config
 from services.common.settings import PREFIX, Settings, SettingsError, load_settings
 
 # Read by programs or libraries of the image.
@@ -33,7 +32,7 @@ def edge_fault(overlay: Overlay, folder: Path) -> str | None:
     """Returns Envoy's objection to the configuration that the overlay's edge would write; None if it has none."""
     (edge,) = (found for found in workloads(overlay) if found.name == "edge")
     settings = load_settings(played_environment(edge, folder))
-    write_edge_folder(folder / overlay.name, replace(edge_config(settings), logged_percent=100), "cluster")
+    write_edge_folder(folder / overlay.name, pod_config(settings), "cluster")
     said = io.StringIO()
     with contextlib.redirect_stderr(said):
         return None if is_valid(folder / overlay.name) else said.getvalue()

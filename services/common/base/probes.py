@@ -45,6 +45,7 @@ class StoreProbe:
         self._patience_seconds = patience_seconds
         self._silent_looks = 0
         self._asking: asyncio.Task[str] | None = None
+        self._asked_seconds = 0.0
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Asks until the service stops."""
@@ -64,8 +65,11 @@ class StoreProbe:
                 self._asking.cancel()
 
     async def _answer(self) -> str:
-        self._asking = self._asking or asyncio.create_task(self._outcome())
+        clock = asyncio.get_running_loop().time
+        if self._asking is None:
+            self._asking, self._asked_seconds = asyncio.create_task(self._outcome()), clock()
         done, _ = await asyncio.wait({self._asking}, timeout=self._patience_seconds)
+        self._metrics.store_answer_seconds.labels(self.store).set(clock() - self._asked_seconds)
         if not done:
             return SILENT
         asked, self._asking = self._asking, None

@@ -1,4 +1,4 @@
-"""Telemetry for operators: JSON log lines with a request id, Prometheus metrics, traces if an endpoint is set."""
+"""Telemetry for operators: JSON log lines with the ids of a request and its trace, and Prometheus metrics."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ import logging
 import sys
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-if TYPE_CHECKING:
-    from opentelemetry.trace import Tracer
-
 request_id: ContextVar[str] = ContextVar("request_id", default="")
+traceparent: ContextVar[str] = ContextVar("traceparent", default="")
+"""The span that this context works in, as W3C writes it; empty without traces."""
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
@@ -40,6 +39,8 @@ class JsonLines(logging.Formatter):
         }
         if identifier := request_id.get():
             line["request_id"] = identifier
+        if parent := traceparent.get():
+            line["trace_id"] = parent.split("-")[1]
         line.update({key: value for key, value in record.__dict__.items() if key not in self._usual})
         if record.exc_info:
             line["trace"] = self.formatException(record.exc_info)
@@ -80,6 +81,12 @@ class Metrics:
         self.store_answers = Gauge(
             "dropmesh_store_answers", "1 while the store answers, else 0.", ("store",), registry=self.registry
         )
+        self.store_answer_seconds = Gauge(
+            "dropmesh_store_answer_seconds",
+            "Time of the last answer of the store to the question that it is asked every second.",
+            ("store",),
+            registry=self.registry,
+        )
         self.store_free_bytes = Gauge(
             "dropmesh_store_free_bytes",
             "Free bytes on the disk of a store that is a folder or a file.",
@@ -113,17 +120,3 @@ class Metrics:
         self.work_done = Counter(
             "dropmesh_work_total", "Pieces of work ended.", ("work", "outcome"), registry=self.registry
         )
-
-
-def start_tracing(service: str, endpoint: str) -> Tracer | None:
-    """Returns a tracer that sends spans to an OpenTelemetry collector; None without an endpoint."""
-    if not endpoint:
-        return None
-    from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
-    from opentelemetry.sdk.resources import Resource
-    from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor
-
-    provider = TracerProvider(resource=Resource.create({"service.name": f"dropmesh-{service}"}))
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint, insecure=True)))
-    return provider.get_tracer("dropmesh")

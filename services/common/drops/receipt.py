@@ -66,6 +66,8 @@ class Receipt:
     listed_source: str | None = None
     """The source again, and None without one: so most drops stand outside the index of it."""
     raw_delete_time_ns: int | None = None
+    traceparent: str = ""
+    """The span of the call that had it processed, as W3C writes it; empty without traces."""
     requests: tuple[KeptRequest, ...] = ()
     """The last replays that a caller named by a request id."""
     version: int = 0

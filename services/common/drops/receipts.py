@@ -20,6 +20,7 @@ from services.common.base.errors import AlreadyExists, FailedPrecondition, Store
 from services.common.base.ids import new_id
 from services.common.base.instants import SHOWN_WITHIN, to_ns
 from services.common.base.requests import NamedRequest, came_before, request_id_reused, request_key, with_request
+from services.common.base.telemetry import traceparent
 from services.common.catalog import (
     Catalog,
     Collection,
@@ -182,8 +183,8 @@ class Receipts:
                 state = receipt.state.name
                 message = f"the receipt is {state}; only a QUARANTINED receipt can be replayed"
                 raise FailedPrecondition(reasons.RECEIPT_NOT_QUARANTINED, message, metadata={"state": state})
-            requests = with_request(receipt.requests, request)
-            return to_document(replace(new_again(receipt, now_ns), requests=requests))
+            requests, parent = with_request(receipt.requests, request), traceparent.get()
+            return to_document(replace(new_again(receipt, now_ns), requests=requests, traceparent=parent))
 
         document = await change(self._catalog, RECEIPTS, key, edit)
         if document is None:
@@ -269,6 +270,8 @@ class Receipts:
         document = new_document(key, caller, inline, drop.sha256, len(raw), now_ns, object_key)
         if drop.source:
             document["source"] = document["listed_source"] = drop.source
+        if parent := traceparent.get():
+            document["traceparent"] = parent
         return document
 
     async def _repeated(

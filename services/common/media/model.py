@@ -213,6 +213,8 @@ class Media:
     leftovers: tuple[Content, ...] = ()
     """Contents that the media let go of and that are still to be released."""
 
+    traceparent: str = ""
+    """The span of the call that had it processed, as W3C writes it; empty without traces."""
     unqueued_since_ns: int | None = None
     unclean_since_ns: int | None = None
     uncounted_since_ns: int | None = None

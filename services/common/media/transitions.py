@@ -178,7 +178,7 @@ def cancel(media: Media, *, now_ns: int) -> Media:
     return _ended(media, MediaState.CANCELLED, None, now_ns)
 
 
-def process_again(media: Media, options: AnonymizeOptions | None, *, now_ns: int) -> Media:
+def process_again(media: Media, options: AnonymizeOptions | None, *, now_ns: int, traceparent: str = "") -> Media:
     """The owner asks for another result; None keeps the options."""
     check_original_kept(media)
     chosen = media.anonymize if options is None else options
@@ -190,6 +190,7 @@ def process_again(media: Media, options: AnonymizeOptions | None, *, now_ns: int
         anonymize=chosen,
         options_digest=chosen.digest(),
         processing=Processing(),
+        traceparent=traceparent,
         unqueued_since_ns=now_ns,
     )
 

@@ -11,7 +11,7 @@ import logging
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Sequence
-from contextlib import AbstractContextManager, aclosing, asynccontextmanager, nullcontext
+from contextlib import AbstractContextManager, aclosing, asynccontextmanager
 from datetime import timedelta
 from functools import cache
 from typing import Any
@@ -38,6 +38,7 @@ from services.common.rpc.call import REQUEST_ID, Call, Places
 from services.common.rpc.identity import ANYONE
 from services.common.rpc.methods import Method, Undecodable
 from services.common.rpc.request_rules import Rules
+from services.common.tracing import TRACEPARENT, Tracing
 
 RETRY_WHEN_BUSY = timedelta(seconds=1)
 # One that waits keeps its place for long.
@@ -47,7 +48,6 @@ FORWARDED_FOR = "x-forwarded-for"
 # A stream of requests may last longer than its token.
 ADMITTED_SECONDS = 1.0
 READER = Behavior(scope=Behavior.READ)
-NO_SPAN = nullcontext()
 log = logging.getLogger(__name__)
 
 
@@ -62,11 +62,11 @@ class Guard:
         max_in_flight: int,
         max_waits: int = 4096,
         shared: bool = False,
-        tracer: Any = None,
+        tracing: Tracing | None = None,
     ) -> None:
         """With `shared`, one caller may hold at most half of the places of each kind."""
         self._authenticator = authenticator
-        self._tracer = tracer
+        self._tracing = tracing or Tracing()
         self._rules = Rules()
 
         def places(setting: str, limit: int, retry_after: timedelta) -> Places:
@@ -209,13 +209,9 @@ class Guard:
             else:
                 yield request
 
-    def _span(self, name: str, call: Call) -> AbstractContextManager[Any]:
-        if self._tracer is None:
-            return NO_SPAN
-        span: AbstractContextManager[Any] = self._tracer.start_as_current_span(
-            name, attributes={"request.id": call.request_id}
-        )
-        return span
+    def _span(self, name: str, call: Call) -> AbstractContextManager[None]:
+        parent = (call.header(TRACEPARENT) or "") if self._tracing.is_on else ""
+        return self._tracing.call(name, parent, call.request_id)
 
 
 class _Watch:

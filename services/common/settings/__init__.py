@@ -92,7 +92,14 @@ class Settings(BaseModel):
         description="time that a stopping service goes on serving, so that the edge notices; 3 with a second instance",
     )
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="DEBUG, INFO, WARNING or ERROR")
-    otlp_endpoint: str = Field("", description="OTLP endpoint for OpenTelemetry traces; empty: no traces")
+    otlp_endpoint: str = Field(
+        "",
+        pattern=r"^(http://[^/?#\s:]+:[0-9]+)?$",
+        description="http://host:port of an OpenTelemetry collector (OTLP over gRPC) for traces; empty: no traces",
+    )
+    traced_percent: float = Field(
+        100.0, ge=0, le=100, description="share of the requests that the edge begins a trace for"
+    )
 
     s3_endpoint: str = Field("", description="address of an S3 server other than AWS")
     s3_access_key: str = Field("", description="access key; empty: the credentials that AWS' own tools find")

@@ -23,7 +23,7 @@ from services.ingest.http.influx import PATH, influx_error_json, influx_http_sta
 from services.ingest.http.lines import LAST_CHUNK, LinesAnswer, UnfinishedLine, drops_of_lines
 from services.ingest.http.routes import Route
 
-METADATA = frozenset({b"authorization", b"x-request-id", b"x-invite-pin", b"x-forwarded-for"})
+METADATA = frozenset({b"authorization", b"traceparent", b"x-request-id", b"x-invite-pin", b"x-forwarded-for"})
 # What a body must bring in each window of time, unless this end has paused it.
 LEAST_BYTES = 4096
 RATE_WINDOW = timedelta(seconds=20)

@@ -15,6 +15,7 @@ from services.common.base.etags import check_etag
 from services.common.base.instants import to_ns
 from services.common.base.names import resource_id
 from services.common.base.requests import came_before, named_request, with_request
+from services.common.base.telemetry import traceparent
 from services.common.catalog import PlaceTaken
 from services.common.media import transitions
 from services.common.media.anonymize.messages import to_options
@@ -65,7 +66,7 @@ class MediaChanges:
         def edit(found: Media) -> Media | None:
             if came_before(found.requests, named):
                 return None
-            changed = transitions.process_again(found, options, now_ns=self._now_ns())
+            changed = transitions.process_again(found, options, now_ns=self._now_ns(), traceparent=traceparent.get())
             _check_etag(found, request.etag)
             return replace(changed, requests=with_request(found.requests, named))
 

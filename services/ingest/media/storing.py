@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from services.common.base.errors import StoreUnavailable
 from services.common.base.ids import new_id
+from services.common.base.telemetry import traceparent
 from services.common.contents.store import Contents, Holder, StoredContent
 from services.common.contents.writer import ContentWriter, Written
 from services.common.invites.store import Invite, Invites
@@ -203,6 +204,7 @@ class MediaStoring:
             sender_name="" if destination.invite is None else options.sender_name,
             invites=() if destination.invite is None else (destination.invite.id,),
             warnings=tuple(MediaWarning(WarningReason.METADATA_UNREADABLE, text) for text in reading.warnings),
+            traceparent=traceparent.get(),
         )
         inserted = await self._insert_claimed(media, holder, is_held)
         if inserted is not None:
@@ -262,7 +264,9 @@ class MediaStoring:
             )
             # It failed for the bytes that were damaged.
             has_failed = is_repaired and media.state is MediaState.FAILED
-            return process_again(again or media, None, now_ns=now_ns) if has_failed else again
+            if not has_failed:
+                return again
+            return process_again(again or media, None, now_ns=now_ns, traceparent=traceparent.get())
 
         changed = await self._media.change(found.id, edit)
         if changed is None or changed.is_deleted or changed.options_digest != digest:

@@ -23,6 +23,7 @@ from services.common.drops.receipt import Receipt, ReceiptState
 from services.common.drops.receipts import Receipts
 from services.common.drops.topics import DROPS, LARGE_DROPS, receipt_ids
 from services.common.queue import Claim, Queue, Topic
+from services.common.tracing import Tracing
 from services.processor.drops.leases import LEASE, holding
 from services.processor.drops.results import DropResult, DropRules, drop_result, unreadable_drop
 
@@ -51,7 +52,9 @@ class DropWorker:
         rules: DropRules,
         metrics: Metrics,
         now_ns: Callable[[], int] = time.time_ns,
+        tracing: Tracing | None = None,
     ) -> None:
+        self._tracing = tracing or Tracing()
         self._queue = queue
         self._receipts = receipts
         self._measurements = measurements
@@ -122,7 +125,7 @@ class DropWorker:
             return
         self._metrics.batch_size.labels("drops").observe(len(new))
         raws = [await self._raw(receipt) if receipt.raw is None else receipt.raw for receipt in new]
-        began = time.monotonic()
+        began, began_ns = time.monotonic(), self._now_ns()
         results = await asyncio.to_thread(self._compute, list(zip(new, raws, strict=True)))
         for start in range(0, len(results), SETTLED_AT_ONCE):
             some = results[start : start + SETTLED_AT_ONCE]
@@ -131,6 +134,21 @@ class DropWorker:
             await self._receipts.settle((result.receipt for result in some), began=began, write=write)
         for state, count in Counter(result.receipt.state for result in results).items():
             self._metrics.work_done.labels("drops", state.value).inc(count)
+        if self._tracing.is_on:
+            self._trace(new, began_ns)
+
+    def _trace(self, receipts: Sequence[Receipt], began_ns: int) -> None:
+        end_ns = self._now_ns()
+        for receipt in receipts:
+            self._tracing.worked(
+                "drops",
+                receipt.traceparent,
+                since_ns=receipt.new_since_ns or began_ns,
+                start_ns=began_ns,
+                end_ns=end_ns,
+                receipt=receipt.id,
+                processed_together=len(receipts),
+            )
 
     def _compute(self, drops: Sequence[tuple[Receipt, bytes | ObjectMissing | ObjectDamaged]]) -> list[DropResult]:
         now_ns = self._now_ns()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import tempfile
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -27,14 +27,15 @@ from services.common.base.telemetry import Metrics
 from services.common.contents.store import Contents, Holder
 from services.common.contents.writer import ContentWriter
 from services.common.media.detected_objects import MediaObjects
-from services.common.media.model import Content, Media
+from services.common.media.model import Content, Media, Step
 from services.common.media.topics import PHOTO_WORK, VIDEO_WORK
 from services.common.media.transitions import Findings, failure_of
-from services.common.media.vocabulary import MediaKind
+from services.common.media.vocabulary import MediaKind, MediaState
 from services.common.media.work import ATTEMPTS_MOST, LEASE, HeldByAnother, MediaWork
 from services.common.objects import Objects
 from services.common.objects.checking import fetch
 from services.common.queue import LEASE_ENDED, Claim, Queue, Topic
+from services.common.tracing import Tracing
 from services.common.workers.errors import JobCrashed
 from services.common.workers.pool import ProcessPool
 from services.processor.media.holding import USUAL_PACE, Holding, Pace
@@ -90,7 +91,9 @@ class MediaWorker:
         put_off: PutOff,
         now_ns: Callable[[], int],
         pace: Pace = USUAL_PACE,
+        tracing: Tracing | None = None,
     ) -> None:
+        self._tracing = tracing or Tracing()
         self._stores = stores
         self._pool = pool
         self._limits = limits
@@ -155,7 +158,7 @@ class MediaWorker:
     async def _work(self, media: Media, claim: Claim) -> None:
         outcome = "put back"
         try:
-            with self._metrics.work_in_progress.labels("media").track_inprogress():
+            with self._metrics.work_in_progress.labels("media").track_inprogress(), self._traced(media, claim):
                 outcome = await self._hold_and_anonymize(media, claim)
         except asyncio.CancelledError:
             await self._let_go(media, claim, is_failure=False)
@@ -164,6 +167,20 @@ class MediaWorker:
             outcome = await self._failed(media, claim, error)
         finally:
             self._metrics.work_done.labels("media", outcome).inc()
+
+    def _traced(self, media: Media, claim: Claim) -> AbstractContextManager[None]:
+        """A span of this run. It waited since it became NEW, or where an earlier run broke off not at all."""
+        start_ns = media.processing.start_time_ns or self._now_ns()
+        new_ns = [change.time_ns for change in media.state_changes if change.state is MediaState.NEW]
+        since_ns = new_ns[-1] if new_ns and media.processing.attempt == 1 else start_ns
+        return self._tracing.work(
+            claim.topic.name,
+            media.traceparent,
+            since_ns=since_ns,
+            start_ns=start_ns,
+            media=media.id,
+            attempt=media.processing.attempt,
+        )
 
     async def _hold_and_anonymize(self, media: Media, claim: Claim) -> str:
         if media.processing.failures >= ATTEMPTS_MOST:
@@ -212,6 +229,7 @@ class MediaWorker:
             source, target = Path(name) / "original", Path(name) / "anonymized"
             with watch.step("fetch"):
                 await fetch(self._stores.objects, media.original.object_key, source, media.original.sha256)
+            self._trace(watch.steps)
             result = await self._pool.run(
                 anonymize_media,
                 media.kind,
@@ -223,12 +241,18 @@ class MediaWorker:
                 on_progress=holding.report,
                 is_long=media.is_moving,
             )
+            self._trace(result.findings.steps)
             with watch.step("store"):
                 content = await self._store(media, result, target)
             fetched, stored = watch.steps
+            self._trace((stored,))
             findings = replace(result.findings, steps=(fetched, *result.findings.steps, stored))
             holding.end()
             return await self._show(media, content, findings)
+
+    def _trace(self, steps: Sequence[Step]) -> None:
+        """Steps that just ended. A video goes through its steps frame by frame: their spans say how long, not when."""
+        self._tracing.steps(((step.step, step.duration_ns) for step in steps), end_ns=self._now_ns())
 
     async def _store(self, media: Media, result: AnonymizedMedia, target: Path) -> Content:
         stores, holder = self._stores, f"{media.id}/anonymized/{media.run}"
