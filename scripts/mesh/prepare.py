@@ -21,7 +21,8 @@ def main() -> int:
     try:
         asyncio.run(_prepare(load_settings()))
     except (SettingsError, DropmeshError) as reason:
-        print(f"dropmesh: {reason}", file=sys.stderr)
+        cause = getattr(reason, "cause", "")
+        print(f"dropmesh: {reason}{f' ({cause})' if cause else ''}", file=sys.stderr)
         return 1
     indexes = sum(len(collection.indexes) for collection in COLLECTIONS)
     print(f"{len(COLLECTIONS)} collections with {indexes} indexes, the objects and {len(TOPICS)} queues are ready")

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 _STOP_SECONDS = 10.0
@@ -99,6 +99,31 @@ def running(
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+Start = Callable[[], AbstractContextManager[subprocess.Popen[bytes]]]
+
+
+class KillableServer:
+    """A server that can be killed; it keeps its address and its data."""
+
+    def __init__(self, start: Start) -> None:
+        self._start = start
+        self._life = ExitStack()
+        self._process = self._life.enter_context(start())
+
+    def kill(self) -> None:
+        """Ends it like a power cut."""
+        self._process.kill()
+        self._process.wait()
+
+    def start_again(self) -> None:
+        """Starts it on the data that it left; returns once it takes connections."""
+        self.stop()
+        self._process = self._life.enter_context(self._start())
+
+    def stop(self) -> None:
+        self._life.close()
 
 
 def _await(process: subprocess.Popen[bytes], ready: Callable[[], bool], within_seconds: float, log: Path) -> None:

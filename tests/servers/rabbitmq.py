@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-from tests.servers.process import accepts, free_port, private_folder, running
+from tests.servers.process import KillableServer, Start, accepts, free_port, private_folder, running
 from tests.servers.tools import find_tool
 
 _AMQP_GREETING = b"AMQP\x00\x00\x09\x01"
@@ -30,34 +29,17 @@ _DEFINITIONS = {
 }
 
 
-class RabbitNode:
-    """A node that can be killed; it keeps its address and its data."""
+class RabbitNode(KillableServer):
+    """A node that can be killed, and its address."""
 
-    def __init__(
-        self, url: str, data: Path, start: Callable[[], AbstractContextManager[subprocess.Popen[bytes]]]
-    ) -> None:
+    def __init__(self, url: str, data: Path, start: Start) -> None:
         self.url = url
         self._data = data
-        self._start = start
-        self._life = ExitStack()
-        self._process = self._life.enter_context(start())
-
-    def kill(self) -> None:
-        """Ends it like a power cut."""
-        self._process.kill()
-        self._process.wait()
+        super().__init__(start)
 
     def wipe(self) -> None:
         """Deletes what a killed node left: queues and their messages."""
         shutil.rmtree(self._data, ignore_errors=True)
-
-    def start_again(self) -> None:
-        """Starts it on the data that it left; returns once it takes connections."""
-        self.stop()
-        self._process = self._life.enter_context(self._start())
-
-    def stop(self) -> None:
-        self._life.close()
 
 
 @contextmanager
@@ -68,12 +50,23 @@ def rabbitmq() -> Iterator[str]:
 
 
 @contextmanager
-def rabbitmq_node() -> Iterator[RabbitNode]:
-    """Runs a node that can be killed."""
+def rabbitmq_over_tls(certificates: Path) -> Iterator[str]:
+    """Runs a node with the certificate in a folder (ca.crt, tls.crt, tls.key) and yields its `amqps://` address."""
+    port = free_port()
+    files = {"cacertfile": "ca.crt", "certfile": "tls.crt", "keyfile": "tls.key"}
+    lines = [f"listeners.ssl.1 = 127.0.0.1:{port}"]
+    lines += [f"ssl_options.{option} = {certificates / name}" for option, name in files.items()]
+    with rabbitmq_node(lines):
+        yield f"amqps://guest:guest@localhost:{port}/"
+
+
+@contextmanager
+def rabbitmq_node(configuration: Sequence[str] = ()) -> Iterator[RabbitNode]:
+    """Runs a node that can be killed; `configuration` are further lines of rabbitmq.conf."""
     program = find_tool("rabbitmq")
     port, mapper_port = free_port(), free_port()
     with private_folder("rabbitmq") as folder:
-        env = _environment(folder, port, mapper_port)
+        env = _environment(folder, port, mapper_port, configuration)
         # The node would start a mapper that outlives it; this one ends with us.
         mapper = ["epmd", "-address", "127.0.0.1", "-port", str(mapper_port)]
         with running(mapper, lambda: accepts(mapper_port), folder / "epmd.log", env):
@@ -88,10 +81,11 @@ def rabbitmq_node() -> Iterator[RabbitNode]:
                 node.stop()
 
 
-def _environment(folder: Path, port: int, mapper_port: int) -> dict[str, str]:
+def _environment(folder: Path, port: int, mapper_port: int, configuration: Sequence[str]) -> dict[str, str]:
     (folder / "plugins").write_text("[].\n")
     (folder / "definitions.json").write_text(json.dumps(_DEFINITIONS))
-    (folder / "rabbitmq.conf").write_text(f"load_definitions = {folder}/definitions.json\n")
+    lines = [f"load_definitions = {folder}/definitions.json", *configuration]
+    (folder / "rabbitmq.conf").write_text("\n".join([*lines, ""]))
     (folder / "env.conf").write_text("")
     return {
         "HOME": str(folder),

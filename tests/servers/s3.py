@@ -12,8 +12,10 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from tests.servers.process import accepts, free_port, private_folder, running
+from tests.servers.process import KillableServer, accepts, free_port, private_folder, running
 from tests.servers.tools import find_tool
+
+_ACCESS_KEY, _SECRET_KEY = "dropmesh", "dropmesh-secret"
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,26 @@ class S3:
 @contextmanager
 def s3() -> Iterator[S3]:
     """Runs the server and yields where it is, with an empty bucket."""
+    with s3_node() as (server, _):
+        yield server
+
+
+@contextmanager
+def s3_node() -> Iterator[tuple[S3, KillableServer]]:
+    """Runs one that can be killed."""
+    with _server() as (port, node):
+        yield S3.from_url(f"http://{_ACCESS_KEY}:{_SECRET_KEY}@127.0.0.1:{port}/dropmesh-test"), node
+
+
+@contextmanager
+def s3_over_tls(certificates: Path) -> Iterator[S3]:
+    """Runs it with the certificate in a folder (tls.crt, tls.key); there is no bucket yet."""
+    with _server("--cert", certificates / "tls.crt", "--key", certificates / "tls.key") as (port, _):
+        yield S3(f"https://localhost:{port}", _ACCESS_KEY, _SECRET_KEY, "dropmesh-test")
+
+
+@contextmanager
+def _server(*options: str | Path) -> Iterator[tuple[int, KillableServer]]:
     program = find_tool("s3")
     port = free_port()
     with private_folder("s3") as folder:
@@ -72,17 +94,21 @@ def s3() -> Iterator[S3]:
         data.mkdir()
         metadata = folder / "metadata"
         metadata.mkdir()
-        env = {"ROOT_ACCESS_KEY": "dropmesh", "ROOT_SECRET_KEY": "dropmesh-secret"}
+        env = {"ROOT_ACCESS_KEY": _ACCESS_KEY, "ROOT_SECRET_KEY": _SECRET_KEY}
         # Metadata in a folder of its own: not every temporary file system has extended attributes.
         command: list[str | Path] = [
             program,
             "--quiet",
             "--port",
             f"127.0.0.1:{port}",
+            *options,
             "posix",
             "--sidecar",
             metadata,
             data,
         ]
-        with running(command, lambda: accepts(port), folder / "log", env):
-            yield S3.from_url(f"http://dropmesh:dropmesh-secret@127.0.0.1:{port}/dropmesh-test")
+        node = KillableServer(lambda: running(command, lambda: accepts(port), folder / "log", env))
+        try:
+            yield port, node
+        finally:
+            node.stop()
