@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from batch.archive.days import ArchivedDays
 from batch.archive.tables import TABLES
 from batch.engines import Rows, answers
+from services.common.archive.days import ArchivedDays
 from services.common.base.instants import utc_day
 from services.common.objects import Objects
 from services.common.settings import Settings

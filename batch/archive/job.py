@@ -7,11 +7,12 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
-from batch.archive.days import ArchivedDays, Part
 from batch.archive.parts import partitions, store_part
 from batch.archive.tables import TABLES
+from services.common.archive.days import ArchivedDays, Part
 from services.common.base.instants import EPOCH, to_ns
 from services.common.catalog import Range
+from services.common.erasures.store import Erasures
 from services.common.settings import Settings
 from services.common.stores.open import Stores
 
@@ -24,14 +25,34 @@ async def archive(stores: Stores, _settings: Settings, arguments: argparse.Names
     today = datetime.fromtimestamp(now_ns / 1e9, UTC).date()
     rows = days = changed = 0
     for day in _days(today, arguments.days, arguments.since):
-        parts = await _store_day(stores, day)
-        archived = ArchivedDays(stores.objects)
+        parts, is_changed = await _archive_day(stores, day)
         days += 1
         rows += sum(part.rows for part in parts)
-        changed += await archived.replace(day.isoformat(), parts, now_ns=time.time_ns())
-        await archived.clean(day.isoformat(), [table.name for table in TABLES], now_ns=time.time_ns())
+        changed += is_changed
     print(f"{days} days with {rows} rows are archived; {changed} of them changed")
     return 0
+
+
+async def _archive_day(stores: Stores, day: date) -> tuple[list[Part], bool]:
+    """Archives one day; rows that were read before their owner was erased do not stay."""
+    archived, erasures, name = ArchivedDays(stores.objects), Erasures(stores.catalog), day.isoformat()
+    await archived.begin(name)
+    stored: set[str] = set()
+    while True:
+        start_ns = time.time_ns()
+        parts = await _store_day(stores, day)
+        stored |= {part.key for part in parts}
+        written = await archived.replace(name, parts, now_ns=time.time_ns())
+        # An erasure that begins from here on finds the parts by itself.
+        for erasure in await erasures.running():
+            await archived.forget(name, erasure.owner or "")
+        if not await erasures.ended_since(start_ns):
+            break
+        if written is not None:
+            await stores.objects.delete([written])
+    await stores.objects.delete(sorted(stored - {part.key for part in parts}))
+    await archived.clean(name, now_ns=time.time_ns())
+    return parts, written is not None
 
 
 async def _store_day(stores: Stores, day: date) -> list[Part]:
@@ -39,8 +60,7 @@ async def _store_day(stores: Stores, day: date) -> list[Part]:
     found = []
     for table in TABLES:
         for owner, rows in (await partitions(table, table.rows(stores, within))).items():
-            key, size = await store_part(stores.objects, table, day.isoformat(), owner, rows)
-            found.append(Part(table.name, owner, key, rows.num_rows, size))
+            found.append(await store_part(stores.objects, table, day.isoformat(), owner, rows))
     return found
 
 

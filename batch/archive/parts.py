@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
-import re
 from collections.abc import AsyncIterator, Iterable
 
 import pyarrow as pa
@@ -13,12 +12,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from batch.archive.tables import Row, Table
+from services.common.archive.days import Part, part_key
 from services.common.objects import Objects
 
-PREFIX = "archive/"
 # Rows wait as Python values up to this many; then they are columns, which take a tenth of the memory.
 _ROWS_TOGETHER = 2000
-_SEGMENT_MOST = 200
 
 
 async def partitions(table: Table, rows: AsyncIterator[Row]) -> dict[str, pa.Table]:
@@ -36,21 +34,13 @@ async def partitions(table: Table, rows: AsyncIterator[Row]) -> dict[str, pa.Tab
     return {owner: _sorted(pa.concat_tables(parts)) for owner, parts in sorted(columns.items())}
 
 
-async def store_part(objects: Objects, table: Table, day: str, owner: str, rows: pa.Table) -> tuple[str, int]:
-    """Stores a part, unless it is there already; returns its key and its size."""
+async def store_part(objects: Objects, table: Table, day: str, owner: str, rows: pa.Table) -> Part:
+    """Stores a part, unless it is there already."""
     data = await asyncio.to_thread(_as_parquet, rows)
-    digest = hashlib.sha256(data).hexdigest()[:32]
-    key = f"{PREFIX}{table.name}/{day}/{segment(owner)}/{digest}.parquet"
+    key = part_key(table.name, day, owner, hashlib.sha256(data).hexdigest()[:32])
     if await objects.stat(key) is None:
         await objects.put(key, data)
-    return key, len(data)
-
-
-def segment(owner: str) -> str:
-    """An owner as a part of a key: letters, digits, dots and hyphens as they are, other bytes as _ and two digits."""
-    quoted = re.sub(rb"[^A-Za-z0-9.-]", lambda found: b"_%02X" % found[0][0], owner.encode()).decode()
-    is_plain = len(quoted) <= _SEGMENT_MOST and quoted.strip(".")
-    return quoted if is_plain else f"_sha256_{hashlib.sha256(owner.encode()).hexdigest()}"
+    return Part(table.name, owner, key, rows.num_rows, len(data))
 
 
 def _sorted(rows: pa.Table) -> pa.Table:

@@ -63,6 +63,8 @@ def _print(remains: Remains) -> None:
         for name, count in sorted(counts.items()):
             if count:
                 print(f"{count} {place} in {name}")
+    if remains.archived_days:
+        print(f"{remains.archived_days} lists of archived days")
     print(f"{remains.objects} objects of {remains.object_bytes} bytes")
     print(f"{remains.total} in all")
     if remains.unmentioned_objects:

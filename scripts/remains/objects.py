@@ -1,9 +1,11 @@
-"""Every object of a store, listed by the folder or by S3 itself."""
+"""Every object of a store, listed by the folder or by S3 itself, and their texts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from services.common.settings import Settings
@@ -18,6 +20,21 @@ def objects(settings: Settings) -> Iterator[tuple[str, int]]:
     return _of_folder(Path(unquote(path))) if scheme == "file" else _of_s3(place, unquote(path).strip("/"), settings)
 
 
+def read_texts(settings: Settings, keys: Iterable[str]) -> Iterator[str]:
+    """The text of each of these objects."""
+    scheme, place, path, *_ = urlsplit(settings.objects_url)
+    if scheme == "file":
+        for key in keys:
+            head, _, name = key.rpartition("/")
+            yield (Path(unquote(path)) / KEPT / head / name[:2] / name).read_text()
+        return
+    folder = unquote(path).strip("/")
+    with closing(_client(settings)) as client:
+        for key in keys:
+            found = client.get_object(Bucket=place, Key=f"{folder}/{key}" if folder else key)
+            yield found["Body"].read().decode()
+
+
 def _of_folder(folder: Path) -> Iterator[tuple[str, int]]:
     for file in (folder / KEPT).rglob("*"):
         if file.is_file():
@@ -26,10 +43,18 @@ def _of_folder(folder: Path) -> Iterator[tuple[str, int]]:
 
 
 def _of_s3(bucket: str, folder: str, settings: Settings) -> Iterator[tuple[str, int]]:
+    prefix = f"{folder}/" if folder else ""
+    with closing(_client(settings)) as client:
+        for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+            for found in page.get("Contents", ()):
+                yield found["Key"].removeprefix(prefix), found["Size"]
+
+
+def _client(settings: Settings) -> Any:
     import boto3
     from botocore.config import Config
 
-    client = boto3.client(
+    return boto3.client(
         "s3",
         endpoint_url=settings.s3_endpoint or None,
         aws_access_key_id=settings.s3_access_key or None,
@@ -38,10 +63,3 @@ def _of_s3(bucket: str, folder: str, settings: Settings) -> Iterator[tuple[str, 
         region_name=settings.s3_region,
         config=Config(s3={"addressing_style": "path"}, signature_version="s3v4"),
     )
-    prefix = f"{folder}/" if folder else ""
-    try:
-        for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-            for found in page.get("Contents", ()):
-                yield found["Key"].removeprefix(prefix), found["Size"]
-    finally:
-        client.close()

@@ -2,13 +2,16 @@
 
 It shares no code with what erases. A document is the owner's where a text in it is the owner's name, alone or at the
 start of a key; and so is one that mentions the id of such a document, and an object that only the owner's documents
-mention. After an erasure no document names the owner, so the ids and keys of before, the inventory, are looked for too.
+mention, or that is in the owner's folder of the archive. After an erasure no document names the owner, so the ids and
+keys of before, the inventory, are looked for too.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
+import string
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -17,9 +20,11 @@ from typing import Any
 
 from scripts.remains.documents import Document, documents
 from scripts.remains.messages import messages
-from scripts.remains.objects import objects
+from scripts.remains.objects import objects, read_texts
 from services.common.settings import Settings
 
+ARCHIVE, DAYS = "archive/", "archive/days/"
+PLAIN = frozenset(string.ascii_letters + string.digits + ".-")
 # Long words with a letter: instants in keys are digits alone.
 ID = re.compile(r"\b(?=[0-9]*[A-Za-z])[0-9A-Za-z]{16,}\b")
 
@@ -51,13 +56,14 @@ class Remains:
     object_bytes: int = 0
     messages: Counter[str] = field(default_factory=Counter)
     log_lines: Counter[str] = field(default_factory=Counter)
+    archived_days: int = 0
     unmentioned_objects: int = 0
 
     @property
     def total(self) -> int:
         """Everything that is the owner's."""
         places = (self.documents, self.messages, self.log_lines)
-        return self.objects + sum(place.total() for place in places)
+        return self.objects + self.archived_days + sum(place.total() for place in places)
 
 
 async def search(settings: Settings, owner: str, before: Inventory | None = None) -> tuple[Remains, Inventory]:
@@ -76,10 +82,15 @@ async def search(settings: Settings, owner: str, before: Inventory | None = None
             mine |= keys
         if not is_named:
             others |= _held_by_others(document, found.ids, keys)
-    found.keys = {key for key in sizes if key in mine - others or any(part in found.ids for part in ID.findall(key))}
+    archived = {key for key in sizes if _is_archived(key, owner)}
+    found.keys = archived | {
+        key for key in sizes if key in mine - others or any(part in found.ids for part in ID.findall(key))
+    }
     left = found.keys | ((before.keys if before else set()) & sizes.keys())
     remains.objects, remains.object_bytes = len(left), sum(sizes[key] for key in left)
-    remains.unmentioned_objects = len(sizes.keys() - mine - others)
+    lists = sorted(key for key in sizes if key.startswith(DAYS))
+    remains.archived_days = sum(_names(json.loads(text), owner) for text in read_texts(settings, lists))
+    remains.unmentioned_objects = sum(not key.startswith(ARCHIVE) for key in sizes.keys() - mine - others)
     async for queue, text in messages(settings):
         remains.messages[queue] += _mentions(text, owner, found.ids)
     for file in sorted((settings.data / "logs").glob("*.log*")):
@@ -96,6 +107,13 @@ def _held_by_others(document: Document, ids: set[str], keys: set[str]) -> set[st
         is_mine = any(key in ids for text in _texts(document) for key in ID.findall(text))
         return set() if is_mine else keys
     return keys if any(holder["media"] not in ids for holder in holders) else set()
+
+
+def _is_archived(key: str, owner: str) -> bool:
+    """Whether the object is in the owner's folder of the archive, whose name has other bytes as _ and two digits."""
+    plain = "".join(char if char in PLAIN else "".join(f"_{byte:02X}" for byte in char.encode()) for char in owner)
+    known = {plain, f"_sha256_{hashlib.sha256(owner.encode()).hexdigest()}"}
+    return key.startswith(ARCHIVE) and not known.isdisjoint(key.split("/"))
 
 
 def _names(document: Document, owner: str) -> bool:

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
+from services.common.archive.days import ArchivedDays
 from services.common.base.instants import AgeClock, to_ns
 from services.common.contents.orphans import Orphans
 from services.common.contents.store import Contents
@@ -34,6 +35,7 @@ from services.ingest.drops.outcomes import DropOutcomes
 from services.ingest.drops.streams import DropStreams
 from services.ingest.drops.unqueued import drop_outbox
 from services.ingest.drops.writes import DropWrites
+from services.ingest.erasures.archive import ArchiveKind
 from services.ingest.erasures.documents import (
     InvitesKind,
     RetentionKind,
@@ -107,6 +109,7 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
         WebhooksKind(catalog),
         StatisticsKind(catalog, StatisticsStore(catalog), time.time_ns),
         DeadLettersKind(catalog, queue),
+        ArchiveKind(ArchivedDays(objects)),
     )
     erasing = ErasureWorker(erasures, kinds, service.metrics, settle=timedelta(seconds=settings.erasure_settle_seconds))
     series_writes = SeriesWrites(

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
+from services.common.archive.days import ArchivedDays, Part, part_key
 from services.common.base.telemetry import Metrics
 from services.common.catalog import Insert
 from services.common.catalog.documents import to_document
@@ -34,6 +35,7 @@ from services.common.stores.open import Stores
 from services.common.uploads.store import Piece, Upload
 from services.common.webhooks.model import Delivery, Progress, Webhook
 from services.common.webhooks.store import DELIVERIES, Webhooks
+from services.ingest.erasures.archive import ArchiveKind
 from services.ingest.erasures.documents import (
     InvitesKind,
     RetentionKind,
@@ -53,6 +55,7 @@ from tests.support.media_mesh import Clock, MediaMesh, photo
 from tests.support.mortal import Life
 from tests.support.series_writer import SeriesWriter
 
+DAY = "2026-01-01"
 RULES = DropRules(DropLimits(), "test")
 
 
@@ -86,6 +89,7 @@ class OwnedThings:
             WebhooksKind(catalog),
             StatisticsKind(catalog, mesh.statistics, self.clock),
             DeadLettersKind(catalog, cast(Queue, self.stores.queue)),
+            ArchiveKind(ArchivedDays(objects)),
         )
         return ErasureWorker(self.erasures, kinds, Metrics(), settle=settle, now_ns=self.clock)
 
@@ -98,6 +102,7 @@ class OwnedThings:
         await self._links(owner)
         await self._webhook(owner)
         await self._drops(caller)
+        await self._archive(owner)
         await self.series.create(b'{"values": [1, 2, 3]}', f"{owner:x<26}", caller=caller)
         computed = ComputedStore(self.mesh.catalog)
         await computed.keep_metrics(StoredMetrics(f"{owner:x<26}", 1, self.clock(), ()))
@@ -155,6 +160,16 @@ class OwnedThings:
         )
         delivery = Delivery(f"{key}.event", key, EventKind.MEDIA, "resource", "processed", self.clock())
         await self.mesh.catalog.batch([Insert(DELIVERIES, to_document(delivery))])
+
+    async def _archive(self, owner: str) -> None:
+        """A day with this owner beside those before, and a file that a run left without a list."""
+        archive, parts = ArchivedDays(self.mesh.objects), list[Part]()
+        for table, rows in (("media", b"rows"), ("lineage", b"rows that no list names")):
+            info = await self.mesh.objects.put(part_key(table, DAY, owner, hashlib.sha256(rows).hexdigest()), rows)
+            parts.append(Part(table, owner, info.key, 1, info.size_bytes))
+        before = (await archive.parts()).get(DAY, [])
+        self.clock.advance(1)
+        await archive.replace(DAY, [*before, parts[0]], now_ns=self.clock())
 
     async def _drops(self, caller: Caller) -> None:
         readings = [b'{"time_stamp": "2019-05-01T10:00:%02dZ", "data": [1, 2]}' % second for second in range(3)]

@@ -134,6 +134,16 @@ class Erasures:
         documents = await self._catalog.find(ERASURES, "running", within=Range(low=""), limit=limit)
         return [from_document(Erasure, document) for document in documents]
 
+    async def ended_since(self, start_ns: int) -> bool:
+        """Whether an erasure ended after an instant."""
+        after: Position | None = None
+        while True:
+            some, after = await self.newest(after=after, limit=100)
+            if any(one.end_time_ns is not None and one.end_time_ns >= start_ns for one in some):
+                return True
+            if after is None:
+                return False
+
     async def write(self, erasure: Erasure) -> Erasure | None:
         """Stores an erasure as it was read and changed; None where another process changed it meanwhile."""
         (outcome,) = await self._catalog.batch([Replace(ERASURES, to_document(erasure), erasure.version)])

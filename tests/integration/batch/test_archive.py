@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from asyncio.subprocess import PIPE
 from collections import Counter, defaultdict
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any, cast
 
 import pyarrow.parquet as pq
 
-from batch.archive.days import ArchivedDays
 from batch.archive.job import archive
+from batch.archive.tables import TABLES
 from batch.engines import answers
 from batch.recompute import SQL, fetch_archive, recompute
+from services.common.archive.days import TABLES as ARCHIVED_TABLES
+from services.common.archive.days import ArchivedDays
 from services.common.base.instants import utc_day
-from services.common.media.store import MediaStore
+from services.common.catalog import Delete
+from services.common.erasures.store import Erasure, Erasures
+from services.common.media.store import MEDIA, MediaStore
 from services.common.media.transitions import delete
+from services.common.media.vocabulary import MediaState
+from services.common.objects import ObjectInfo, Objects
 from tests.integration.batch.conftest import DAY_NS, Filled
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -80,6 +89,8 @@ async def test_the_archive_has_a_file_for_each_table_owner_and_day_and_running_i
     await run_archive(filled)
     assert "0 of them changed" in capsys.readouterr().out
     assert await ArchivedDays(filled.stores.objects).parts() == parts
+    # An erasure looks into these.
+    assert sorted(table.name for table in TABLES) == sorted(ARCHIVED_TABLES)
 
     await filled.stores.objects.fetch(stored[0].key, tmp_path / "part.parquet")
     rows = pq.read_table(tmp_path / "part.parquet").to_pylist()
@@ -98,10 +109,47 @@ async def test_a_day_that_changed_is_replaced_and_its_old_files_go_a_day_later(f
     assert changed
     (day,) = changed[:1]
     gone = {part.key for part in before[day]} - {part.key for part in after[day]}
-    tables = ["media", "media_objects"]
-    assert await days.clean(day, tables, now_ns=filled.now_ns) == 0
-    assert await days.clean(day, tables, now_ns=filled.now_ns + 2 * DAY_NS) == len(gone) + 1
+    assert await days.clean(day, now_ns=filled.now_ns) == 0
+    # The lists before the last one: one that made the day known, and the first.
+    assert await days.clean(day, now_ns=filled.now_ns + 2 * DAY_NS) == len(gone) + 2
     assert await days.parts() == after
+
+
+class ErasingObjects:
+    """Objects that have a media's owner erased, from the request to the end, before the first file of that owner."""
+
+    def __init__(self, filled: Filled, owner: str) -> None:
+        self._filled = filled
+        self._owner = owner
+        self._is_done = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._filled.stores.objects, name)
+
+    async def put(self, key: str, data: bytes) -> ObjectInfo:
+        if f"/{self._owner}/" in key and not self._is_done:
+            self._is_done = True
+            await self._erase()
+        return await self._filled.stores.objects.put(key, data)
+
+    async def _erase(self) -> None:
+        catalog = self._filled.stores.catalog
+        for state in MediaState:
+            found = await catalog.find(MEDIA, "by_owner_state", (self._owner, state.value))
+            await catalog.batch([Delete(MEDIA, media["_id"]) for media in found])
+        now_ns = time.time_ns()
+        await Erasures(catalog).begin(Erasure("of-a-test", None, False, now_ns, end_time_ns=now_ns))
+
+
+async def test_rows_that_were_read_before_their_owner_was_erased_do_not_stay(filled) -> None:
+    await filled.add_media(60)
+    racing = replace(filled.stores, objects=cast(Objects, ErasingObjects(filled, "ann")))
+    assert await archive(racing, filled.settings, filled.arguments(days=8, since=first_day())) == 0
+    days = ArchivedDays(filled.stores.objects)
+    assert {part.owner for parts in (await days.parts()).values() for part in parts} == {"bob", "eve/ und Söhne"}
+    for day in await days.days():
+        owned = await days.of_owner(day, "ann")
+        assert (owned.lists, owned.parts) == ((), ()), day
 
 
 async def test_spark_and_duckdb_answer_the_same_text_alike(filled, tool, tmp_path: Path) -> None:

@@ -115,10 +115,12 @@ class ErasureCount(_message.Message):
     SIZE_BYTES_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
     """The kind: tokens, invites, uploads, series, receipts, lineage, measurements, media, media_terms, retention, webhooks,
-    statistics or dead_letters.
+    statistics, dead_letters or archive.
     """
     documents: _builtins.int
-    """The number of documents of the catalog, with those that belong to them, for example the objects found in a media."""
+    """The number of documents of the catalog, with those that belong to them, for example the objects found in a media. Of the
+    archive, the number of lists of days that named the owner.
+    """
     objects: _builtins.int
     """The number of objects of the objects store. Bytes that another owner's media shares are kept and not counted."""
     size_bytes: _builtins.int

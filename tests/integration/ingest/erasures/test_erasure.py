@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from scripts.remains.search import search
+from services.common.archive.days import ArchivedDays
 from services.common.drops.topics import DROPS
 from services.common.erasures.store import Erasure, folded
 from services.common.media.topics import PHOTO_WORK
@@ -22,7 +23,7 @@ from services.ingest.erasures.worker import LEASE
 from services.processor.statistics.recounting import Recounting
 from tests.support.media_mesh import Clock, photo
 from tests.support.mortal import Killed, Life
-from tests.support.owned_things import OwnedThings
+from tests.support.owned_things import DAY, OwnedThings
 
 # Two originals and an anonymized content.
 SHARED_OBJECTS = 3
@@ -64,6 +65,7 @@ async def test_nothing_is_left_of_an_erased_owner_and_nothing_else_is_gone(
     others, _ = await search(store_settings, "bob")
     assert set(before.documents) >= erased_collections(things)
     assert before.objects > 5
+    assert (before.archived_days, others.archived_days) == (2, 1)
     assert (before.unmentioned_objects, before.messages.total()) == (0, 5)
 
     erasure = await begin(things)
@@ -82,6 +84,9 @@ async def test_nothing_is_left_of_an_erased_owner_and_nothing_else_is_gone(
     for kind, collection in (("receipts", "receipts"), ("lineage", "lineage"), ("measurements", "measurements")):
         assert counts[kind].documents == before.documents[collection]
     assert counts["dead_letters"].documents == 1
+    assert (counts["archive"].documents, counts["archive"].objects) == (2, 2)
+    archived = await ArchivedDays(things.stores.objects).parts()
+    assert {day: [part.owner for part in parts] for day, parts in archived.items()} == {DAY: ["bob"]}
     assert (done.owner, done.pending, done.end_time_ns) == (None, None, things.clock())
     assert "ann" not in str(done)
     recounting = Recounting(things.mesh.catalog, things.mesh.statistics)
