@@ -47,7 +47,7 @@ def as_yaml(value: Any) -> str:
 def copy_edge_files(folder: Path, world: str) -> None:
     """Copies the files of envoy/ as they are, with the clusters of a world."""
     folder.mkdir(parents=True, exist_ok=True)
-    for file in (ENVOY / "envoy.yaml", ENVOY / "routes.yaml", ENVOY / "filters.lua", DESCRIPTORS):
+    for file in (ENVOY / "envoy.yaml", ENVOY / "routes.yaml", *sorted(ENVOY.glob("*.lua")), DESCRIPTORS):
         shutil.copyfile(file, folder / file.name)
     shutil.copyfile(ENVOY / "clusters" / f"{world}.yaml", folder / "clusters.yaml")
 

@@ -10,9 +10,10 @@ from typing import Any
 
 from dropmesh.v1 import behavior_pb2, ingest_service_pb2, processor_service_pb2, query_service_pb2
 from google.api import annotations_pb2
-from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.descriptor import Descriptor, MethodDescriptor
 from google.protobuf.descriptor_pb2 import MethodOptions
 
+from scripts.edge.json_fields import body_message
 from scripts.edge.tokens import AUTHORIZED, needs_token
 
 Config = dict[str, Any]
@@ -40,6 +41,7 @@ RETRIES = 2
 VARIABLE = re.compile(r"\{\w+(?:=([\w/*]+))?\}")
 BUFFER = "envoy.filters.http.buffer"
 TRANSCODER = "envoy.filters.http.grpc_json_transcoder"
+JSON_KEYS = "json_keys"
 # An instance that just ended has the fewest requests: without this, a retry would go there again.
 ANOTHER_INSTANCE: Config = {
     "retry_host_predicate": [
@@ -208,16 +210,30 @@ def _rest_route(path: RestPath, http_method: str, method: MethodDescriptor, *, t
     }
     filters: Config = {}
     if not _takes_bytes(method):
-        limit = {"buffer": {"max_request_bytes": JSON_BODY_BYTES if _takes_body(method) else NO_BODY_BYTES}}
+        limit = {"buffer": {"max_request_bytes": JSON_BODY_BYTES if body_message(method) else NO_BODY_BYTES}}
         kind = "type.googleapis.com/envoy.extensions.filters.http.buffer.v3.BufferPerRoute"
         filters[BUFFER] = {"@type": kind, **limit}
-    if _takes_body(method):
+    body = body_message(method)
+    if body is not None:
         route["metadata"] = _kept(method)
+        if not _takes_bytes(method):
+            filters[JSON_KEYS] = _json_keys(body)
         if tokens and needs_token(method):
             filters |= AUTHORIZED
     if filters:
         route["typed_per_filter_config"] = filters
     return route
+
+
+def json_bodies() -> dict[MethodDescriptor, Descriptor]:
+    """The methods whose REST requests have a JSON body, and the message that it is."""
+    found = ((method, body_message(method)) for service in SERVICES.values() for method in service.methods)
+    return {method: body for method, body in found if body is not None and not _takes_bytes(method)}
+
+
+def _json_keys(body: Descriptor) -> Config:
+    kind = "type.googleapis.com/envoy.extensions.filters.http.lua.v3.LuaPerRoute"
+    return {"@type": kind, "filter_context": {"message": body.full_name}}
 
 
 def _kept(method: MethodDescriptor) -> Config:
@@ -236,11 +252,6 @@ def _arrival_limit(method: MethodDescriptor) -> Config:
         return {}
     work_seconds = SILENT_SECONDS.get(method.name, PIXELS_SECONDS)
     return {"max_stream_duration": longest(work_seconds, _arrival_seconds(method))}
-
-
-def _takes_body(method: MethodDescriptor) -> bool:
-    rule = method.GetOptions().Extensions[annotations_pb2.http]
-    return any(binding.body for binding in (rule, *rule.additional_bindings))
 
 
 def _no_such_path() -> Config:

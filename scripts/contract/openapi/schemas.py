@@ -71,8 +71,13 @@ class Schemas:
         """The schema of an object with these fields of a request."""
         fields = [field for field in fields if not set(behaviors(field)) & SET_BY_THE_MESH]
         required = [field.name for field in fields if field_behavior_pb2.REQUIRED in behaviors(field)]
-        properties = {field.name: self.field(field, in_answer=False) for field in fields}
-        return {"type": "object", **({"required": required} if required else {}), "properties": properties}
+        return {
+            "type": "object",
+            **({"required": required} if required else {}),
+            "properties": {field.name: self.field(field, in_answer=False) for field in fields},
+            # The edge refuses other keys.
+            "additionalProperties": False,
+        }
 
     def field(self, field: FieldDescriptor, *, in_answer: bool) -> Schema:
         """A field's schema with its limits and comment."""
