@@ -93,6 +93,13 @@ function envoy_on_request(handle)
       headers:replace(":path", list .. ":export" .. query)
     end
   end
+  -- A browser that opens an invite's link gets the page, without the parameters that a messenger may have added.
+  if accept ~= nil and accept:find("text/html", 1, true) and headers:get(":method") == "GET" then
+    local invite = path:match("^(/v1/invites/[^/?]+)/media$") or path:match("^(/v1/invites/[^/?]+)/media%?")
+    if invite ~= nil then
+      headers:replace(":path", invite .. "/page")
+    end
+  end
   -- `Accept: text/event-stream`, which a browser's EventSource sends, asks for events in that form.
   if accept ~= nil and accept:find("text/event-stream", 1, true) and headers:get(":method") == "GET" then
     local query = path:match("^/v1/events(%?.*)$")

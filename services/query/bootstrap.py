@@ -32,6 +32,7 @@ from services.query.erasures.reads import ErasureReads
 from services.query.events.hub import EventHub
 from services.query.events.streams import EventStreams
 from services.query.invites.downloads import InviteDownloads
+from services.query.invites.page import InvitePages
 from services.query.invites.reads import InviteReads
 from services.query.limits.reads import LimitReads
 from services.query.media.archive import MediaArchives
@@ -72,6 +73,7 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
             InviteDownloads(Holders(Invites(catalog)), media, MediaLists(catalog), downloads),
             UploadReads(Uploads(catalog, objects)),
             InviteReads(Invites(catalog), media),
+            InvitePages(Invites(catalog)),
             StatisticsReads(StatisticsStore(catalog)),
             SeriesReads(series, SeriesFinder(series, sources), measurements, objects),
             ErasureReads(Erasures(catalog)),

@@ -39,7 +39,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Owned:
-    """What a day of the archive has of an owner: lists that name it, and parts, also those that no list names."""
+    """The lists of a day that name an owner, and its parts there, also those that no list names."""
 
     lists: tuple[str, ...]
     parts: tuple[ObjectInfo, ...]
@@ -84,7 +84,7 @@ class ArchivedDays:
         return len(old)
 
     async def of_owner(self, day: str, owner: str) -> Owned:
-        """What a day has of an owner."""
+        """Returns the lists and parts of an owner in a day."""
         lists = [info.key for info in await self._all(f"{LISTS}{day}/")]
         texts = await asyncio.gather(*map(self._read, lists))
         # The name as JSON has it: most lists need not be parsed.

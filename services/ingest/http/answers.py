@@ -34,19 +34,17 @@ ERROR_STATUS = {
     grpc.StatusCode.UNAVAILABLE: 503,
 }
 NO_CONTENT = 204
+JSON = "application/json"
 HEAD_OF_LINES = b"HTTP/1.1 200 OK\r\ncontent-type: application/x-ndjson\r\ntransfer-encoding: chunked\r\n\r\n"
-_STARTS = {
-    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: application/json\r\n"
-    for status in HTTPStatus
-}
+_STARTS = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: " for status in HTTPStatus}
 
 
-def http_head(status: int, size_bytes: int, more: Mapping[str, str]) -> bytes:
-    """The head of an answer in JSON."""
+def http_head(status: int, size_bytes: int, more: Mapping[str, str], content_type: str = JSON) -> bytes:
+    """The head of an answer."""
     headers = "".join([f"{name}: {value}\r\n" for name, value in more.items()])
     if status == NO_CONTENT:
         return f"HTTP/1.1 204 No Content\r\n{headers}\r\n".encode()
-    return f"{_STARTS[status]}{headers}content-length: {size_bytes}\r\n\r\n".encode()
+    return f"{_STARTS[status]}{content_type}\r\n{headers}content-length: {size_bytes}\r\n\r\n".encode()
 
 
 def response_json(response: Message) -> bytes:

@@ -13,6 +13,8 @@ from typing import Any, cast
 import httptools
 
 from services.common.base.errors import DropmeshError, TooSlow
+from services.common.invites.pages import HEADERS as PAGE_HEADERS
+from services.common.invites.pages import HTML, refused_page, uploaded_page
 from services.common.rpc.call import Call
 from services.common.rpc.methods import Kind
 from services.common.rpc.status import error_headers
@@ -21,6 +23,7 @@ from services.ingest.http.arriving import ArrivingRequest, Receiving
 from services.ingest.http.body import IncomingBody
 from services.ingest.http.influx import PATH, influx_error_json, influx_http_status
 from services.ingest.http.lines import LAST_CHUNK, LinesAnswer, UnfinishedLine, drops_of_lines
+from services.ingest.http.pages import wants_page
 from services.ingest.http.routes import Route
 
 METADATA = frozenset({b"authorization", b"traceparent", b"x-request-id", b"x-invite-pin", b"x-forwarded-for"})
@@ -38,6 +41,7 @@ class _Incoming:
 
     url: bytes = b""
     content_type: str = ""
+    accept: str = ""
     headers: list[tuple[str, str | bytes]] = field(default_factory=list)
     route: Route | None = None
     first: Any = None
@@ -147,6 +151,8 @@ class HttpConnection(asyncio.Protocol):
             self._incoming.headers.append((name.decode(), value.decode("latin-1")))
         elif name == b"content-type":
             self._incoming.content_type = value.decode("latin-1")
+        elif name == b"accept":
+            self._incoming.accept = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
         """Its body follows."""
@@ -222,11 +228,13 @@ class HttpConnection(asyncio.Protocol):
 
     async def _answer(self, route: Route, incoming: _Incoming, request: Any, call: Call) -> None:
         try:
-            answer = response_json(await route.method.invoke(request, call))
+            response = await route.method.invoke(request, call)
+            is_page = wants_page(incoming.url, incoming.accept)
+            answer = uploaded_page(response.results) if is_page else response_json(response)
         except DropmeshError as error:
             self._refuse(incoming, error)
         else:
-            self._write(call.http_status or OK, answer, call.answer_headers)
+            self._write(call.http_status or OK, answer, call.answer_headers, is_page=is_page)
         finally:
             if incoming.streamed is not None:
                 incoming.streamed.discard()
@@ -266,12 +274,17 @@ class HttpConnection(asyncio.Protocol):
         if incoming.url.startswith(PATH):
             status = influx_http_status(error, status)
             self._write(status, influx_error_json(error, status), headers)
+        elif wants_page(incoming.url, incoming.accept):
+            self._write(status, refused_page(error), headers, is_page=True)
         else:
             self._write(status, error_json(error), headers)
 
-    def _write(self, status: int, answer: bytes, headers: Mapping[str, str]) -> None:
+    def _write(self, status: int, answer: bytes, headers: Mapping[str, str], *, is_page: bool = False) -> None:
         """Answers; the rest of a body that was refused early is read first, before the next request or the end."""
-        self._end(http_head(status, len(answer), headers) + answer)
+        if is_page:
+            self._end(http_head(status, len(answer), {**headers, **PAGE_HEADERS}, HTML) + answer)
+        else:
+            self._end(http_head(status, len(answer), headers) + answer)
 
     def _end(self, last: bytes) -> None:
         if not self._transport.is_closing():

@@ -30,6 +30,7 @@ class DocumentReads:
         self._document = HttpBody(content_type="application/json", data=OPENAPI.read_bytes())
         self._files = {
             "": _file(HERE / "page.html", "text/html; charset=utf-8"),
+            "invite.css": _file(HERE / "invite.css", "text/css; charset=utf-8"),
             "start.js": _file(HERE / "start.js", "text/javascript; charset=utf-8"),
             "swagger-ui.css": _file(swagger_ui / "css" / "swagger-ui.css", "text/css; charset=utf-8"),
             "swagger-ui-bundle.js": _file(swagger_ui / "js" / "swagger-ui-bundle.js", "text/javascript; charset=utf-8"),

@@ -67,6 +67,7 @@ class IngestServiceStub:
     anonymized. Each stored media counts as one use; duplicates and refused files do not. The response contains only the
     name, the state and the options of each media.
     If the invite has a PIN, send it in the header x-invite-pin (gRPC: metadata) or as the form field `pin` before the files.
+    Over REST the answer is a page for people with `Accept: text/html`, as the form of GetInvitePage sends.
     Errors: those of UploadMedia, INVITE_NOT_FOUND, INVITE_EXPIRED, INVITE_REVOKED, INVITE_USED_UP, INVITE_PIN_MISSING,
     INVITE_PIN_WRONG, INVITE_PIN_LOCKED, INVITE_SENDER_NAME_MISSING.
     Retry: safe.
@@ -370,6 +371,7 @@ class IngestServiceAsyncStub(IngestServiceStub):
     anonymized. Each stored media counts as one use; duplicates and refused files do not. The response contains only the
     name, the state and the options of each media.
     If the invite has a PIN, send it in the header x-invite-pin (gRPC: metadata) or as the form field `pin` before the files.
+    Over REST the answer is a page for people with `Accept: text/html`, as the form of GetInvitePage sends.
     Errors: those of UploadMedia, INVITE_NOT_FOUND, INVITE_EXPIRED, INVITE_REVOKED, INVITE_USED_UP, INVITE_PIN_MISSING,
     INVITE_PIN_WRONG, INVITE_PIN_LOCKED, INVITE_SENDER_NAME_MISSING.
     Retry: safe.
@@ -682,6 +684,7 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         anonymized. Each stored media counts as one use; duplicates and refused files do not. The response contains only the
         name, the state and the options of each media.
         If the invite has a PIN, send it in the header x-invite-pin (gRPC: metadata) or as the form field `pin` before the files.
+        Over REST the answer is a page for people with `Accept: text/html`, as the form of GetInvitePage sends.
         Errors: those of UploadMedia, INVITE_NOT_FOUND, INVITE_EXPIRED, INVITE_REVOKED, INVITE_USED_UP, INVITE_PIN_MISSING,
         INVITE_PIN_WRONG, INVITE_PIN_LOCKED, INVITE_SENDER_NAME_MISSING.
         Retry: safe.

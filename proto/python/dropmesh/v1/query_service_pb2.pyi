@@ -911,6 +911,26 @@ class ListInviteMediaRequest(_message.Message):
 Global___ListInviteMediaRequest: _TypeAlias = ListInviteMediaRequest  # noqa: Y015
 
 @_typing.final
+class GetInvitePageRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINK_FIELD_NUMBER: _builtins.int
+    link: _builtins.str
+    """The part of the invite's uri between `invites/` and `/media`; it contains the secret."""
+    def __init__(
+        self,
+        *,
+        link: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["link", b"link"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetInvitePageRequest: _TypeAlias = GetInvitePageRequest  # noqa: Y015
+
+@_typing.final
 class ListInviteMediaResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

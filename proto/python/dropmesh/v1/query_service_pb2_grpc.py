@@ -143,6 +143,11 @@ class QueryServiceStub:
                 request_serializer=dropmesh_dot_v1_dot_query__service__pb2.ListInviteMediaRequest.SerializeToString,
                 response_deserializer=dropmesh_dot_v1_dot_query__service__pb2.ListInviteMediaResponse.FromString,
                 _registered_method=True)
+        self.GetInvitePage = channel.unary_unary(
+                '/dropmesh.v1.QueryService/GetInvitePage',
+                request_serializer=dropmesh_dot_v1_dot_query__service__pb2.GetInvitePageRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
         self.DownloadInviteMedia = channel.unary_stream(
                 '/dropmesh.v1.QueryService/DownloadInviteMedia',
                 request_serializer=dropmesh_dot_v1_dot_query__service__pb2.DownloadInviteMediaRequest.SerializeToString,
@@ -458,6 +463,18 @@ class QueryServiceServicer:
         Only PROCESSED media are listed, with their name and file name.
         Errors: INVITE_NOT_FOUND, INVITE_EXPIRED, INVITE_REVOKED, INVITE_PIN_MISSING, INVITE_PIN_WRONG, INVITE_PIN_LOCKED,
         INVITE_DOWNLOAD_REFUSED, PAGE_TOKEN_INVALID.
+        Retry: safe.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetInvitePage(self, request, context):
+        """GetInvitePage returns a page for the browser of an invite's holder: what will be covered, until when, and a form to upload.
+
+        Over REST a GET of the link itself with `Accept: text/html` returns it, and with that header an error is a page too. The
+        form's POST (UploadInviteMedia) is answered with a page in the same way.
+        Errors: INVITE_NOT_FOUND, INVITE_EXPIRED, INVITE_REVOKED, INVITE_USED_UP.
         Retry: safe.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -789,6 +806,11 @@ def add_QueryServiceServicer_to_server(servicer, server):
                     servicer.ListInviteMedia,
                     request_deserializer=dropmesh_dot_v1_dot_query__service__pb2.ListInviteMediaRequest.FromString,
                     response_serializer=dropmesh_dot_v1_dot_query__service__pb2.ListInviteMediaResponse.SerializeToString,
+            ),
+            'GetInvitePage': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetInvitePage,
+                    request_deserializer=dropmesh_dot_v1_dot_query__service__pb2.GetInvitePageRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
             ),
             'DownloadInviteMedia': grpc.unary_stream_rpc_method_handler(
                     servicer.DownloadInviteMedia,
@@ -1415,6 +1437,33 @@ class QueryService:
             '/dropmesh.v1.QueryService/ListInviteMedia',
             dropmesh_dot_v1_dot_query__service__pb2.ListInviteMediaRequest.SerializeToString,
             dropmesh_dot_v1_dot_query__service__pb2.ListInviteMediaResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetInvitePage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dropmesh.v1.QueryService/GetInvitePage',
+            dropmesh_dot_v1_dot_query__service__pb2.GetInvitePageRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
             options,
             channel_credentials,
             insecure,

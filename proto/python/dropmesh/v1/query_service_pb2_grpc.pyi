@@ -175,6 +175,14 @@ class QueryServiceStub:
     INVITE_DOWNLOAD_REFUSED, PAGE_TOKEN_INVALID.
     Retry: safe.
     """
+    GetInvitePage: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.GetInvitePageRequest, _httpbody_pb2.HttpBody]
+    """GetInvitePage returns a page for the browser of an invite's holder: what will be covered, until when, and a form to upload.
+
+    Over REST a GET of the link itself with `Accept: text/html` returns it, and with that header an error is a page too. The
+    form's POST (UploadInviteMedia) is answered with a page in the same way.
+    Errors: INVITE_NOT_FOUND, INVITE_EXPIRED, INVITE_REVOKED, INVITE_USED_UP.
+    Retry: safe.
+    """
     DownloadInviteMedia: _grpc.UnaryStreamMultiCallable[_query_service_pb2.DownloadInviteMediaRequest, _httpbody_pb2.HttpBody]
     """DownloadInviteMedia returns the anonymized bytes of a media to the holder of an invite's link.
 
@@ -448,6 +456,14 @@ class QueryServiceAsyncStub(QueryServiceStub):
     Only PROCESSED media are listed, with their name and file name.
     Errors: INVITE_NOT_FOUND, INVITE_EXPIRED, INVITE_REVOKED, INVITE_PIN_MISSING, INVITE_PIN_WRONG, INVITE_PIN_LOCKED,
     INVITE_DOWNLOAD_REFUSED, PAGE_TOKEN_INVALID.
+    Retry: safe.
+    """
+    GetInvitePage: _aio.UnaryUnaryMultiCallable[_query_service_pb2.GetInvitePageRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """GetInvitePage returns a page for the browser of an invite's holder: what will be covered, until when, and a form to upload.
+
+    Over REST a GET of the link itself with `Accept: text/html` returns it, and with that header an error is a page too. The
+    form's POST (UploadInviteMedia) is answered with a page in the same way.
+    Errors: INVITE_NOT_FOUND, INVITE_EXPIRED, INVITE_REVOKED, INVITE_USED_UP.
     Retry: safe.
     """
     DownloadInviteMedia: _aio.UnaryStreamMultiCallable[_query_service_pb2.DownloadInviteMediaRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
@@ -834,6 +850,20 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
         Only PROCESSED media are listed, with their name and file name.
         Errors: INVITE_NOT_FOUND, INVITE_EXPIRED, INVITE_REVOKED, INVITE_PIN_MISSING, INVITE_PIN_WRONG, INVITE_PIN_LOCKED,
         INVITE_DOWNLOAD_REFUSED, PAGE_TOKEN_INVALID.
+        Retry: safe.
+        """
+
+    @_abc_1.abstractmethod
+    def GetInvitePage(
+        self,
+        request: _query_service_pb2.GetInvitePageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
+        """GetInvitePage returns a page for the browser of an invite's holder: what will be covered, until when, and a form to upload.
+
+        Over REST a GET of the link itself with `Accept: text/html` returns it, and with that header an error is a page too. The
+        form's POST (UploadInviteMedia) is answered with a page in the same way.
+        Errors: INVITE_NOT_FOUND, INVITE_EXPIRED, INVITE_REVOKED, INVITE_USED_UP.
         Retry: safe.
         """
 

@@ -93,6 +93,7 @@ ROWS: dict[str, Row] = {
     "ListInvites": Row({}),
     "GetInviteMedia": Row({"link": "{link}", "name": "{sent}"}, {**NO_LINK, "name": "media/none"}),
     "ListInviteMedia": Row({"link": "{link}"}, NO_LINK),
+    "GetInvitePage": Row({"link": "{link}"}, NO_LINK),
     "DownloadInviteMedia": Row({"link": "{link}", "name": "{sent}"}, {**NO_LINK, "name": "media/none"}),
     "GetReceipt": Row({"name": "{receipt}"}),
     "ListReceipts": Row({}),

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from dropmesh.v1 import error_reason_pb2, ingest_service_pb2, media_pb2
+
+from services.common.base.errors import FailedPrecondition
+from services.common.invites.pages import form_page, refused_page, uploaded_page
+from services.common.invites.pin import StoredPin
+from services.common.invites.store import Invite
+from services.common.media.anonymize.options import AnonymizeOptions, ClassOptions
+from services.common.media.vocabulary import KeptMetadata, Mode, ObjectClass, Sound
+
+INVITE = Invite("id", "anna", "Wedding", b"", create_time_ns=0, expire_time_ns=1_767_268_800_000_000_000)
+
+
+def text(page: bytes) -> str:
+    return page.decode()
+
+
+def test_the_form_says_what_is_covered_and_until_when() -> None:
+    options = AnonymizeOptions(
+        objects=(ObjectClass.FACE, ObjectClass.PERSON),
+        mode=Mode.SOLID,
+        classes={ObjectClass.FACE: ClassOptions(mode=Mode.BLUR)},
+        sound=Sound.DROP,
+        keep_metadata=(KeptMetadata.CAPTURE_TIME,),
+    )
+    page = text(form_page(replace(INVITE, anonymize=options, max_uploads=10, upload_count=3)))
+    for said in (
+        "until 1 January 2026, 12:00 UTC. At most 7 more.",
+        "Faces are blurred.",
+        "People are painted over.",
+        "The sound of videos is removed.",
+        "is removed, except: capture time.",
+    ):
+        assert said in page
+
+
+def test_the_form_asks_for_what_the_invite_asks_for() -> None:
+    usual = text(form_page(INVITE))
+    assert 'name="pin"' not in usual
+    assert '<input name="sender_name" maxlength="100">' in usual
+    asking = replace(INVITE, pin=StoredPin(b"", b""), require_sender_name=True)
+    page = text(form_page(asking))
+    assert 'name="pin"' in page
+    assert '<input name="sender_name" maxlength="100" required>' in page
+    # An option applies to the files after it.
+    assert page.index('name="pin"') < page.index('name="sender_name"') < page.index('name="files"')
+
+
+def test_who_has_no_pin_yet_does_not_see_the_name() -> None:
+    assert "Wedding" in text(form_page(INVITE))
+    assert "Wedding" not in text(form_page(replace(INVITE, pin=StoredPin(b"", b""))))
+
+
+@pytest.mark.parametrize("name", ["<script>alert(1)</script>", "a & b", '"><img>'])
+def test_no_name_is_markup(name: str) -> None:
+    result = ingest_service_pb2.UploadResult(filename=name)
+    result.error.message = name
+    refused = FailedPrecondition(error_reason_pb2.INVITE_REVOKED, name)
+    for page in (form_page(replace(INVITE, display_name=name)), uploaded_page([result]), refused_page(refused)):
+        assert name not in text(page)
+
+
+def test_each_file_has_its_outcome() -> None:
+    results = [
+        ingest_service_pb2.UploadResult(filename="a.jpg", media=media_pb2.Media(name="media/1")),
+        ingest_service_pb2.UploadResult(filename="b.jpg", media=media_pb2.Media(name="media/2"), duplicate=True),
+        ingest_service_pb2.UploadResult(filename="c.txt"),
+    ]
+    results[2].error.message = "is no image or video"
+    page = text(uploaded_page(results))
+    assert "<li>a.jpg: arrived</li>" in page
+    assert "<li>b.jpg: had arrived before</li>" in page
+    assert "<li>c.txt: refused: is no image or video</li>" in page
