@@ -6,6 +6,7 @@ from typing import Any
 
 from scripts.edge.config import LOCAL_ORIGINS
 from scripts.edge.raw_bodies import raw_body_routes
+from scripts.edge.route_tree import route_tree
 from scripts.edge.routes import refusal, routes
 from scripts.edge.tokens import token_refusals
 
@@ -25,7 +26,7 @@ def route_configuration(origins: str = LOCAL_ORIGINS, hosts: tuple[str, ...] = (
         "name": "known",
         "domains": list(hosts) or ["*"],
         "typed_per_filter_config": {CORS: _cors(origins)},
-        "routes": [*([_foreign_pages(origins)] if hosts else []), *ordered],
+        "matcher": route_tree([*([_foreign_pages(origins)] if hosts else []), *ordered]),
     }
     strangers = {"name": "strangers", "domains": ["*"], "routes": [_foreign_host()]}
     resource = {

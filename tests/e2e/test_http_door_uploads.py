@@ -77,7 +77,9 @@ def transcoded(tokens_mesh: Mesh, tmp_path_factory: pytest.TempPathFactory) -> I
     write_edge_folder(folder, EdgeConfig(listen=f"127.0.0.1:{port}", operations=f"127.0.0.1:{port + 1}"))
     routes = yaml.safe_load((folder / "routes.yaml").read_text())
     (known,) = routes["resources"][0]["virtual_hosts"]
-    known["routes"] = [one for one in known["routes"] if one.get("route", {}).get("cluster") != "ingest_http"]
+    for group in known["matcher"]["matcher_tree"]["prefix_match_map"]["map"].values():
+        listed = group["action"]["typed_config"]["routes"]
+        listed[:] = [one for one in listed if one.get("route", {}).get("cluster") != "ingest_http"]
     (folder / "routes.yaml").write_text(yaml.safe_dump(routes))
     with (tmp_path_factory.mktemp("edge") / "log").open("wb") as log:
         edge = subprocess.Popen(envoy_command("--log-level", "error"), cwd=folder, stdout=log, stderr=log)

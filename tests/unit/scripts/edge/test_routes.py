@@ -15,12 +15,18 @@ def test_the_edge_waits_as_long_as_reading_a_large_upload_takes() -> None:
 
 def test_in_mode_tokens_only_public_routes_come_before_the_refusals() -> None:
     (resource,) = route_configuration(tokens=True)["resources"]
-    found = resource["virtual_hosts"][0]["routes"]
-    refused = [number for number, route in enumerate(found) if route.get("direct_response", {}).get("status") == 401]
-    assert refused == list(range(refused[0], refused[0] + 4))
-    before = {
-        route["match"].get("path", route["match"].get("safe_regex", {}).get("regex")) for route in found[: refused[0]]
-    }
+    matcher = resource["virtual_hosts"][0]["matcher"]
+    before: set[str] = set()
+    for group in (*matcher["matcher_tree"]["prefix_match_map"]["map"].values(), matcher["on_no_match"]):
+        found = group["action"]["typed_config"]["routes"]
+        refused = [
+            number for number, route in enumerate(found) if route.get("direct_response", {}).get("status") == 401
+        ]
+        assert refused == list(range(refused[0], refused[0] + 4))
+        before |= {
+            route["match"].get("path", route["match"].get("safe_regex", {}).get("regex"))
+            for route in found[: refused[0]]
+        }
     assert {"/docs", "/openapi\\.json", "/v1/invites/[^/]+/media", "/grpc.health.v1.Health/Check"} < before
     assert not before & {"/v1/media", "/v1/measurements", "/dropmesh.v1.QueryService/ListMedia"}
 
