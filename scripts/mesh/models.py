@@ -7,15 +7,14 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from scripts.mesh.models_report import in_use, inventory
+from scripts.mesh.models_report import in_use, inventory, missing
 from services.common.settings import Settings, SettingsError, load_settings
-from services.processor.detect.self_test import self_test
 from services.processor.models.entry import ModelEntry
 from services.processor.models.errors import ModelError, NotPulled
 from services.processor.models.progress import NoProgress, Progress, ProgressBar
 from services.processor.models.pull import Puller
 from services.processor.models.registry import Registry, load_registry
-from services.processor.models.store import ModelStore, Presence
+from services.processor.models.store import ModelStore
 from services.processor.models.timeouts import Timeouts
 
 _MOMENT_SECONDS = 2.0
@@ -97,15 +96,13 @@ def _pull(options: argparse.Namespace, settings: Settings, registry: Registry, s
 
 
 def _wanted(names: list[str], registry: Registry, store: ModelStore, mirrored: bool) -> Iterator[ModelEntry]:
-    if names:
-        yield from _named(names, registry)
-        return
-    for entry in registry:
-        if not entry.bundled and (entry.sources or mirrored) and store.look(entry) is not Presence.PULLED:
-            yield entry
+    yield from _named(names, registry) if names else missing(registry, store, mirrored=mirrored)
 
 
 def _check(options: argparse.Namespace, _: Settings, registry: Registry, store: ModelStore) -> int:
+    # The libraries that run models take long to import.
+    from services.processor.detect.self_test import self_test
+
     failed = 0
     for entry in _named(options.names, registry) if options.names else registry:
         try:

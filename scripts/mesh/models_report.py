@@ -42,6 +42,13 @@ def in_use(registry: Registry, store: ModelStore) -> Iterator[str]:
     yield from _aligned(rows)
 
 
+def missing(registry: Registry, store: ModelStore, *, mirrored: bool) -> Iterator[ModelEntry]:
+    """The models that a pull would fetch."""
+    for entry in registry:
+        if not entry.bundled and (entry.sources or mirrored) and store.look(entry) is not Presence.PULLED:
+            yield entry
+
+
 def _purpose(entry: ModelEntry) -> str:
     return ", ".join(entry.classes) if entry.task is Task.DETECT else entry.task.value
 

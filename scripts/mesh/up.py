@@ -22,6 +22,7 @@ from scripts.mesh.admin_token import ensure_admin_token
 from scripts.mesh.edge_config import edge_config
 from scripts.mesh.instances import NOTICE_SECONDS, add_instances, environment, names, read_instances
 from scripts.mesh.logs import keep_logs_small
+from scripts.mesh.models_report import in_use, inventory, missing
 from scripts.mesh.preflight import (
     NO_SPACE,
     CannotStart,
@@ -38,6 +39,9 @@ from scripts.mesh.supervisor import Program, Supervisor, end_with_parent
 from services.common.base.errors import DropmeshError
 from services.common.settings import Mode, Settings, SettingsError, load_settings
 from services.common.settings.open_files import allow_open_files
+from services.processor.models.errors import ModelError
+from services.processor.models.registry import load_registry
+from services.processor.models.store import ModelStore
 
 HEALTHY_WITHIN_SECONDS = 60.0
 # On a machine with several users only the owner may read the drops and media of others.
@@ -111,7 +115,7 @@ async def _run(settings: Settings) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stopping.set)
     await present_stores(settings)
-    await _models(stopping, *(("pull", "--quick") if settings.pull_models else ("list",)))
+    await _models(settings, stopping)
     if stopping.is_set():
         return 0
     token_file = await ensure_admin_token(settings)
@@ -137,13 +141,24 @@ async def _run(settings: Settings) -> int:
         await supervisor.stop()
 
 
-async def _models(stopping: asyncio.Event, *arguments: str) -> None:
-    """Runs scripts/models, which says what is in use; what it cannot do stops nothing."""
+async def _models(settings: Settings, stopping: asyncio.Event) -> None:
+    """Pulls missing models, and says what is in use; what cannot be pulled stops nothing."""
+    try:
+        registry, store = load_registry(settings.models_folder), ModelStore(settings.models_folder)
+        is_whole = not settings.pull_models or not any(missing(registry, store, mirrored=bool(settings.models_mirror)))
+        if is_whole:
+            lines = [] if settings.pull_models else [*inventory(registry, store), ""]
+            print(*lines, *in_use(registry, store), sep="\n", flush=True)
+            return
+    except ModelError as error:
+        print(error, file=sys.stderr)
+        return
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "scripts.mesh.models",
-        *arguments,
+        "pull",
+        "--quick",
         start_new_session=True,
         preexec_fn=end_with_parent,
     )

@@ -35,7 +35,6 @@ from services.common.workers.confinement import ChildLimits
 from services.common.workers.pool import ProcessPool
 from services.processor.classify_queue.answering import Answering, Classify, fault_of
 from services.processor.classify_queue.profile import load_profile
-from services.processor.classify_queue.worker import ClassifyWorker
 from services.processor.drops.code_version import measurement_code_version
 from services.processor.drops.parsing.outcomes import DropLimits
 from services.processor.drops.results import DropRules
@@ -136,6 +135,8 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
     async with pool:
         queue_loops: tuple[Loop, ...] = ()
         if settings.classify_amqp:
+            # RabbitMQ's client takes a tenth of a second to import.
+            from services.processor.classify_queue.worker import ClassifyWorker
 
             async def classify(image: bytes, labels: int) -> ClassificationResult:
                 return await pool.run(classify_image, image, labels, limits, time_limit=image_time)

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
-
-from scripts.mesh.sample.street import render_street
-
 _QUALITY = 90
 
 
@@ -15,5 +11,10 @@ def ensure_sample(data: Path) -> Path:
     """The data folder's photo.jpg, rendered if it is missing."""
     path = data / "photo.jpg"
     if not path.exists():
+        # Only the first start of a mesh needs them.
+        import cv2
+
+        from scripts.mesh.sample.street import render_street
+
         path.write_bytes(cv2.imencode(".jpg", render_street(), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1].tobytes())
     return path

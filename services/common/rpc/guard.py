@@ -145,6 +145,10 @@ class Guard:
             await self._admit(READER, call, self._waits)
             yield
 
+    def prepare(self) -> None:
+        """Loads what the first call would wait for; called once the service serves, it does not delay the start."""
+        self._rules.prepare()
+
     async def recognize(self, authorization: str | None) -> None:
         """Raises Unauthenticated for a header that holds no token of this mesh."""
         await self._authenticator.recognize(authorization)

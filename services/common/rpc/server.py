@@ -95,12 +95,13 @@ async def serve(
     operations = await serve_operations(settings.metrics_socket(name), metrics, readiness, guard.recognize)
     for told in ("", service.full_name):
         await health_servicer.set(told, health_pb2.HealthCheckResponse.SERVING)
-    _spare_collections()
     log.info("serving", extra={"address": address})
 
     running = asyncio.create_task(
         loops.run((*background, give_back_memory, *(probe.run for probe in probes)), stopping)
     )
+    await asyncio.to_thread(guard.prepare)
+    _spare_collections()
     await leaving.wait()
     await health_servicer.enter_graceful_shutdown()
     log.info("leaving: calls are served until the edge has noticed", extra={"seconds": settings.notice_seconds})
