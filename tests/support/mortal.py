@@ -36,11 +36,13 @@ class MortalCatalog:
         self._catalog = catalog
         self._life = life
 
-    async def batch(self, operations: Sequence[Operation], then: Sequence[Operation] = ()) -> list[Outcome]:
+    async def batch(
+        self, operations: Sequence[Operation], then: Sequence[Operation] = (), *, durable: bool = True
+    ) -> list[Outcome]:
         self._life.step()
-        outcomes = await self._catalog.batch(operations)
+        outcomes = await self._catalog.batch(operations, durable=durable)
         self._life.step()
-        return outcomes + await self.batch(then) if then else outcomes
+        return outcomes + await self.batch(then, durable=durable) if then else outcomes
 
     async def get(self, collection: Collection, key: str) -> Any:
         self._check()

@@ -1,4 +1,7 @@
-"""How long one photo takes on an idle mesh, from its POST until it is seen as PROCESSED, step by step."""
+"""How long one photo takes on an idle mesh, from its POST until it is seen as PROCESSED, step by step.
+
+Also how many durable syncs it takes until half a second later, and the CPU of each process.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import json
 import os
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +22,7 @@ from typing import Any
 
 from PIL import Image, ImageFilter
 
+from scripts.measuring.benchmarks.syncs import sync_count
 from scripts.measuring.loading.mesh import loaded_mesh
 
 SHARED = Path(os.environ.get("DROPMESH_SHARED") or Path(__file__).resolve().parents[4] / "shared")
@@ -64,19 +69,31 @@ def main() -> int:
     mirror = {"DROPMESH_MODELS_MIRROR": str(SHARED / "models")} if (SHARED / "models").is_dir() else {}
     taken: list[Taken] = []
     first, models = 0.0, ""
-    with loaded_mesh(settings=mirror) as mesh:
+    with (
+        tempfile.TemporaryDirectory(prefix="dropmesh-bench-") as folder,
+        loaded_mesh(settings={**mirror, **(syncs := sync_count(Path(folder), "mesh")).environment}) as mesh,
+    ):
+        synced, used = 0, mesh.cpu_seconds()
         for number, body in enumerate(bodies):
             time.sleep(arguments.pause)
+            if number == WARM_UP:
+                synced, used = syncs.count or 0, mesh.cpu_seconds()
             one, media = process(mesh.port, body)
             first = first or one.whole
             if number >= WARM_UP:
                 taken.append(one)
             models = ", ".join(used["model"].removeprefix("models/") for used in media["processing"]["models"])
+        time.sleep(0.5)
+        synced = (syncs.count or 0) - synced
+        used = {name: (seconds - used[name]) / len(taken) * 1e3 for name, seconds in mesh.cpu_seconds().items()}
     load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
     print(f"{len(taken)} photos of {PIXELS / 1e6:g} megapixel, {sum(map(len, bodies)) // len(bodies) // 1000} kB each;")
     print(f"models {models}; {os.cpu_count()} processors, load {load}\n")
     good = report(taken)
     print(f"  {'the very first of a new mesh, which loads the models':52} {first:7.1f} ms")
+    print(f"  {'durable syncs of a photo':52} {synced / len(taken):7.1f}")
+    for name, milliseconds in used.items():
+        print(f"  {'CPU of a photo: ' + name:52} {milliseconds:7.1f} ms")
     return good
 
 

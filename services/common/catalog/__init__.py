@@ -4,7 +4,8 @@ A document is a plain mapping of BSON values whose `_id` is a string. The catalo
 insertion, one more at every write.
 
 The promise:
-- Acknowledged means durable: when a call returns, what it applied survives kill -9 and power loss.
+- Acknowledged means durable: when a call returns, what it applied survives kill -9 and power loss. A batch may ask
+  for less; see `batch`.
 - One document is the unit of atomicity. A batch is not a transaction: each of its operations is applied or
   not on its own, in the order given for operations on the same key and in any order otherwise, and all share
   one durable commit where the adapter can give it.
@@ -157,10 +158,14 @@ Position = tuple[Scalar, ...]
 class Catalog(Protocol):
     """See the module's promise."""
 
-    async def batch(self, operations: Sequence[Operation], then: Sequence[Operation] = ()) -> list[Outcome]:
+    async def batch(
+        self, operations: Sequence[Operation], then: Sequence[Operation] = (), *, durable: bool = True
+    ) -> list[Outcome]:
         """Applies each operation on its own and returns their outcomes in order, all durable.
 
         None of `then` is durable before all of `operations` are; the adapter that can puts both into one commit.
+        Without `durable` it survives the end of any process, but a power cut may undo it, unless a later durable batch
+        returned: for steps of work that begins anew when they are gone. An adapter may make it durable all the same.
         """
         ...
 
@@ -217,11 +222,12 @@ async def change(
     edit: Callable[[Document | None], Document | None],
     *,
     first: Callable[[Document], Awaitable[None]] | None = None,
+    durable: bool = True,
 ) -> Document | None:
     """Reads a document, passes it to `edit`, and writes the result, if it did not change in between; else retries.
 
     `edit` is a plain function, called once for each try. It returns the new document, or None to leave things as they
-    are. `first` does what must be durable before the new document is written.
+    are. `first` does what must be durable before the new document is written. `durable` is that of `Catalog.batch`.
     Returns what is stored afterwards; raises PlaceTaken where a unique index refuses that.
     """
     stored = await catalog.get(collection, key)
@@ -232,7 +238,7 @@ async def change(
         if first is not None:
             await first(edited)
         operation = Insert(collection, edited) if stored is None else Replace(collection, edited, stored["_version"])
-        (outcome,) = await catalog.batch([operation])
+        (outcome,) = await catalog.batch([operation], durable=durable)
         if outcome.applied:
             return outcome.document
         before, stored = stored, await catalog.get(collection, key)

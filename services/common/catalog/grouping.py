@@ -24,34 +24,43 @@ class WaitingBatches(Generic[Prepared]):
     """Batches, each with the future of its caller; one thread may add while another takes."""
 
     def __init__(self, most: int) -> None:
-        self._waiting: deque[tuple[list[Prepared], asyncio.Future[list[Outcome]]]] = deque()
+        self._waiting: deque[tuple[list[Prepared], asyncio.Future[list[Outcome]], bool]] = deque()
         self._most = most
 
     def __bool__(self) -> bool:
         return bool(self._waiting)
 
-    def add(self, prepared: list[Prepared]) -> asyncio.Future[list[Outcome]]:
+    def add(self, prepared: list[Prepared], *, durable: bool = True) -> asyncio.Future[list[Outcome]]:
         """Adds a batch and returns the future of its outcomes."""
         future: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
-        self._waiting.append((prepared, future))
+        self._waiting.append((prepared, future, durable))
         return future
 
     def take(self) -> Group[Prepared]:
         """Takes whole batches in order, until one commit has enough operations."""
         operations: list[Prepared] = []
         callers: list[tuple[int, asyncio.Future[list[Outcome]]]] = []
+        is_durable = False
         while self._waiting and len(operations) < self._most:
-            prepared, future = self._waiting.popleft()
+            prepared, future, durable = self._waiting.popleft()
             operations += prepared
             callers.append((len(operations), future))
-        return Group(operations, callers)
+            is_durable |= durable
+        return Group(operations, callers, is_durable=is_durable)
 
 
 class Group(Generic[Prepared]):
     """The operations of some batches, which are applied together."""
 
-    def __init__(self, operations: list[Prepared], callers: list[tuple[int, asyncio.Future[list[Outcome]]]]) -> None:
+    def __init__(
+        self,
+        operations: list[Prepared],
+        callers: list[tuple[int, asyncio.Future[list[Outcome]]]],
+        *,
+        is_durable: bool = True,
+    ) -> None:
         self.operations = operations
+        self.is_durable = is_durable
         self._callers = callers
 
     def __len__(self) -> int:

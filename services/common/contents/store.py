@@ -99,7 +99,10 @@ class Contents:
         return Insert(CONTENTS, to_document(_first(sha256, own_key, size_bytes, holder)))
 
     async def claim(self, sha256: str, own_key: str, size_bytes: int, holder: Holder) -> str:
-        """Makes a media a holder of bytes that the caller stored under a key of its own; returns the content's key."""
+        """Makes a media a holder of bytes that the caller stored under a key of its own; returns the content's key.
+
+        The claim is durable once the media is, which is stored after it.
+        """
         claimed = await self._claim(sha256, own_key, size_bytes, holder)
         if claimed.object_key != own_key:
             await self._objects.delete([own_key])
@@ -129,7 +132,10 @@ class Contents:
             await self._objects.delete([content.object_key])
 
     async def settle(self, holders: Sequence[tuple[str, str]]) -> None:
-        """The media of these claims, each (sha256, name of the holder), are stored."""
+        """The media of these claims, each (sha256, name of the holder), are stored.
+
+        What a power cut undoes is settled again by the sweep of unsettled claims.
+        """
         names: dict[str, list[str]] = {}
         for sha256, name in holders:
             names.setdefault(sha256, []).append(name)
@@ -140,7 +146,7 @@ class Contents:
         }
         changed = {sha256: content for sha256, content in edited.items() if content is not None}
         outcomes = await self._catalog.batch(
-            [Replace(CONTENTS, to_document(content), content.version) for content in changed.values()]
+            [Replace(CONTENTS, to_document(content), content.version) for content in changed.values()], durable=False
         )
         for sha256, outcome in zip(changed, outcomes, strict=True):
             if not outcome.applied:
@@ -185,7 +191,7 @@ class Contents:
 
     async def _claim(self, sha256: str, own_key: str, size_bytes: int, holder: Holder) -> StoredContent:
         new = _first(sha256, own_key, size_bytes, holder)
-        (outcome,) = await self._catalog.batch([Insert(CONTENTS, to_document(new))])
+        (outcome,) = await self._catalog.batch([Insert(CONTENTS, to_document(new))], durable=False)
         if outcome.refusal is not Refusal.EXISTS:
             return new
 
@@ -199,7 +205,7 @@ class Contents:
                 return None
             return to_document(_with_holders(content, (*content.holders, holder)))
 
-        document = await change(self._catalog, CONTENTS, sha256, edit)
+        document = await change(self._catalog, CONTENTS, sha256, edit, durable=False)
         if document is None:
             raise AssertionError("a claim always leaves a content")
         return from_document(StoredContent, document)

@@ -41,12 +41,12 @@ class MediaObjects:
         self._catalog = catalog
 
     async def write(self, media_id: str, run: int, objects: Sequence[DetectedObject]) -> None:
-        """Stores the objects that a run found; readers see them once the run is finished."""
+        """Stores the objects that a run found, durable once its finish is; until then no reader sees them."""
         media_run = _media_run(media_id, run)
         for start in range(0, len(objects), WRITTEN_AT_ONCE):
             written = objects[start : start + WRITTEN_AT_ONCE]
             stored = (StoredObject(f"{media_run}/{found.number}", media_run, found.number, found) for found in written)
-            await self._catalog.batch([Upsert(MEDIA_OBJECTS, to_document(entry)) for entry in stored])
+            await self._catalog.batch([Upsert(MEDIA_OBJECTS, to_document(entry)) for entry in stored], durable=False)
 
     async def list(
         self, media_id: str, run: int, *, after: Position | None = None, limit: int = 1000

@@ -129,11 +129,13 @@ class MediaStore:
         documents = await self._catalog.find(MEDIA, "by_owner_sha256", (owner, sha256), descending=True, limit=1)
         return from_document(Media, documents[0]) if documents else None
 
-    async def change(self, media_id: str, edit: Callable[[Media], Media | None]) -> Media | None:
+    async def change(
+        self, media_id: str, edit: Callable[[Media], Media | None], *, durable: bool = True
+    ) -> Media | None:
         """Changes a media by a plain function, called again if another process was faster; None where there is none.
 
         `edit` returns None to leave the media as it is. A change that alters what the statistics should hold marks the
-        media as uncounted.
+        media as uncounted. `durable` is that of `Catalog.batch`.
         """
         began = self._seconds()
         last: list[tuple[Media, Media | None]] = []
@@ -157,7 +159,7 @@ class MediaStore:
             if added:
                 await self._terms.add(from_document(Media, edited), added)
 
-        document = await change(self._catalog, MEDIA, media_id, edit_document, first=add_terms)
+        document = await change(self._catalog, MEDIA, media_id, edit_document, first=add_terms, durable=durable)
         if document is None:
             return None
         media = from_document(Media, document)
@@ -205,9 +207,10 @@ class MediaStore:
         return [from_document(Media, document) for document in documents]
 
     async def clear_unqueued(self, queued: Sequence[Media]) -> None:
-        """These media are in the queue: the markers that they were read with are cleared."""
+        """These media are in the queue: the markers that they were read with are cleared, or queued again if lost."""
         outcomes = await self._catalog.batch(
-            [Replace(MEDIA, media_document(replace(media, unqueued_since_ns=None)), media.version) for media in queued]
+            [Replace(MEDIA, media_document(replace(media, unqueued_since_ns=None)), media.version) for media in queued],
+            durable=False,
         )
         for media, outcome in zip(queued, outcomes, strict=True):
             if not outcome.applied:

@@ -2,7 +2,8 @@
 
 Each taking is a new run, and a worker names its run with each call. Where the media is in another run by then (the
 lease ended and another worker took it, it was cancelled, deleted or is to be processed again) nothing changes and the
-call returns False: the worker releases what it made.
+call returns False: the worker releases what it made. A power cut may undo a taking, since it ends the worker too: the
+media is then as before, and begun anew. How a run ended is durable.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ class MediaWork:
                 raise HeldByAnother(until_ns)
             return transitions.take(media, now_ns=now_ns, lease_end_ns=lease_end_ns, excuses=excuses)
 
-        taken = await self._change(media_id, edit)
+        taken = await self._change(media_id, edit, durable=False)
         if shortened:
             raise HeldByAnother(lease_end_ns)
         return taken
@@ -63,9 +64,10 @@ class MediaWork:
     async def extend(self, media_id: str, run: int, *, now_ns: int) -> bool:
         """Makes the lease last anew; False when the run is stale, and the worker should stop."""
         end_ns = now_ns + to_ns(LEASE)
-        return (
-            await self._change(media_id, lambda media: transitions.extend(media, run, lease_end_ns=end_ns)) is not None
+        changed = await self._change(
+            media_id, lambda media: transitions.extend(media, run, lease_end_ns=end_ns), durable=False
         )
+        return changed is not None
 
     async def let_go(self, media_id: str, run: int, *, is_failure: bool, now_ns: int) -> None:
         """Ends the lease before the work is done, so that another worker may begin at once."""
@@ -86,6 +88,7 @@ class MediaWork:
                 now_ns=now_ns,
                 lease_end_ns=now_ns + to_ns(LEASE),
             ),
+            durable=False,
         )
         return changed is not None
 
@@ -109,7 +112,9 @@ class MediaWork:
         changed = await self._change(media_id, lambda media: transitions.fail(media, run, failure, now_ns=now_ns))
         return changed is not None
 
-    async def _change(self, media_id: str, edit: Callable[[Media], Media | None]) -> Media | None:
+    async def _change(
+        self, media_id: str, edit: Callable[[Media], Media | None], *, durable: bool = True
+    ) -> Media | None:
         """As the store's `change`, but None too where `edit` left the media as it is."""
         edited: list[bool] = []
 
@@ -118,5 +123,5 @@ class MediaWork:
             edited[:] = [changed is not None]
             return changed
 
-        media = await self._media.change(media_id, edit_once_more)
+        media = await self._media.change(media_id, edit_once_more, durable=durable)
         return media if edited and edited[0] else None

@@ -10,6 +10,8 @@ and of the whole mesh:
    of the old one stay until their media says the same;
 and at the end says in each media what was counted of it, where the media did not change since.
 
+None of it is durable at once: what a power cut undoes is folded again.
+
 So a crash or another folder at any point loses nothing and counts nothing twice: until a media says itself that it was
 counted, the document's `pending` says so, and a stale view of a media is never written, since the document was read
 before it.
@@ -204,7 +206,7 @@ class StatisticsStore:
                 pending={media_id: media.contribution() for media_id, media in folded.items()},
                 update_time_ns=max(now_ns, stored.update_time_ns),
             )
-            if await self._write(stored, after):
+            if await self._write(stored, after, durable=False):
                 return {media_id: folded[media_id] for media_id in media_ids if media_id in folded}
 
     async def _mark_counted(self, seen: Sequence[Media]) -> None:
@@ -216,18 +218,18 @@ class StatisticsStore:
             )
             for media in seen
         ]
-        await self._catalog.batch(marks)
+        await self._catalog.batch(marks, durable=False)
 
     async def _get(self, scope: str) -> StoredStatistics:
         document = await self._catalog.get(STATISTICS, scope)
         return StoredStatistics(scope) if document is None else from_document(StoredStatistics, document)
 
-    async def _write(self, before: StoredStatistics, after: StoredStatistics) -> bool:
+    async def _write(self, before: StoredStatistics, after: StoredStatistics, *, durable: bool = True) -> bool:
         document: Document = to_document(after)
         operation: Any = (
             Replace(STATISTICS, document, before.version) if before.version else Insert(STATISTICS, document)
         )
-        (outcome,) = await self._catalog.batch([operation])
+        (outcome,) = await self._catalog.batch([operation], durable=durable)
         return outcome.applied
 
     async def _uncounted(self, owner: str | None, limit: int) -> list[Media]:

@@ -21,9 +21,11 @@ class RefusingCatalog:
         self._catalog = catalog
         self._run = breaker.run
 
-    async def batch(self, operations: Sequence[Operation], then: Sequence[Operation] = ()) -> list[Outcome]:
+    async def batch(
+        self, operations: Sequence[Operation], then: Sequence[Operation] = (), *, durable: bool = True
+    ) -> list[Outcome]:
         """See `Catalog`."""
-        return await self._run(self._catalog.batch(operations, then))
+        return await self._run(self._catalog.batch(operations, then, durable=durable))
 
     async def get(self, collection: Collection, key: str) -> Document | None:
         """See `Catalog`."""

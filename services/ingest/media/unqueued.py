@@ -62,7 +62,7 @@ class UnqueuedMedia:
     async def _publish(self, items: Sequence[Media]) -> None:
         for topic, is_moving in ((PHOTO_WORK, False), (VIDEO_WORK, True)):
             if bodies := [media.id.encode() for media in items if media.is_moving is is_moving]:
-                await self._queue.publish(topic, bodies)
+                await self._queue.publish(topic, bodies, swept=True)
         await self._media.clear_unqueued(items)
 
     async def _hold(self, media: Media) -> None:

@@ -259,3 +259,11 @@ async def test_what_comes_after_is_applied_after_and_has_its_outcomes_last(catal
 async def test_either_part_of_a_batch_may_be_empty(catalog: Catalog) -> None:
     assert await catalog.batch([], []) == []
     assert [outcome.applied for outcome in await catalog.batch([], [Insert(NOTES, {"_id": "a"})])] == [True]
+
+
+async def test_a_batch_that_may_be_lost_to_a_power_cut_is_seen_as_others_are(catalog: Catalog) -> None:
+    writes = [catalog.batch([Insert(NOTES, {"_id": f"{n}"})], durable=n % 2 == 0) for n in range(6)]
+    assert all(outcome.applied for (outcome,) in await asyncio.gather(*writes))
+    (outcome,) = await catalog.batch([Insert(NOTES, {"_id": "0"})], durable=False)
+    assert outcome.refusal is Refusal.EXISTS
+    assert len(await catalog.get_many(NOTES, [f"{n}" for n in range(6)])) == 6

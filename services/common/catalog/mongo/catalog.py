@@ -58,7 +58,9 @@ class MongoCatalog:
             raise translated(error) from error
         return catalog
 
-    async def batch(self, operations: Sequence[Operation], then: Sequence[Operation] = ()) -> list[Outcome]:
+    async def batch(
+        self, operations: Sequence[Operation], then: Sequence[Operation] = (), *, durable: bool = True
+    ) -> list[Outcome]:
         """See `Catalog`."""
         for operation in (*operations, *then):
             encoded_document(operation)

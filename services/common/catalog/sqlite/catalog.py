@@ -53,7 +53,9 @@ class SqliteCatalog:
             raise
         return cls(database, tables)
 
-    async def batch(self, operations: Sequence[Operation], then: Sequence[Operation] = ()) -> list[Outcome]:
+    async def batch(
+        self, operations: Sequence[Operation], then: Sequence[Operation] = (), *, durable: bool = True
+    ) -> list[Outcome]:
         """See `Catalog`; a batch is applied in order and in one transaction."""
         tables = self._tables
         prepared = [
@@ -62,7 +64,7 @@ class SqliteCatalog:
         ]
         if not prepared:
             return []
-        future = self._waiting.add(prepared)
+        future = self._waiting.add(prepared, durable=durable)
         if not self._scheduled:
             self._schedule()
         return await future
@@ -146,7 +148,7 @@ class SqliteCatalog:
 
     def _submit(self) -> None:
         turn = _Turn(self._take)
-        self.database.submit(turn.write).add_done_callback(partial(self._settle, turn))
+        self.database.submit(turn.write, durable=turn.is_durable).add_done_callback(partial(self._settle, turn))
 
     def _take(self) -> Group[Prepared]:
         # A batch that is added after this line is scheduled anew, so none is left waiting.
@@ -173,6 +175,9 @@ class _Turn:
     @cached_property
     def group(self) -> Group[Prepared]:
         return self._take()
+
+    def is_durable(self) -> bool:
+        return self.group.is_durable
 
     def write(self, connection: sqlite3.Connection) -> list[Outcome | Failure]:
         return apply(connection, self.group.operations)

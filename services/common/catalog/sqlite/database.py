@@ -69,12 +69,12 @@ class SqliteDatabase:
         result: T = await self.submit(function, durable=durable)
         return result
 
-    def submit(self, function: Function[Any], *, durable: bool = True) -> asyncio.Future[Any]:
-        """Like `write`, without waiting."""
+    def submit(self, function: Function[Any], *, durable: bool | Callable[[], bool] = True) -> asyncio.Future[Any]:
+        """Like `write`, without waiting; the writing thread asks a function for `durable` before the transaction."""
         if self._closed:
             raise StoreUnavailable(_STORE, f"{self.path} was closed")
         future: asyncio.Future[Any] = self._loop.create_future()
-        self._waiting.put(_Write(function, future, durable))
+        self._waiting.put(_Write(function, future, durable if callable(durable) else lambda: durable))
         return future
 
     async def read(self, function: Function[T]) -> T:
@@ -147,7 +147,7 @@ class SqliteDatabase:
 
     def _transact(self, group: list[_Write], run: Callable[[sqlite3.Connection, list[_Write]], list[Any]]) -> list[Any]:
         connection = self._writer
-        self._set_durable(any(write.durable for write in group))
+        self._set_durable(any(write.durable() for write in group))
         connection.execute("BEGIN IMMEDIATE")
         try:
             results = run(connection, group)
@@ -198,7 +198,7 @@ class _Connections:
 class _Write:
     __slots__ = ("durable", "function", "future")
 
-    def __init__(self, function: Function[Any], future: asyncio.Future[Any], durable: bool) -> None:
+    def __init__(self, function: Function[Any], future: asyncio.Future[Any], durable: Callable[[], bool]) -> None:
         self.function = function
         self.future = future
         self.durable = durable

@@ -74,7 +74,8 @@ class MediaTerms:
     async def add(self, media: Media, terms: Iterable[str]) -> None:
         """Stores terms that the media is about to have."""
         if documents := [to_document(_stored(media, term)) for term in sorted(terms)]:
-            await self._catalog.batch([Upsert(MEDIA_TERMS, document) for document in documents])
+            # The media itself is durable later.
+            await self._catalog.batch([Upsert(MEDIA_TERMS, document) for document in documents], durable=False)
 
     async def remove(self, media: Media, terms: Iterable[str]) -> None:
         """Deletes terms that the media no longer has."""

@@ -140,7 +140,7 @@ class CountedAtOnce:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._catalog, name)
 
-    async def batch(self, operations: Sequence[Operation]) -> list[Outcome]:
+    async def batch(self, operations: Sequence[Operation], *, durable: bool = True) -> list[Outcome]:
         outcomes = await self._catalog.batch(operations)
         await StatisticsStore(self._catalog).fold(now_ns=START_NS)
         return outcomes
