@@ -33,7 +33,7 @@ from scripts.mesh.preflight import (
     present_provider,
     present_space,
 )
-from scripts.mesh.sample import ensure_sample
+from scripts.mesh.sample import PHOTO
 from scripts.mesh.stores import present_stores
 from scripts.mesh.supervisor import Program, Supervisor, end_with_parent
 from services.common.base.errors import DropmeshError
@@ -123,6 +123,7 @@ async def _run(settings: Settings) -> int:
     supervisor = Supervisor(_programs(settings), say)
     started = time.monotonic()
     await supervisor.start()
+    sample = asyncio.create_task(_ensure_sample(settings.data))
     logs = asyncio.create_task(keep_logs_small(settings.data / "logs", say))
     try:
         if not await _healthy(settings, stopping):
@@ -132,13 +133,23 @@ async def _run(settings: Settings) -> int:
                     file=sys.stderr,
                 )
             return 1
+        await sample
         print(_welcome(settings, token_file, time.monotonic() - started), flush=True)
         await stopping.wait()
         print("\nstopping…", flush=True)
         return 0
     finally:
+        sample.cancel()
         logs.cancel()
         await supervisor.stop()
+
+
+async def _ensure_sample(data: Path) -> None:
+    """Renders the sample photo where it is missing, in a process of its own: OpenCV takes memory."""
+    if not (data / PHOTO).exists():
+        command = (sys.executable, "-m", "scripts.mesh.sample", str(data))
+        process = await asyncio.create_subprocess_exec(*command, preexec_fn=end_with_parent)
+        await process.wait()
 
 
 async def _models(settings: Settings, stopping: asyncio.Event) -> None:
@@ -214,7 +225,7 @@ def _welcome(settings: Settings, token_file: Path, seconds: float) -> str:
     url = settings.edge_url
     bearer = f'-H "Authorization: Bearer $(cat {quote(str(token_file))})"'
     auth = "" if settings.mode is Mode.OPEN else f" {bearer}"
-    photo = ensure_sample(settings.data)
+    photo = settings.data / PHOTO
     drop = """'{"time_stamp": "2019-05-01T06:00:00-04:00", "data": [0.379, 1.589, 2.188]}'"""
     return f"""
 Dropmesh is up ({seconds:.1f} s): {url}  (REST, gRPC and gRPC-Web; documentation at {url}/docs)

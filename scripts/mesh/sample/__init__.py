@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+PHOTO = "photo.jpg"
 _QUALITY = 90
 
 
 def ensure_sample(data: Path) -> Path:
     """The data folder's photo.jpg, rendered if it is missing."""
-    path = data / "photo.jpg"
+    path = data / PHOTO
     if not path.exists():
         # Only the first start of a mesh needs them.
         import cv2

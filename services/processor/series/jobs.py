@@ -41,7 +41,7 @@ class Odd:
 
 @job
 def prepare() -> None:
-    """Imports what takes seconds, and forecasts once, before a call needs it."""
+    """Imports what takes seconds, and forecasts once."""
     # pandas imports pyarrow wherever it is installed, and this process has no use for its 36 MB.
     sys.modules["pyarrow"] = None  # type: ignore[assignment]
     forecasting = importlib.import_module("services.processor.series.forecast")

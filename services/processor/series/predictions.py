@@ -35,11 +35,15 @@ FORECAST_POINTS = 100_000
 ANOMALY_POINTS = 1_000_000
 ANOMALIES_SENT = 1000
 PLOT_POINTS = 2000
+IDLE = timedelta(minutes=10)
 LIMITS = ChildLimits(1024 * 1024 * 1024, result_bytes=8 * 1024 * 1024)
 
 
 class SeriesPredictions:
-    """Keeps one forecasting process ready; a call that comes before it is waits for it."""
+    """Forecasts in a process that starts with the first call, and ends when none came for long.
+
+    statsmodels takes seconds to import and 150 MB, which a mesh that forecasts nothing need not have.
+    """
 
     def __init__(
         self,
@@ -54,11 +58,11 @@ class SeriesPredictions:
         self._measurements = measurements
         self._computed = computed
         self._objects = objects
-        self._pool: ProcessPool[None] = ProcessPool(prepare, children=1, threads=1, limits=LIMITS)
+        self._pool: ProcessPool[None] = ProcessPool(prepare, children=1, threads=1, limits=LIMITS, warm=0, idle=IDLE)
         self._is_ready = asyncio.Event()
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Keeps the process until the service stops."""
+        """Keeps the process's pool until the service stops."""
         async with self._pool:
             self._is_ready.set()
             try:
