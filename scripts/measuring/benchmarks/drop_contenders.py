@@ -73,7 +73,7 @@ def _contender(folder: Path, name: str) -> Iterator[Contender]:
     command = [str(reference_python()), "-m", *server, *address, f"scripts.measuring.loading.references.{app}:app"]
     environment = {**os.environ, **syncs.environment, "REFERENCE_DATABASE": str(own / "drops.sqlite")}
     with ExitStack() as stack:
-        processes = [_process(stack, command, environment, own / "server.log", ROOT)]
+        processes = [started(stack, command, environment, own / "server.log", ROOT)]
         if is_behind:
             edge = EdgeConfig(
                 listen=f"127.0.0.1:{port}", operations=f"127.0.0.1:{port + 1}", requests_per_second=1_000_000
@@ -81,7 +81,7 @@ def _contender(folder: Path, name: str) -> Iterator[Contender]:
             write_edge_folder(own / "run" / "edge", edge)
             run = own / "run" / "edge"
             processes.append(
-                _process(stack, envoy_command("--log-level", "error"), {**os.environ}, own / "edge.log", run)
+                started(stack, envoy_command("--log-level", "error"), {**os.environ}, own / "edge.log", run)
             )
         _await_answer(port, own)
         yield Contender(
@@ -89,7 +89,7 @@ def _contender(folder: Path, name: str) -> Iterator[Contender]:
         )
 
 
-def _process(
+def started(
     stack: ExitStack, command: Sequence[str], environment: dict[str, str], log: Path, folder: Path
 ) -> subprocess.Popen[bytes]:
     with log.open("wb") as file:
