@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
+from collections.abc import Sequence
 
 import httpx
 
@@ -16,19 +17,12 @@ UNFINISHED = ("NEW", "PROCESSING")
 
 def verdict(mesh: LoadedMesh, callers: Callers, loops_before: Counter[str], patience: float) -> int:
     """Waits until all is done, prints the counts, and returns 1 when anything is wrong."""
-    began, seconds = time.monotonic(), 0.0
-    states: dict[str, str] = {}
-    with httpx.Client(base_url=mesh.url, headers=mesh.admin, timeout=PATIENCE_SECONDS) as http:
-        left = list(callers.names)
-        while left:
-            states.update({name: _state(http, name) for name in left})
-            left = [name for name in left if states[name] in (*UNFINISHED, "unknown")]
-            seconds = time.monotonic() - began
-            if seconds > patience:
-                break
-            time.sleep(0.5)
+    began = time.monotonic()
+    states = states_of(mesh, callers.names, patience)
+    seconds = time.monotonic() - began
+    left = [name for name, state in states.items() if state in (*UNFINISHED, "unknown")]
     counts = Counter(f"{name.partition('/')[0]} {state}" for name, state in states.items())
-    bad = {name: state for name, state in states.items() if state != _expected(name, callers)}
+    bad = {name: state for name, state in states.items() if state != expected_state(name, callers)}
     missing = loops_before - loops(mesh)
     restarts = sum(
         _metric(mesh, service, "dropmesh_loop_restarts_total").total() for service in ("ingest", "processor")
@@ -47,7 +41,23 @@ def verdict(mesh: LoadedMesh, callers: Callers, loops_before: Counter[str], pati
     return 1 if bad or missing else 0
 
 
-def _expected(name: str, callers: Callers) -> str:
+def states_of(mesh: LoadedMesh, names: Sequence[str], patience: float) -> dict[str, str]:
+    """The state of each name, once none is unfinished any more or the time is over; LOST if it is gone."""
+    began = time.monotonic()
+    states: dict[str, str] = {}
+    with httpx.Client(base_url=mesh.url, headers=mesh.admin, timeout=PATIENCE_SECONDS) as http:
+        left = list(names)
+        while left:
+            states.update({name: _state(http, name) for name in left})
+            left = [name for name in left if states[name] in (*UNFINISHED, "unknown")]
+            if time.monotonic() - began > patience:
+                break
+            time.sleep(0.5)
+    return states
+
+
+def expected_state(name: str, callers: Callers) -> str:
+    """The state in which what was acknowledged has to end."""
     if name in callers.deleted:
         return "DELETED"
     return "ACTIVE" if name.startswith("invites/") else "PROCESSED"
