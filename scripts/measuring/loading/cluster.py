@@ -1,7 +1,8 @@
 """Kills one of two of each service every few seconds while callers write and read, and looks for everything after.
 
 The programs, settings and edge are those of k8s/overlays/dev, as processes on real servers. A pod that was killed is
-started again, as a kubelet does.
+started again, as a kubelet does. With --restart-stores RabbitMQ and S3 are then killed and started on their data, once
+each; the test server of MongoDB's protocol keeps its documents in memory, so the way to it is cut instead.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
@@ -28,14 +30,16 @@ from scripts.measuring.loading.mesh import free_port_pair
 from scripts.measuring.loading.mixed_callers import PATIENCE_SECONDS, Callers
 from tests.cluster.node import SERVICES, Node, node
 from tests.servers.mongodb import mongodb
-from tests.servers.rabbitmq import rabbitmq
-from tests.servers.s3 import s3
+from tests.servers.rabbitmq import rabbitmq_node
+from tests.servers.s3 import s3_node
 from tests.servers.tools import Missing
+from tests.servers.toxiproxy import toxiproxy
 
 OF_EACH = 2
 STARTED_WITHIN_SECONDS = 300.0
 WARM_UP_SECONDS = 5.0
 READ_PAUSE_SECONDS = 0.05
+AWAY_SECONDS, AFTER_RESTART_SECONDS = 3.0, 10.0
 SETTLED = ("PROCESSED", "QUARANTINED")
 
 
@@ -46,17 +50,24 @@ def main() -> int:
     parser.add_argument("--every", type=float, default=5, help="seconds from one kill to the next (5)")
     parser.add_argument("--callers", type=int, default=3, help="callers who write, of which one uploads photos (3)")
     parser.add_argument("--patience", type=float, default=120, help="seconds to finish in after the last kill (120)")
+    parser.add_argument("--restart-stores", action="store_true", help="afterwards also restart each store once")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     try:
-        with _cluster() as (cluster, url, headers):
-            return _run(cluster, url, headers, arguments)
+        with _cluster() as (cluster, stores, url, headers):
+            return _run(cluster, stores if arguments.restart_stores else {}, url, headers, arguments)
     except Missing as missing:
         print(f"scripts/load cluster: {missing}; scripts/servers install gets it", file=sys.stderr)
         return 2
 
 
-def _run(cluster: Node, url: str, headers: Mapping[str, str], arguments: argparse.Namespace) -> int:
+def _run(
+    cluster: Node,
+    stores: Mapping[str, Callable[[], None]],
+    url: str,
+    headers: Mapping[str, str],
+    arguments: argparse.Namespace,
+) -> int:
     chance = random.Random(arguments.seed)  # noqa: S311 - no secret
     kills: list[tuple[float, str]] = []
     with Callers(url, arguments.callers, headers) as callers, Reader(url, headers, callers) as reader:
@@ -71,14 +82,27 @@ def _run(cluster: Node, url: str, headers: Mapping[str, str], arguments: argpars
             time.sleep(arguments.every)
         callers.begin("after the last kill")
         time.sleep(WARM_UP_SECONDS)
+        read = reader.reads
+        failures = Counter(answer for _, answer in reader.failures)
+        recovered = {store: _restart(store, restart, callers, reader) for store, restart in stores.items()}
     for phase in callers.phases:
         print(phase.line(), flush=True)
-    failures = Counter(answer for _, answer in reader.failures)
     listed = ", ".join(f"{count} {answer}" for answer, count in failures.items())
-    print(f"{reader.reads} reads, which the edge retries: {listed or 'none failed'}")
+    print(f"{read} reads while pods were killed, which the edge retries: {listed or 'none failed'}")
     recoveries = [_recovery(reader.failures, at, arguments.every) for at, _ in kills]
     print(f"{len(kills)} kills; reads failed for {max(recoveries, default=0):.2f} s after a kill at most")
+    for store, seconds in recovered.items():
+        print(f"{store} restarted: reads failed until {seconds:.1f} s after its end")
     return _verdict(url, headers, callers, arguments.patience) or (1 if failures else 0)
+
+
+def _restart(store: str, restart: Callable[[], None], callers: Callers, reader: Reader) -> float:
+    """Takes a store away and brings it back; returns the seconds from its end to the last read that failed."""
+    callers.begin(f"{store} restarted")
+    began = time.monotonic()
+    restart()
+    time.sleep(AFTER_RESTART_SECONDS)
+    return _recovery(reader.failures, began, time.monotonic() - began)
 
 
 @dataclass
@@ -149,13 +173,14 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
-def _cluster() -> Iterator[tuple[Node, str, Mapping[str, str]]]:
-    """Two of each service of the dev overlay behind its edge; its address, and the header of a caller."""
+def _cluster() -> Iterator[tuple[Node, Mapping[str, Callable[[], None]], str, Mapping[str, str]]]:
+    """Two of each service of the dev overlay behind its edge: how to restart its stores, its address, a header."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dropmesh-")))
-        bucket, database = stack.enter_context(s3()), f"load{uuid.uuid4().hex[:12]}"
-        mongo_url, amqp_url = stack.enter_context(mongodb()), stack.enter_context(rabbitmq())
-        cluster = stack.enter_context(node(render("dev"), folder, mongo_url, bucket, amqp_url, database))
+        bucket, objects = stack.enter_context(s3_node())
+        queue, database = stack.enter_context(rabbitmq_node()), f"load{uuid.uuid4().hex[:12]}"
+        link = stack.enter_context(stack.enter_context(toxiproxy()).before(stack.enter_context(mongodb())))
+        cluster = stack.enter_context(node(render("dev"), folder, link.url, bucket, queue.url, database))
         cluster.finish("prepare")
         for name in SERVICES:
             for number in range(OF_EACH):
@@ -163,7 +188,18 @@ def _cluster() -> Iterator[tuple[Node, str, Mapping[str, str]]]:
         port = free_port_pair()
         cluster.edge(port)
         cluster.await_health(port, STARTED_WITHIN_SECONDS)
-        yield cluster, f"http://localhost:{port}", {"authorization": f"Bearer {cluster.token()}"}
+        stores = {
+            "RabbitMQ": partial(_bounce, queue.kill, queue.start_again),
+            "S3": partial(_bounce, objects.kill, objects.start_again),
+            "MongoDB": partial(_bounce, link.cut, link.heal),
+        }
+        yield cluster, stores, f"http://localhost:{port}", {"authorization": f"Bearer {cluster.token()}"}
+
+
+def _bounce(end: Callable[[], None], start: Callable[[], None]) -> None:
+    end()
+    time.sleep(AWAY_SECONDS)
+    start()
 
 
 if __name__ == "__main__":
