@@ -87,7 +87,9 @@ async def _run(mesh: LoadedMesh, arguments: argparse.Namespace) -> Found:
         await asyncio.gather(*tasks)
         found.reads = reader.reads
         found.faults += [*found.sent.faults, *reader.faults]
+        stopped = time.monotonic()
         await _check(http, found)
+        print(f"all done and checked {time.monotonic() - stopped:.0f} s after the callers")
     return found
 
 

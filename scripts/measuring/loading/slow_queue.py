@@ -18,6 +18,7 @@ TOPIC = Topic("load")
 # As the worker of drops claims.
 AT_ONCE, LEASE, WAIT = 50, timedelta(seconds=20), timedelta(seconds=1)
 PUBLISHED_AT_ONCE = 500
+SILENT_SECONDS = 30.0
 GOAL = 50.0
 
 
@@ -48,11 +49,13 @@ async def _publish(url: str, count: int) -> None:
 async def _claim(url: str, count: int, delay: float) -> int:
     queue: Queue = await RabbitQueue.open(url)
     began, seen, ended = time.monotonic(), list[bytes](), 0
-    while claims := await queue.claim(TOPIC, limit=AT_ONCE, lease=LEASE, wait=WAIT):
-        seen += [claim.body for claim in claims]
-        ended += sum(await queue.acknowledge(claims))
-        if len(seen) >= count:
-            break
+    last = began
+    # The first messages come once the link has been there and back a few times.
+    while len(seen) < count and time.monotonic() - last < SILENT_SECONDS:
+        if claims := await queue.claim(TOPIC, limit=AT_ONCE, lease=LEASE, wait=WAIT):
+            last = time.monotonic()
+            seen += [claim.body for claim in claims]
+            ended += sum(await queue.acknowledge(claims))
     seconds = time.monotonic() - began
     await queue.close()
     rate = len(seen) / seconds
