@@ -79,10 +79,18 @@ def _program_faults(workload: Workload) -> Iterator[str]:
     if workload.is_ours:
         if not container["securityContext"].get("readOnlyRootFilesystem"):
             yield "its root file system can be written"
-        drain = float(workload.environment().get("DROPMESH_DRAIN_SECONDS", "0"))
+        drain = _seconds(workload.environment().get("DROPMESH_DRAIN_SECONDS", "0"))
         pause = container.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
         if workload.kind == "Deployment" and pod["terminationGracePeriodSeconds"] <= drain + pause:
             yield "it is killed before it has drained"
+
+
+def _seconds(text: str) -> float:
+    """A setting in seconds; what is none is refused by the settings themselves."""
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0
 
 
 def _scaled(overlay: Overlay) -> Iterator[dict[str, Any]]:

@@ -115,6 +115,11 @@ def test_a_program_can_be_restarted_moved_and_bounded(pod, fault):
     assert fault in found
 
 
+def test_a_time_to_drain_that_is_none_is_left_to_the_settings():
+    pod = changed("containers", 0, "env", value=[{"name": "DROPMESH_DRAIN_SECONDS", "value": "soon"}])
+    assert list(unsafe_to_run(overlay(pod))) == []
+
+
 def test_two_of_each_are_kept_and_moved_one_at_a_time():
     assert list(unsafe_to_run(overlay(POD, least=1))) == ["Deployment ingest: no autoscaler keeps two of it"]
     assert list(unsafe_to_run(overlay(POD, budget="other"))) == ["Deployment ingest: it has no PodDisruptionBudget"]
