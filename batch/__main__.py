@@ -28,7 +28,7 @@ Job = Callable[[Stores, Settings, argparse.Namespace], Awaitable[int]]
 
 def main() -> int:
     """Exits with 0 when the job came to its end and found nothing wrong."""
-    arguments = _parser().parse_args()
+    arguments = command_parser().parse_args()
     job: Job = arguments.job
     try:
         return asyncio.run(_run(job, settings_of(arguments), arguments))
@@ -37,7 +37,8 @@ def main() -> int:
         return 1
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_parser() -> argparse.ArgumentParser:
+    """Every job and its options."""
     folder = data_option()
     parser = argparse.ArgumentParser(prog="scripts/batch", description=__doc__, parents=[folder])
     commands = parser.add_subparsers(dest="command", required=True)

@@ -57,12 +57,21 @@ def _rule_faults(overlay: Overlay, folder: Path) -> Iterator[str]:
 
 
 def _references(overlay: Overlay) -> Iterator[str]:
-    """The namespace enforces `restricted`, and selectors find pods."""
-    for namespace in overlay.of_kind("Namespace"):
+    """There is a namespace that enforces `restricted`, and selectors find pods."""
+    namespaces = list(overlay.of_kind("Namespace"))
+    if not namespaces:
+        yield "it makes no namespace that enforces pod security restricted"
+    for namespace in namespaces:
         if namespace["metadata"].get("labels", {}).get("pod-security.kubernetes.io/enforce") != "restricted":
             yield "the namespace does not enforce pod security restricted"
-    labels = [one["spec"]["template"]["metadata"]["labels"] for one in overlay.of_kind("Deployment", "StatefulSet")]
+    pods = [one["spec"]["template"] for one in overlay.of_kind("Deployment", "StatefulSet")]
     for service in overlay.of_kind("Service"):
-        wanted = service["spec"]["selector"].items()
-        if not any(wanted <= found.items() for found in labels):
-            yield f"Service {service['metadata']['name']}: it selects no pod"
+        where, wanted = f"Service {service['metadata']['name']}", service["spec"]["selector"].items()
+        selected = [pod for pod in pods if wanted <= pod["metadata"]["labels"].items()]
+        if not selected:
+            yield f"{where}: it selects no pod"
+        for pod in selected:
+            ports = pod["spec"]["containers"][0]["ports"]
+            there = {port.get("name") for port in ports} | {port["containerPort"] for port in ports}
+            asked = {port.get("targetPort", port["port"]) for port in service["spec"]["ports"]}
+            yield from (f"{where}: its pods have no port {port}" for port in sorted(map(str, asked - there)))

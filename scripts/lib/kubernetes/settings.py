@@ -6,18 +6,19 @@ import contextlib
 import io
 import re
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from scripts.edge.folder import write_edge_folder
 from scripts.edge.validation import is_valid
 from scripts.lib.image_environment import image_environment
-from scripts.lib.kubernetes.overlays import Overlay, Workload, workloads
+from scripts.lib.kubernetes.overlays import Overlay, OverlayInvalid, Workload, workloads
 from scripts.mesh.edge import pod_config
 from services.common.settings import PREFIX, Settings, SettingsError, load_settings
 
 # Read by programs or libraries of the image.
 OTHERS = frozenset({"AWS_CA_BUNDLE", "PYTHON_CPU_COUNT"})
+MOUNTED = "/etc/dropmesh/"
 WRITABLE = frozenset({"emptyDir", "persistentVolumeClaim", "ephemeral"})
 
 
@@ -69,6 +70,7 @@ def _faults(workload: Workload, folder: Path) -> Iterator[str]:
     for name, value in (image_environment() | given).items():
         if name.startswith(PREFIX) and value.startswith("/") and not value.startswith(tuple(mounts)):
             yield f"{name} is {value}, which is no volume"
+    yield from _missing_files(workload, given)
     data = mounts.get((image_environment() | given)[f"{PREFIX}DATA"])
     if data not in WRITABLE:
         yield f"{PREFIX}DATA cannot be written"
@@ -76,9 +78,9 @@ def _faults(workload: Workload, folder: Path) -> Iterator[str]:
         load_settings(played_environment(workload, folder))
     except SettingsError as error:
         yield str(error)
-    module = workload.container["command"][2]
-    if workload.container["command"][:2] != ["python", "-m"] or not _exists(module):
-        yield f"there is no program {' '.join(workload.container['command'])}"
+    command = workload.container["command"]
+    if command[:2] != ["python", "-m"] or not _exists(command[2]) or not _takes(command[2], command[3:]):
+        yield f"there is no program {' '.join(command)}"
 
 
 def unknown_variables(given: Mapping[str, str]) -> Iterator[str]:
@@ -87,6 +89,38 @@ def unknown_variables(given: Mapping[str, str]) -> Iterator[str]:
         is_setting = name.startswith(PREFIX) and name.removeprefix(PREFIX).lower() in Settings.model_fields
         if not is_setting and name not in OTHERS:
             yield f"{name} is not a setting"
+
+
+def _missing_files(workload: Workload, given: Mapping[str, str]) -> Iterator[str]:
+    """Yields each Secret that a volume needs and that is made nowhere, and each of its files that is not in it."""
+    files = set()
+    paths = {mount["name"]: mount["mountPath"] for mount in workload.container.get("volumeMounts", ())}
+    for volume in (one for one in workload.pod["volumes"] if "secret" in one):
+        try:
+            secret = workload.overlay.values("Secret", volume["secret"]["secretName"])
+        except OverlayInvalid as invalid:
+            yield str(invalid)
+        else:
+            files |= {f"{paths[volume['name']]}/{key}" for key in secret}
+    # The edge has the settings of all and opens no store.
+    opens_stores = f"{PREFIX}CATALOG" in given
+    for name, value in given.items() if opens_stores else ():
+        named = set(re.findall(rf"{MOUNTED}[\w./-]+", value))
+        yield from (f"{name} names {path}, which no Secret holds" for path in sorted(named - files))
+
+
+def _takes(module: str, arguments: Sequence[str]) -> bool:
+    """Whether the jobs of the batch layer have these arguments; no other program in a pod is given any."""
+    if module != "batch":
+        return not arguments
+    from batch.__main__ import command_parser
+
+    try:
+        with contextlib.redirect_stderr(io.StringIO()):
+            command_parser().parse_args(arguments)
+    except SystemExit:
+        return False
+    return True
 
 
 def _exists(module: str) -> bool:

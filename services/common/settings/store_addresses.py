@@ -21,6 +21,9 @@ def address_fault(store: str, address: str) -> str | None:
         is_good = _is_good(scheme, address, urlsplit(address))
     except ValueError:
         is_good = False
+    except OSError as error:
+        # MongoDB's driver looks for the files that the address names.
+        return f"the file {error.filename} cannot be read ({error.strerror})"
     return (
         None
         if is_good

@@ -46,3 +46,8 @@ def test_one_that_cannot_is_told_without_what_it_holds(store, address):
     fault = address_fault(store, address)
     assert fault is not None
     assert "hidden" not in fault
+
+
+def test_a_file_that_an_address_names_and_that_cannot_be_read_is_named():
+    address = "mongodb://ann:hidden@mongo/dropmesh?tls=true&tlsCAFile=/nowhere/ca.crt"
+    assert address_fault("catalog", address) == "the file /nowhere/ca.crt cannot be read (No such file or directory)"

@@ -9,20 +9,26 @@ from scripts.lib.kubernetes.overlays import Overlay, OverlayInvalid
 from scripts.lib.kubernetes.settings import refused_settings
 
 
-def overlay(data: dict[str, str], *, secret: str = "stores", command: str = "services.ingest") -> Overlay:
+def overlay(
+    data: dict[str, str], *, secret: str = "stores", command: str = "services.ingest", mounted: str = ""
+) -> Overlay:
     container: dict[str, Any] = {
         "name": "ingest",
         "image": "dropmesh",
-        "command": ["python", "-m", command],
+        "command": ["python", "-m", *command.split()],
         "envFrom": [{"configMapRef": {"name": "settings"}}, {"secretRef": {"name": secret}}],
         "volumeMounts": [{"name": "data", "mountPath": "/data"}],
     }
-    pod = {"containers": [container], "volumes": [{"name": "data", "emptyDir": {}}]}
+    volumes: list[dict[str, Any]] = [{"name": "data", "emptyDir": {}}]
+    if mounted:
+        volumes.append({"name": "files", "secret": {"secretName": mounted}})
+        container["volumeMounts"].append({"name": "files", "mountPath": f"/etc/dropmesh/{mounted}"})
+    pod = {"containers": [container], "volumes": volumes}
     objects = (
         {"kind": "ConfigMap", "metadata": {"name": "settings"}, "data": {"DROPMESH_MODE": "tokens", **data}},
         {"kind": "Deployment", "metadata": {"name": "ingest"}, "spec": {"template": {"spec": pod}}},
     )
-    return Overlay("test", objects, "", {"stores": {"DROPMESH_QUEUE": "amqp://rabbitmq/"}})
+    return Overlay("test", objects, "", {"stores": {"DROPMESH_QUEUE": "amqp://rabbitmq/"}, "stores-ca": {"ca.crt": ""}})
 
 
 def faults(*of: Any, **more: Any) -> list[str]:
@@ -53,6 +59,21 @@ def test_a_program_that_does_not_exist_is_named():
     assert faults({}, command="services.ingests") == [
         "Deployment ingest: there is no program python -m services.ingests"
     ]
+
+
+def test_a_job_of_the_batch_layer_that_does_not_exist_is_named():
+    assert faults({}, command="batch sweep") == []
+    assert faults({}, command="batch sweeps") == ["Deployment ingest: there is no program python -m batch sweeps"]
+    assert faults({}, command="services.ingest now") != []
+
+
+def test_a_file_that_no_secret_holds_is_named():
+    named = {"DROPMESH_CATALOG": "mongodb://mongo/mesh", "AWS_CA_BUNDLE": "/etc/dropmesh/stores-ca/ca.crt"}
+    assert faults(named) == [
+        "Deployment ingest: AWS_CA_BUNDLE names /etc/dropmesh/stores-ca/ca.crt, which no Secret holds"
+    ]
+    assert faults(named, mounted="stores-ca") == []
+    assert "Deployment ingest: test: there is no Secret other" in faults({}, mounted="other")
 
 
 def test_a_secret_that_is_made_nowhere_is_named():
