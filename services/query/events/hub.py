@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, suppress
+from itertools import product
 
 from dropmesh.v1 import event_pb2
 
@@ -28,6 +29,8 @@ from services.common.queue.bell import Bell
 SWEEP_SECONDS = 5.0
 # A stream whose client reads too slowly reads from the log instead once so many events wait for it.
 WAITING_MOST = 1000
+# An owner and an invite that a filter names; None stands for all.
+Place = tuple[str | None, str | None]
 
 
 class Passed:
@@ -99,6 +102,8 @@ class EventHub:
         self._bell = bell
         self._now_ns = now_ns
         self._subscriptions: set[Subscription] = set()
+        # The same by owner and invite, so that an event is not held against the filter of every stream.
+        self._by_place: defaultdict[Place, set[Subscription]] = defaultdict(set)
         self._watches: defaultdict[str, set[Watch]] = defaultdict(set)
         self._readings: dict[EventKind, Reading] = {}
         self._announced: dict[EventKind, set[str]] = {kind: set() for kind in EventKind}
@@ -110,12 +115,17 @@ class EventHub:
     async def subscribe(self, wanted: EventFilter) -> AsyncIterator[Subscription]:
         """The events of a filter that show after this."""
         subscription = Subscription(wanted)
+        place = wanted.owner, wanted.invite
         self._subscriptions.add(subscription)
+        self._by_place[place].add(subscription)
         try:
             await self._begin(wanted.kinds)
             yield subscription
         finally:
             self._subscriptions.discard(subscription)
+            self._by_place[place].discard(subscription)
+            if not self._by_place[place]:
+                del self._by_place[place]
             self._end()
 
     @asynccontextmanager
@@ -209,9 +219,10 @@ class EventHub:
     def _dispatch(self, changed: Changed, events: list[Event], cursor: Cursor) -> None:
         for event in events:
             passed = Passed(event, cursor)
-            for subscription in self._subscriptions:
-                if subscription.wanted.accepts(event):
-                    subscription.add(passed)
+            for place in _places(event):
+                for subscription in self._by_place.get(place, ()):
+                    if subscription.wanted.accepts(event):
+                        subscription.add(passed)
         if isinstance(changed.resource, Media):
             for watch in self._watches.get(changed.resource.id, ()):
                 watch.show(changed.resource)
@@ -219,3 +230,9 @@ class EventHub:
 
 def _concerns(wanted: EventFilter, announcement: Announcement) -> bool:
     return announcement.kind in wanted.kinds and wanted.owner in {None, announcement.owner}
+
+
+def _places(event: Event) -> Iterator[Place]:
+    """The places of all filters that may accept an event."""
+    invites = event.resource.invites if isinstance(event.resource, Media) else ()
+    return product((None, event.resource.owner), (None, *dict.fromkeys(invites)))
