@@ -119,8 +119,10 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
     )
     series, computed = SeriesStore(catalog), ComputedStore(catalog)
     finder = SeriesFinder(series, Sources(catalog))
-    measuring = SeriesMeasuring(series, finder, measurements, computed, objects, service.queue)
     predictions = SeriesPredictions(series, finder, measurements, computed, objects)
+    measuring = SeriesMeasuring(
+        series, finder, measurements, computed, objects, service.queue, on_stored=predictions.make_ready
+    )
     servicers = (
         MeasurementChecks(receipts, measurements, code_version),
         ImageCalls(pool, limits, max_bytes=settings.max_image_bytes, time_limit=image_time),

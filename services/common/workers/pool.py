@@ -83,6 +83,13 @@ class ProcessPool(Generic[Context]):
         while self._errands:
             await asyncio.gather(*self._errands)
 
+    def have_one_ready(self) -> None:
+        """Starts a child ahead of need, where none is idle and there is room for one."""
+        if not self._idle and self._places < self._most:
+            start = asyncio.get_running_loop().create_task(self._start_one())
+            self._starts.add(start)
+            start.add_done_callback(self._starts.discard)
+
     async def run(
         self,
         function: Callable[Concatenate[Worker[Context], ...], Result],
@@ -99,7 +106,7 @@ class ProcessPool(Generic[Context]):
         child = await self._take()
         if is_long:
             self._at_long_jobs.add(child)
-            self._have_one_ready()
+            self.have_one_ready()
         try:
             burst_threads = self._threads // (self._places - len(self._idle))
             result: Result = await child.run(job_of(function), args, burst_threads, time_limit, on_progress, source)
@@ -109,12 +116,6 @@ class ProcessPool(Generic[Context]):
             else:
                 self._give_back(child)
         return result
-
-    def _have_one_ready(self) -> None:
-        if not self._idle and self._places < self._most:
-            start = asyncio.get_running_loop().create_task(self._start_one())
-            self._starts.add(start)
-            start.add_done_callback(self._starts.discard)
 
     async def _start_one(self) -> None:
         try:

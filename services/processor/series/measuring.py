@@ -50,6 +50,7 @@ class SeriesMeasuring:
         computed: ComputedStore,
         objects: Objects,
         queue: Queue,
+        on_stored: Callable[[], None] = lambda: None,
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._series = store
@@ -58,6 +59,7 @@ class SeriesMeasuring:
         self._computed = computed
         self._objects = objects
         self._queue = queue
+        self._on_stored = on_stored
         self._now_ns = now_ns
         self._turns = asyncio.Semaphore(2)
 
@@ -112,6 +114,7 @@ class SeriesMeasuring:
                 await self._work(claim)
 
     async def _work(self, claim: Claim) -> None:
+        self._on_stored()
         try:
             series = await self._series.find(claim.body.decode())
             if series is not None and series.deleting_since_ns is None and 0 < series.point_count <= MOST_POINTS:

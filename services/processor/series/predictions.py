@@ -40,9 +40,9 @@ LIMITS = ChildLimits(1024 * 1024 * 1024, result_bytes=8 * 1024 * 1024)
 
 
 class SeriesPredictions:
-    """Forecasts in a process that starts with the first call, and ends when none came for long.
+    """Forecasts in a process that starts when a series was stored, and ends when no call came for long.
 
-    statsmodels takes seconds to import and 150 MB, which a mesh that forecasts nothing need not have.
+    statsmodels takes seconds to import and 150 MB, which a mesh without series need not have.
     """
 
     def __init__(
@@ -69,6 +69,11 @@ class SeriesPredictions:
                 await stopping.wait()
             finally:
                 self._is_ready.clear()
+
+    def make_ready(self) -> None:
+        """Starts the process ahead of need, so that the first forecast does not wait for it."""
+        if self._is_ready.is_set():
+            self._pool.have_one_ready()
 
     async def ForecastSeries(
         self, request: processor_service_pb2.ForecastSeriesRequest, call: Call

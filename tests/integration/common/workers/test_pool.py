@@ -183,6 +183,17 @@ async def test_beside_a_long_job_another_child_is_there_for_short_ones_and_one_s
         await until(lambda: sum(map(is_running, pids)) == 1)
 
 
+async def test_a_child_can_be_started_ahead_of_need() -> None:
+    before = children()
+    async with open_pool(warm=0) as pool:
+        assert children() == before
+        pool.have_one_ready()
+        pool.have_one_ready()
+        await until(lambda: len(children() - before) == 1)
+        (ready,) = children() - before
+        assert await pool.run(jobs.pid, time_limit=LONG) == ready
+
+
 async def test_a_child_that_died_while_idle_is_replaced() -> None:
     async with open_pool() as pool:
         idle = await pool.run(jobs.pid, time_limit=LONG)
