@@ -56,6 +56,8 @@ MORE_THAN_ONE_VALUE = (
     (r"GET /v1/.*series.*/(points|spectrum)", "max_points|segment_points"),
     # HEARTBEAT is sent to streams alone.
     (r"(POST|PATCH) /v1/webhooks.*", r"(webhook\.)?types"),
+    # The names of a map: OpenAPI 3.0 has no pattern for them.
+    (r"PATCH /v1/media/\{media\}|(POST|PUT) /v1/(media|uploads)", r"(media\.|upload\.)?labels"),
     # A form's field after the last file.
     (FORMS, "objects|mode|labels|filename|sha256|sender_name|pin|anonymize"),
     # Parts of a series that contradict each other or the bytes; labels as name=value.

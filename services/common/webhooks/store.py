@@ -16,6 +16,7 @@ from services.common.catalog import (
     Index,
     Insert,
     Position,
+    Range,
     Upsert,
     change,
     position,
@@ -32,6 +33,7 @@ DELIVERIES = Collection(
     (
         Index("by_webhook", ("webhook", "time_ns")),
         Index("by_webhook_state", ("webhook", "state", "time_ns")),
+        Index("by_state_retry", ("state", "retry_time_ns")),
     ),
 )
 PAGE = 500
@@ -141,6 +143,13 @@ class Deliveries:
         page = documents[:limit]
         end = position(DELIVERIES.index(index), page[-1]) if len(documents) > limit else None
         return [from_document(Delivery, document) for document in page], end
+
+    async def due(self, now_ns: int) -> set[str]:
+        """The webhooks that have a delivery to try again; of very many, the first."""
+        documents = await self._catalog.find(
+            DELIVERIES, "by_state_retry", (DeliveryState.WAITING.value,), Range(None, now_ns), limit=PAGE
+        )
+        return {document["webhook"] for document in documents}
 
     async def store(self, deliveries: Sequence[Delivery]) -> None:
         """Stores deliveries, new or changed."""

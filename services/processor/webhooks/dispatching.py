@@ -1,5 +1,6 @@
-"""Has each webhook take its turns: as soon as something is announced that concerns it, and every few seconds.
+"""Has each webhook take its turns: as soon as something is announced that concerns it, and after a sweep.
 
+A sweep reads the log once for all webhooks, since most have nothing to do; each has a turn every minute in any case.
 Several processors share the webhooks: a turn that delivers holds a lease, which is stored in the webhook.
 """
 
@@ -13,7 +14,9 @@ from collections.abc import Callable, Sequence
 from services.common.base.errors import DropmeshError
 from services.common.base.loops import pause
 from services.common.events.announcing import Announcement
-from services.common.events.log import EventLog
+from services.common.events.log import Cursor, EventLog
+from services.common.events.model import EventKind
+from services.common.events.reading import LOOK_BACK_NS
 from services.common.queue.bell import Bell
 from services.common.webhooks.model import Webhook
 from services.common.webhooks.store import Deliveries, Webhooks
@@ -21,6 +24,10 @@ from services.processor.webhooks.turn import Send, TakenOver, Turn
 
 # Announcements may be lost, and deliveries are due again by the clock.
 SWEEP_SECONDS = 5.0
+# A turn stores how far its webhook has read, and goes on with what a dead processor left.
+EACH_SECONDS = 60.0
+# With more events than this since the last sweep, each webhook looks for its own.
+NEWS_MOST = 200
 # So many webhooks take their turn at once. A dead receiver keeps a place for the time of one attempt.
 TURNS_AT_ONCE = 200
 log = logging.getLogger(__name__)
@@ -47,6 +54,7 @@ class WebhookDispatcher:
         self._wake = asyncio.Event()
         self._places = asyncio.Semaphore(TURNS_AT_ONCE)
         self._known: Sequence[Webhook] = ()
+        self._swept_ns = now_ns()
         self._announced: dict[str, set[str]] = {}
         self._turns: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
@@ -60,14 +68,14 @@ class WebhookDispatcher:
         loop = asyncio.get_running_loop()
         stop = asyncio.create_task(stopping.wait())
         stop.add_done_callback(lambda _: self._wake.set())
-        swept_at = -SWEEP_SECONDS
+        swept_at, each_at = -SWEEP_SECONDS, -EACH_SECONDS
         try:
             while not stopping.is_set():
                 if loop.time() - swept_at >= SWEEP_SECONDS:
                     swept_at = loop.time()
-                    self._known = await self._webhooks.all()
-                    for webhook in self._known:
-                        self._begin(webhook.id)
+                    is_each = swept_at - each_at >= EACH_SECONDS
+                    each_at = swept_at if is_each else each_at
+                    await self._sweep(is_each=is_each)
                 announced, self._announced = self._announced, {}
                 for webhook in self._known:
                     if announced.get(webhook.owner, set()) & webhook.wanted.kinds:
@@ -79,6 +87,24 @@ class WebhookDispatcher:
             for task in self._turns.values():
                 task.cancel()
             await asyncio.gather(*self._turns.values(), return_exceptions=True)
+
+    async def _sweep(self, *, is_each: bool) -> None:
+        """Begins the turns of webhooks that may have something to do, or of each."""
+        waited = {webhook.id for webhook in self._known if not webhook.disabled}
+        self._known = await self._webhooks.all()
+        if not self._known:
+            return
+        began_ns = self._now_ns()
+        news = await self._log.page(
+            Cursor.at(self._swept_ns - LOOK_BACK_NS), owner=None, kinds=EventKind, limit=NEWS_MOST
+        )
+        owners = {changed.resource.owner for changed in news}
+        due = await self._deliveries.due(began_ns)
+        self._swept_ns = began_ns
+        for webhook in self._known:
+            is_concerned = webhook.owner in owners or webhook.id in due or webhook.progress.failures > 0
+            if is_each or len(news) == NEWS_MOST or is_concerned or webhook.id not in waited:
+                self._begin(webhook.id)
 
     def _hear(self, text: str) -> None:
         announcement = Announcement.parse(text)
