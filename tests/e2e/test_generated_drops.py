@@ -18,7 +18,7 @@ from tests.support.drop_strategies import GeneratedDrop, generate_drops
 from tests.support.reference_measurements import Row, reference_measurements
 
 # A suite's share; DROPMESH_GENERATED_DROPS=10000 looks at length.
-COUNT = int(os.environ.get("DROPMESH_GENERATED_DROPS", "2000"))
+COUNT = int(os.environ.get("DROPMESH_GENERATED_DROPS", "1000"))
 AT_ONCE = 24
 
 
