@@ -10,7 +10,8 @@ from scripts.mesh import up
 from scripts.mesh.admin_token import ensure_admin_token
 from scripts.mesh.preflight import CannotStart, own_folder
 from services.common.base.errors import DropmeshError
-from services.common.settings import Settings, SettingsError, load_settings
+from services.common.settings import Settings, SettingsError
+from services.common.settings.reading import load_settings
 
 
 def main() -> int:

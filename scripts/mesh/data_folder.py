@@ -9,7 +9,8 @@ from urllib.parse import unquote, urlsplit
 
 from services.common.catalog import Catalog, Collection
 from services.common.catalog.opening import open_catalog
-from services.common.settings import Settings, load_settings
+from services.common.settings import Settings
+from services.common.settings.reading import load_settings
 
 
 class NoCatalog(Exception):

@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from services.common.settings import load_settings
+from services.common.settings.reading import load_settings
 
 ADMIN_SOCKET = "admin.sock"
 PATIENCE_SECONDS = 5.0

@@ -16,8 +16,9 @@ import yaml
 from scripts.edge.config import EdgeConfig
 from scripts.edge.folder import as_yaml, envoy_command, write_edge_folder
 from scripts.mesh.edge_config import edge_config
-from services.common.settings import Settings, SettingsError, load_settings
+from services.common.settings import Settings, SettingsError
 from services.common.settings.open_files import allow_open_files
+from services.common.settings.reading import load_settings
 
 # Within this time, a share that grows up to all of the answers ask the client to close its connection.
 DRAIN_SECONDS = "15"

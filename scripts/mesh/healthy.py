@@ -12,7 +12,7 @@ import urllib.request
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from services.common.settings import load_settings
+from services.common.settings.reading import load_settings
 
 SECONDS = 3.0
 

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from scripts.mesh.models_report import in_use, inventory, missing
-from services.common.settings import Settings, SettingsError, load_settings
+from services.common.settings import Settings, SettingsError
+from services.common.settings.reading import load_settings
 from services.processor.models.entry import ModelEntry
 from services.processor.models.errors import ModelError, NotPulled
 from services.processor.models.progress import NoProgress, Progress, ProgressBar

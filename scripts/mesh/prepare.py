@@ -10,7 +10,8 @@ import asyncio
 import sys
 
 from services.common.base.errors import DropmeshError
-from services.common.settings import Settings, SettingsError, load_settings
+from services.common.settings import Settings, SettingsError
+from services.common.settings.reading import load_settings
 from services.common.stores.collections import COLLECTIONS
 from services.common.stores.open import open_stores
 from services.common.stores.topics import TOPICS

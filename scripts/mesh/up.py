@@ -37,8 +37,9 @@ from scripts.mesh.sample import PHOTO
 from scripts.mesh.stores import present_stores
 from scripts.mesh.supervisor import Program, Supervisor, end_with_parent
 from services.common.base.errors import DropmeshError
-from services.common.settings import Mode, Settings, SettingsError, load_settings
+from services.common.settings import Mode, Settings, SettingsError
 from services.common.settings.open_files import allow_open_files
+from services.common.settings.reading import load_settings
 from services.processor.models.errors import ModelError
 from services.processor.models.registry import load_registry
 from services.processor.models.store import ModelStore

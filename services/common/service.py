@@ -21,8 +21,9 @@ from services.common.rpc.guard import Guard
 from services.common.rpc.methods import Method
 from services.common.rpc.server import serve
 from services.common.rpc.tokens import Tokens
-from services.common.settings import Mode, Settings, SettingsError, load_settings
+from services.common.settings import Mode, Settings, SettingsError
 from services.common.settings.open_files import allow_open_files
+from services.common.settings.reading import load_settings
 from services.common.stores.open import open_stores
 from services.common.stores.probes import probed
 from services.common.tracing import Tracing, start_tracing

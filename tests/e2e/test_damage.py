@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from services.common.objects import Objects
-from services.common.settings import load_settings
+from services.common.settings.reading import load_settings
 from services.common.stores.open import open_objects
 from tests.e2e.mesh import Mesh
 from tests.support.pictures import encode

@@ -21,7 +21,7 @@ import httpx
 
 from scripts.measuring.families import cpu_of_family, private_memory_of_family
 from scripts.measuring.loading.mesh import LoadedMesh, loaded_mesh
-from services.common.settings import load_settings
+from services.common.settings.reading import load_settings
 from tests.chaos.upload_remains import remains_after_one_sweep
 from tests.support.bombs import BOMBS
 from tests.support.fuzz_media import mutants, mutate, seeds

@@ -14,7 +14,8 @@ from scripts.edge.validation import is_valid
 from scripts.lib.image_environment import image_environment
 from scripts.lib.kubernetes.overlays import Overlay, OverlayInvalid, Workload, workloads
 from scripts.mesh.edge import pod_config
-from services.common.settings import PREFIX, Settings, SettingsError, load_settings
+from services.common.settings import PREFIX, Settings, SettingsError
+from services.common.settings.reading import load_settings
 
 # Read by programs or libraries of the image.
 OTHERS = frozenset({"AWS_CA_BUNDLE", "PYTHON_CPU_COUNT"})

@@ -17,7 +17,7 @@ from services.common.rpc.guard import Guard
 from services.common.rpc.identity import Scope
 from services.common.rpc.server import serve
 from services.common.rpc.tokens import TOKENS, Tokens
-from services.common.settings import load_settings
+from services.common.settings.reading import load_settings
 
 SERVICE = query_service_pb2.DESCRIPTOR.services_by_name["QueryService"]
 

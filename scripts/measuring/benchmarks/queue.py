@@ -25,7 +25,7 @@ import numpy as np
 from PIL import Image
 
 from scripts.measuring.families import cpu_of_family
-from services.common.settings import load_settings
+from services.common.settings.reading import load_settings
 from services.common.workers.confinement import ChildLimits
 from services.common.workers.pool import ProcessPool
 from services.processor.media.job_results import Limits

@@ -17,7 +17,7 @@ from scripts.measuring.evaluation import irreversible
 from scripts.measuring.evaluation.labelled import SHARED, LabelledPicture, media_photos, validation_split
 from scripts.measuring.evaluation.matching import Counts, at_least_32_square, longer_side, tally, unmasked_20_pixels
 from services.common.media.vocabulary import Mode, ObjectClass
-from services.common.settings import load_settings
+from services.common.settings.reading import load_settings
 from services.processor.anonymize.options import AnonymizeOptions
 from services.processor.detect.detector import ComposedDetector, open_detector
 from services.processor.models.registry import Registry, load_registry

@@ -22,7 +22,7 @@ import httpx
 
 from scripts.measuring.loading.killed_callers import DropCaller, Dropped, Reader
 from scripts.measuring.loading.mesh import ROOT, LoadedMesh, loaded_mesh
-from services.common.settings import load_settings
+from services.common.settings.reading import load_settings
 from tests.chaos.upload_remains import remains_after_one_sweep
 from tests.chaos.upload_senders import Sender, Sent
 

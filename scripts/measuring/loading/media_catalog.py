@@ -28,7 +28,7 @@ from services.common.catalog import Insert
 from services.common.catalog.opening import open_catalog
 from services.common.media.store import MEDIA, media_document
 from services.common.media.vocabulary import MediaState
-from services.common.settings import load_settings
+from services.common.settings.reading import load_settings
 from services.common.statistics.store import WHOLE_MESH, StatisticsStore
 from services.common.stores.collections import COLLECTIONS
 from services.processor.statistics.recounting import Recounting

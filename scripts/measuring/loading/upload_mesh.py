@@ -20,7 +20,8 @@ from scripts.edge.config import EdgeConfig
 from scripts.edge.folder import envoy_command, write_edge_folder
 from scripts.measuring.loading.drop_processes import DropProcesses
 from scripts.mesh.admin_token import ensure_admin_token
-from services.common.settings import Settings, load_settings
+from services.common.settings import Settings
+from services.common.settings.reading import load_settings
 
 EDGE_WITHIN_SECONDS = 30.0
 

@@ -1,8 +1,4 @@
-"""Every setting, typed, read once at start from the environment and one optional file.
-
-A variable is the field's name in capitals after DROPMESH_. The file, named by DROPMESH_SETTINGS, holds lines of
-VARIABLE=value; the environment wins over it.
-"""
+"""Every setting, typed; `settings.reading` reads them once at start."""
 
 from __future__ import annotations
 
@@ -12,10 +8,9 @@ import re
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from services.common.settings.store_addresses import address_fault
 
@@ -23,8 +18,6 @@ MIB = 1024 * 1024
 GIB = 1024 * MIB
 PREFIX = "DROPMESH_"
 CHECKOUT = Path(__file__).resolve().parents[3]
-# Their values may hold a password: an error never repeats them.
-SECRET = frozenset({"catalog", "objects", "queue", "s3_secret_key", "s3_session_token", "classify_amqp"})
 
 
 class Mode(StrEnum):
@@ -291,23 +284,6 @@ class Settings(BaseModel):
         return self.http or f"unix:{self.data}/run/ingest.http.sock"
 
 
-def load_settings(environment: dict[str, str] | None = None, *, data: str | None = None) -> Settings:
-    """Returns the settings of this process. Raises SettingsError, which names the wrong variable and the problem.
-
-    A folder given to a command overrides the variable.
-    """
-    variables = dict(os.environ if environment is None else environment)
-    if data is not None:
-        variables[f"{PREFIX}DATA"] = data
-    given = {**_file_variables(variables.pop(f"{PREFIX}SETTINGS", "")), **variables}
-    values = {name.removeprefix(PREFIX).lower(): value for name, value in given.items() if name.startswith(PREFIX)}
-    known = {name: value for name, value in values.items() if name in Settings.model_fields and value != ""}
-    try:
-        return Settings.model_validate(known)
-    except ValidationError as error:
-        raise SettingsError("\n".join(_explain(fault) for fault in error.errors())) from None
-
-
 def _listed(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
@@ -324,33 +300,3 @@ def is_loopback(host: str) -> bool:
 
 def _is_local(address: str) -> bool:
     return address.startswith("unix:") or is_loopback(address.rpartition(":")[0])
-
-
-def _file_variables(path: str) -> dict[str, str]:
-    if not path:
-        return {}
-    try:
-        lines = Path(path).read_text().splitlines()
-    except OSError as error:
-        raise SettingsError(f"{PREFIX}SETTINGS is {path!r}: the file cannot be read ({error.strerror})") from None
-    variables = {}
-    for number, line in enumerate(lines, 1):
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        name, equals, value = line.partition("=")
-        if not equals or name.strip().removeprefix(PREFIX).lower() not in Settings.model_fields:
-            raise SettingsError(
-                f"{path}, line {number}: {name.strip()!r} is not a setting; write lines as {PREFIX}NAME=value"
-            )
-        variables[name.strip()] = value.strip()
-    return variables
-
-
-def _explain(fault: Any) -> str:
-    if not fault["loc"]:
-        return str(fault["msg"]).removeprefix("Value error, ")
-    name = str(fault["loc"][0])
-    held = "(not shown)" if name in SECRET else repr(fault["input"])
-    takes = Settings.model_fields[name].description
-    wrong = str(fault["msg"]).removeprefix("Value error, ")
-    return f"{PREFIX}{name.upper()} is {held}: {wrong}" + (f" ({takes})" if takes else "")

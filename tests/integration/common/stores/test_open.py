@@ -8,7 +8,8 @@ import pytest
 from services.common.base.errors import StoreUnavailable
 from services.common.catalog import Catalog
 from services.common.queue import Topic
-from services.common.settings import Settings, load_settings
+from services.common.settings import Settings
+from services.common.settings.reading import load_settings
 from services.common.stores.open import open_queue, open_stores
 
 TOPIC = Topic("work")

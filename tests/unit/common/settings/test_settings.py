@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from services.common.settings import CHECKOUT, PREFIX, Mode, Settings, SettingsError, is_loopback, load_settings
+from services.common.settings import CHECKOUT, PREFIX, Mode, Settings, SettingsError, is_loopback
+from services.common.settings.reading import load_settings
 
 PAGE = Path(__file__).resolve().parents[4] / "docs" / "operations.md"
 
