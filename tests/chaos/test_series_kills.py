@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import tempfile
-import uuid
 from pathlib import Path
 
 import pytest
 
 from tests.chaos.series_kills import kill_while_storing
 from tests.e2e.mesh import running_mesh
+from tests.servers.store_settings import store_settings
 
 WRITES = 6
 
@@ -16,16 +16,8 @@ WRITES = 6
 def settings(request: pytest.FixtureRequest) -> dict[str, str]:
     if request.param == "embedded":
         return {}
-    s3 = request.getfixturevalue("s3")
-    mongo_url, amqp_url = request.getfixturevalue("mongo_url"), request.getfixturevalue("amqp_url")
-    return {
-        "DROPMESH_CATALOG": f"{mongo_url.rstrip('/')}/series_{uuid.uuid4().hex}",
-        "DROPMESH_QUEUE": f"{amqp_url}?prefix=series-{uuid.uuid4().hex}",
-        "DROPMESH_OBJECTS": f"s3://series-{uuid.uuid4().hex[:20]}",
-        "DROPMESH_S3_ENDPOINT": s3.endpoint,
-        "DROPMESH_S3_ACCESS_KEY": s3.access_key,
-        "DROPMESH_S3_SECRET_KEY": s3.secret_key,
-    }
+    mongo_url, amqp_url, s3 = (request.getfixturevalue(name) for name in ("mongo_url", "amqp_url", "s3"))
+    return store_settings(mongo_url, amqp_url, s3)
 
 
 @pytest.mark.timeout(600)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import pytest
 
 from tests.chaos.writes import CLEAR, PATIENCE_SECONDS, Ledger, recovers, unsettled, write, write_many
 from tests.e2e.mesh import Mesh, eventually, running_mesh
+from tests.servers.store_settings import store_settings
 from tests.servers.toxiproxy import Link
 
 WRITES = 14
@@ -50,14 +50,8 @@ def linked(request: pytest.FixtureRequest) -> Iterator[Linked]:
     toxiproxy = request.getfixturevalue("toxiproxy")
     with ExitStack() as stack:
         links = {name: stack.enter_context(toxiproxy.before(url)) for name, url in servers.items()}
-        settings = {
-            "DROPMESH_CATALOG": f"{links['catalog'].url}/chaos_{uuid.uuid4().hex}",
-            "DROPMESH_QUEUE": f"{links['queue'].url}?prefix=chaos-{uuid.uuid4().hex}",
-            "DROPMESH_OBJECTS": f"s3://chaos-{uuid.uuid4().hex[:20]}",
-            "DROPMESH_S3_ENDPOINT": links["objects"].url,
-            "DROPMESH_S3_ACCESS_KEY": s3.access_key,
-            "DROPMESH_S3_SECRET_KEY": s3.secret_key,
-        }
+        s3 = replace(s3, endpoint=links["objects"].url)
+        settings = store_settings(links["catalog"].url, links["queue"].url, s3)
         data = stack.enter_context(tempfile.TemporaryDirectory(prefix="dropmesh-"))
         mesh = stack.enter_context(running_mesh(Path(data), settings))
         yield Linked(mesh, links, Ledger())

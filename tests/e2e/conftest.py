@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.e2e.mesh import MOST_DROP_BYTES, Mesh, running_mesh
-from tests.servers.s3 import S3
+from tests.e2e.mesh import MOST_DROP_BYTES, Mesh, bearer, running_mesh
+from tests.servers.store_settings import store_settings
 
 
 @pytest.fixture(scope="session", params=["embedded", "real"])
@@ -18,22 +18,9 @@ def stores(request: pytest.FixtureRequest) -> Callable[[], dict[str, str]]:
     """Makes the settings of a mesh without any server, or of one on MongoDB, S3 and RabbitMQ, apart from others."""
     if request.param == "embedded":
         return dict
-    mongo_url = request.getfixturevalue("mongo_url").rstrip("/")
+    mongo_url = request.getfixturevalue("mongo_url")
     amqp_url = request.getfixturevalue("amqp_url")
-    return partial(real_stores, mongo_url, amqp_url, request.getfixturevalue("s3"))
-
-
-def real_stores(mongo_url: str, amqp_url: str, s3: S3) -> dict[str, str]:
-    """The settings of a mesh on real servers, apart from every other mesh there."""
-    name = uuid.uuid4().hex
-    return {
-        "DROPMESH_CATALOG": f"{mongo_url}/e2e_{name}",
-        "DROPMESH_OBJECTS": f"s3://{name}",
-        "DROPMESH_QUEUE": f"{amqp_url}?prefix={name}",
-        "DROPMESH_S3_ENDPOINT": s3.endpoint,
-        "DROPMESH_S3_ACCESS_KEY": s3.access_key,
-        "DROPMESH_S3_SECRET_KEY": s3.secret_key,
-    }
+    return partial(store_settings, mongo_url, amqp_url, request.getfixturevalue("s3"))
 
 
 @pytest.fixture(scope="session")
@@ -79,3 +66,11 @@ def folder() -> Iterator[Path]:
     # Not pytest's own folder: the path of a unix socket has to be short.
     with tempfile.TemporaryDirectory(prefix="dropmesh-") as name:
         yield Path(name)
+
+
+@pytest.fixture
+def dropper(tokens_mesh: Mesh) -> Iterator[httpx.Client]:
+    """A caller that nobody else is: what it drops, it alone sees."""
+    token = tokens_mesh.token(f"dropper-{uuid.uuid4().hex[:12]}")
+    with httpx.Client(base_url=tokens_mesh.url, headers=bearer(token), timeout=60) as client:
+        yield client

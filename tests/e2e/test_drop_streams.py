@@ -26,14 +26,6 @@ def reading(second: int, value: float = 1) -> bytes:
     return json.dumps({"time_stamp": f"2020-01-01T00:00:{second:02d}Z", "data": [value]}).encode()
 
 
-@pytest.fixture
-def dropper(tokens_mesh: Mesh) -> Iterator[httpx.Client]:
-    """A caller that nobody else is: what it drops, it alone sees."""
-    token = tokens_mesh.token(f"dropper-{uuid.uuid4().hex[:12]}")
-    with httpx.Client(base_url=tokens_mesh.url, headers=bearer(token), timeout=60) as client:
-        yield client
-
-
 def stream(client: httpx.Client, body: bytes, path: str = "/v1/measurements", **query: str) -> list[dict[str, Any]]:
     answer = client.post(path, content=body, params=query, headers=LINES)
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/x-ndjson")

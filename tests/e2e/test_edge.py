@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import signal
 import socket
 import subprocess
-import tempfile
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import grpc
@@ -22,8 +19,6 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from scripts.edge.config import EdgeConfig
 from scripts.edge.folder import envoy_command, write_edge_folder
-from services.common.base.telemetry import Metrics
-from services.common.rpc.operations import Readiness, serve_operations
 from tests.e2e.errors import reason_of
 from tests.e2e.mesh import DROP, bearer, eventually, free_port_pair
 from tests.servers.process import accepts
@@ -277,36 +272,6 @@ def test_a_text_that_is_not_utf8_is_refused_with_its_field(client, method, path,
     info, violations = answer.json()["details"]
     assert (info["reason"], info["metadata"]) == ("REQUEST_MALFORMED", {"field": found})
     assert [(one["field"], one["description"]) for one in violations["field_violations"]] == [(found, "is not UTF-8")]
-
-
-def test_health_names_a_store_that_is_damaged():
-    port = free_port_pair()
-    config = EdgeConfig(listen=f"127.0.0.1:{port}", operations=f"127.0.0.1:{port + 1}")
-    damaged = {"catalog": "is damaged: database disk image is malformed"}
-    readiness = Readiness({**damaged, "queue": "answers"}, [], {}, is_leaving=False, is_ready=False)
-    # Not pytest's own folder: the path of a unix socket has to be short.
-    with tempfile.TemporaryDirectory(prefix="dropmesh-") as folder:
-        edge_folder = Path(folder) / "edge"
-        write_edge_folder(edge_folder, config)
-
-        async def answers() -> tuple[httpx.Response, httpx.Response]:
-            address = f"unix:{folder}/query.metrics.sock"
-            server = await serve_operations(address, Metrics(), lambda: readiness, None)
-            edge = await asyncio.create_subprocess_exec(*envoy_command("--log-level", "error"), cwd=edge_folder)
-            try:
-                async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port + 1}") as http:
-                    while not accepts(port + 1):  # noqa: ASYNC110 - only the port says so
-                        await asyncio.sleep(0.05)
-                    with_damage = await http.get("/healthz")
-                    server.close()
-                    return with_damage, await http.get("/healthz")
-            finally:
-                edge.kill()
-                await edge.wait()
-
-        with_damage, without_services = asyncio.run(answers())
-    assert (with_damage.status_code, with_damage.json()) == (503, {"damaged": damaged})
-    assert (without_services.status_code, without_services.content) == (503, b"")
 
 
 def test_too_many_at_once_are_told_when_to_come_again(tmp_path):

@@ -5,30 +5,23 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import tempfile
 import threading
 import time
-import uuid
 from pathlib import Path
 
 import httpx
 import pytest
 
+from scripts.measuring.loading.mesh import is_ready
+from scripts.mesh.instances import names
 from tests.e2e.mesh import SIGNS, Mesh, children, eventually, running_mesh, words
+from tests.servers.store_settings import store_settings
 
 
 @pytest.mark.timeout(600)
 def test_a_rolling_restart_of_two_of_each_fails_no_call(mongo_url, amqp_url, s3):
-    settings = {
-        "DROPMESH_CATALOG": f"{mongo_url.rstrip('/')}/two_{uuid.uuid4().hex}",
-        "DROPMESH_QUEUE": f"{amqp_url}?prefix=two-{uuid.uuid4().hex}",
-        "DROPMESH_OBJECTS": f"s3://two-{uuid.uuid4().hex[:20]}",
-        "DROPMESH_S3_ENDPOINT": s3.endpoint,
-        "DROPMESH_S3_ACCESS_KEY": s3.access_key,
-        "DROPMESH_S3_SECRET_KEY": s3.secret_key,
-        "DROPMESH_INSTANCES": "ingest=2,processor=2,query=2",
-    }
+    settings = {**store_settings(mongo_url, amqp_url, s3), "DROPMESH_INSTANCES": "ingest=2,processor=2,query=2"}
     failed: list[str] = []
     restarted: list[str] = []
     done, stop = [0], threading.Event()
@@ -71,15 +64,4 @@ def test_a_rolling_restart_of_two_of_each_fails_no_call(mongo_url, amqp_url, s3)
 
 
 def _are_ready(mesh: Mesh, service: str) -> bool:
-    return all(_is_ready(mesh.data / "run" / f"{name}.metrics.sock") for name in (service, f"{service}-2"))
-
-
-def _is_ready(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(10)
-        try:
-            connection.connect(str(path))
-            connection.sendall(b"GET /readyz HTTP/1.0\r\nhost: localhost\r\n\r\n")
-            return b" 200 " in connection.recv(100)
-        except OSError:
-            return False
+    return all(is_ready(mesh.data / "run" / f"{name}.metrics.sock") for name in names(service, 2))

@@ -91,6 +91,18 @@ class LoadedMesh:
         return round(sum(map(float, depths)))
 
 
+def is_ready(metrics_socket: Path) -> bool:
+    """Whether the service that serves its metrics at this socket can do its work."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(10)
+        try:
+            connection.connect(str(metrics_socket))
+            connection.sendall(b"GET /readyz HTTP/1.0\r\nhost: localhost\r\n\r\n")
+            return b" 200 " in connection.recv(100)
+        except OSError:
+            return False
+
+
 @contextmanager
 def loaded_mesh(
     before: Sequence[str] = (), settings: Mapping[str, str] | None = None, data: Path | None = None

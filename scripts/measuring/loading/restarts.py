@@ -5,12 +5,10 @@ from __future__ import annotations
 import argparse
 import os
 import signal
-import socket
 import sys
 import time
-from pathlib import Path
 
-from scripts.measuring.loading.mesh import SERVICES, LoadedMesh
+from scripts.measuring.loading.mesh import SERVICES, LoadedMesh, is_ready
 from scripts.measuring.loading.mixed_callers import Callers
 from scripts.measuring.loading.server_mesh import server_mesh
 from scripts.measuring.loading.store_verdict import loops, verdict
@@ -68,7 +66,7 @@ def _restart(mesh: LoadedMesh, service: str) -> None:
 def _await_ready(mesh: LoadedMesh, service: str) -> None:
     deadline = time.monotonic() + WITHIN_SECONDS
     for name in names(service, OF_EACH):
-        while not _is_ready(mesh.data / "run" / f"{name}.metrics.sock"):
+        while not is_ready(mesh.data / "run" / f"{name}.metrics.sock"):
             _check_time(deadline, f"{name} is not ready")
 
 
@@ -76,17 +74,6 @@ def _check_time(deadline: float, fault: str) -> None:
     if time.monotonic() > deadline:
         raise RuntimeError(fault)
     time.sleep(0.2)
-
-
-def _is_ready(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(10)
-        try:
-            connection.connect(str(path))
-            connection.sendall(b"GET /readyz HTTP/1.0\r\nhost: localhost\r\n\r\n")
-            return b" 200 " in connection.recv(100)
-        except OSError:
-            return False
 
 
 if __name__ == "__main__":

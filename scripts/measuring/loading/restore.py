@@ -12,7 +12,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -24,6 +23,7 @@ from scripts.measuring.loading.store_verdict import states_of
 from tests.servers.mongodb import mongodb
 from tests.servers.rabbitmq import rabbitmq
 from tests.servers.s3 import s3
+from tests.servers.store_settings import store_settings
 from tests.servers.tools import Missing
 
 
@@ -64,7 +64,7 @@ def _on_servers(folder: Path, arguments: argparse.Namespace) -> int:
     with ExitStack() as stack:
         bucket, queue = stack.enter_context(s3()), stack.enter_context(rabbitmq())
         backup = ServerBackup(stack.enter_context(mongodb()), bucket, folder / "backup")
-        before, after = (_settings(backup, queue, f"load-{uuid.uuid4().hex[:20]}") for _ in range(2))
+        before, after = (store_settings(backup.mongo_url, queue, backup.s3) for _ in range(2))
         mesh = loaded_mesh(settings=before, data=folder / "data")
         with mesh as loaded, Callers(loaded.url, arguments.callers) as callers:
             time.sleep(arguments.seconds)
@@ -82,17 +82,6 @@ def _on_servers(folder: Path, arguments: argparse.Namespace) -> int:
         faults = _command(settings, "batch", "sweep")
         with loaded_mesh(settings=after, data=folder / "restored") as restored:
             return faults + _verdict(restored, kept, settings, arguments.patience)
-
-
-def _settings(backup: ServerBackup, queue: str, name: str) -> dict[str, str]:
-    return {
-        "DROPMESH_CATALOG": f"{backup.mongo_url.rstrip('/')}/{name.replace('-', '_')}",
-        "DROPMESH_QUEUE": f"{queue}?prefix={name}",
-        "DROPMESH_OBJECTS": f"s3://{name}",
-        "DROPMESH_S3_ENDPOINT": backup.s3.endpoint,
-        "DROPMESH_S3_ACCESS_KEY": backup.s3.access_key,
-        "DROPMESH_S3_SECRET_KEY": backup.s3.secret_key,
-    }
 
 
 def _verdict(mesh: LoadedMesh, names: Sequence[str], settings: Mapping[str, str], patience: float) -> int:

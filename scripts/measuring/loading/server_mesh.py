@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scripts.measuring.loading.mesh import LoadedMesh, loaded_mesh
 from tests.servers.mongodb import mongodb
 from tests.servers.rabbitmq import RabbitNode, rabbitmq_node
 from tests.servers.s3 import s3
+from tests.servers.store_settings import store_settings
 from tests.servers.toxiproxy import Link, toxiproxy
 
 
@@ -30,18 +30,13 @@ def server_mesh(instances: int = 1, settings: Mapping[str, str] | None = None) -
         proxy, bucket = stack.enter_context(toxiproxy()), stack.enter_context(s3())
         broker = stack.enter_context(rabbitmq_node())
         servers = {
-            "catalog": stack.enter_context(mongodb()).rstrip("/"),
+            "catalog": stack.enter_context(mongodb()),
             "objects": bucket.endpoint,
             "queue": broker.url,
         }
         links = {name: stack.enter_context(proxy.before(url)) for name, url in servers.items()}
         of_stores = {
-            "DROPMESH_CATALOG": f"{links['catalog'].url}/load_{uuid.uuid4().hex}",
-            "DROPMESH_QUEUE": f"{links['queue'].url}?prefix=load-{uuid.uuid4().hex}",
-            "DROPMESH_OBJECTS": f"s3://load-{uuid.uuid4().hex[:20]}",
-            "DROPMESH_S3_ENDPOINT": links["objects"].url,
-            "DROPMESH_S3_ACCESS_KEY": bucket.access_key,
-            "DROPMESH_S3_SECRET_KEY": bucket.secret_key,
+            **store_settings(links["catalog"].url, links["queue"].url, replace(bucket, endpoint=links["objects"].url)),
             "DROPMESH_INSTANCES": f"ingest={instances},processor={instances},query={instances}",
         }
         mesh = stack.enter_context(loaded_mesh(settings={**of_stores, **(settings or {})}))
