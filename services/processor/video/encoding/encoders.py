@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Final
 
 from services.processor.video.encoding.light import MasteringLight
 
 DEEP_BITS: Final = 10
+
+_CPU: Final = Path("/proc/cpuinfo")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,11 @@ def choose_encoder(bits: int, light: MasteringLight) -> Encoder:
     At these qualities a compressed frame looks like its original; slower presets save bytes, not quality.
     """
     if bits == 8:
-        return Encoder("libx264", {"preset": "veryfast", "crf": "20", "threads": "2"}, "avc1")
+        options = {"preset": "veryfast", "crf": "20", "threads": "2"}
+        if _has_avx512():
+            # x264 reads memory that it has not written where it uses AVX-512, and what it makes then varies.
+            options["x264-params"] = "asm=avx2"
+        return Encoder("libx264", options, "avc1")
     # With more than one frame at a time the result depends on the number of cores.
     parameters = ["log-level=none", "frame-threads=1", "pools=2"]
     if light.display:
@@ -39,3 +47,8 @@ def choose_encoder(bits: int, light: MasteringLight) -> Encoder:
     if light.content:
         parameters.append(f"max-cll={light.content}")
     return Encoder("libx265", {"preset": "ultrafast", "crf": "20", "x265-params": ":".join(parameters)}, "hvc1")
+
+
+@cache
+def _has_avx512() -> bool:
+    return _CPU.exists() and "avx512" in _CPU.read_text()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -22,8 +23,15 @@ from services.processor.vision.detections import Detection, Picture, TileShare
 from tests.support.scenes import SOLID_FACES, BlueDetector, Scene, Storage, pattern, write_video
 
 FRAMES = 16
-BUSY = "while True: pass"
 BUSY_PROCESSES = 3
+# Ends by itself and lets others run: processes that never wait have starved every other one of a test machine.
+BUSY = """
+import time
+end = time.monotonic() + 30
+while time.monotonic() < end:
+    sum(range(100_000))
+    time.sleep(0.0005)
+"""
 
 
 class SlowDetector(BlueDetector):
@@ -54,6 +62,25 @@ def test_a_busy_machine_makes_the_same_bytes_with_any_number_of_threads(tmp_path
         busy = [sha256(source, threads=threads) for threads in (1, 4)]
 
     assert busy == [idle] * 2
+
+
+def test_what_is_in_memory_beforehand_does_not_matter(tmp_path: Path) -> None:
+    scene = Scene(size=(480, 272), frames=FRAMES, place=lambda number: (40.0 + 6 * number, 100.0))
+    source = write_video(tmp_path / "in.mov", scene)
+    in_child = f"from {__name__} import sha256; from pathlib import Path; print(sha256(Path({str(source)!r}), 2))"
+
+    made = {
+        subprocess.run(
+            [sys.executable, "-c", in_child],
+            env={**os.environ, "MALLOC_PERTURB_": filler},
+            capture_output=True,
+            check=True,
+            text=True,
+        ).stdout
+        for filler in ("0", "1", "254")
+    }
+
+    assert len(made) == 1
 
 
 def test_a_model_finds_the_same_with_any_number_of_threads() -> None:
