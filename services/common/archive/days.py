@@ -13,6 +13,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
+from itertools import pairwise
 
 from services.common.base.instants import to_ns
 from services.common.objects import ObjectInfo, Objects
@@ -73,13 +74,16 @@ class ArchivedDays:
         return await self._write(day, parts, now_ns)
 
     async def clean(self, day: str, *, now_ns: int) -> int:
-        """Deletes lists that were replaced, and parts that the last list does not name; returns how many."""
-        lists = await self._all(f"{LISTS}{day}/")
-        named = {part.key for part in _parts(await self._read(lists[-1].key))} if lists else set()
-        stored = [info for table in TABLES for info in await self._all(f"{PREFIX}{table}/{day}/")]
+        """Deletes lists a day after they were replaced, and parts that no list names any more; returns how many."""
         before_ns = now_ns - to_ns(KEPT)
-        old = [info.key for info in (*lists[:-1], *stored) if info.key not in named and info.modified_ns < before_ns]
-        if old:
+        lists = await self._all(f"{LISTS}{day}/")
+        replaced = [older.key for older, newer in pairwise(lists) if newer.modified_ns < before_ns]
+        kept = [info.key for info in lists if info.key not in replaced]
+        named = {part.key for key in kept for part in _parts(await self._read(key))}
+        stored = [info for table in TABLES for info in await self._all(f"{PREFIX}{table}/{day}/")]
+        # A part without a list may belong to a run that is not done yet.
+        unnamed = [info.key for info in stored if info.key not in named and info.modified_ns < before_ns]
+        if old := [*replaced, *unnamed]:
             await self._objects.delete(old)
         return len(old)
 
