@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -71,7 +72,7 @@ class OwnedThings:
         self.series = SeriesWriter(catalog, objects, folder)
         self.erasures = Erasures(catalog)
 
-    def worker(self, settle: timedelta = timedelta()) -> ErasureWorker:
+    def worker(self, settle: timedelta = timedelta(), elapsed_ns: Callable[[], int] | None = None) -> ErasureWorker:
         """A worker as ingest wires it."""
         mesh, catalog, objects = self.mesh, self.mesh.catalog, self.mesh.objects
         computed = ComputedStore(catalog)
@@ -91,7 +92,8 @@ class OwnedThings:
             DeadLettersKind(catalog, cast(Queue, self.stores.queue)),
             ArchiveKind(ArchivedDays(objects)),
         )
-        return ErasureWorker(self.erasures, kinds, Metrics(), settle=settle, now_ns=self.clock)
+        elapsed_ns = elapsed_ns or self.clock
+        return ErasureWorker(self.erasures, kinds, Metrics(), settle=settle, now_ns=self.clock, elapsed_ns=elapsed_ns)
 
     async def fill(self, owner: str) -> None:
         """Gives an owner some of each kind; photos of the same name have the same bytes, whoever has them."""

@@ -69,6 +69,11 @@ def to_ns(length: timedelta) -> int:
     return length // timedelta(microseconds=1) * 1000
 
 
+def lease_lasts(end_ns: int, now_ns: int, longest: timedelta) -> bool:
+    """Whether a lease still lasts; one that ends even later than the longest was given by a clock set back since."""
+    return now_ns < end_ns <= now_ns + to_ns(longest)
+
+
 def utc_day(instant_ns: int) -> str:
     """The day of an instant in UTC, for example "2026-01-31"."""
     return (EPOCH + timedelta(seconds=instant_ns // SECOND_NS)).strftime("%Y-%m-%d")

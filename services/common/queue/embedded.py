@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import sqlite3
 import time
 from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 
-from services.common.base.instants import to_ns
+from services.common.base.instants import SECOND_NS, to_ns
 from services.common.base.loops import pause
 from services.common.catalog.sqlite.database import SqliteDatabase
 from services.common.queue import LEASE_ENDED, Claim, DeadLetter, Topic
@@ -78,7 +79,9 @@ class EmbeddedQueue:
 
     async def claim(self, topic: Topic, *, limit: int, lease: timedelta, wait: timedelta) -> list[Claim]:
         """See the port."""
-        give_up_ns = self._now_ns() + to_ns(wait)
+        # The loop's time: setting the machine's clock makes no wait longer or shorter.
+        clock = asyncio.get_running_loop().time
+        give_up = clock() + wait.total_seconds()
         notified = self._notifier.event(topic.name)
         while True:
             notified.clear()
@@ -94,10 +97,11 @@ class EmbeddedQueue:
                 ):
                     return claims
                 continue
-            if now_ns >= give_up_ns:
+            left = give_up - clock()
+            if left <= 0:
                 return []
-            until_ns = give_up_ns if next_due_ns is None else min(give_up_ns, next_due_ns)
-            await pause(max(0.001, (until_ns - now_ns) / 1e9), notified)
+            until_due = left if next_due_ns is None else (next_due_ns - now_ns) / SECOND_NS
+            await pause(max(0.001, min(left, until_due)), notified)
 
     async def extend(self, claim: Claim, lease: timedelta) -> bool:
         """See the port."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from dropmesh.v1 import error_reason_pb2 as reasons
 
 from services.common.base.errors import NotFound
+from services.common.base.instants import lease_lasts
 from services.common.catalog import (
     Catalog,
     Collection,
@@ -37,6 +39,8 @@ DELIVERIES = Collection(
     ),
 )
 PAGE = 500
+# No turn has a lease this long, even where the clocks of two machines differ.
+LONGEST_LEASE = timedelta(minutes=10)
 
 
 class Webhooks:
@@ -104,17 +108,21 @@ class Webhooks:
     ) -> Webhook | None:
         """Changes a webhook for the turn that holds its lease, or takes a lease that has ended.
 
-        The lease lasts as long from now. None where another turn holds it, or where there is no such webhook.
+        The lease lasts as long from now; 0 ends it, also for a clock that is set back. None where another turn holds
+        it, or where there is no such webhook.
         """
         held: list[bool] = []
 
         def edit_document(document: dict[str, Any] | None) -> dict[str, Any] | None:
             webhook = None if document is None else from_document(Webhook, document)
-            is_free = webhook is not None and (webhook.lease_holder == holder or webhook.lease_end_ns <= now_ns)
+            is_free = webhook is not None and (
+                webhook.lease_holder == holder or not lease_lasts(webhook.lease_end_ns, now_ns, LONGEST_LEASE)
+            )
             held[:] = [is_free]
             if webhook is None or not is_free:
                 return None
-            return to_document(replace(edit(webhook), lease_holder=holder, lease_end_ns=now_ns + lease_ns))
+            lease_end_ns = now_ns + lease_ns if lease_ns else 0
+            return to_document(replace(edit(webhook), lease_holder=holder, lease_end_ns=lease_end_ns))
 
         document = await change(self._catalog, WEBHOOKS, webhook_id, edit_document)
         return from_document(Webhook, document) if document is not None and held[-1] else None

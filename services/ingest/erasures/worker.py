@@ -10,13 +10,13 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
-from services.common.base.instants import to_ns
+from services.common.base.instants import lease_lasts, to_ns
 from services.common.base.loops import wait_for_any
 from services.common.base.telemetry import Metrics
 from services.common.erasures.store import Erasure, Erasures
 from services.ingest.erasures.kinds import Kind, Scope
 
-LEASE = timedelta(seconds=30)
+LEASE, LONGEST_LEASE = timedelta(seconds=30), timedelta(minutes=1)
 LOOK_SECONDS = 5.0
 log = logging.getLogger(__name__)
 
@@ -36,12 +36,15 @@ class ErasureWorker:
         *,
         settle: timedelta,
         now_ns: Callable[[], int] = time.time_ns,
+        elapsed_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._erasures = erasures
         self._kinds = {kind.name: kind for kind in kinds}
         self._metrics = metrics
         self._settle_ns = to_ns(settle)
         self._now_ns = now_ns
+        self._elapsed_ns = elapsed_ns
+        self._settled_ns: dict[str, int] = {}
         self._begun = asyncio.Event()
 
     def begun(self) -> None:
@@ -52,7 +55,10 @@ class ErasureWorker:
         """Works until the service stops."""
         while not stopping.is_set():
             self._begun.clear()
-            for erasure in await self._erasures.running():
+            running = await self._erasures.running()
+            ids = {erasure.id for erasure in running}
+            self._settled_ns = {key: at_ns for key, at_ns in self._settled_ns.items() if key in ids}
+            for erasure in running:
                 if stopping.is_set():
                     return
                 await self.work_on(erasure, stopping)
@@ -63,13 +69,13 @@ class ErasureWorker:
     async def work_on(self, erasure: Erasure, stopping: asyncio.Event) -> Erasure | None:
         """Works on an erasure that no other process has; returns it as it is afterwards, or None where one has it."""
         now_ns = self._now_ns()
-        if erasure.lease_end_ns is not None and erasure.lease_end_ns > now_ns:
+        if erasure.lease_end_ns is not None and lease_lasts(erasure.lease_end_ns, now_ns, LONGEST_LEASE):
             return None
         held = await self._write(erasure)
         if held is not None and held.pending is not None:
             await self._kinds[held.pending.kind].remove(held.pending.keys)
         while held is not None and not stopping.is_set():
-            is_late = self._now_ns() >= held.create_time_ns + self._settle_ns
+            is_late = self._has_settled(held)
             after = await self._round(held, stopping)
             if after is None or stopping.is_set():
                 return await self._let_go(after)
@@ -77,6 +83,12 @@ class ErasureWorker:
             if is_empty:
                 return await (self._end(held) if is_late else self._let_go(held))
         return held
+
+    def _has_settled(self, erasure: Erasure) -> bool:
+        """Whether `settle` has passed; once this process knows an erasure, setting the clock changes nothing."""
+        elapsed_ns = self._elapsed_ns()
+        left_ns = min(max(0, erasure.create_time_ns + self._settle_ns - self._now_ns()), self._settle_ns)
+        return elapsed_ns >= self._settled_ns.setdefault(erasure.id, elapsed_ns + left_ns)
 
     async def _round(self, erasure: Erasure, stopping: asyncio.Event) -> Erasure | None:
         """Removes all that is found now; None where another process has the erasure by then."""

@@ -95,9 +95,9 @@ class WebhookDispatcher:
         if not self._known:
             return
         began_ns = self._now_ns()
-        news = await self._log.page(
-            Cursor.at(self._swept_ns - LOOK_BACK_NS), owner=None, kinds=EventKind, limit=NEWS_MOST
-        )
+        # The machine's clock may have been set back.
+        since_ns = min(self._swept_ns, began_ns) - LOOK_BACK_NS
+        news = await self._log.page(Cursor.at(since_ns), owner=None, kinds=EventKind, limit=NEWS_MOST)
         owners = {changed.resource.owner for changed in news}
         due = await self._deliveries.due(began_ns)
         self._swept_ns = began_ns

@@ -87,7 +87,8 @@ class Turn:
         async for _, events in reading.to_end():
             if any(map(wanted.accepts, events)):
                 return True
-        return reading.cursor.at_ns - self._progress.cursor.at_ns > STORED_AFTER_NS
+        # It goes back where the machine's clock was set back.
+        return abs(reading.cursor.at_ns - self._progress.cursor.at_ns) > STORED_AFTER_NS
 
     async def _try_waiting(self) -> None:
         """Tries deliveries that are due; those of a resource in their order, up to the first that fails again."""

@@ -86,7 +86,7 @@ class EventStreams:
                     continue
                 event, last = found.event, found.cursor
                 # It may be among what was caught up with.
-                if event.time_ns > max(reading.cursor.since_ns, reading.ahead.get(event.resource.id, 0)):
+                if not reading.has(event):
                     yield found.message(call.caller.owner)
 
     def _reading(self, token: str, wanted: EventFilter) -> Reading:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -58,6 +59,14 @@ async def test_a_lease_from_before_a_clock_was_set_back_ends_for_a_holder_that_d
     await queue.publish(TOPIC, [b"new"])
     claims = await queue.claim(TOPIC, limit=5, lease=LEASE, wait=AT_ONCE)
     assert sorted((claim.body, claim.attempt) for claim in claims) == [(b"held", 2), (b"new", 1)]
+
+
+async def test_a_clock_that_is_set_back_makes_no_claim_wait_longer(queue: EmbeddedQueue, clock: Clock) -> None:
+    waiting = asyncio.create_task(queue.claim(TOPIC, limit=1, lease=LEASE, wait=timedelta(seconds=0.2)))
+    await asyncio.sleep(0.05)
+    clock.now_ns -= HOUR_NS
+    async with asyncio.timeout(30):
+        assert await waiting == []
 
 
 async def test_a_clock_that_is_set_forward_ends_leases_and_loses_no_message(queue: EmbeddedQueue, clock: Clock) -> None:

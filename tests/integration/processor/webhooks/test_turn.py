@@ -184,6 +184,31 @@ async def test_a_turn_that_died_is_taken_over_once_its_lease_has_ended(hooks: Ho
     assert hooks.receiver.arrived[name] == ORDER
 
 
+async def test_a_turn_that_died_before_the_clock_was_set_back_is_taken_over_at_once(hooks: Hooks) -> None:
+    name = await hooks.upload()
+    ahead_ns = hooks.clock() + HOUR * SECOND_NS
+    await hooks.webhooks.hold("one", "dead", lambda one: one, now_ns=ahead_ns, lease_ns=300 * SECOND_NS)
+    await hooks.turn()
+    assert hooks.receiver.arrived[name] == ORDER
+
+
+@pytest.mark.parametrize("set_back_seconds", [20, 120, HOUR])
+async def test_events_arrive_while_the_clock_is_behind_what_was_read_before(
+    hooks: Hooks, set_back_seconds: int
+) -> None:
+    first = await hooks.upload()
+    await hooks.run(120)
+    hooks.clock.advance(-set_back_seconds)
+    second = await hooks.upload()
+    await hooks.run(10)
+    assert hooks.receiver.arrived[second] == ORDER
+    await hooks.run(2 * HOUR, step=60)
+    third = await hooks.upload()
+    await hooks.turn()
+    assert hooks.receiver.arrived[third] == ORDER
+    assert set(hooks.receiver.arrived[first]) == set(ORDER)
+
+
 async def test_a_disabled_webhook_goes_on_where_it_was(hooks: Hooks) -> None:
     await hooks.webhooks.change(ANN, "one", lambda one: replace(one, disabled=True))
     name = await hooks.upload()

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from services.common.base.instants import AgeClock, to_ns
+from services.common.base.instants import SECOND_NS, AgeClock, lease_lasts, to_ns
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,13 @@ def test_a_clock_that_is_set_forward_makes_nothing_older_and_one_set_back_is_fol
     assert clock() == wall
     wall, elapsed = wall + 5, elapsed + 5
     assert clock() == wall
+
+
+@pytest.mark.parametrize(
+    ("end_seconds", "lasts"), [(-3600, False), (0, False), (1, True), (60, True), (61, False), (3630, False)]
+)
+def test_a_lease_lasts_until_its_end_but_not_one_from_before_the_clock_was_set_back(
+    end_seconds: int, lasts: bool
+) -> None:
+    now_ns = 1_700_000_000 * SECOND_NS
+    assert lease_lasts(now_ns + end_seconds * SECOND_NS, now_ns, timedelta(minutes=1)) is lasts

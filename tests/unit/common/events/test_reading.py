@@ -103,3 +103,27 @@ async def test_a_reader_that_stopped_in_the_middle_goes_on_there() -> None:
     assert {key for key, _ in found} | set(seen) == {f"r{number}" for number in range(6)}
     # Both states of a resource that stands in the log once.
     assert [time_ns for key, time_ns in found if key == "r5"] == [5, 15]
+
+
+async def test_a_clock_that_is_set_back_hides_no_state() -> None:
+    log = FakeLog()
+    reader = Reader(log, Cursor.at(START_NS))
+    log.reach("before", START_NS + 1)
+    reader.now_ns = START_NS + 60 * SECOND_NS
+    assert await reader.read() == [("before", 1)]
+    hour_ns = 3600 * SECOND_NS
+    reader.now_ns -= hour_ns
+    log.reach("after", reader.now_ns)
+    assert await reader.read() == [("after", reader.now_ns - START_NS)]
+    # Once it is as late as it was, at worst a state comes a second time.
+    reader.now_ns += hour_ns
+    log.reach("at last", reader.now_ns)
+    assert (await reader.read())[-1] == ("at last", reader.now_ns - START_NS)
+
+
+async def test_a_state_that_is_announced_after_the_clock_was_set_back_is_not_taken_for_an_old_one() -> None:
+    reader = Reader(FakeLog(), Cursor.at(START_NS))
+    reader.now_ns -= 3600 * SECOND_NS
+    changed = Changed(EventKind.RECEIPT, RECEIPT, [(reader.now_ns, "new")])
+    (event,) = reader.reading.take(changed)
+    assert reader.reading.has(event)
