@@ -38,8 +38,37 @@ local function keep(handle, most_bytes, seconds)
   return true
 end
 
+-- A store that is damaged does not mend by itself: /healthz says so, though the services can be reached. They are asked
+-- once a second at most, however many ask the edge.
+local damaged, asked = nil, 0
+
+local function damaged_store(handle)
+  local now = os.time()
+  if asked ~= now then
+    asked = now
+    local found = nil
+    for _, service in ipairs({ "ingest", "processor", "query" }) do
+      local question = { [":method"] = "GET", [":path"] = "/damage", [":authority"] = "localhost" }
+      local answer, body = handle:httpCall(service .. "_metrics", question, "", 500)
+      if answer[":status"] == "503" then
+        found = found or (body or ""):match('^{"damaged": {"(%w+)"')
+      end
+    end
+    damaged = found
+  end
+  return damaged
+end
+
 function envoy_on_request(handle)
   local headers = handle:headers()
+  if headers:get(":path") == "/healthz" then
+    local store = damaged_store(handle)
+    if store ~= nil then
+      handle:streamInfo():dynamicMetadata():set("dropmesh", "damaged_store", store)
+      handle:respond({ [":status"] = "503" }, "the " .. store .. " store is damaged; an operator has to restore it")
+    end
+    return
+  end
   local content_type = headers:get("content-type") or ""
   local is_grpc = content_type:sub(1, 16) == "application/grpc"
   -- gRPC and gRPC-Web have only POST; a service would break off the stream. What is not gRPC itself is answered in JSON.

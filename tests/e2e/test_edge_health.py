@@ -26,7 +26,7 @@ def test_health_names_a_store_that_is_damaged():
         edge_folder = Path(folder) / "edge"
         write_edge_folder(edge_folder, config)
 
-        async def answers() -> tuple[httpx.Response, httpx.Response]:
+        async def answers() -> tuple[httpx.Response, httpx.Response, httpx.Response]:
             address = f"unix:{folder}/query.metrics.sock"
             server = await serve_operations(address, Metrics(), lambda: readiness, None)
             edge = await asyncio.create_subprocess_exec(*envoy_command("--log-level", "error"), cwd=edge_folder)
@@ -35,12 +35,21 @@ def test_health_names_a_store_that_is_damaged():
                     while not accepts(port + 1):  # noqa: ASYNC110 - only the port says so
                         await asyncio.sleep(0.05)
                     with_damage = await http.get("/healthz")
+                    for_clients = await http.get(f"http://127.0.0.1:{port}/healthz")
                     server.close()
-                    return with_damage, await http.get("/healthz")
+                    return with_damage, for_clients, await http.get("/healthz")
             finally:
                 edge.kill()
                 await edge.wait()
 
-        with_damage, without_services = asyncio.run(answers())
+        with_damage, for_clients, without_services = asyncio.run(answers())
     assert (with_damage.status_code, with_damage.json()) == (503, {"damaged": damaged})
+    (detail,) = for_clients.json()["details"]
+    assert (for_clients.status_code, detail["reason"], detail["metadata"]) == (
+        503,
+        "STORE_CORRUPT",
+        {"store": "catalog"},
+    )
+    # What the file is called and what is wrong with it is for operators.
+    assert "malformed" not in for_clients.text
     assert (without_services.status_code, without_services.content) == (503, b"")
