@@ -74,7 +74,7 @@ def running(
     ready: Callable[[], bool],
     log: Path,
     env: Mapping[str, str] | None = None,
-    within_seconds: float = 90.0,
+    within_seconds: float = 240.0,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Runs the command until the block ends, entering the block once `ready` says so.
 

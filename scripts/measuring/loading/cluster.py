@@ -12,22 +12,20 @@ import random
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 
 import httpx
 
 from scripts.lib.kubernetes.overlays import render
 from scripts.measuring.loading.mesh import free_port_pair
 from scripts.measuring.loading.mixed_callers import PATIENCE_SECONDS, Callers
+from scripts.measuring.loading.mixed_reader import Reader
 from tests.cluster.node import SERVICES, Node, node
 from tests.servers.mongodb import mongodb
 from tests.servers.rabbitmq import rabbitmq_node
@@ -38,7 +36,6 @@ from tests.servers.toxiproxy import toxiproxy
 OF_EACH = 2
 STARTED_WITHIN_SECONDS = 300.0
 WARM_UP_SECONDS = 5.0
-READ_PAUSE_SECONDS = 0.05
 AWAY_SECONDS, AFTER_RESTART_SECONDS = 3.0, 10.0
 SETTLED = ("PROCESSED", "QUARANTINED")
 
@@ -103,42 +100,6 @@ def _restart(store: str, restart: Callable[[], None], callers: Callers, reader: 
     restart()
     time.sleep(AFTER_RESTART_SECONDS)
     return _recovery(reader.failures, began, time.monotonic() - began)
-
-
-@dataclass
-class Reader:
-    """Reads what was acknowledged, one after the other, and notes each answer that is no success."""
-
-    url: str
-    headers: Mapping[str, str]
-    callers: Callers
-    reads: int = 0
-    failures: list[tuple[float, str]] = field(default_factory=list)
-    _stop: threading.Event = field(default_factory=threading.Event)
-
-    def __enter__(self) -> Reader:
-        self._thread = threading.Thread(target=self._read)
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _read(self) -> None:
-        with httpx.Client(base_url=self.url, headers=dict(self.headers), timeout=PATIENCE_SECONDS) as http:
-            while not self._stop.wait(READ_PAUSE_SECONDS):
-                name = self.callers.names[-1] if self.callers.names else "media"
-                self.reads += 1
-                try:
-                    answer = http.get(f"/v1/{name}")
-                except httpx.HTTPError as error:
-                    self.failures.append((time.monotonic(), type(error).__name__))
-                else:
-                    if not answer.is_success:
-                        self.failures.append((time.monotonic(), str(answer.status_code)))
 
 
 def _recovery(failures: list[tuple[float, str]], killed: float, within: float) -> float:

@@ -7,16 +7,18 @@ import os
 import signal
 import sys
 import time
+from collections import Counter
 
 from scripts.measuring.loading.mesh import SERVICES, LoadedMesh, is_ready
 from scripts.measuring.loading.mixed_callers import Callers
+from scripts.measuring.loading.mixed_reader import Reader
 from scripts.measuring.loading.server_mesh import server_mesh
 from scripts.measuring.loading.store_verdict import loops, verdict
 from scripts.mesh.instances import names
 from tests.servers.tools import Missing
 
 OF_EACH = 2
-WITHIN_SECONDS = 120.0
+WITHIN_SECONDS = 240.0
 # The edge asks an instance that was down four times a second.
 NOTICED_SECONDS = 2.0
 
@@ -39,7 +41,10 @@ def main() -> int:
 def _run(mesh: LoadedMesh, arguments: argparse.Namespace) -> int:
     before = loops(mesh)
     began = time.monotonic()
-    with Callers(mesh.url, arguments.callers, mesh.admin, is_mixed=True) as callers:
+    with (
+        Callers(mesh.url, arguments.callers, mesh.admin, is_mixed=True) as callers,
+        Reader(mesh.url, mesh.admin, callers) as reader,
+    ):
         for number in range(arguments.rounds):
             callers.begin(f"rolling restart {number + 1}")
             for service in SERVICES:
@@ -48,8 +53,10 @@ def _run(mesh: LoadedMesh, arguments: argparse.Namespace) -> int:
         print(phase.line(), flush=True)
     refused = sum(phase.refused.total() for phase in callers.phases)
     seconds = time.monotonic() - began
-    print(f"{arguments.rounds} rolling restarts in {seconds:.0f} s: {refused} calls were refused")
-    return verdict(mesh, callers, before, arguments.patience) or (1 if refused else 0)
+    print(f"{arguments.rounds} rolling restarts in {seconds:.0f} s: {refused} calls that write were refused")
+    unread = Counter(answer for _, answer in reader.failures)
+    print(f"{reader.reads} reads, of which {unread.total()} failed {dict(unread) or ''}")
+    return verdict(mesh, callers, before, arguments.patience) or (1 if refused or unread else 0)
 
 
 def _restart(mesh: LoadedMesh, service: str) -> None:
