@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -72,7 +71,7 @@ class OwnedThings:
         self.series = SeriesWriter(catalog, objects, folder)
         self.erasures = Erasures(catalog)
 
-    def worker(self, settle: timedelta = timedelta(), elapsed_ns: Callable[[], int] | None = None) -> ErasureWorker:
+    def worker(self, settle: timedelta = timedelta()) -> ErasureWorker:
         """A worker as ingest wires it."""
         mesh, catalog, objects = self.mesh, self.mesh.catalog, self.mesh.objects
         computed = ComputedStore(catalog)
@@ -92,8 +91,7 @@ class OwnedThings:
             DeadLettersKind(catalog, cast(Queue, self.stores.queue)),
             ArchiveKind(ArchivedDays(objects)),
         )
-        elapsed_ns = elapsed_ns or self.clock
-        return ErasureWorker(self.erasures, kinds, Metrics(), settle=settle, now_ns=self.clock, elapsed_ns=elapsed_ns)
+        return ErasureWorker(self.erasures, kinds, Metrics(), settle=settle, now_ns=self.clock, elapsed_ns=self.clock)
 
     async def fill(self, owner: str) -> None:
         """Gives an owner some of each kind; photos of the same name have the same bytes, whoever has them."""

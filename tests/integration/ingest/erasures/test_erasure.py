@@ -12,7 +12,6 @@ import pytest
 
 from scripts.remains.search import search
 from services.common.archive.days import ArchivedDays
-from services.common.base.instants import SECOND_NS
 from services.common.drops.topics import DROPS
 from services.common.erasures.store import Erasure, folded
 from services.common.media.topics import PHOTO_WORK
@@ -132,35 +131,6 @@ async def test_one_process_works_on_an_erasure_at_a_time(things: OwnedThings) ->
     assert (await finish(things, held)).end_time_ns is not None
     # The first one notices that it is too late.
     assert await things.worker()._write(held) is None
-
-
-async def test_an_erasure_whose_worker_died_goes_on_at_once_after_the_clock_was_set_back(things: OwnedThings) -> None:
-    erasure = await begin(things)
-    held = await things.worker()._write(erasure)
-    assert held is not None
-    things.clock.advance(-3600)
-    assert (await finish(things, held)).end_time_ns is not None
-    assert await things.worker()._write(held) is None
-
-
-@pytest.mark.parametrize("set_by_seconds", [-3600, 3600])
-async def test_the_wait_for_late_writes_is_as_long_when_the_clock_is_set(
-    things: OwnedThings, set_by_seconds: int
-) -> None:
-    erasure = await begin(things)
-    seconds = 0
-    worker = things.worker(timedelta(seconds=60), elapsed_ns=lambda: seconds * SECOND_NS)
-    waiting = await worker.work_on(erasure, asyncio.Event())
-    things.clock.advance(set_by_seconds)
-    seconds = 59
-    assert waiting is not None
-    waiting = await worker.work_on(waiting, asyncio.Event())
-    assert waiting is not None
-    assert waiting.end_time_ns is None
-    seconds = 60
-    done = await worker.work_on(waiting, asyncio.Event())
-    assert done is not None
-    assert done.end_time_ns is not None
 
 
 @pytest.mark.parametrize("steps", [1, 3, 4, 7, 12, 18, 25, 33, 40, 48, 55, 63, 70, 80])
