@@ -203,6 +203,9 @@ return {
   ["dropmesh.v1.VerifyMeasurementRequest"] = {
     ["name"] = "",
   },
+  ["dropmesh.v1.VerifyMediaRequest"] = {
+    ["name"] = "",
+  },
   ["dropmesh.v1.Webhook"] = {
     ["name"] = "",
     ["url"] = "",

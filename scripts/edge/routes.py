@@ -120,7 +120,7 @@ def _timeouts(cluster: str, method: MethodDescriptor) -> Config:
     if silent := SILENT_SECONDS.get(method.name):
         route["idle_timeout"] = f"{silent}s"
     produces = method.GetOptions().Extensions[behavior_pb2.behavior].produces
-    pixels = cluster == "processor" and (produces or _takes_bytes(method))
+    pixels = cluster == "processor" and (produces or _takes_bytes(method) or method.name == "VerifyMedia")
     work_seconds = silent or (PIXELS_SECONDS if pixels else UNARY_SECONDS)
     route["timeout"] = f"{work_seconds}s"
     route["max_stream_duration"] = longest(work_seconds, _arrival_seconds(method))

@@ -45,6 +45,7 @@ from services.processor.media.job_results import ClassificationResult, Limits
 from services.processor.media.jobs import Tools, classify_image, open_tools
 from services.processor.media.machine import cause_of
 from services.processor.media.thumbnails import Thumbnails
+from services.processor.media.verification import MediaChecks
 from services.processor.media.worker import MediaStores, MediaWorker, TimeLimits
 from services.processor.models.errors import ModelError
 from services.processor.models.reads import ModelReads
@@ -127,6 +128,7 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
         MeasurementChecks(receipts, measurements, code_version),
         ImageCalls(pool, limits, max_bytes=settings.max_image_bytes, time_limit=image_time),
         Thumbnails(media, objects, pool, limits, folder=folder, time_limit=image_time),
+        MediaChecks(media, objects, pool, limits, folder=folder, time_limit=image_time),
         ModelReads(load_registry(settings.models_folder), ModelStore(settings.models_folder)),
         measuring,
         predictions,

@@ -120,6 +120,15 @@ def test_a_thumbnail_is_a_download_like_the_others(owner: httpx.Client) -> None:
     assert (head.status_code, head.headers["content-length"]) == (200, whole.headers["content-length"])
 
 
+def test_a_processed_media_is_verified_by_processing_it_again(owner: httpx.Client) -> None:
+    name = media_of(owner.post("/v1/media", content=photo("png")))["name"]
+    settled(owner, name)
+    found = owner.post(f"/v1/{name}:verify", json={}).json()
+    assert found["agrees"], found
+    content = owner.get(f"/v1/{name}/anonymized").content
+    assert found["computed_sha256"] == hashlib.sha256(content).hexdigest()
+
+
 def test_a_form_with_many_files_has_a_result_for_each(owner: httpx.Client) -> None:
     data = photo("png")
     files = [

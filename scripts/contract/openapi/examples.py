@@ -23,6 +23,7 @@ BODIES: dict[str, Any] = {
     "ReplayReceipt": {},
     "EraseOwner": {"keep_tokens": False},
     "UpdateRetention": {"keep_originals": "2592000s", "keep_raw_drops": "7776000s"},
+    "VerifyMedia": {},
     "VerifyMeasurement": {},
     "CreateSeries": {
         "values": [0.1, 0.4, -0.2, 0.3],

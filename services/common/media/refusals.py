@@ -7,6 +7,7 @@ from dropmesh.v1 import error_reason_pb2
 from services.common.base.errors import AlreadyExists, FailedPrecondition, InvalidArgument
 from services.common.base.names import resource_name
 from services.common.base.timestamps import format_timestamp
+from services.common.media.vocabulary import MediaState
 
 ACRONYM_LETTERS = 4
 
@@ -135,6 +136,19 @@ class MediaDeleted(FailedPrecondition):
         name = resource_name("media", media_id)
         super().__init__(
             error_reason_pb2.MEDIA_DELETED, f"{name} was deleted", metadata={"name": name}, http_status=410
+        )
+
+
+class MediaNotProcessed(FailedPrecondition):
+    """There is no anonymized content yet."""
+
+    def __init__(self, media_id: str, state: MediaState) -> None:
+        name = resource_name("media", media_id)
+        super().__init__(
+            error_reason_pb2.MEDIA_NOT_PROCESSED,
+            f"{name} is not PROCESSED but {state.upper()}",
+            metadata={"name": name, "state": state.upper()},
+            http_status=409,
         )
 
 

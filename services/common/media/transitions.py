@@ -41,7 +41,13 @@ from services.common.media.model import (
     StateChange,
     Step,
 )
-from services.common.media.refusals import MediaContentDeleted, MediaDeleted, MediaNotProcessing, TooManyLabels
+from services.common.media.refusals import (
+    MediaContentDeleted,
+    MediaDeleted,
+    MediaNotProcessed,
+    MediaNotProcessing,
+    TooManyLabels,
+)
 from services.common.media.types import MEDIA_TYPE_BY_FORMAT
 from services.common.media.vocabulary import MediaState, WarningReason
 
@@ -267,6 +273,15 @@ def check_original_kept(media: Media) -> None:
         raise MediaDeleted(media.id)
     if media.original_delete_time_ns is not None:
         raise MediaContentDeleted(media.id, "original", media.original_delete_time_ns)
+
+
+def anonymized_content(media: Media) -> Content:
+    """Refuses where there is none yet, or its bytes are gone."""
+    if media.anonymized is not None:
+        return media.anonymized
+    if media.anonymized_delete_time_ns is not None:
+        raise MediaContentDeleted(media.id, "anonymized", media.anonymized_delete_time_ns)
+    raise MediaNotProcessed(media.id, media.state)
 
 
 def purge(media: Media) -> Media | None:

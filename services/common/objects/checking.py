@@ -47,8 +47,13 @@ async def check(objects: Objects, key: str, size_bytes: int, sha256: str) -> Non
 async def fetch(objects: Objects, key: str, target: Path, sha256: str) -> None:
     """Puts the bytes of an object into a file, as `Objects.fetch` does; raises ObjectMissing or ObjectDamaged."""
     await objects.fetch(key, target)
-    if await asyncio.to_thread(_digest, target) != sha256:
+    if await sha256_of(target) != sha256:
         raise ObjectDamaged(key)
+
+
+async def sha256_of(path: Path) -> str:
+    """The hash of a file, in hexadecimal."""
+    return await asyncio.to_thread(_digest, path)
 
 
 def _digest(path: Path) -> str:

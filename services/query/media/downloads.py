@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
-from dropmesh.v1 import error_reason_pb2 as reasons
 from dropmesh.v1 import query_service_pb2
 from google.api.httpbody_pb2 import HttpBody
 
-from services.common.base.errors import FailedPrecondition, ObjectDamaged, ObjectMissing
+from services.common.base.errors import ObjectDamaged, ObjectMissing
 from services.common.base.names import resource_id
 from services.common.media.model import Content, Media
-from services.common.media.refusals import MediaContentDeleted, MediaDeleted
+from services.common.media.refusals import MediaDeleted
 from services.common.media.store import MediaStore
-from services.common.media.transitions import check_original_kept
+from services.common.media.transitions import anonymized_content, check_original_kept
 from services.common.objects import Objects
 from services.common.objects.checking import part, whole
 from services.common.rest.downloads import (
@@ -66,17 +65,8 @@ class Downloads:
 
     async def send_anonymized(self, media: Media, request: DownloadRequest, call: Call) -> AsyncIterator[HttpBody]:
         """Sends the anonymized bytes of a media that the caller may see."""
-        if media.anonymized is None and media.anonymized_delete_time_ns is not None:
-            raise MediaContentDeleted(media.id, "anonymized", media.anonymized_delete_time_ns)
-        if media.anonymized is None:
-            state = media.state.upper()
-            raise FailedPrecondition(
-                reasons.MEDIA_NOT_PROCESSED,
-                f"{request.name} has no anonymized content: it is {state}",
-                metadata={"name": request.name, "state": state},
-                http_status=409,
-            )
-        async for body in self._send(media.anonymized, anonymized_name(media, media.anonymized), request, call):
+        content = anonymized_content(media)
+        async for body in self._send(content, anonymized_name(media, content), request, call):
             yield body
 
     async def _there(self, name: str, call: Call) -> Media:

@@ -219,6 +219,72 @@ class GetThumbnailRequest(_message.Message):
 Global___GetThumbnailRequest: _TypeAlias = GetThumbnailRequest  # noqa: Y015
 
 @_typing.final
+class VerifyMediaRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """media/{media}"""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VerifyMediaRequest: _TypeAlias = VerifyMediaRequest  # noqa: Y015
+
+@_typing.final
+class VerifyMediaResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AGREES_FIELD_NUMBER: _builtins.int
+    ORIGINAL_AGREES_FIELD_NUMBER: _builtins.int
+    ANONYMIZED_AGREES_FIELD_NUMBER: _builtins.int
+    RESULT_AGREES_FIELD_NUMBER: _builtins.int
+    MODELS_AGREE_FIELD_NUMBER: _builtins.int
+    STORED_SHA256_FIELD_NUMBER: _builtins.int
+    COMPUTED_SHA256_FIELD_NUMBER: _builtins.int
+    agrees: _builtins.bool
+    """The three fields below are true."""
+    original_agrees: _builtins.bool
+    """The stored original still has the sha256 of the upload."""
+    anonymized_agrees: _builtins.bool
+    """The stored anonymized content still has the sha256 of the result."""
+    result_agrees: _builtins.bool
+    """The original, processed again with the media's options, gives the anonymized content, byte by byte."""
+    models_agree: _builtins.bool
+    """The models in use now are those that made the anonymized content. Other models give other bytes, and so may another version of
+    Dropmesh or another kind of processor.
+    """
+    stored_sha256: _builtins.str
+    """The sha256 of the anonymized content as it was stored, in hexadecimal."""
+    computed_sha256: _builtins.str
+    """The sha256 of the result computed now; empty if the original cannot be read."""
+    def __init__(
+        self,
+        *,
+        agrees: _builtins.bool = ...,
+        original_agrees: _builtins.bool = ...,
+        anonymized_agrees: _builtins.bool = ...,
+        result_agrees: _builtins.bool = ...,
+        models_agree: _builtins.bool = ...,
+        stored_sha256: _builtins.str = ...,
+        computed_sha256: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agrees", b"agrees", "anonymized_agrees", b"anonymized_agrees", "computed_sha256", b"computed_sha256", "models_agree", b"models_agree", "original_agrees", b"original_agrees", "result_agrees", b"result_agrees", "stored_sha256", b"stored_sha256"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VerifyMediaResponse: _TypeAlias = VerifyMediaResponse  # noqa: Y015
+
+@_typing.final
 class VerifyMeasurementRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

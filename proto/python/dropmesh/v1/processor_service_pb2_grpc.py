@@ -59,6 +59,11 @@ class ProcessorServiceStub:
                 request_serializer=dropmesh_dot_v1_dot_processor__service__pb2.GetThumbnailRequest.SerializeToString,
                 response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
                 _registered_method=True)
+        self.VerifyMedia = channel.unary_unary(
+                '/dropmesh.v1.ProcessorService/VerifyMedia',
+                request_serializer=dropmesh_dot_v1_dot_processor__service__pb2.VerifyMediaRequest.SerializeToString,
+                response_deserializer=dropmesh_dot_v1_dot_processor__service__pb2.VerifyMediaResponse.FromString,
+                _registered_method=True)
         self.VerifyMeasurement = channel.unary_unary(
                 '/dropmesh.v1.ProcessorService/VerifyMeasurement',
                 request_serializer=dropmesh_dot_v1_dot_processor__service__pb2.VerifyMeasurementRequest.SerializeToString,
@@ -147,6 +152,19 @@ class ProcessorServiceServicer:
         strong ETag, If-None-Match, Range, If-Range and HEAD, as DownloadOriginal.
         Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_CONTENT_DELETED, MEDIA_UNREADABLE, RANGE_NOT_SATISFIABLE, CONTENT_MISSING, CONTENT_DAMAGED, PROCESSING_TIMED_OUT,
         PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
+        Retry: safe.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def VerifyMedia(self, request, context):
+        """VerifyMedia processes the original of a media again and compares the result with the stored anonymized content, byte by byte.
+
+        Changes nothing. Takes as long as processing the media did, and must end in the time of a photo (DROPMESH_PHOTO_SECONDS): a longer
+        video answers PROCESSING_TIMED_OUT.
+        Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_NOT_PROCESSED, MEDIA_CONTENT_DELETED, MEDIA_UNREADABLE, MEDIA_TOO_LONG_OR_WIDE,
+        PROCESSING_TIMED_OUT, PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
         Retry: safe.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -271,6 +289,11 @@ def add_ProcessorServiceServicer_to_server(servicer, server):
                     servicer.GetThumbnail,
                     request_deserializer=dropmesh_dot_v1_dot_processor__service__pb2.GetThumbnailRequest.FromString,
                     response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'VerifyMedia': grpc.unary_unary_rpc_method_handler(
+                    servicer.VerifyMedia,
+                    request_deserializer=dropmesh_dot_v1_dot_processor__service__pb2.VerifyMediaRequest.FromString,
+                    response_serializer=dropmesh_dot_v1_dot_processor__service__pb2.VerifyMediaResponse.SerializeToString,
             ),
             'VerifyMeasurement': grpc.unary_unary_rpc_method_handler(
                     servicer.VerifyMeasurement,
@@ -423,6 +446,33 @@ class ProcessorService:
             '/dropmesh.v1.ProcessorService/GetThumbnail',
             dropmesh_dot_v1_dot_processor__service__pb2.GetThumbnailRequest.SerializeToString,
             google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def VerifyMedia(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dropmesh.v1.ProcessorService/VerifyMedia',
+            dropmesh_dot_v1_dot_processor__service__pb2.VerifyMediaRequest.SerializeToString,
+            dropmesh_dot_v1_dot_processor__service__pb2.VerifyMediaResponse.FromString,
             options,
             channel_credentials,
             insecure,

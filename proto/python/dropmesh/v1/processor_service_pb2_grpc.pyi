@@ -69,6 +69,15 @@ class ProcessorServiceStub:
     PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
     Retry: safe.
     """
+    VerifyMedia: _grpc.UnaryUnaryMultiCallable[_processor_service_pb2.VerifyMediaRequest, _processor_service_pb2.VerifyMediaResponse]
+    """VerifyMedia processes the original of a media again and compares the result with the stored anonymized content, byte by byte.
+
+    Changes nothing. Takes as long as processing the media did, and must end in the time of a photo (DROPMESH_PHOTO_SECONDS): a longer
+    video answers PROCESSING_TIMED_OUT.
+    Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_NOT_PROCESSED, MEDIA_CONTENT_DELETED, MEDIA_UNREADABLE, MEDIA_TOO_LONG_OR_WIDE,
+    PROCESSING_TIMED_OUT, PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
+    Retry: safe.
+    """
     VerifyMeasurement: _grpc.UnaryUnaryMultiCallable[_processor_service_pb2.VerifyMeasurementRequest, _processor_service_pb2.VerifyMeasurementResponse]
     """VerifyMeasurement computes a measurement again from the raw bytes and compares it with the stored one, bit by bit.
 
@@ -170,6 +179,15 @@ class ProcessorServiceAsyncStub(ProcessorServiceStub):
     strong ETag, If-None-Match, Range, If-Range and HEAD, as DownloadOriginal.
     Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_CONTENT_DELETED, MEDIA_UNREADABLE, RANGE_NOT_SATISFIABLE, CONTENT_MISSING, CONTENT_DAMAGED, PROCESSING_TIMED_OUT,
     PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
+    Retry: safe.
+    """
+    VerifyMedia: _aio.UnaryUnaryMultiCallable[_processor_service_pb2.VerifyMediaRequest, _processor_service_pb2.VerifyMediaResponse]  # type: ignore[assignment]
+    """VerifyMedia processes the original of a media again and compares the result with the stored anonymized content, byte by byte.
+
+    Changes nothing. Takes as long as processing the media did, and must end in the time of a photo (DROPMESH_PHOTO_SECONDS): a longer
+    video answers PROCESSING_TIMED_OUT.
+    Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_NOT_PROCESSED, MEDIA_CONTENT_DELETED, MEDIA_UNREADABLE, MEDIA_TOO_LONG_OR_WIDE,
+    PROCESSING_TIMED_OUT, PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
     Retry: safe.
     """
     VerifyMeasurement: _aio.UnaryUnaryMultiCallable[_processor_service_pb2.VerifyMeasurementRequest, _processor_service_pb2.VerifyMeasurementResponse]  # type: ignore[assignment]
@@ -294,6 +312,21 @@ class ProcessorServiceServicer(metaclass=_abc_1.ABCMeta):
         strong ETag, If-None-Match, Range, If-Range and HEAD, as DownloadOriginal.
         Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_CONTENT_DELETED, MEDIA_UNREADABLE, RANGE_NOT_SATISFIABLE, CONTENT_MISSING, CONTENT_DAMAGED, PROCESSING_TIMED_OUT,
         PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
+        Retry: safe.
+        """
+
+    @_abc_1.abstractmethod
+    def VerifyMedia(
+        self,
+        request: _processor_service_pb2.VerifyMediaRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_processor_service_pb2.VerifyMediaResponse, _abc.Awaitable[_processor_service_pb2.VerifyMediaResponse]]:
+        """VerifyMedia processes the original of a media again and compares the result with the stored anonymized content, byte by byte.
+
+        Changes nothing. Takes as long as processing the media did, and must end in the time of a photo (DROPMESH_PHOTO_SECONDS): a longer
+        video answers PROCESSING_TIMED_OUT.
+        Errors: MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_NOT_PROCESSED, MEDIA_CONTENT_DELETED, MEDIA_UNREADABLE, MEDIA_TOO_LONG_OR_WIDE,
+        PROCESSING_TIMED_OUT, PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
         Retry: safe.
         """
 

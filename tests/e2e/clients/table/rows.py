@@ -66,6 +66,7 @@ ROWS: dict[str, Row] = {
     "ClassifyImage": Row({"body": PHOTO}, more=("MODEL_UNAVAILABLE",)),
     "AnonymizeImage": Row({"body": PHOTO}),
     "GetThumbnail": Row(MEDIA),
+    "VerifyMedia": Row(MEDIA, more=("MEDIA_NOT_PROCESSED",)),
     "VerifyMeasurement": Row({"name": "{measurement}"}),
     "ListModels": Row({}),
     "GetModel": Row({"name": "{model}"}),
