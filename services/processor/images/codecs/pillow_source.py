@@ -9,6 +9,7 @@ from typing import Any, Final
 from PIL import Image, TiffImagePlugin
 
 from services.common.media.types import AVIF, HEIC, PNG, TIFF, MediaType
+from services.processor.images.codecs.deep_tiff import is_deep, read_deep_page, write_deep_page
 from services.processor.images.codecs.pillow import (
     BROKEN,
     TRUNCATED,
@@ -24,7 +25,7 @@ from services.processor.images.frames import Disposal, Frame
 from services.processor.images.kept_metadata import NO_TAGS
 from services.processor.images.limits import ImageLimits
 from services.processor.images.orientation import UPRIGHT, read_orientation
-from services.processor.images.raster import Raster
+from services.processor.images.raster import Channels, Raster
 
 DEPTH_LOST: Final = "more than 8 bits a channel came out as 8"
 PICTURES_DROPPED: Final = "of several pictures in the file, only the first is in the output"
@@ -55,7 +56,7 @@ class PillowSource:
             image, complete = load_image(self._data, self.media_type)
             if not complete:
                 self._warn(TRUNCATED)
-            yield self._frame(image)
+            yield self._frame(image, 0)
             return
         image = open_image(self._data, self.media_type)
         for index in range(self.frame_count):
@@ -66,7 +67,7 @@ class PillowSource:
                     raise unreadable(self.media_type, error) from error
                 self._warn(TRUNCATED)
                 return
-            yield self._frame(image)
+            yield self._frame(image, index)
 
     def write(self, frames: Iterable[Frame]) -> bytes:
         """Encode as the input was, as far as Pillow can."""
@@ -99,11 +100,15 @@ class PillowSource:
             raise unreadable(self.media_type, error) from error
         return pages
 
-    def _frame(self, image: Image.Image) -> Frame:
-        if self._bits(image) > 8 and image.mode in {"RGB", "RGBA", "CMYK"}:
-            self._warn(DEPTH_LOST)
+    def _frame(self, image: Image.Image, index: int) -> Frame:
         disposal = Disposal.CLEAR if image.info.get("disposal") == 1 else Disposal.KEEP
         raster = to_raster(image, self._orientation(image))
+        if self._bits(image) > 8 and image.mode in {"RGB", "RGBA", "CMYK"}:
+            deep = read_deep_page(self._data, index, image) if self.media_type is TIFF else None
+            if deep is None:
+                self._warn(DEPTH_LOST)
+            else:
+                raster = Raster(deep, Channels(image.mode), raster.orientation)
         return Frame(raster, round(float(image.info.get("duration", 0))), disposal)
 
     def _orientation(self, image: Image.Image) -> int:
@@ -132,14 +137,17 @@ class PillowSource:
         output = io.BytesIO()
         with TiffImagePlugin.AppendingTiffWriter(output, new=True) as pages:
             for number, frame in enumerate(frames):
+                # Pillow does not move the blocks of later pages to their place.
+                exif = (NO_TAGS if number else self.kept).exif(frame.raster.orientation)
+                if is_deep(frame.raster):
+                    write_deep_page(pages, frame.raster, exif, self.icc_profile)
+                    pages.newFrame()
+                    continue
                 image = to_image(frame.raster)
                 compression = self._image.info.get("compression")
                 if compression not in _TIFF_COMPRESSIONS or (compression == "jpeg" and image.mode not in {"L", "RGB"}):
                     compression = "tiff_lzw"
                 lossy = {"quality": 95} if compression == "jpeg" else {}
-                # Pillow does not move the blocks of later pages to their place.
-                kept = NO_TAGS if number else self.kept
-                exif = kept.exif(frame.raster.orientation)
                 image.save(pages, "TIFF", compression=compression, exif=exif, icc_profile=self.icc_profile, **lossy)
                 pages.newFrame()
         return output.getvalue()
