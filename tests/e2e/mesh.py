@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import socket
@@ -9,11 +10,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from scripts.mesh.token import DAY_NS
+from services.common.catalog.opening import open_catalog
+from services.common.rpc.identity import Scope
+from services.common.rpc.tokens import TOKENS, Tokens
+from services.common.settings.reading import load_settings
 from tests.e2e.seen_errors import unlisted_errors
 from tests.servers.process import free_port
 
@@ -75,10 +82,22 @@ class Mesh:
         eventually(looked)
         return found[0]
 
-    def token(self, subject: str, *scopes: str, days: str | None = None) -> str:
-        """A new token, made as an operator makes one."""
-        command = ["create", subject, *(part for scope in scopes for part in ("--scope", scope))]
-        return self.run("scripts.mesh.token", *command, *(("--days", days) if days else ())).strip()
+    def token(self, subject: str, *scopes: str, days: float | None = None) -> str:
+        """A new token, as scripts/token makes one, for the price of no process."""
+        with ThreadPoolExecutor(1) as apart:
+            made = apart.submit(asyncio.run, self._make_token(subject, *(scopes or ("read", "write")), days=days))
+            return made.result()
+
+    async def _make_token(self, subject: str, *scopes: str, days: float | None) -> str:
+        catalog = await open_catalog(load_settings(dict(self.environment)).catalog_url, (TOKENS,))
+        try:
+            now_ns = time.time_ns()
+            expire_time_ns = None if days is None else now_ns + round(days * DAY_NS)
+            rights = tuple(Scope(scope) for scope in scopes)
+            _, text = await Tokens(catalog).create(subject, rights, now_ns=now_ns, expire_time_ns=expire_time_ns)
+        finally:
+            await catalog.close()
+        return text
 
     def run(self, module: str, *arguments: str) -> str:
         """Runs one of the mesh's commands with its settings."""

@@ -67,7 +67,7 @@ def refusal(address: str, method: MethodDescriptor, token: str | None, **fields:
 
 @pytest.fixture(scope="module")
 def expired(tokens_mesh: Mesh) -> str:
-    return tokens_mesh.token("alice", "read", "write", days="-1")
+    return tokens_mesh.token("alice", "read", "write", days=-1)
 
 
 @pytest.fixture(scope="module")

@@ -116,7 +116,7 @@ def test_a_token_without_the_scope_is_refused_the_same(tokens_mesh):
 
 
 def test_an_expired_token_is_refused_the_same(tokens_mesh):
-    answer, _ = by_every_way(tokens_mesh, DROP, tokens_mesh.token("late", "write", days="-1"))
+    answer, _ = by_every_way(tokens_mesh, DROP, tokens_mesh.token("late", "write", days=-1))
     assert (answer.status, reason_in(answer)) == (401, "TOKEN_EXPIRED")
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Final, cast
@@ -31,9 +34,10 @@ def write_sample(path: Path, combination: Combination) -> float:
     movflags = "+frag_keyframe+empty_moov" if combination.is_fragmented else "+faststart"
     # Else an AVI has gaps between its first frames, for the sake of sound that begins before 0.
     options = {"avi": {"avoid_negative_ts": "disabled"}, "mp4": {"movflags": movflags}, "mov": {"movflags": movflags}}
-    with av.open(
-        str(path), "w", options={"strict": _STRICTNESS, **options.get(combination.container, {})}
-    ) as container:
+    with (
+        _own_priority(),
+        av.open(str(path), "w", options={"strict": _STRICTNESS, **options.get(combination.container, {})}) as container,
+    ):
         pictures = _pictures(container, combination)
         sounds = [_sound(container, one) for one in combination.sounds]
         for number, time in enumerate(times[:FRAMES]):
@@ -44,6 +48,20 @@ def write_sample(path: Path, combination: Combination) -> float:
         for stream, sound in zip(sounds, combination.sounds, strict=True):
             _write_tone(container, stream, sound, seconds)
     return seconds
+
+
+@contextmanager
+def _own_priority() -> Iterator[None]:
+    """Puts back how this thread is scheduled.
+
+    As root, SVT-AV1 makes its caller a real-time thread. Each process that it starts then is one too, and two of them
+    with much to do starve the machine.
+    """
+    policy, priority = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, policy, priority)
 
 
 def _pictures(container: OutputContainer, combination: Combination) -> VideoStream:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -27,3 +28,5 @@ def test_is_processed_as_it_was_or_refused_at_upload(combination: Combination, t
     assert outcome.state == ("PROCESSED" if refusal is None else "refused"), outcome.note
     assert refusal is None or refusal in outcome.note
     assert list(outcome.faults) == []
+    # An encoder that made this a real-time process would have each later test starve the machine.
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER
