@@ -6,7 +6,7 @@ Only the kinds of events that a stream wants are read, and none while no stream 
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, suppress
 from itertools import product
@@ -31,6 +31,8 @@ SWEEP_SECONDS = 5.0
 WAITING_MOST = 1000
 # An owner and an invite that a filter names; None stands for all.
 Place = tuple[str | None, str | None]
+# An owner, kinds and types that a filter names.
+Wanted = tuple[str | None, frozenset[EventKind], frozenset[str]]
 
 
 class Passed:
@@ -101,8 +103,9 @@ class EventHub:
         self._log = event_log
         self._bell = bell
         self._now_ns = now_ns
-        self._subscriptions: set[Subscription] = set()
-        # The same by owner and invite, so that an event is not held against the filter of every stream.
+        # How many streams want the same, since what is announced is held against it before anything is read.
+        self._wanted: Counter[Wanted] = Counter()
+        # By owner and invite, so that an event is not held against the filter of every stream.
         self._by_place: defaultdict[Place, set[Subscription]] = defaultdict(set)
         self._watches: defaultdict[str, set[Watch]] = defaultdict(set)
         self._readings: dict[EventKind, Reading] = {}
@@ -115,14 +118,16 @@ class EventHub:
     async def subscribe(self, wanted: EventFilter) -> AsyncIterator[Subscription]:
         """The events of a filter that show after this."""
         subscription = Subscription(wanted)
-        place = wanted.owner, wanted.invite
-        self._subscriptions.add(subscription)
+        place, kind = (wanted.owner, wanted.invite), (wanted.owner, wanted.kinds, frozenset(wanted.types))
+        self._wanted[kind] += 1
         self._by_place[place].add(subscription)
         try:
             await self._begin(wanted.kinds)
             yield subscription
         finally:
-            self._subscriptions.discard(subscription)
+            self._wanted[kind] -= 1
+            if not self._wanted[kind]:
+                del self._wanted[kind]
             self._by_place[place].discard(subscription)
             if not self._by_place[place]:
                 del self._by_place[place]
@@ -183,7 +188,7 @@ class EventHub:
         self._wake.set()
 
     def _end(self) -> None:
-        wanted = {kind for one in self._subscriptions for kind in one.wanted.kinds}
+        wanted = {kind for _, kinds, _ in self._wanted for kind in kinds}
         if self._watches:
             wanted.add(EventKind.MEDIA)
         if self._beginning.locked():
@@ -197,7 +202,7 @@ class EventHub:
         if announcement is None:
             return
         wanted = announcement.ids
-        if not any(_concerns(one.wanted, announcement) for one in self._subscriptions):
+        if not any(_concerns(wanted_events, announcement) for wanted_events in self._wanted):
             wanted = tuple(key for key in wanted if key in self._watches)
         if wanted:
             self._announced[announcement.kind].update(wanted)
@@ -228,8 +233,10 @@ class EventHub:
                 watch.show(changed.resource)
 
 
-def _concerns(wanted: EventFilter, announcement: Announcement) -> bool:
-    return announcement.kind in wanted.kinds and wanted.owner in {None, announcement.owner}
+def _concerns(wanted: Wanted, announcement: Announcement) -> bool:
+    owner, kinds, types = wanted
+    is_wanted = announcement.kind in kinds and owner in {None, announcement.owner}
+    return is_wanted and (not types or announcement.type in types)
 
 
 def _places(event: Event) -> Iterator[Place]:

@@ -24,25 +24,27 @@ class FakeBell:
 
 
 def test_an_owner_with_blanks_comes_through() -> None:
-    announcement = Announcement(EventKind.MEDIA, ("one", "two"), "ann of the mill")
+    announcement = Announcement(EventKind.MEDIA, "processed", ("one", "two"), "ann of the mill")
     assert Announcement.parse(announcement.text()) == announcement
+    assert announcement.type == "MEDIA_PROCESSED"
 
 
 def test_other_messages_are_none() -> None:
-    for text in ("", "media", "nonsense one ann", "media  ann"):
+    for text in ("", "media", "nonsense new one ann", "media new", "media new  ann"):
         assert Announcement.parse(text) is None
 
 
-def test_many_receipts_are_announced_in_short_messages_by_owner() -> None:
+def test_many_receipts_are_announced_in_short_messages_by_owner_and_state() -> None:
     bell = FakeBell()
     receipts = [replace(RECEIPT, id=f"{number:026}") for number in range(2 * IDS_MOST + 1)]
-    others = [replace(RECEIPT, id="x", owner="bob")]
+    others = [replace(RECEIPT, id=state, owner="bob", state=state) for state in sorted(ReceiptState)[-2:]]
     Announcer(bell).receipts([*receipts, *others])
     found = [Announcement.parse(text) for text in bell.rung]
     assert [(one.owner, len(one.ids)) for one in found if one] == [
         ("ann of the mill", IDS_MOST),
         ("ann of the mill", IDS_MOST),
         ("ann of the mill", 1),
+        ("bob", 1),
         ("bob", 1),
     ]
     assert max(map(len, bell.rung)) < 8192

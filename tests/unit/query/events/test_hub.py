@@ -38,7 +38,11 @@ class FewEvents:
     async def page(self, *_: Any, **__: Any) -> list[Changed]:
         return []
 
+    def __init__(self) -> None:
+        self.reads = 0
+
     async def read(self, kind: EventKind, _ids: Any) -> list[Changed]:
+        self.reads += 1
         return [Changed(kind, RECEIPT, [(7, "processed")])]
 
 
@@ -50,11 +54,28 @@ async def test_a_stream_gets_what_its_filter_accepts_and_another_one_with_the_sa
     others = [EventFilter(owner="bob"), EventFilter(invite="i1"), EventFilter(types=("RECEIPT_QUARANTINED",))]
     subscribed = [hub.subscribe(wanted) for wanted in (*accepting, *others)]
     streams = [await one.__aenter__() for one in subscribed]
-    few.ring(Announcement(EventKind.RECEIPT, ("r1",), "ann").text())
+    few.ring(Announcement(EventKind.RECEIPT, "processed", ("r1",), "ann").text())
     found = [await stream.next(1.0) for stream in streams[: len(accepting)]]
     assert [passed is not None and passed.event.resource for passed in found] == [RECEIPT] * len(accepting)
     assert [await stream.next(0.0) for stream in streams[len(accepting) :]] == [None] * len(others)
     for one in subscribed:
         await one.__aexit__(None, None, None)
+    stopping.set()
+    await running
+
+
+async def test_nothing_is_read_that_no_stream_wants() -> None:
+    few, stopping = FewEvents(), asyncio.Event()
+    hub = EventHub(cast(EventLog, few), cast(Bell, few), lambda: 0)
+    running = asyncio.create_task(hub.run(stopping))
+    async with hub.subscribe(EventFilter(owner="ann", types=("RECEIPT_PROCESSED",))) as stream:
+        few.ring(Announcement(EventKind.RECEIPT, "quarantined", ("r1",), "ann").text())
+        few.ring(Announcement(EventKind.RECEIPT, "processed", ("r1",), "bob").text())
+        few.ring(Announcement(EventKind.MEDIA, "processed", ("m1",), "ann").text())
+        assert await stream.next(0.05) is None
+        assert few.reads == 0
+        few.ring(Announcement(EventKind.RECEIPT, "processed", ("r1",), "ann").text())
+        assert await stream.next(1.0) is not None
+        assert few.reads == 1
     stopping.set()
     await running
