@@ -1,5 +1,6 @@
--- Refuses a JSON body that names a field which its message does not have: the transcoder would drop it without a word.
--- Text that is no JSON passes, since the transcoder says what is wrong with it.
+-- Refuses a JSON body that names a field which its message does not have: the transcoder would drop it without a word. Refuses
+-- also what the transcoder takes although it is no JSON: keys without quotes, and single quotes. Other text that is no JSON
+-- passes, since the transcoder says what is wrong with it.
 
 local FIELDS = dofile("./json_fields.lua")
 -- The transcoder refuses what is deeper.
@@ -7,10 +8,10 @@ local DEEPEST = 100
 local MOST_SHOWN = 100
 
 -- Returns where a string ends whose text begins at a position.
-local function end_of_string(text, position, quote)
+local function end_of_string(text, position)
   while true do
-    position = text:find("[\\" .. quote .. "]", position)
-    if position == nil or text:sub(position, position) == quote then
+    position = text:find('[\\"]', position)
+    if position == nil or text:sub(position, position) == '"' then
       return position
     end
     position = position + 2
@@ -38,7 +39,7 @@ local function path_of(frames)
   return path
 end
 
--- Returns the path of the first key that its message does not have, or nil.
+-- Returns the path of the first key that its message does not have, or nil and what is no JSON, or nothing.
 local function unknown_field(text, message)
   -- A frame for each open object and array; `expected` is the message that the next value is.
   local frames, frame, expected, position = {}, nil, message, 1
@@ -49,7 +50,9 @@ local function unknown_field(text, message)
       return nil
     end
     local found = text:sub(position, position)
-    if found == "{" or found == "[" then
+    if found == "'" then
+      return nil, "single quotes at byte " .. position
+    elseif found == "{" or found == "[" then
       if #frames == DEEPEST then
         return nil
       end
@@ -71,7 +74,7 @@ local function unknown_field(text, message)
         frame.index, expected = frame.index + 1, frame.expected
       end
     else
-      local ends = end_of_string(text, position + 1, found)
+      local ends = end_of_string(text, position + 1)
       if ends == nil then
         return nil
       end
@@ -89,6 +92,13 @@ local function unknown_field(text, message)
       position = ends
     end
     position = position + 1
+    if key_comes then
+      local next = text:find("%S", position)
+      local begins = next ~= nil and text:sub(next, next)
+      if begins and begins ~= '"' and begins ~= "'" and not (begins == "}" and found == "{") then
+        return nil, "a key without double quotes at byte " .. next
+      end
+    end
   end
 end
 
@@ -97,9 +107,11 @@ function envoy_on_request(handle)
   if body == nil or body:length() == 0 then
     return
   end
-  local field = unknown_field(body:getBytes(0, body:length()), handle:filterContext():get("message"))
+  local field, fault = unknown_field(body:getBytes(0, body:length()), handle:filterContext():get("message"))
   if field ~= nil then
     handle:streamInfo():dynamicMetadata():set("dropmesh", "unknown_field", field)
     handle:respond({ [":status"] = "400" }, field .. ": the body of this method has no such field")
+  elseif fault ~= nil then
+    handle:respond({ [":status"] = "400" }, "the body is no JSON: " .. fault)
   end
 end

@@ -107,6 +107,23 @@ def test_a_field_is_found_wherever_it_is(client, body, path):
     assert answer.json()["details"][0]["metadata"] == {"field": path}
 
 
+@pytest.mark.parametrize(
+    ("body", "fault"),
+    [
+        ('{filename: "a.jpg"}', "a key without double quotes at byte 2"),
+        ('{"labels": { b : "c"}}', "a key without double quotes at byte 14"),
+        ('{"filename": "a.jpg", labels: {}}', "a key without double quotes at byte 23"),
+        ('{"filename": "a.jpg",}', "a key without double quotes at byte 22"),
+        ("{'filename': \"a.jpg\"}", "single quotes at byte 2"),
+        ("{\"filename\": 'a.jpg'}", "single quotes at byte 14"),
+    ],
+)
+def test_what_only_javascript_reads_is_no_json(client, body, fault):
+    answer = client.post("/v1/uploads", content=body)
+    assert (answer.status_code, reason_of(answer)) == (400, "REQUEST_MALFORMED"), answer.text
+    assert answer.json()["message"] == f"the request cannot be parsed: the body is no JSON: {fault}"
+
+
 @pytest.mark.parametrize("body", ['{"display_nam": ', '{"filename": "a', "[" * 200, "}", ",", '{"a"', "nothing"])
 def test_what_is_no_json_is_refused_as_before(client, body):
     answer = client.post("/v1/uploads", content=body)
