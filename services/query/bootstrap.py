@@ -73,7 +73,7 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
             InviteDownloads(Holders(Invites(catalog)), media, MediaLists(catalog), downloads),
             UploadReads(Uploads(catalog, objects)),
             InviteReads(Invites(catalog), media),
-            InvitePages(Invites(catalog)),
+            InvitePages(Invites(catalog), MediaLists(catalog)),
             StatisticsReads(StatisticsStore(catalog)),
             SeriesReads(series, SeriesFinder(series, sources), measurements, objects),
             ErasureReads(Erasures(catalog)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import httpx
@@ -49,6 +50,27 @@ def test_the_link_opens_a_form_in_a_browser_and_json_elsewhere(mesh: Mesh, clien
     assert client.get("/docs/invite.css").headers["content-type"].startswith("text/css")
     assert client.get(path).json() == {"media": [], "next_page_token": ""}
     assert client.head(path, headers=BROWSER).status_code == 200
+
+
+def test_the_page_leads_to_the_downloads(mesh: Mesh, client: httpx.Client) -> None:
+    every = link(mesh, download="ALL", max_uploads=1)
+    assert "Nothing yet" in client.get(every, headers=BROWSER).text
+    (sent,) = client.post(every, files=[("files", picture(70))]).json()["results"]
+    with client.stream("GET", f"/v1/{sent['media']['name']}:watch", headers=mesh.admin) as lines:
+        assert "PROCESSED" in list(lines.iter_lines())[-1]
+    page = client.get(every, headers=BROWSER)
+    assert (page.status_code, is_page(page), "<form" in page.text) == (200, True, False)
+    (path,) = re.findall(r'href="(media/[^"]+)"', page.text)
+    found = client.get(httpx.URL(f"{client.base_url}{every}").join(path), headers=BROWSER)
+    assert (found.status_code, found.headers["content-type"]) == (200, "image/jpeg")
+
+    own = link(mesh, download="OWN", pin="4711")
+    page = client.post(own, data={"pin": "4711"}, files=[("files", picture(71))], headers=BROWSER)
+    (path,) = re.findall(r'href="(media/[^"]+)"', page.text)
+    address = httpx.URL(f"{client.base_url}{own}").join(path)
+    assert client.get(address, headers=BROWSER).status_code in (200, 409)
+    refused = client.get(address.copy_with(query=None), headers=BROWSER)
+    assert (refused.status_code, is_page(refused)) == (403, True)
 
 
 def test_the_form_is_answered_with_a_page_or_json(mesh: Mesh, client: httpx.Client) -> None:

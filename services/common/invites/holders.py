@@ -36,6 +36,18 @@ class Holders:
         await self.check_pin(invite, pin)
         return invite
 
+    async def admit_to(self, link: str, pin: str | None, media_id: str, token: str) -> Invite:
+        """The invite of a link whose holder may download a media: by the token of its upload, or since all may."""
+        invite = await self._invites.find_by_link(link)
+        known = download_token(invite, media_id)
+        is_sender = bool(known) and hmac.compare_digest(known.encode(), token.encode())
+        if not is_sender:
+            await self.check_pin(invite, pin)
+        invite.check_open(self._now_ns())
+        if not is_sender and invite.download is not Download.ALL:
+            raise download_refused(invite)
+        return invite
+
     async def check_pin(self, invite: Invite, pin: str | None) -> None:
         """Refuses a missing or wrong PIN; a try counts before it is checked, so that many at once count too."""
         if invite.pin is None:
@@ -66,20 +78,19 @@ class Holders:
 
 
 def download_token(invite: Invite, media_id: str) -> str:
-    """The proof with which the sender of a media downloads it; only an invite with OWN gives one out."""
-    if invite.download is not Download.OWN or invite.download_key is None:
+    """The proof that somebody sent a media and, if the invite has a PIN, gave it; empty where no download needs it.
+
+    A link of a page cannot have the PIN in a header. Once the PIN is another one, the proof is none.
+    """
+    is_needed = invite.download is Download.OWN or (invite.download is Download.ALL and invite.pin is not None)
+    if not is_needed or invite.download_key is None:
         return ""
-    return base64.urlsafe_b64encode(hmac.digest(invite.download_key, media_id.encode(), "sha256")).decode().rstrip("=")
-
-
-def check_download(invite: Invite, media_id: str, token: str, now_ns: int) -> None:
-    """Refuses a download that the invite does not allow."""
-    invite.check_open(now_ns)
-    if invite.download is Download.ALL:
-        return
-    known = download_token(invite, media_id)
-    if not known or not hmac.compare_digest(known.encode(), token.encode()):
-        raise download_refused(invite)
+    pin = b"" if invite.pin is None else invite.pin.scrypt
+    return (
+        base64.urlsafe_b64encode(hmac.digest(invite.download_key, pin + media_id.encode(), "sha256"))
+        .decode()
+        .rstrip("=")
+    )
 
 
 def download_refused(invite: Invite) -> PermissionDenied:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
+from urllib.parse import quote
 
 from dropmesh.v1 import ingest_service_pb2
 
@@ -39,27 +41,36 @@ LOOKS = {
 }
 SOUNDS = {Sound.DROP: "removed", Sound.DISTORT: "distorted", Sound.BEEP: "replaced by a beep"}
 TITLE = "Send photos and videos"
+SAVE_LINKS = (
+    "<p>A download is ready once the file has been processed. "
+    "Keep this page or its links: they are not shown again.</p>\n"
+)
 
 
-def form_page(invite: Invite) -> bytes:
+@dataclass(frozen=True, slots=True)
+class SentMedia:
+    """What the holder of a link may download: the id and the file name of each, and the token of the next page."""
+
+    files: tuple[tuple[str, str], ...]
+    next_page: str = ""
+
+
+def form_page(invite: Invite, sent: SentMedia | None = None) -> bytes:
     """The page of a link that takes uploads. Who has no PIN yet does not see the invite's name."""
     title = invite.display_name if invite.display_name and invite.pin is None else TITLE
     ends = datetime.fromtimestamp(invite.expire_time_ns / SECOND_NS, UTC)
-    fields = ""
-    if invite.pin is not None:
-        fields += '<label>PIN <input type="password" name="pin" autocomplete="off" required></label>\n'
-    required, optional = (" required", "") if invite.require_sender_name else ("", " (optional)")
-    fields += f'<label>Your name{optional} <input name="sender_name" maxlength="100"{required}></label>\n'
     left = invite.max_uploads - invite.upload_count
     limit = f" At most {left} more." if invite.max_uploads else ""
+    downloads = "" if sent is None else _downloads(sent)
+    if invite.max_uploads and left <= 0:
+        return _page(title, f"<p>The link takes no more files; it lasts until {_instant(ends)}.</p>\n{downloads}")
     return _page(
         title,
-        f"""<p>The link takes photos and videos until {ends:%-d %B %Y, %H:%M} UTC.{limit}</p>
+        f"""<p>The link takes photos and videos until {_instant(ends)}.{limit}</p>
 <form method="post" action="media" enctype="multipart/form-data">
-{fields}<label>Photos and videos <input type="file" name="files" accept="image/*,video/*" multiple required></label>
-<button>Send</button>
+{_fields(invite)}<button>Send</button>
 </form>
-<h2>How they are treated</h2>
+{downloads}<h2>How they are treated</h2>
 <ul>
 {_items(_treatment(invite.anonymize))}</ul>
 <p>Detection may miss something. The person who gave you the link can also see the originals.</p>
@@ -67,15 +78,43 @@ def form_page(invite: Invite) -> bytes:
     )
 
 
-def uploaded_page(results: Iterable[ingest_service_pb2.UploadResult]) -> bytes:
-    """Returns a page with the outcome of each file."""
-    lines = [f"{result.filename or 'a file'}: {_outcome(result)}" for result in results]
-    return _page("Thank you", f'<ul>\n{_items(lines)}</ul>\n<p><a href="media">Send more</a></p>\n')
+def _fields(invite: Invite) -> str:
+    fields = ""
+    if invite.pin is not None:
+        fields += '<label>PIN <input type="password" name="pin" autocomplete="off" required></label>\n'
+    required, optional = (" required", "") if invite.require_sender_name else ("", " (optional)")
+    fields += f'<label>Your name{optional} <input name="sender_name" maxlength="100"{required}></label>\n'
+    chooser = '<input type="file" name="files" accept="image/*,video/*" multiple required>'
+    return f"{fields}<label>Photos and videos {chooser}</label>\n"
 
 
-def refused_page(error: DropmeshError) -> bytes:
-    """Why a request was refused."""
-    return _page("That did not work", f'<p>{escape(error.message)}</p>\n<p><a href="media">Back</a></p>\n')
+def uploaded_page(results: Sequence[ingest_service_pb2.UploadResult]) -> bytes:
+    """Returns a page with the outcome of each file, and a link to its download where the sender may have it."""
+    lines = [f"<li>{escape(result.filename or 'a file')}: {_outcome(result)}</li>\n" for result in results]
+    note = SAVE_LINKS if any(result.download_token for result in results) else ""
+    return _page("Thank you", f'<ul>\n{"".join(lines)}</ul>\n{note}<p><a href="media">Send more</a></p>\n')
+
+
+def refused_page(error: DropmeshError, back: str = "media") -> bytes:
+    """Why a request was refused; `back` leads to the form from the address of the request."""
+    return _page("That did not work", f'<p>{escape(error.message)}</p>\n<p><a href="{back}">Back</a></p>\n')
+
+
+def _downloads(sent: SentMedia) -> str:
+    if not sent.files:
+        return "<h2>Downloads</h2>\n<p>Nothing yet: a file is here once it has been processed.</p>\n"
+    lines = "".join(f"<li>{_link(media_id, name or 'a file')}</li>\n" for media_id, name in sent.files)
+    more = f'<p><a href="page?page_token={quote(sent.next_page)}">Older files</a></p>\n' if sent.next_page else ""
+    return f"<h2>Downloads</h2>\n<ul>\n{lines}</ul>\n{more}"
+
+
+def _link(media_id: str, text: str, token: str = "") -> str:
+    query = f"?token={quote(token)}" if token else ""
+    return f'<a href="media/{quote(media_id)}/anonymized{query}">{escape(text)}</a>'
+
+
+def _instant(time: datetime) -> str:
+    return f"{time:%-d %B %Y, %H:%M} UTC"
 
 
 def _treatment(options: AnonymizeOptions) -> Iterable[str]:
@@ -94,8 +133,11 @@ def _treatment(options: AnonymizeOptions) -> Iterable[str]:
 
 def _outcome(result: ingest_service_pb2.UploadResult) -> str:
     if not result.HasField("media"):
-        return f"refused: {result.error.message}"
-    return "had arrived before" if result.duplicate else "arrived"
+        return f"refused: {escape(result.error.message)}"
+    outcome = "had arrived before" if result.duplicate else "arrived"
+    if not result.download_token:
+        return outcome
+    return f"{outcome}; {_link(result.media.name.removeprefix('media/'), 'download', result.download_token)}"
 
 
 def _items(lines: Iterable[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grpc
 from dropmesh.v1 import error_reason_pb2 as reasons
 from google.protobuf import any_pb2
 from google.protobuf.message import Message
@@ -10,6 +11,21 @@ from google.rpc import error_details_pb2, status_pb2
 from services.common.base.errors import DropmeshError
 
 ERROR_DOMAIN = "dropmesh.dev"
+ERROR_STATUS = {
+    grpc.StatusCode.INVALID_ARGUMENT: 400,
+    grpc.StatusCode.UNAUTHENTICATED: 401,
+    grpc.StatusCode.PERMISSION_DENIED: 403,
+    grpc.StatusCode.NOT_FOUND: 404,
+    grpc.StatusCode.ALREADY_EXISTS: 409,
+    grpc.StatusCode.FAILED_PRECONDITION: 400,
+    grpc.StatusCode.ABORTED: 409,
+    grpc.StatusCode.OUT_OF_RANGE: 400,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: 429,
+    grpc.StatusCode.INTERNAL: 500,
+    grpc.StatusCode.DATA_LOSS: 500,
+    grpc.StatusCode.UNIMPLEMENTED: 501,
+    grpc.StatusCode.UNAVAILABLE: 503,
+}
 
 
 def error_status(error: DropmeshError) -> status_pb2.Status:
@@ -38,6 +54,11 @@ def error_details(error: DropmeshError) -> list[Message]:
         retry.retry_delay.FromTimedelta(error.retry_after)
         details.append(retry)
     return details
+
+
+def error_http_status(error: DropmeshError) -> int:
+    """The HTTP status of an error."""
+    return error.http_status or ERROR_STATUS[error.code]
 
 
 def error_headers(error: DropmeshError) -> dict[str, str]:

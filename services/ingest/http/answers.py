@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-import grpc
 import orjson
 from dropmesh.v1 import ingest_service_pb2, measurement_pb2
 from google.api.httpbody_pb2 import HttpBody
@@ -18,21 +17,6 @@ from services.common.base.timestamps import format_timestamp
 from services.common.rest.json import json_text, message_values
 from services.common.rpc.status import error_details
 
-ERROR_STATUS = {
-    grpc.StatusCode.INVALID_ARGUMENT: 400,
-    grpc.StatusCode.UNAUTHENTICATED: 401,
-    grpc.StatusCode.PERMISSION_DENIED: 403,
-    grpc.StatusCode.NOT_FOUND: 404,
-    grpc.StatusCode.ALREADY_EXISTS: 409,
-    grpc.StatusCode.FAILED_PRECONDITION: 400,
-    grpc.StatusCode.ABORTED: 409,
-    grpc.StatusCode.OUT_OF_RANGE: 400,
-    grpc.StatusCode.RESOURCE_EXHAUSTED: 429,
-    grpc.StatusCode.INTERNAL: 500,
-    grpc.StatusCode.DATA_LOSS: 500,
-    grpc.StatusCode.UNIMPLEMENTED: 501,
-    grpc.StatusCode.UNAVAILABLE: 503,
-}
 NO_CONTENT = 204
 JSON = "application/json"
 HEAD_OF_LINES = b"HTTP/1.1 200 OK\r\ncontent-type: application/x-ndjson\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -72,11 +56,6 @@ def error_json(error: DropmeshError) -> bytes:
         for detail in error_details(error)
     ]
     return orjson.dumps({"code": error.code.value[0], "message": error.message, "details": details})
-
-
-def error_http_status(error: DropmeshError) -> int:
-    """The HTTP status of an error."""
-    return error.http_status or ERROR_STATUS[error.code]
 
 
 def _new_receipt(receipt: measurement_pb2.Receipt) -> dict[str, Any]:

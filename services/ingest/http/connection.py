@@ -17,8 +17,8 @@ from services.common.invites.pages import HEADERS as PAGE_HEADERS
 from services.common.invites.pages import HTML, refused_page, uploaded_page
 from services.common.rpc.call import Call
 from services.common.rpc.methods import Kind
-from services.common.rpc.status import error_headers
-from services.ingest.http.answers import HEAD_OF_LINES, error_http_status, error_json, http_head, response_json
+from services.common.rpc.status import error_headers, error_http_status
+from services.ingest.http.answers import HEAD_OF_LINES, error_json, http_head, response_json
 from services.ingest.http.arriving import ArrivingRequest, Receiving
 from services.ingest.http.body import IncomingBody
 from services.ingest.http.influx import PATH, influx_error_json, influx_http_status

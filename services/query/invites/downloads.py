@@ -8,18 +8,20 @@ from collections.abc import AsyncIterator, Callable
 from dropmesh.v1 import query_service_pb2
 from google.api.httpbody_pb2 import HttpBody
 
+from services.common.base.errors import FailedPrecondition, NotFound, PermissionDenied
 from services.common.base.names import resource_id
-from services.common.invites.holders import PIN, Holders, check_download, download_refused
+from services.common.invites.holders import PIN, Holders, download_refused
+from services.common.invites.pages import HEADERS, HTML, refused_page
 from services.common.invites.store import Download
-from services.common.media.listing.filters import MediaFilter
 from services.common.media.listing.pages import MediaLists
 from services.common.media.messages import holder_message
+from services.common.media.model import Media
 from services.common.media.refusals import MediaDeleted
 from services.common.media.store import MediaStore, media_not_found
-from services.common.media.vocabulary import MediaState
 from services.common.rpc.call import Call
-from services.common.rpc.identity import Caller
 from services.common.rpc.page_tokens import page_size, page_start, page_token
+from services.common.rpc.status import error_http_status
+from services.query.invites.page import processed_media, wants_page
 from services.query.media.downloads import Downloads
 
 
@@ -48,30 +50,37 @@ class InviteDownloads:
         invite.check_open(self._holders_now_ns())
         if invite.download is not Download.ALL:
             raise download_refused(invite)
-        owner = Caller(invite.owner, invite.owner, frozenset())
-        wanted = MediaFilter(state=MediaState.PROCESSED, invite=invite.id)
         start = page_start(request, invite.id)
-        page = await self._lists_of_invites.page(owner, wanted, after=start, limit=page_size(request.page_size))
+        found, end = await processed_media(self._lists_of_invites, invite, start, page_size(request.page_size))
         response = query_service_pb2.ListInviteMediaResponse()
-        for media in page.media:
+        for media in found:
             message = holder_message(media)
             message.filename = media.filename
             response.media.append(message)
-        if page.end is not None:
-            response.next_page_token = page_token(request, invite.id, page.end)
+        if end is not None:
+            response.next_page_token = page_token(request, invite.id, end)
         return response
 
     async def DownloadInviteMedia(
         self, request: query_service_pb2.DownloadInviteMediaRequest, call: Call
     ) -> AsyncIterator[HttpBody]:
         """Sends the anonymized bytes of a media that came through an invite."""
-        invite = await self._holders.admit(request.link, call.header(PIN))
+        try:
+            media = await self._allowed(request, call)
+            async for body in self._downloads.send_anonymized(media, request, call):
+                yield body
+        except (NotFound, PermissionDenied, FailedPrecondition) as refusal:
+            if not wants_page(call):
+                raise
+            call.answer_with(error_http_status(refusal), HEADERS)
+            yield HttpBody(content_type=HTML, data=refused_page(refusal, back="../../media"))
+
+    async def _allowed(self, request: query_service_pb2.DownloadInviteMediaRequest, call: Call) -> Media:
         media_id = resource_id(request.name)
-        check_download(invite, media_id, request.token, self._holders_now_ns())
+        invite = await self._holders.admit_to(request.link, call.header(PIN), media_id, request.token)
         media = await self._sent_media.find(media_id)
         if media is None or media.owner != invite.owner or invite.id not in media.invites:
             raise media_not_found(media_id)
         if media.is_deleted:
             raise MediaDeleted(media_id)
-        async for body in self._downloads.send_anonymized(media, request, call):
-            yield body
+        return media

@@ -137,6 +137,30 @@ async def test_pin_and_name_are_asked_for_before_a_file_is_stored(wedding: Weddi
     assert await wedding.download(link, sent.media.name, x_invite_pin="4711")
 
 
+@pytest.mark.parametrize("download", [invite_pb2.Invite.OWN, invite_pb2.Invite.ALL])
+async def test_the_token_of_an_upload_proves_the_pin_until_it_is_another_one(wedding: Wedding, download: int) -> None:
+    invite = await wedding.invite(pin="4711", download=download)
+    link = link_of(invite)
+    mine, other = [await wedding.upload(link, text, pin="4711") for text in ("mine", "other")]
+    for sent in (mine, other):
+        await wedding.process(sent.media.name)
+    assert (await wedding.download(link, mine.media.name, mine.download_token)).startswith(b"covered")
+    assert await refused(wedding.download(link, other.media.name, mine.download_token)) == "INVITE_PIN_MISSING"
+    await wedding.writes.UpdateInvite(UpdateInviteRequest(name=invite.name, pin="0815"), call_of())
+    assert await refused(wedding.download(link, mine.media.name, mine.download_token)) == "INVITE_PIN_MISSING"
+    again = await wedding.upload(link, "mine", pin="0815")
+    assert again.duplicate
+    assert (await wedding.download(link, mine.media.name, again.download_token)).startswith(b"covered")
+
+
+async def test_a_browser_gets_a_page_where_there_is_nothing_to_download_yet(wedding: Wedding) -> None:
+    link = link_of(await wedding.invite(download=invite_pb2.Invite.OWN))
+    sent = await wedding.upload(link, "one")
+    page = await wedding.download(link, sent.media.name, sent.download_token, accept="text/html,*/*")
+    assert b"has no anonymized content: it is NEW" in page
+    assert b'<a href="../../media">' in page
+
+
 async def test_a_form_has_the_pin_and_the_name_before_the_files(wedding: Wedding) -> None:
     link = link_of(await wedding.invite(pin="4711", require_sender_name=True))
 

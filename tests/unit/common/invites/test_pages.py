@@ -6,9 +6,9 @@ import pytest
 from dropmesh.v1 import error_reason_pb2, ingest_service_pb2, media_pb2
 
 from services.common.base.errors import FailedPrecondition
-from services.common.invites.pages import form_page, refused_page, uploaded_page
+from services.common.invites.pages import SentMedia, form_page, refused_page, uploaded_page
 from services.common.invites.pin import StoredPin
-from services.common.invites.store import Invite
+from services.common.invites.store import Download, Invite
 from services.common.media.anonymize.options import AnonymizeOptions, ClassOptions
 from services.common.media.vocabulary import KeptMetadata, Mode, ObjectClass, Sound
 
@@ -62,6 +62,38 @@ def test_no_name_is_markup(name: str) -> None:
     refused = FailedPrecondition(error_reason_pb2.INVITE_REVOKED, name)
     for page in (form_page(replace(INVITE, display_name=name)), uploaded_page([result]), refused_page(refused)):
         assert name not in text(page)
+
+
+def test_the_holder_of_all_finds_every_file_and_the_older_ones() -> None:
+    every = replace(INVITE, download=Download.ALL)
+    page = text(form_page(every, SentMedia((("m1", "<a>.jpg"), ("m2", "")), next_page="x/y")))
+    assert (
+        '<li><a href="media/m1/anonymized">&lt;a&gt;.jpg</a></li>\n<li><a href="media/m2/anonymized">a file</a></li>'
+        in page
+    )
+    assert '<a href="page?page_token=x/y">Older files</a>' in page
+    assert "Older files" not in text(form_page(every, SentMedia(())))
+    assert "Downloads" not in text(form_page(INVITE))
+
+
+def test_a_link_that_takes_no_more_files_still_has_the_downloads() -> None:
+    used_up = replace(INVITE, download=Download.ALL, max_uploads=2, upload_count=2)
+    page = text(form_page(used_up, SentMedia((("m1", "a.jpg"),))))
+    assert "<form" not in page
+    assert "media/m1/anonymized" in page
+
+
+def test_a_sender_finds_the_downloads_of_what_was_sent() -> None:
+    results = [
+        ingest_service_pb2.UploadResult(filename="a.jpg", media=media_pb2.Media(name="media/1"), download_token="t-_"),
+        ingest_service_pb2.UploadResult(filename="b.jpg"),
+    ]
+    page = text(uploaded_page(results))
+    assert '<li>a.jpg: arrived; <a href="media/1/anonymized?token=t-_">download</a></li>' in page
+    assert page.count("anonymized") == 1
+    assert "Keep this page" in page
+    results[0].download_token = ""
+    assert "Keep this page" not in text(uploaded_page(results))
 
 
 def test_each_file_has_its_outcome() -> None:

@@ -12,8 +12,8 @@ from google.protobuf import json_format
 from services.common.base.errors import FieldViolation, InvalidArgument
 from services.common.drops.messages import receipt_message
 from services.common.drops.receipt import Receipt, ReceiptState
-from services.common.rpc.status import error_status
-from services.ingest.http.answers import ERROR_STATUS, error_json, line_json, response_json
+from services.common.rpc.status import ERROR_STATUS, error_status
+from services.ingest.http.answers import error_json, line_json, response_json
 
 
 @pytest.mark.parametrize("receive_time_ns", [0, 1_556_704_800_000_000_000, 1_556_704_800_000_000_001])
