@@ -91,6 +91,10 @@ return {
     ["etag"] = "",
     ["request_id"] = "",
     ["requestId"] = "",
+    ["exclude_objects"] = "",
+    ["excludeObjects"] = "",
+    ["exclude_linked"] = "",
+    ["excludeLinked"] = "",
   },
   ["dropmesh.v1.RedeliverWebhookRequest"] = {
     ["name"] = "",

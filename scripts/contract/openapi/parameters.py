@@ -11,8 +11,9 @@ from google.api import field_behavior_pb2
 from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor
 
 from scripts.contract.annotations import behaviors
+from scripts.contract.openapi.patterns import INSTANT
 from scripts.contract.openapi.routes import Route
-from scripts.contract.openapi.schemas import Schema, Schemas
+from scripts.contract.openapi.schemas import Schema, Schemas, inputs
 
 # Messages that only gRPC sends: over REST their place is the body.
 IN_BODIES = {"dropmesh.v1.SeriesPoints", "google.api.HttpBody"}
@@ -27,15 +28,10 @@ OF_METHODS = {
     "StreamEvents": ("Last-Event-ID", "The `id` of the last event; an EventSource that reconnects sends it.", ""),
     "WatchEvents": ("Last-Event-ID", "The `id` of the last event; only with `Accept: text/event-stream`.", ""),
 }
-# A query has options of new media alone, and these have no objects yet.
-NOT_OF_NEW_MEDIA = {"anonymize.exclude_objects"}
 PIN = ("X-Invite-Pin", "The PIN of the invite, if it has one.", "")
 EXAMPLES = {"measurement": "2019-05-01T10:00:00Z"}
 # The name of a measurement ends with an instant as RFC 3339, of which the contract's pattern has the letters alone.
-PATTERNS = {
-    "measurement": r"^(19[7-9]\d|2[0-2]\d\d)-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d"
-    r"(\.\d{1,9})?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$"
-}
+PATTERNS = {"measurement": INSTANT}
 
 
 def parameters(method: MethodDescriptor, route: Route, statuses: list[int], schemas: Schemas) -> list[Schema]:
@@ -44,7 +40,7 @@ def parameters(method: MethodDescriptor, route: Route, statuses: list[int], sche
     found = [_in_path(fields[name], shown, collection, schemas) for name, shown, collection in route.variables]
     if route.body != "*":
         rest = [field for name, field in fields.items() if name not in (*route.fields, route.body)]
-        found += [one for field in rest for one in _in_query(field, "", schemas) if one["name"] not in NOT_OF_NEW_MEDIA]
+        found += [one for field in rest for one in _in_query(field, "", schemas)]
     for status in statuses:
         found += [_in_header(*header) for header in HEADERS.get(status, ())]
     if method.name in OF_METHODS:
@@ -75,7 +71,7 @@ def _in_query(field: FieldDescriptor, prefix: str, schemas: Schemas) -> Iterator
     if message is not None and not message.full_name.startswith("google.protobuf."):
         # The fields of a message are written with dots; a list of messages cannot be.
         if not field.is_repeated and message.full_name not in IN_BODIES:
-            for nested in message.fields:
+            for nested in inputs(message.fields):
                 yield from _in_query(nested, f"{prefix}{field.name}.", schemas)
         return
     schema = schemas.field(field, in_answer=False)

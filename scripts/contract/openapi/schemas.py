@@ -7,6 +7,7 @@ without the fields that only the mesh sets: its name ends in `Input` if the mess
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import combinations
 from typing import Any
 
 from dropmesh.buf.validate import validate_pb2
@@ -16,6 +17,7 @@ from google.rpc import status_pb2
 
 from scripts.contract.annotations import behaviors, reachable
 from scripts.contract.openapi.comments import Comments
+from scripts.contract.openapi.patterns import duration_pattern
 
 Schema = dict[str, Any]
 
@@ -69,7 +71,7 @@ class Schemas:
 
     def input_object(self, fields: Iterable[FieldDescriptor]) -> Schema:
         """The schema of an object with these fields of a request."""
-        fields = [field for field in fields if not set(behaviors(field)) & SET_BY_THE_MESH]
+        fields = inputs(fields)
         required = [field.name for field in fields if field_behavior_pb2.REQUIRED in behaviors(field)]
         return {
             "type": "object",
@@ -77,6 +79,7 @@ class Schemas:
             "properties": {field.name: self.field(field, in_answer=False) for field in fields},
             # The edge refuses other keys.
             "additionalProperties": False,
+            **_at_most_one(fields),
         }
 
     def field(self, field: FieldDescriptor, *, in_answer: bool) -> Schema:
@@ -164,6 +167,11 @@ class Schemas:
         return reference(name)
 
 
+def inputs(fields: Iterable[FieldDescriptor]) -> list[FieldDescriptor]:
+    """Those of a message's fields that a request may set."""
+    return [field for field in fields if not set(behaviors(field)) & SET_BY_THE_MESH]
+
+
 def reference(name: str) -> Schema:
     """A reference to a schema of the components."""
     return {"$ref": f"#/components/schemas/{name}"}
@@ -203,14 +211,23 @@ def _string_limits(rules: validate_pb2.StringRules) -> Schema:
 def _well_known_limits(rules: validate_pb2.FieldRules) -> Schema:
     kind = rules.WhichOneof("type")
     if kind == "duration" and rules.duration.HasField("gte") and rules.duration.HasField("lte"):
-        digits = len(str(rules.duration.lte.seconds))
-        return {"pattern": rf"^[0-9]{{1,{digits}}}(\.[0-9]{{1,9}})?s$"}
+        return {"pattern": duration_pattern(rules.duration.gte.seconds, rules.duration.lte.seconds)}
     if kind == "field_mask":
         # By the contract's names, or as JSON names them.
         names = [name for path in getattr(rules.field_mask, "in") for name in (path, _camel(path))]
         any_name = f"({'|'.join(dict.fromkeys(names))})"
         return {"pattern": f"^({any_name}(,{any_name})*)?$"}
     return {}
+
+
+def _at_most_one(fields: Iterable[FieldDescriptor]) -> Schema:
+    """The rule of a oneof: no two of its fields."""
+    grouped: dict[str, list[str]] = {}
+    for field in fields:
+        if field.containing_oneof is not None:
+            grouped.setdefault(field.containing_oneof.full_name, []).append(field.name)
+    pairs = [{"not": {"required": list(pair)}} for names in grouped.values() for pair in combinations(names, 2)]
+    return pairs[0] if len(pairs) == 1 else {"allOf": pairs} if pairs else {}
 
 
 def _camel(name: str) -> str:

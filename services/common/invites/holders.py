@@ -78,7 +78,7 @@ class Holders:
 
 
 def download_token(invite: Invite, media_id: str) -> str:
-    """The proof that somebody sent a media and, if the invite has a PIN, gave it; empty where no download needs it.
+    """The proof that its holder sent a media and, if the invite has a PIN, gave it; empty where no download needs it.
 
     A link of a page cannot have the PIN in a header. Once the PIN is another one, the proof is none.
     """

@@ -49,7 +49,7 @@ SAVE_LINKS = (
 
 @dataclass(frozen=True, slots=True)
 class SentMedia:
-    """What the holder of a link may download: the id and the file name of each, and the token of the next page."""
+    """The media that the holder of a link may download, by id and file name, and the token of the next page."""
 
     files: tuple[tuple[str, str], ...]
     next_page: str = ""

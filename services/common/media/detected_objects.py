@@ -22,6 +22,8 @@ class DetectedObject:
     score: float
     box: Box
     track: tuple[TrackPoint, ...] = ()
+    linked: tuple[int, ...] = ()
+    """The numbers of the other tracks that are probably the same object."""
 
 
 @dataclass(frozen=True, slots=True)

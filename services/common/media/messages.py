@@ -181,4 +181,5 @@ def object_message(found: DetectedObject) -> object_pb2.DetectedObject:
         score=found.score,
         box=box_message(found.box),
         track=[point_message(point) for point in found.track],
+        linked_objects=found.linked,
     )

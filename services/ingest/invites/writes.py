@@ -21,7 +21,7 @@ from services.common.base.requests import named_request, request_key
 from services.common.invites.messages import invite_etag, invite_message, to_download
 from services.common.invites.pin import new_pin
 from services.common.invites.store import Invite, Invites, derived_secret, new_secret, secret_hash
-from services.common.media.anonymize.messages import check_new, to_options
+from services.common.media.anonymize.messages import to_options
 from services.common.rpc.call import Call
 from services.ingest.media.uploads import CREATED
 
@@ -41,7 +41,6 @@ class InviteWrites:
     async def CreateInvite(self, request: ingest_service_pb2.CreateInviteRequest, call: Call) -> invite_pb2.Invite:
         """Makes an expirable upload link."""
         wanted = request.invite
-        check_new(wanted.anonymize, "invite.anonymize")
         now_ns, owner, request_id = self._now_ns(), call.caller.owner, request.request_id
         secret_key = secrets.token_bytes(32) if request_id else None
         secret = derived_secret(secret_key, request_id) if secret_key else new_secret()[0]
@@ -68,7 +67,6 @@ class InviteWrites:
 
     async def UpdateInvite(self, request: ingest_service_pb2.UpdateInviteRequest, call: Call) -> invite_pb2.Invite:
         """Changes an invite; its link stays the same."""
-        check_new(request.anonymize)
         now_ns = self._now_ns()
         named = set(request.update_mask.paths)
         if not request.HasField("update_mask"):

@@ -10,7 +10,7 @@ from datetime import timedelta
 from dropmesh.v1 import error_reason_pb2 as reasons
 from dropmesh.v1 import ingest_service_pb2, media_pb2
 
-from services.common.base.errors import DropmeshError, InvalidArgument, StoreUnavailable
+from services.common.base.errors import DropmeshError, InvalidArgument, InvalidField, StoreUnavailable
 from services.common.base.etags import check_etag
 from services.common.base.instants import to_ns
 from services.common.base.names import resource_id
@@ -30,6 +30,8 @@ from services.common.queue.outbox import Outbox
 from services.common.rpc.call import Call
 from services.common.rpc.identity import Caller
 from services.ingest.media.cleaning import MediaCleaning
+
+EXCLUDED_MOST = 1000
 
 
 class MediaChanges:
@@ -59,21 +61,25 @@ class MediaChanges:
         named = named_request(request)
         if came_before(media.requests, named):
             return media_message(media)
-        options = None
-        if request.HasField("anonymize"):
-            options = to_options(request.anonymize, await self._excluded(media, request.anonymize.exclude_objects))
+        excluded = await self._excluded(media, request)
+        given = to_options(request.anonymize, excluded) if request.HasField("anonymize") else None
+
+        def options_of(found: Media) -> AnonymizeOptions | None:
+            return replace(found.anonymize, excluded=excluded) if given is None and excluded else given
 
         def edit(found: Media) -> Media | None:
             if came_before(found.requests, named):
                 return None
-            changed = transitions.process_again(found, options, now_ns=self._now_ns(), traceparent=traceparent.get())
+            changed = transitions.process_again(
+                found, options_of(found), now_ns=self._now_ns(), traceparent=traceparent.get()
+            )
             _check_etag(found, request.etag)
             return replace(changed, requests=with_request(found.requests, named))
 
         try:
             changed = await self._media.change_owned(call.caller, media_id, edit)
         except PlaceTaken:
-            raise await self._taken(media, options or media.anonymize) from None
+            raise await self._taken(media, options_of(media) or media.anonymize) from None
         self._outbox.add(changed)
         return media_message(changed)
 
@@ -130,20 +136,32 @@ class MediaChanges:
             return StoreUnavailable("catalog", "a media with the same content and options changed at the same time")
         return MediaExists(media.id, other.id)
 
-    async def _excluded(self, media: Media, numbers: Sequence[int]) -> list[ExcludedObject]:
-        if not numbers:
-            return []
-        found: dict[int, DetectedObject] = {}
-        if media.objects_run is not None:
-            found = await self._objects.get_many(media.id, media.objects_run, numbers)
-        for number in numbers:
+    async def _excluded(
+        self, media: Media, request: ingest_service_pb2.ProcessMediaRequest
+    ) -> tuple[ExcludedObject, ...]:
+        """Returns the objects that a request excludes, those that it means by a link among them."""
+        found = await self._detected(media, request.exclude_objects)
+        for number in request.exclude_objects:
             if number not in found:
                 raise InvalidArgument(
                     reasons.OBJECT_NOT_FOUND,
-                    f"anonymize.exclude_objects: {media_name(media.id)} has no object {number}",
+                    f"exclude_objects: {media_name(media.id)} has no object {number}",
                     metadata={"object": str(number)},
                 )
-        return [_as_excluded(found[number]) for number in numbers]
+        numbers = list(dict.fromkeys(request.exclude_objects))
+        if request.exclude_linked:
+            linked = sorted({other for one in found.values() for other in one.linked} - found.keys())
+            numbers += linked
+            if len(numbers) > EXCLUDED_MOST:
+                problem = f"excludes {len(numbers)} objects with the linked ones; the limit is {EXCLUDED_MOST}"
+                raise InvalidField("exclude_linked", problem)
+            found |= await self._detected(media, linked)
+        return tuple(_as_excluded(found[number]) for number in numbers)
+
+    async def _detected(self, media: Media, numbers: Sequence[int]) -> dict[int, DetectedObject]:
+        if not numbers or media.objects_run is None:
+            return {}
+        return await self._objects.get_many(media.id, media.objects_run, numbers)
 
 
 def _as_excluded(found: DetectedObject) -> ExcludedObject:

@@ -6,7 +6,7 @@ from dropmesh.v1 import ingest_service_pb2
 from google.protobuf import json_format
 
 from services.common.base.errors import InvalidField
-from services.common.media.anonymize.messages import check_new, to_options
+from services.common.media.anonymize.messages import to_options
 from services.common.media.anonymize.options import AnonymizeOptions
 from services.common.rpc.request_rules import Rules
 
@@ -22,5 +22,4 @@ def read_anonymize(value: str) -> AnonymizeOptions:
     except (json_format.ParseError, ValueError, RecursionError) as error:
         raise InvalidField(FIELD, f"must be AnonymizeOptions as JSON: {error}") from None
     _RULES.check(request)
-    check_new(request.anonymize)
     return to_options(request.anonymize)

@@ -13,7 +13,7 @@ from services.common.base.errors import DropmeshError, InvalidArgument
 from services.common.base.labels import read_labels
 from services.common.invites.holders import PIN, Holders, download_token
 from services.common.invites.store import Invite, Invites
-from services.common.media.anonymize.messages import check_new, to_options
+from services.common.media.anonymize.messages import to_options
 from services.common.media.file_names import plain_name
 from services.common.media.messages import holder_message, media_message
 from services.common.media.refusals import BodyInterrupted, EmptyMedia
@@ -48,7 +48,6 @@ class MediaUploads:
             first.anonymize.objects[:] = first.objects
         if first.mode:
             first.anonymize.mode = first.mode
-        check_new(first.anonymize)
         options = FileOptions(
             to_options(first.anonymize), first.filename, checked_sha256(first.sha256), read_labels(first.labels)
         )

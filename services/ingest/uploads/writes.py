@@ -15,7 +15,7 @@ from services.common.base.errors import Aborted, FailedPrecondition, InvalidArgu
 from services.common.base.ids import new_id
 from services.common.base.names import resource_id
 from services.common.base.requests import named_request, request_key
-from services.common.media.anonymize.messages import check_new, to_options
+from services.common.media.anonymize.messages import to_options
 from services.common.media.file_names import plain_name
 from services.common.media.refusals import EmptyMedia, MediaTooLarge
 from services.common.media.store import MediaStore
@@ -56,7 +56,6 @@ class UploadWrites:
     async def CreateUpload(self, request: ingest_service_pb2.CreateUploadRequest, call: Call) -> upload_pb2.Upload:
         """Begins a resumable upload."""
         wanted = request.upload
-        check_new(wanted.anonymize, "upload.anonymize")
         if wanted.size_bytes > self._most_bytes:
             raise MediaTooLarge(MediaKind.VIDEO, self._most_bytes)
         now_ns = self._now_ns()

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 
 from dropmesh.v1 import error_reason_pb2 as reasons
-from dropmesh.v1 import event_pb2, ingest_service_pb2, webhook_pb2
+from dropmesh.v1 import ingest_service_pb2, webhook_pb2
 from google.protobuf.empty_pb2 import Empty
 
-from services.common.base.errors import InvalidArgument, InvalidField, NotFound, ResourceExhausted
+from services.common.base.errors import InvalidArgument, NotFound, ResourceExhausted
 from services.common.base.ids import new_id
 from services.common.base.names import resource_id
 from services.common.base.requests import request_id_reused, request_key
@@ -69,7 +69,7 @@ class WebhookWrites:
             create_time_ns=now_ns,
             progress=Progress(Cursor.at(now_ns)),
             kind=to_kind(wanted.kind),
-            types=_types("webhook.types", wanted.types),
+            types=to_types(wanted.types),
             invite=wanted.invite.removeprefix("invites/") or None,
             disabled=wanted.disabled,
             request_digest=digest,
@@ -85,7 +85,7 @@ class WebhookWrites:
         paths = set(request.update_mask.paths) or {field.name for field, _ in request.ListFields()}
         if "url" in paths:
             self._check_url("url", request.url)
-        types = _types("types", request.types)
+        types = to_types(request.types)
 
         def edit(webhook: Webhook) -> Webhook:
             return replace(
@@ -120,11 +120,3 @@ class WebhookWrites:
     def _check_url(self, field: str, url: str) -> None:
         if fault := url_fault(url, allow_http=self._allow_http, allow_private=self._allow_private):
             raise InvalidArgument(reasons.WEBHOOK_URL_NOT_ALLOWED, f"{field}: {fault}", metadata={"field": field})
-
-
-def _types(field: str, types: Iterable[event_pb2.Event.Type.ValueType]) -> tuple[str, ...]:
-    wanted = to_types(types)
-    if {"TYPE_UNSPECIFIED", "HEARTBEAT"} & set(wanted):
-        problem = "HEARTBEAT and TYPE_UNSPECIFIED are never delivered"
-        raise InvalidField(field, problem)
-    return wanted

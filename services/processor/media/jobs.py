@@ -156,7 +156,7 @@ def _anonymize_image(
         )
     target.write_bytes(result.content)
     objects = tuple(
-        stored_object(found.object_id, found.object_class, found.score, found.box, found.track)
+        stored_object(found.object_id, found.object_class, found.score, found.box, found.track, found.linked)
         for found in result.objects
     )
     models = _versions(worker, plan.object_classes)
@@ -197,6 +197,7 @@ def _anonymize_video(
             track.score,
             track.best.box,
             ((point.time, point.box) for point in track.points),
+            track.linked,
         )
         for track in result.tracks
     )

@@ -39,10 +39,11 @@ def stored_object(
     score: float,
     box: Box,
     track: Iterable[tuple[timedelta, Box]] = (),
+    linked: tuple[int, ...] = (),
 ) -> DetectedObject:
     """An object as it is stored."""
     points = tuple(TrackPoint(to_ns(time), _stored_box(place)) for time, place in track)
-    return DetectedObject(number, object_class, float(score), _stored_box(box), points)
+    return DetectedObject(number, object_class, float(score), _stored_box(box), points, linked)
 
 
 def stored_detections(detections: Iterable[Detection]) -> tuple[DetectedObject, ...]:

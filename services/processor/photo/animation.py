@@ -37,6 +37,7 @@ def anonymize_animation(
     from services.processor.video.orientation import Orientation
     from services.processor.video.render import find_excluded, plan_frames
     from services.processor.video.timeline import Timeline
+    from services.processor.video.tracking.appearance import appearances
     from services.processor.video.tracking.cadence import tile_share
     from services.processor.video.tracking.tracker import Tracker
     from services.processor.video.tracking.tracking_pass import TrackedVideo
@@ -60,7 +61,7 @@ def anonymize_animation(
             clock.shown_ms = max(frame.duration_ms, SHORTEST_FRAME_MS)
             clock.now_ms += clock.shown_ms
             found = detector.detect_frame(picture, options.object_classes, options.thresholds, share)
-            tracker.update(number, found)
+            tracker.update(number, found, appearances(picture, found))
         advance((number + 1) // 2)
     paths = tracker.finish()
     excluded = find_excluded(paths, timeline, options)
@@ -89,6 +90,7 @@ def anonymize_animation(
             track.best.box,
             track.is_covered,
             tuple((point.time, point.box) for point in track.points),
+            track.linked,
         )
         for track in describe_paths(tracked, covered, width, height)
     )

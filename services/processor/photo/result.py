@@ -24,6 +24,8 @@ class FoundObject:
     is_covered: bool
     track: tuple[tuple[timedelta, Box], ...] = ()
     """Where it was over time, in an animation."""
+    linked: tuple[int, ...] = ()
+    """The numbers of the others that are probably the same object, in an animation."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -225,7 +225,9 @@ class UploadResult(_message.Message):
     duplicate: _builtins.bool
     """The owner already had this content with these options; `media` is the existing one."""
     download_token: _builtins.str
-    """Lets the holder of a link download this media once it is PROCESSED; set if the invite's `download` is OWN."""
+    """Lets the holder of a link download this media once it is PROCESSED, without the invite's PIN if it has one; another PIN ends
+    that. Set if the invite's `download` is OWN, or is ALL and the invite has a PIN.
+    """
     repaired: _builtins.bool
     """Set with `duplicate` if the stored bytes were missing or damaged: the uploaded ones took their place. If the media had
     FAILED, it is processed again.
@@ -264,15 +266,28 @@ class ProcessMediaRequest(_message.Message):
     ANONYMIZE_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    EXCLUDE_OBJECTS_FIELD_NUMBER: _builtins.int
+    EXCLUDE_LINKED_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """media/{media}"""
     etag: _builtins.str
     """If set, the call fails unless the media still has this etag."""
     request_id: _builtins.str
     """A UUID that the caller chooses, so that a retry does not process the media twice."""
+    exclude_linked: _builtins.bool
+    """Excludes the `linked_objects` of these objects too, for a person who leaves a video and comes back; together at most 1000.
+    A link may be wrong and uncover another person: look at the linked tracks first, or at the result before you publish it. The
+    response names each object that is excluded in `anonymize.exclude_objects`.
+    """
     @_builtins.property
     def anonymize(self) -> _object_pb2.AnonymizeOptions:
         """The new options; if unset, the media keeps its options."""
+
+    @_builtins.property
+    def exclude_objects(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """The ids of objects, found by the last processing, that are not covered; at most 1000. Each is known again by its class,
+        place and time. They replace those that the media has; if neither they nor `anonymize` is set, it keeps them.
+        """
 
     def __init__(
         self,
@@ -281,10 +296,12 @@ class ProcessMediaRequest(_message.Message):
         anonymize: _object_pb2.AnonymizeOptions | None = ...,
         etag: _builtins.str = ...,
         request_id: _builtins.str = ...,
+        exclude_objects: _abc.Iterable[_builtins.int] | None = ...,
+        exclude_linked: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["anonymize", b"anonymize"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["anonymize", b"anonymize", "etag", b"etag", "name", b"name", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["anonymize", b"anonymize", "etag", b"etag", "exclude_linked", b"exclude_linked", "exclude_objects", b"exclude_objects", "name", b"name", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

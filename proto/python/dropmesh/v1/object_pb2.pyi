@@ -97,6 +97,7 @@ class DetectedObject(_message.Message):
     SCORE_FIELD_NUMBER: _builtins.int
     BOX_FIELD_NUMBER: _builtins.int
     TRACK_FIELD_NUMBER: _builtins.int
+    LINKED_OBJECTS_FIELD_NUMBER: _builtins.int
     id: _builtins.int
     """Its number within the media, from 1."""
     object_class: Global___ObjectClass.ValueType
@@ -111,6 +112,15 @@ class DetectedObject(_message.Message):
     def track(self) -> _containers.RepeatedCompositeFieldContainer[Global___TrackPoint]:
         """The boxes over time; empty for an image."""
 
+    @_builtins.property
+    def linked_objects(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """In a video, the ids of the other objects that are probably this one: a track ends when an object is out of sight for more
+        than a second, and a new one begins when it comes back. Two tracks of one class are linked if one begins at most 60 s after
+        the other ended, their sizes differ by a factor of 2.5 at most, their colours are alike, and no other track that is seen at
+        the same time could be the same object. A link is a guess and may be wrong: another person in similar clothes may be
+        linked, and one who came back may not. A link uncovers nothing by itself; see `exclude_linked` of ProcessMedia.
+        """
+
     def __init__(
         self,
         *,
@@ -119,10 +129,11 @@ class DetectedObject(_message.Message):
         score: _builtins.float = ...,
         box: Global___Box | None = ...,
         track: _abc.Iterable[Global___TrackPoint] | None = ...,
+        linked_objects: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["box", b"box"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["box", b"box", "id", b"id", "object_class", b"object_class", "score", b"score", "track", b"track"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["box", b"box", "id", b"id", "linked_objects", b"linked_objects", "object_class", b"object_class", "score", b"score", "track", b"track"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -479,8 +490,8 @@ class AnonymizeOptions(_message.Message):
 
     @_builtins.property
     def exclude_objects(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """The ids of objects, found by an earlier processing of this media, that are not covered; at most 1000. Only for
-        ProcessMedia.
+        """The ids of the objects that are not covered, as they were when ProcessMedia named them in its `exclude_objects`; a request
+        that sets this field is refused.
         """
 
     @_builtins.property

@@ -492,7 +492,7 @@ class GetSeriesSpectrumRequest(_message.Message):
     kind: Global___GetSeriesSpectrumRequest.Kind.ValueType
     """The source of the spectrum."""
     segment_points: _builtins.int
-    """The longest segment, in points; 0 means 65,536. A longer segment separates frequencies better."""
+    """The longest segment, in points; 65,536 if unset. A longer segment separates frequencies better."""
     low_hz: _builtins.float
     """The lower limit of the band of the envelope; set both limits or neither."""
     high_hz: _builtins.float
@@ -513,15 +513,17 @@ class GetSeriesSpectrumRequest(_message.Message):
         end: _timestamp_pb2.Timestamp | None = ...,
         channel: _builtins.str = ...,
         kind: Global___GetSeriesSpectrumRequest.Kind.ValueType = ...,
-        segment_points: _builtins.int = ...,
+        segment_points: _builtins.int | None = ...,
         low_hz: _builtins.float = ...,
         high_hz: _builtins.float = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "start", b"start"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_segment_points", b"_segment_points", "end", b"end", "segment_points", b"segment_points", "start", b"start"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "end", b"end", "high_hz", b"high_hz", "kind", b"kind", "low_hz", b"low_hz", "name", b"name", "segment_points", b"segment_points", "start", b"start"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_segment_points", b"_segment_points", "channel", b"channel", "end", b"end", "high_hz", b"high_hz", "kind", b"kind", "low_hz", b"low_hz", "name", b"name", "segment_points", b"segment_points", "start", b"start"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__segment_points: _TypeAlias = _typing.Literal["segment_points"]  # noqa: Y015
+    _WhichOneofArgType__segment_points: _TypeAlias = _typing.Literal["_segment_points", b"_segment_points"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__segment_points) -> _WhichOneofReturnType__segment_points | None: ...
 
 Global___GetSeriesSpectrumRequest: _TypeAlias = GetSeriesSpectrumRequest  # noqa: Y015
 
@@ -652,9 +654,9 @@ class PlotSeriesRequest(_message.Message):
     source
     """
     width: _builtins.int
-    """The width in pixels; 0 means 960."""
+    """The width in pixels; 960 if unset."""
     height: _builtins.int
-    """The height in pixels; 0 means 360."""
+    """The height in pixels; 360 if unset."""
     horizon: _builtins.int
     """Also draws this number of forecast points, with their 95 percent interval."""
     anomalies: _builtins.bool
@@ -677,16 +679,23 @@ class PlotSeriesRequest(_message.Message):
         name: _builtins.str = ...,
         start: _timestamp_pb2.Timestamp | None = ...,
         end: _timestamp_pb2.Timestamp | None = ...,
-        width: _builtins.int = ...,
-        height: _builtins.int = ...,
+        width: _builtins.int | None = ...,
+        height: _builtins.int | None = ...,
         horizon: _builtins.int = ...,
         anomalies: _builtins.bool = ...,
         channels: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "start", b"start"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_height", b"_height", "_width", b"_width", "end", b"end", "height", b"height", "start", b"start", "width", b"width"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["anomalies", b"anomalies", "channels", b"channels", "end", b"end", "height", b"height", "horizon", b"horizon", "name", b"name", "start", b"start", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_height", b"_height", "_width", b"_width", "anomalies", b"anomalies", "channels", b"channels", "end", b"end", "height", b"height", "horizon", b"horizon", "name", b"name", "start", b"start", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__height: _TypeAlias = _typing.Literal["height"]  # noqa: Y015
+    _WhichOneofArgType__height: _TypeAlias = _typing.Literal["_height", b"_height"]  # noqa: Y015
+    _WhichOneofReturnType__width: _TypeAlias = _typing.Literal["width"]  # noqa: Y015
+    _WhichOneofArgType__width: _TypeAlias = _typing.Literal["_width", b"_width"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__height) -> _WhichOneofReturnType__height | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__width) -> _WhichOneofReturnType__width | None: ...
 
 Global___PlotSeriesRequest: _TypeAlias = PlotSeriesRequest  # noqa: Y015

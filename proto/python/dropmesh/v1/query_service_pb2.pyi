@@ -915,16 +915,20 @@ class GetInvitePageRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     LINK_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     link: _builtins.str
     """The part of the invite's uri between `invites/` and `/media`; it contains the secret."""
+    page_token: _builtins.str
+    """The token of the link to older files on an earlier page; empty for the newest."""
     def __init__(
         self,
         *,
         link: _builtins.str = ...,
+        page_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["link", b"link"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["link", b"link", "page_token", b"page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -970,7 +974,7 @@ class DownloadInviteMediaRequest(_message.Message):
     name: _builtins.str
     """media/{media}"""
     token: _builtins.str
-    """The download_token of the upload, if the invite's `download` is OWN."""
+    """The download_token of the upload, if the invite's `download` is OWN, or in place of its PIN."""
     offset: _builtins.int
     """The first byte to return; over REST use the Range header."""
     length: _builtins.int
@@ -1594,9 +1598,9 @@ class GetSeriesPointsRequest(_message.Message):
     format: Global___GetSeriesPointsRequest.Format.ValueType
     """The format of the response."""
     max_points: _builtins.int
-    """The most points to return, 4 to 1,000,000; 0 means all."""
+    """The most points to return, 4 to 1,000,000; all if unset."""
     window: _builtins.str
-    """The length of a window, for example "500ms", "10s", "15m", "1h" or "1d"; at most 100,000 windows are returned."""
+    """The length of a window, for example "500ms", "10s", "15m", "1h" or "1d", up to 9999d; at most 100,000 windows are returned."""
     @_builtins.property
     def start(self) -> _timestamp_pb2.Timestamp:
         """Only points at or after this instant."""
@@ -1616,15 +1620,17 @@ class GetSeriesPointsRequest(_message.Message):
         format: Global___GetSeriesPointsRequest.Format.ValueType = ...,
         start: _timestamp_pb2.Timestamp | None = ...,
         end: _timestamp_pb2.Timestamp | None = ...,
-        max_points: _builtins.int = ...,
+        max_points: _builtins.int | None = ...,
         window: _builtins.str = ...,
         channels: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "start", b"start"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_points", b"_max_points", "end", b"end", "max_points", b"max_points", "start", b"start"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channels", b"channels", "end", b"end", "format", b"format", "max_points", b"max_points", "name", b"name", "start", b"start", "window", b"window"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_points", b"_max_points", "channels", b"channels", "end", b"end", "format", b"format", "max_points", b"max_points", "name", b"name", "start", b"start", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__max_points: _TypeAlias = _typing.Literal["max_points"]  # noqa: Y015
+    _WhichOneofArgType__max_points: _TypeAlias = _typing.Literal["_max_points", b"_max_points"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_points) -> _WhichOneofReturnType__max_points | None: ...
 
 Global___GetSeriesPointsRequest: _TypeAlias = GetSeriesPointsRequest  # noqa: Y015
 

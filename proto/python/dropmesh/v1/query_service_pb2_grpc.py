@@ -472,9 +472,12 @@ class QueryServiceServicer:
     def GetInvitePage(self, request, context):
         """GetInvitePage returns a page for the browser of an invite's holder: what will be covered, until when, and a form to upload.
 
+        If the invite's `download` is ALL and it has no PIN, the page leads to what is processed, newest first; this also when the
+        invite takes no more files. The page that answers an upload leads to the uploaded files, if the holder may download them.
+
         Over REST a GET of the link itself with `Accept: text/html` returns it, and with that header an error is a page too. The
         form's POST (UploadInviteMedia) is answered with a page in the same way.
-        Errors: INVITE_NOT_FOUND, INVITE_EXPIRED, INVITE_REVOKED, INVITE_USED_UP.
+        Errors: INVITE_NOT_FOUND, INVITE_EXPIRED, INVITE_REVOKED, INVITE_USED_UP, PAGE_TOKEN_INVALID.
         Retry: safe.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -484,8 +487,8 @@ class QueryServiceServicer:
     def DownloadInviteMedia(self, request, context):
         """DownloadInviteMedia returns the anonymized bytes of a media to the holder of an invite's link.
 
-        If the invite's `download` is OWN, the call needs the download_token that the upload returned. Over REST it is like
-        DownloadAnonymized.
+        If the invite's `download` is OWN, the call needs the download_token that the upload returned. If the invite has a PIN, the
+        token proves it too. Over REST it is like DownloadAnonymized; a browser (`Accept: text/html`) gets a refusal as a page.
         Errors: INVITE_NOT_FOUND, INVITE_EXPIRED, INVITE_REVOKED, INVITE_PIN_MISSING, INVITE_PIN_WRONG, INVITE_PIN_LOCKED,
         INVITE_DOWNLOAD_REFUSED, MEDIA_NOT_FOUND, MEDIA_DELETED, MEDIA_CONTENT_DELETED, MEDIA_NOT_PROCESSED, RANGE_NOT_SATISFIABLE, CONTENT_MISSING, CONTENT_DAMAGED.
         Retry: safe.

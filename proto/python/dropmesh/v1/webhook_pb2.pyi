@@ -88,7 +88,7 @@ class Webhook(_message.Message):
     """While deliveries fail: why the last one failed, for example "the receiver answered 500"."""
     @_builtins.property
     def types(self) -> _containers.RepeatedScalarFieldContainer[_event_pb2.Event.Type.ValueType]:
-        """Only events of these types; empty means all types."""
+        """Only events of these types; empty means all types. A HEARTBEAT is never delivered."""
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:

@@ -27,10 +27,14 @@ def class_number(object_class: str) -> object_pb2.ObjectClass.ValueType:
 def to_options(
     message: object_pb2.AnonymizeOptions, excluded: Iterable[ExcludedObject] = (), field: str = "anonymize"
 ) -> AnonymizeOptions:
-    """Options as they are stored; the excluded objects are those that the message numbers.
+    """Options as they are stored, with these excluded objects.
 
-    Refuses regions that mean nothing; `field` is the path of the options in the request.
+    Refuses regions that mean nothing, and excluded objects, which a request names elsewhere; `field` is the path of the
+    options in the request.
     """
+    if message.exclude_objects:
+        problem = "is set by the mesh; to exclude objects, give their ids as exclude_objects of :process itself"
+        raise InvalidField(f"{field}.exclude_objects", problem)
     return AnonymizeOptions(
         objects=to_classes(message.objects) or DEFAULT_OBJECTS,
         mode=_mode(message.mode) or _DEFAULTS.mode,
@@ -48,12 +52,6 @@ def to_options(
             for number in sorted(set(message.keep_metadata))
         ),
     )
-
-
-def check_new(message: object_pb2.AnonymizeOptions, field: str = "anonymize") -> None:
-    """Refuses options of a new media that name detected objects."""
-    if message.exclude_objects:
-        raise InvalidField(f"{field}.exclude_objects", "must be empty: a new media has no detected objects")
 
 
 def _class_options(messages: Sequence[object_pb2.ClassOptions], field: str) -> dict[ObjectClass, ClassOptions]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 import numpy as np
@@ -12,6 +13,7 @@ from av.video.reformatter import VideoReformatter
 
 from services.common.media.vocabulary import Box, ObjectClass
 from services.processor.video.orientation import Orientation
+from services.processor.video.tracking.appearance import Appearance, appearances
 from services.processor.vision.detections import Detection, Detector, Picture, TileShare
 
 LONGEST_SIDE: Final = 1280
@@ -38,6 +40,15 @@ class VideoDetector(Detector, Protocol):
     ) -> float:
         """The usual CPU seconds of `detect_frame`, which depend on no clock: frames are chosen by them."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class FrameDetections:
+    """The detections in a frame, how each of them looks, and the CPU seconds of the thread that they took."""
+
+    detections: list[Detection]
+    appearances: list[Appearance]
+    cost_seconds: float
 
 
 class FrameDetector:
@@ -71,12 +82,12 @@ class FrameDetector:
         shown = self._reformatter.reformat(frame, *self._size, format="bgr24", interpolation="AREA")
         return self._orientation.upright_picture(shown.to_ndarray().astype(np.uint8, copy=False))
 
-    def detect(self, picture: Picture, tile_share: TileShare | None = None) -> tuple[list[Detection], float]:
-        """Returns detections in pixels of the frame, and the CPU seconds of this thread that they took."""
+    def detect(self, picture: Picture, tile_share: TileShare | None = None) -> FrameDetections:
+        """Returns detections in pixels of the frame."""
         started = time.thread_time()
         found = self._detector.detect_frame(picture, self._classes, self._thresholds, tile_share)
         detections = [Detection(one.object_class, one.score, self._in_frame(one.box)) for one in found]
-        return detections, time.thread_time() - started
+        return FrameDetections(detections, appearances(picture, found), time.thread_time() - started)
 
     def _in_frame(self, box: Box) -> Box:
         turned = self._orientation.frame_box(box, *self._size)

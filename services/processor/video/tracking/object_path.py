@@ -8,6 +8,7 @@ from typing import Final
 
 from services.common.media.vocabulary import Box, ObjectClass
 from services.processor.video.timeline import Timeline
+from services.processor.video.tracking.appearance import MeanAppearance
 
 HOLD_SECONDS: Final = 0.3
 """How long an object is covered before it is first seen and after it is last seen."""
@@ -28,6 +29,7 @@ class ObjectPath:
         self.object_class = object_class
         self.best_frame = 0
         self.best_score = 0.0
+        self.appearance = MeanAppearance()
         self._look_before = look_before
         self._look_after: int | None = None
         self._frames = array("q")
@@ -56,6 +58,11 @@ class ObjectPath:
     def last(self) -> int:
         """The frame of the last sight."""
         return self._frames[-1]
+
+    @property
+    def ends(self) -> tuple[Box, Box]:
+        """The boxes of the first and the last sight, relative to the scene."""
+        return self._box(0), self._box(len(self) - 1)
 
     @property
     def frames(self) -> array[int]:

@@ -15,6 +15,7 @@ from scipy.optimize import linear_sum_assignment
 
 from services.common.media.vocabulary import Box
 from services.processor.video.timeline import Timeline
+from services.processor.video.tracking.appearance import Appearance
 from services.processor.video.tracking.box_filter import BoxFilter
 from services.processor.video.tracking.object_path import ObjectPath
 from services.processor.vision.detections import Detection
@@ -43,8 +44,10 @@ class Tracker:
         self._ended: list[ObjectPath] = []
         self._last_look: int | None = None
 
-    def update(self, frame: int, detections: Sequence[Detection]) -> None:
-        """Take in what was found in a frame, later than all frames before it."""
+    def update(
+        self, frame: int, detections: Sequence[Detection], appearances: Sequence[Appearance] | None = None
+    ) -> None:
+        """Take in what was found in a frame, later than all frames before it, and how each looks if that is known."""
         if self._last_look is not None and self._timeline.scene_start(frame) > self._last_look:
             self._end(self._open, frame)
         seconds = self._timeline.seconds(frame)
@@ -68,6 +71,10 @@ class Tracker:
                 path = ObjectPath(detection.object_class, self._last_look)
                 path.add(frame, boxes[index], detection.score)
                 self._open.append(_Follow(path, BoxFilter(boxes[index], seconds), seconds))
+                taken.append((self._open[-1], index))
+        if appearances is not None:
+            for follow, index in taken:
+                follow.path.appearance.add(appearances[index])
         self._last_look = frame
 
     def expected(self, frame: int) -> list[Box]:

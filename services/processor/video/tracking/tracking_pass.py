@@ -19,11 +19,11 @@ from services.processor.video.source import VideoSource, display_matrix
 from services.processor.video.timeline import Timeline
 from services.processor.video.tracking.cadence import Cadence, DetectionBudget, tile_share
 from services.processor.video.tracking.camera import Camera, SceneMotion
-from services.processor.video.tracking.frame_detection import FrameDetector, VideoDetector
+from services.processor.video.tracking.frame_detection import FrameDetections, FrameDetector, VideoDetector
 from services.processor.video.tracking.novelty import shows_something_new
 from services.processor.video.tracking.object_path import ObjectPath
 from services.processor.video.tracking.tracker import Tracker
-from services.processor.vision.detections import Detection, TileShare
+from services.processor.vision.detections import TileShare
 
 MOST_PENDING: Final = 2
 """Frames that wait for their detections. A constant: how fast objects are seen to move depends on it."""
@@ -67,7 +67,7 @@ def track_objects(
 @dataclass(frozen=True, slots=True)
 class _PendingDetection:
     frame: int
-    result: Future[tuple[list[Detection], float]]
+    result: Future[FrameDetections]
 
 
 class _TrackingPass:
@@ -190,8 +190,8 @@ class _TrackingPass:
     def _take_in(self, most_pending: int) -> None:
         while len(self._pending) > most_pending:
             pending = self._pending.popleft()
-            detections, cost_seconds = pending.result.result()
-            self._detection_seconds += cost_seconds
-            self._tracker.update(pending.frame, detections)
+            found = pending.result.result()
+            self._detection_seconds += found.cost_seconds
+            self._tracker.update(pending.frame, found.detections, found.appearances)
             if self._cadence is not None:
                 self._cadence.learn(self._tracker.sizes_per_second)

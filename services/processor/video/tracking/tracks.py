@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Final
 
 from services.common.media.vocabulary import Box, ObjectClass
+from services.processor.video.tracking.links import link_paths
 from services.processor.video.tracking.object_path import ObjectPath
 from services.processor.video.tracking.tracking_pass import TrackedVideo
 
@@ -41,12 +42,15 @@ class Track:
     points: tuple[TrackPoint, ...]
     """Few enough to be kept, close enough to draw it between them."""
     is_covered: bool
+    linked: tuple[int, ...] = ()
+    """The ids of the other tracks that are probably the same object."""
 
 
 def describe_paths(tracked: TrackedVideo, covered: Sequence[ObjectPath], width: int, height: int) -> tuple[Track, ...]:
     """Returns the track of each object, in coordinates of the upright picture; `width` and `height` are the frames'."""
     upright_size = tracked.orientation.upright_size(width, height)
     shown = {id(path) for path in covered}
+    links = link_paths(tracked.paths, tracked.timeline)
 
     def point(path: ObjectPath, frame: int) -> TrackPoint:
         box = tracked.orientation.upright_box(path.box_at(frame, tracked.timeline), width, height)
@@ -62,6 +66,7 @@ def describe_paths(tracked: TrackedVideo, covered: Sequence[ObjectPath], width: 
             last=tracked.timeline.time(path.last),
             points=_few([point(path, frame) for frame in path.frames]),
             is_covered=id(path) in shown,
+            linked=tuple(other + 1 for other in links[number - 1]),
         )
         for number, path in enumerate(tracked.paths, 1)
     )

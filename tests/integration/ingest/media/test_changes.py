@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -26,6 +27,7 @@ from tests.support.media_mesh import MediaMesh, photo
 
 BOXES = [Box(0, 0, 1, 1), Box(2, 2, 4, 4)]
 TRACKED = DetectedObject(7, ObjectClass.PERSON, 0.9, BOXES[1], (TrackPoint(0, BOXES[0]), TrackPoint(40, BOXES[1])))
+SOLID = object_pb2.AnonymizeOptions(mode=object_pb2.AnonymizeOptions.SOLID)
 
 
 @pytest.fixture
@@ -116,20 +118,43 @@ async def test_objects_left_out_are_known_by_their_place(mesh: MediaMesh, change
     await mesh.found.write(media.id, media.run, [TRACKED])
     content = await claimed(mesh, media, b"covered")
     await mesh.work.finish(media.id, media.run, content, Findings({"person": 1}), now_ns=mesh.clock())
-    options = object_pb2.AnonymizeOptions(exclude_objects=[7])
-    changed = await changes.ProcessMedia(ProcessMediaRequest(name=name, anonymize=options), call_of())
+    changed = await changes.ProcessMedia(ProcessMediaRequest(name=name, exclude_objects=[7]), call_of())
     assert list(changed.anonymize.exclude_objects) == [7]
     assert changed.anonymized.sha256 == content.sha256
     stored = await mesh.media.find(media.id)
     assert stored is not None
     (excluded,) = stored.anonymize.excluded
     assert (excluded.object_class, excluded.box, excluded.time_ns) == (ObjectClass.PERSON, BOXES[1], 40)
-    options = object_pb2.AnonymizeOptions(exclude_objects=[8])
-    request = ProcessMediaRequest(name=name, anonymize=options)
+    request = ProcessMediaRequest(name=name, exclude_objects=[8])
     assert await refused(changes.ProcessMedia(request, call_of())) == "OBJECT_NOT_FOUND"
+    # The options that the mesh shows name them too, and cannot exclude anything by themselves.
+    request = ProcessMediaRequest(name=name, anonymize=changed.anonymize)
+    assert await refused(changes.ProcessMedia(request, call_of())) == "INVALID_FIELD"
 
 
-SOLID = object_pb2.AnonymizeOptions(mode=object_pb2.AnonymizeOptions.SOLID)
+async def test_who_came_back_is_left_out_by_one_of_his_tracks_where_that_is_asked_for(
+    mesh: MediaMesh, changes: MediaChanges
+) -> None:
+    name = await uploaded(mesh)
+    media = await begun(mesh, name.removeprefix("media/"))
+    tracks = [
+        replace(TRACKED, number=1, linked=(3,)),
+        replace(TRACKED, number=2),
+        replace(TRACKED, number=3, linked=(1,)),
+    ]
+    await mesh.found.write(media.id, media.run, tracks)
+    content = await claimed(mesh, media, b"covered")
+    await mesh.work.finish(media.id, media.run, content, Findings({"person": 3}), now_ns=mesh.clock())
+
+    async def left_out(**fields: object) -> list[int]:
+        request = ProcessMediaRequest(name=name, **fields)  # type: ignore[arg-type]
+        return list((await changes.ProcessMedia(request, call_of())).anonymize.exclude_objects)
+
+    assert await left_out(exclude_objects=[3]) == [3]
+    assert await left_out() == [3]
+    assert await left_out(exclude_objects=[3, 3, 2], exclude_linked=True) == [3, 2, 1]
+    assert await left_out(anonymize=SOLID) == []
+    assert await left_out(anonymize=SOLID, exclude_objects=[1], exclude_linked=True) == [1, 3]
 
 
 async def test_new_options_replace_those_that_make_a_duplicate(mesh: MediaMesh, changes: MediaChanges) -> None:
