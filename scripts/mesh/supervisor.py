@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 FIRST_PAUSE_SECONDS = 0.5
 # Short, so that the mesh answers soon after the cause of a crash is gone.
@@ -34,14 +35,27 @@ class Program:
     folder: Path | None = None
 
 
-class Supervisor:
-    """Runs programs until `stop`."""
+class Process(Protocol):
+    """A process that was started: one of asyncio's, or a fork."""
 
-    def __init__(self, programs: Sequence[Program], say: Callable[[str], None]) -> None:
+    @property
+    def returncode(self) -> int | None: ...
+    def terminate(self) -> None: ...
+    def kill(self) -> None: ...
+    async def wait(self) -> int: ...
+
+
+class Supervisor:
+    """Runs programs until `stop`; those that have begun before are kept from then on."""
+
+    def __init__(
+        self, programs: Sequence[Program], say: Callable[[str], None], begun: Mapping[str, Process] | None = None
+    ) -> None:
         self._programs = programs
         self._say = say
+        self._begun = dict(begun or {})
         self._stopping = asyncio.Event()
-        self._processes: dict[str, asyncio.subprocess.Process] = {}
+        self._processes: dict[str, Process] = {}
         self._keepers: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -67,17 +81,7 @@ class Supervisor:
         pause = FIRST_PAUSE_SECONDS
         while not self._stopping.is_set():
             started = time.monotonic()
-            with program.log.open("ab") as log:
-                process = await asyncio.create_subprocess_exec(
-                    *program.command,
-                    env={**os.environ, **program.environment},
-                    cwd=program.folder,
-                    stdin=asyncio.subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    start_new_session=True,
-                    preexec_fn=end_with_parent,
-                )
+            process = self._begun.pop(program.name, None) or await _started(program)
             self._processes[program.name] = process
             if self._stopping.is_set():
                 # `stop` looked before there was this process.
@@ -92,6 +96,20 @@ class Supervisor:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause)
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+
+async def _started(program: Program) -> Process:
+    with program.log.open("ab") as log:
+        return await asyncio.create_subprocess_exec(
+            *program.command,
+            env={**os.environ, **program.environment},
+            cwd=program.folder,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            preexec_fn=end_with_parent,
+        )
 
 
 def end_with_parent() -> None:
