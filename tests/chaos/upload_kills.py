@@ -56,7 +56,7 @@ def kill_uploads(mesh: UploadMesh, kills: int, seed: int) -> Verdict:
         callers.join()
     mesh.processes.kill("ingest")
     remains = asyncio.run(remains_after_one_sweep(mesh.settings))
-    faults = [*sent.faults, *remains.faults, *_missing(mesh, sent.acknowledged)]
+    faults = [*sent.faults, *remains.faults, *missing(mesh, sent.acknowledged)]
     return Verdict(len(sent.acknowledged), sent.unacknowledged, remains, faults)
 
 
@@ -78,7 +78,8 @@ async def _invite(http: httpx.AsyncClient) -> str:
         await asyncio.sleep(0.1)
 
 
-def _missing(mesh: UploadMesh, acknowledged: dict[str, str]) -> Iterator[str]:
+def missing(mesh: UploadMesh, acknowledged: dict[str, str]) -> Iterator[str]:
+    """Yields what is wrong with the originals of acknowledged media."""
     with httpx.Client(base_url=mesh.url, headers=mesh.authorization, timeout=60) as http:
         for name, sha256 in acknowledged.items():
             digest = hashlib.sha256()

@@ -135,7 +135,10 @@ class DirectoryObjects:
             raise
 
     def _make(self) -> None:
-        self._kept.mkdir(parents=True, exist_ok=True)
+        if not self._kept.is_dir():
+            self._kept.mkdir(parents=True, exist_ok=True)
+            for folder in (self.folder, self.folder.parent):
+                _fsync_folder(folder)
         self._incoming.mkdir(parents=True, exist_ok=True)
 
     def _path(self, key: str) -> Path:
