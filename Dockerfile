@@ -7,13 +7,10 @@ FROM ${BASE} AS packages
 WORKDIR /opt/dropmesh
 RUN python3 -m venv .venv
 COPY requirements/runtime.txt requirements/pages.txt requirements/
+COPY scripts/lib/trim.sh scripts/lib/
 RUN .venv/bin/pip install --no-cache-dir --no-compile --only-binary :all: --require-hashes -r requirements/runtime.txt && \
     .venv/bin/pip install --no-cache-dir --no-compile --only-binary :all: --no-deps --require-hashes -r requirements/pages.txt && \
-    # What no program imports: tests, headers, and the other 400 services of AWS.
-    cd .venv/lib/python3*/site-packages && \
-    find . -type d \( -name tests -o -name test \) -prune -exec rm -rf {} + && \
-    rm -rf pyarrow/include pyarrow/*.pyx pyarrow/src && \
-    find botocore/data -mindepth 1 -maxdepth 1 -type d ! -name s3 ! -name sts ! -name 'sso*' -exec rm -rf {} + && \
+    scripts/lib/trim.sh "$(echo .venv/lib/python3*/site-packages)" && cd .venv/lib/python3*/site-packages && \
     printf '%s\n' /opt/dropmesh /opt/dropmesh/proto/python /opt/dropmesh/client >dropmesh.pth && \
     printf '%s\n' '#!/bin/sh' 'exec /opt/dropmesh/.venv/bin/python -m dropmesh.cli "$@"' >/opt/dropmesh/.venv/bin/dropmesh && \
     chmod 755 /opt/dropmesh/.venv/bin/dropmesh

@@ -20,9 +20,10 @@ find_python() {
 
 # ensure_venv runtime|dev: installs what requirements/NAME.txt locks. Costs nothing when that was done before.
 ensure_venv() {
-    local lock=$root/requirements/$1.txt pages=$root/requirements/pages.txt stamp=$venv/.dropmesh-$1 python wanted paths
+    local lock=$root/requirements/$1.txt pages=$root/requirements/pages.txt stamp=$venv/.dropmesh-$1 python rest wanted paths
     python=$(find_python) || return
-    wanted="$(cksum <"$lock") $(cksum <"$pages") $root client"
+    rest="$(cksum <"$pages") $(cksum <"$root/scripts/lib/trim.sh") $root client"
+    wanted="$(cksum <"$lock") $rest"
     if [ -x "$venv/bin/python" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then
         return
     fi
@@ -41,10 +42,11 @@ ensure_venv() {
     "$venv/bin/python" -m pip install --quiet --no-compile --disable-pip-version-check --no-input --only-binary :all: \
         --no-deps --require-hashes -r "$pages" || return
     paths=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+    "$root/scripts/lib/trim.sh" "$paths" || return
     printf '%s\n' "$root" "$root/proto/python" "$root/client" >"$paths/dropmesh.pth"
     echo "$wanted" >"$stamp"
     if [ "$1" = dev ]; then
-        echo "$(cksum <"$root/requirements/runtime.txt") $(cksum <"$pages") $root client" >"$venv/.dropmesh-runtime" # dev holds it too
+        echo "$(cksum <"$root/requirements/runtime.txt") $rest" >"$venv/.dropmesh-runtime" # dev holds it too
     fi
 }
 
