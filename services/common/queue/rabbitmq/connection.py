@@ -119,6 +119,9 @@ class RabbitConnection:
                 # RabbitMQ closes the connection instead of opening the virtual host.
                 host = unquote(urlsplit(self._url).path[1:]) or "/"
                 raise ConnectionError(f"no virtual host {host!r}, or the user may not use it") from error
+            except StopAsyncIteration as error:
+                # The client's answer to a broker, or a proxy before it, that hangs up before its first frame.
+                raise ConnectionError("the connection was closed before the broker answered") from error
         return self._connection
 
 
