@@ -264,6 +264,23 @@ def test_an_object_of_an_earlier_processing_can_be_left_uncovered(tmp_path: Path
     assert [track.is_covered for track in result.tracks] == [False]
 
 
+def test_an_object_that_comes_back_is_linked_and_left_uncovered_with_its_links(tmp_path: Path) -> None:
+    def place(frame: int) -> tuple[float, float] | None:
+        return None if 20 <= frame < 65 else (60.0, 40.0)
+
+    source = write_video(tmp_path / "in.mp4", Scene(place, frames=85))
+    first, second = anonymize(source, tmp_path / "first.mp4").tracks
+    assert (first.linked, second.linked) == ((second.object_id,), (first.object_id,))
+    one, both = (
+        tuple(ExcludedObject(ObjectClass.FACE, track.best.box, track.best.time) for track in tracks)
+        for tracks in ([first], [first, second])
+    )
+    for excluded, shown in ((one, [True, False]), (both, [True, True])):
+        anonymize(source, tmp_path / "out.mp4", options=replace(SOLID_FACES, excluded=excluded))
+        blue = blue_pixels(tmp_path / "out.mp4")
+        assert [min(blue[2:18]) > 300, min(blue[67:]) > 300] == shown
+
+
 def test_another_object_is_not_taken_for_an_excluded_one(tmp_path: Path) -> None:
     source = write_video(tmp_path / "in.mp4", Scene())
     elsewhere = ExcludedObject(ObjectClass.FACE, Box(0, 90, 24, 114), timedelta(seconds=0.5))

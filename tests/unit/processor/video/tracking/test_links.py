@@ -64,7 +64,7 @@ def test_other_clothes_another_class_or_no_look_are_no_link() -> None:
 
 
 def test_who_comes_back_at_once_where_he_left_may_look_a_little_different() -> None:
-    first, near, far = path(0, 5, clothes(0)), path(8, 9, clothes(0, 0.65)), path(8, 9, clothes(0, 0.65), x=900.0)
+    first, near, far = path(0, 5, clothes(0)), path(8, 9, clothes(0, 0.75)), path(8, 9, clothes(0, 0.75), x=900.0)
     assert links(first, near) == [(1,), (0,)]
     assert links(first, far) == [(), ()]
     # A cut moves everything: near means nothing across it.
@@ -77,15 +77,15 @@ def test_two_who_look_alike_at_one_time_leave_it_open_who_came_back() -> None:
     assert links(first, *twins) == [(), (), ()]
     assert links(*[path(0, 5, clothes(0), x=x) for x in (100.0, 300.0)], path(20, 25, clothes(0))) == [(), (), ()]
     # One of them looks clearly more like the first.
-    assert links(first, twins[0], path(20, 25, clothes(0, 0.8), x=300.0)) == [(1,), (0,), ()]
+    assert links(first, twins[0], path(20, 25, clothes(0, 0.87), x=300.0)) == [(1,), (0,), ()]
 
 
 def test_a_chain_never_holds_two_that_are_seen_together() -> None:
     paths = [
         path(0, 5, clothes(0)),
-        path(10, 15, clothes(0, 0.85)),
-        path(14, 30, clothes(0, 0.7)),
-        path(40, 45, clothes(0, 0.8)),
+        path(10, 15, clothes(0, 0.93)),
+        path(14, 30, clothes(0, 0.86)),
+        path(40, 45, clothes(0, 0.9)),
     ]
     for number, linked in enumerate(links(*paths)):
         assert not {number, *linked} >= {1, 2}
