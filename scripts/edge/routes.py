@@ -13,8 +13,10 @@ from google.api import annotations_pb2
 from google.protobuf.descriptor import Descriptor, MethodDescriptor
 from google.protobuf.descriptor_pb2 import MethodOptions
 
+from scripts.edge.direct_reads import direct_read
 from scripts.edge.json_fields import body_message
 from scripts.edge.tokens import AUTHORIZED, needs_token
+from services.common.rest.direct_reads import is_direct_read
 
 Config = dict[str, Any]
 
@@ -168,7 +170,11 @@ def _rest_routes(*, tokens: bool) -> list[Entry]:
     found = []
     for path in rest_paths():
         for http_method, method in path.methods.items():
-            found.append(Entry(_rest_route(path, http_method, method, tokens=tokens), needs_token(method)))
+            route = _rest_route(path, http_method, method, tokens=tokens)
+            if http_method == "GET" and is_direct_read(method):
+                direct = direct_read(route, method, _timeouts("query", method))
+                found.append(Entry(direct, needs_token(method)))
+            found.append(Entry(route, needs_token(method)))
         taken = {*path.methods, "OPTIONS"}
         if "HEAD" not in taken and "GET" in taken and _has_end(method := path.methods["GET"]):
             taken.add("HEAD")

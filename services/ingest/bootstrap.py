@@ -158,7 +158,7 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
     )
     door = HttpDoor(
         http_routes(methods),
-        settings.http_socket,
+        settings.http_socket("ingest"),
         max_whole_bytes=settings.max_drop_bytes,
         drain=timedelta(seconds=settings.drain_seconds),
     )

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
+from services.common.caching.recent import Recent
 from services.common.drops.measurements import Measurements
 from services.common.drops.receipts import Receipts
 from services.common.drops.sources import Sources
@@ -31,10 +32,12 @@ from services.query.drops.sources import SourceReads
 from services.query.erasures.reads import ErasureReads
 from services.query.events.hub import EventHub
 from services.query.events.streams import EventStreams
+from services.query.http.door import ReadDoor
 from services.query.invites.downloads import InviteDownloads
 from services.query.invites.page import InvitePages
 from services.query.invites.reads import InviteReads
 from services.query.limits.reads import LimitReads
+from services.query.media.answers import MediaTexts
 from services.query.media.archive import MediaArchives
 from services.query.media.downloads import Downloads
 from services.query.media.hashes import HashReads
@@ -57,28 +60,30 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
     hub = EventHub(event_log, service.queue.bell, time.time_ns)
     presigned = timedelta(seconds=settings.presigned_seconds) if settings.presigned_downloads else None
     downloads = Downloads(media, objects, presigned=presigned)
-    yield Wiring(
-        service.methods(
-            DocumentReads(),
-            MeasurementReads(measurements, receipts),
-            SourceReads(sources),
-            ReceiptReads(receipts),
-            MediaReads(media, MediaObjects(catalog), hub),
-            MediaListReads(MediaLists(catalog)),
-            HashReads(media),
-            MediaArchives(media, objects),
-            LimitReads(settings, StatisticsStore(catalog)),
-            EventStreams(event_log, hub),
-            downloads,
-            InviteDownloads(Holders(Invites(catalog)), media, MediaLists(catalog), downloads),
-            UploadReads(Uploads(catalog, objects)),
-            InviteReads(Invites(catalog), media),
-            InvitePages(Invites(catalog), MediaLists(catalog)),
-            StatisticsReads(StatisticsStore(catalog)),
-            SeriesReads(series, SeriesFinder(series, sources), measurements, objects),
-            ErasureReads(Erasures(catalog)),
-            RetentionReads(RetentionStore(catalog)),
-            WebhookReads(Webhooks(catalog), Deliveries(catalog)),
-        ),
-        (hub.run,),
+    recent = Recent(settings.recent_reads_bytes)
+    texts = MediaTexts(recent)
+    series_reads = SeriesReads(series, SeriesFinder(series, sources), measurements, objects, recent)
+    methods = service.methods(
+        DocumentReads(),
+        MeasurementReads(measurements, receipts),
+        SourceReads(sources),
+        ReceiptReads(receipts),
+        MediaReads(media, MediaObjects(catalog), hub, texts),
+        MediaListReads(MediaLists(catalog), texts),
+        HashReads(media),
+        MediaArchives(media, objects),
+        LimitReads(settings, StatisticsStore(catalog)),
+        EventStreams(event_log, hub),
+        downloads,
+        InviteDownloads(Holders(Invites(catalog)), media, MediaLists(catalog), downloads),
+        UploadReads(Uploads(catalog, objects)),
+        InviteReads(Invites(catalog), media),
+        InvitePages(Invites(catalog), MediaLists(catalog)),
+        StatisticsReads(StatisticsStore(catalog)),
+        series_reads,
+        ErasureReads(Erasures(catalog)),
+        RetentionReads(RetentionStore(catalog)),
+        WebhookReads(Webhooks(catalog), Deliveries(catalog)),
     )
+    door = ReadDoor(methods, settings.http_socket("query"), drain=timedelta(seconds=settings.drain_seconds))
+    yield Wiring(methods, (door.run, hub.run, series_reads.prepare, recent.run))

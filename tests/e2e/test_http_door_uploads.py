@@ -5,20 +5,15 @@ from __future__ import annotations
 import os
 import re
 import socket
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import yaml
 
-from scripts.edge.config import EdgeConfig
-from scripts.edge.folder import envoy_command, write_edge_folder
 from tests.e2e.errors import reason_of
-from tests.e2e.mesh import Mesh, bearer, eventually, free_port_pair
-from tests.servers.process import accepts
+from tests.e2e.mesh import Mesh, bearer, eventually
+from tests.e2e.transcoding import transcoding_edge
 from tests.support.media_samples import image_bytes
 
 # What is another one each time.
@@ -72,24 +67,8 @@ QUERIES = [
 @pytest.fixture(scope="module")
 def transcoded(tokens_mesh: Mesh, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of an edge before the same services without the routes to the HTTP door."""
-    port = free_port_pair()
-    folder: Path = tokens_mesh.data / "run" / "transcoding"
-    write_edge_folder(folder, EdgeConfig(listen=f"127.0.0.1:{port}", operations=f"127.0.0.1:{port + 1}"))
-    routes = yaml.safe_load((folder / "routes.yaml").read_text())
-    (known,) = routes["resources"][0]["virtual_hosts"]
-    for group in known["matcher"]["matcher_tree"]["prefix_match_map"]["map"].values():
-        listed = group["action"]["typed_config"]["routes"]
-        listed[:] = [one for one in listed if one.get("route", {}).get("cluster") != "ingest_http"]
-    (folder / "routes.yaml").write_text(yaml.safe_dump(routes))
-    with (tmp_path_factory.mktemp("edge") / "log").open("wb") as log:
-        edge = subprocess.Popen(envoy_command("--log-level", "error"), cwd=folder, stdout=log, stderr=log)
-    try:
-        eventually(lambda: accepts(port))
-        eventually(lambda: httpx.get(f"http://127.0.0.1:{port}/healthz").status_code == 200)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        edge.kill()
-        edge.wait()
+    with transcoding_edge(tokens_mesh, tmp_path_factory.mktemp("edge") / "log", without="ingest_http") as address:
+        yield address
 
 
 @pytest.fixture(scope="module")

@@ -7,12 +7,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mutabl
 from typing import Any
 
 from services.common.base.errors import DropmeshError
+from services.common.rest.answers import OK, error_json
 from services.common.rpc.call import Call
 from services.common.rpc.methods import Kind
 from services.common.rpc.status import error_headers, error_http_status
-from services.ingest.http.answers import error_json, response_json
+from services.ingest.http.answers import response_json
 from services.ingest.http.body import Piece
-from services.ingest.http.connection import METADATA, OK
+from services.ingest.http.connection import METADATA
 from services.ingest.http.routes import Route, Routes
 
 Message = MutableMapping[str, Any]

@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from scripts.edge.config import EdgeConfig
+from scripts.edge.direct_reads import FOR_GRPC, OFF
 from scripts.edge.folder import as_yaml, envoy_command, write_edge_folder
-from scripts.edge.raw_bodies import CLUSTER, WITHOUT_LUA
-from scripts.edge.routes import NOT_TRANSCODED, TRANSCODER
+from scripts.edge.raw_bodies import CLUSTER
 from scripts.measuring.benchmarks.drop_contenders import UVICORN, started
 from scripts.measuring.benchmarks.references import ROOT, reference_python
 from scripts.measuring.families import cpu_of_family
 from scripts.measuring.loading.mesh import LoadedMesh, free_port_pair, loaded_mesh
+from scripts.measuring.transcoding import write_transcoding_edge
 from scripts.mesh.sample import ensure_sample
 
 PEERS = {
@@ -29,6 +30,7 @@ PEERS = {
     "FastAPI behind the edge": ("reads_fastapi", True),
 }
 MESH = "the mesh"
+BY_GRPC = "the mesh by gRPC"
 LISTED = 50
 DROPS = 60
 WITHIN_SECONDS = 60.0
@@ -60,7 +62,8 @@ def readers(folder: Path) -> Iterator[Readers]:
         paths = _filled(mesh, token)
         seed = folder / "seed.json"
         seed.write_text(json.dumps(_seed(mesh, token, paths)))
-        running = {MESH: Reader(mesh.port, lambda: _of_mesh(mesh))}
+        running = {MESH: Reader(mesh.port, lambda: _of_mesh(mesh)), BY_GRPC: _by_grpc(stack, mesh)}
+        _await_answer(running[BY_GRPC].port, paths["measurement"], token)
         for name, (app, is_behind) in PEERS.items():
             running[name] = _peer(stack, folder / name.replace(" ", "_"), app, seed, is_behind=is_behind)
             _await_answer(running[name].port, paths["measurement"], token)
@@ -71,6 +74,14 @@ def _of_mesh(mesh: LoadedMesh) -> tuple[float, float]:
     seconds = mesh.cpu_seconds()
     edge = seconds.pop("edge")
     return edge, sum(seconds.values())
+
+
+def _by_grpc(stack: ExitStack, mesh: LoadedMesh) -> Reader:
+    """A second edge before the same services, which turns each read into gRPC and back."""
+    port, folder = free_port_pair(), mesh.data / "run" / "transcoding"
+    write_transcoding_edge(folder, port, without="query_http")
+    edge = started(stack, envoy_command("--log-level", "error"), {**os.environ}, mesh.data / "edge.log", folder)
+    return Reader(port, lambda: (cpu_of_family(edge.pid), _of_mesh(mesh)[1]))
 
 
 def _filled(mesh: LoadedMesh, token: str) -> dict[str, str]:
@@ -129,11 +140,11 @@ def _peer(stack: ExitStack, folder: Path, app: str, seed: Path, *, is_behind: bo
 
 
 def _one_route() -> dict[str, Any]:
-    """All requests go to the peer, past the filters that only gRPC needs."""
+    """All requests go to the peer, past the filters that only gRPC needs, as the mesh's own reads do."""
     route = {
         "match": {"prefix": "/"},
         "route": {"cluster": CLUSTER, "timeout": "30s"},
-        "typed_per_filter_config": {TRANSCODER: NOT_TRANSCODED, "envoy.filters.http.lua": WITHOUT_LUA},
+        "typed_per_filter_config": dict.fromkeys(FOR_GRPC, OFF),
     }
     resource = {
         "@type": "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",

@@ -37,9 +37,9 @@ def sanitize_file_name(name: str, extension: str) -> str:
 
 
 def content_disposition(disposition: Literal["attachment", "inline"], name: str) -> str:
-    """The Content-Disposition header of a sanitised name: RFC 6266, and RFC 8187's `filename*` beside for non-ASCII."""
+    """The Content-Disposition header of a name: RFC 6266, and RFC 8187's `filename*` beside for non-ASCII."""
     letters = (char for char in unicodedata.normalize("NFKD", name) if not unicodedata.combining(char))
-    plain = "".join(char if char.isascii() and char not in '\\"' else "_" for char in letters)
+    plain = "".join(char if char.isascii() and char.isprintable() and char not in '\\"' else "_" for char in letters)
     header = f'{disposition}; filename="{plain}"'
     if plain != name:
         header += f"; filename*=UTF-8''{quote(name, safe=_ATTR_CHARS)}"

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 
 import numpy as np
 
+from services.common.caching.recent import Recent
 from services.common.catalog import Document, Range
 from services.common.drops.measurements import Measurements
 from services.common.objects import Objects
@@ -18,8 +19,8 @@ from services.common.series.reading import SeriesPoints
 class AllPoints:
     """Reads points a part at a time."""
 
-    def __init__(self, objects: Objects, measurements: Measurements) -> None:
-        self._stored = SeriesPoints(objects)
+    def __init__(self, objects: Objects, measurements: Measurements, recent: Recent | None = None) -> None:
+        self._stored = SeriesPoints(objects, recent)
         self._measurements = measurements
 
     async def parts(

@@ -23,6 +23,11 @@ class Points:
     def __len__(self) -> int:
         return len(self.times_ns)
 
+    @property
+    def size_bytes(self) -> int:
+        """How much memory they take."""
+        return sum(array.nbytes for array in (self.times_ns, *self.columns))
+
     def part(self, start: int, end: int) -> Points:
         """Some of the points, without copying them."""
         return Points(self.times_ns[start:end], tuple(column[start:end] for column in self.columns))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 
+from services.common.caching.recent import Recent
 from services.common.objects import Objects
 from services.common.series.chunks import decoded_chunk, decoded_columns
 from services.common.series.model import Chunk, Series
@@ -16,8 +17,9 @@ READ_AHEAD = 2
 class SeriesPoints:
     """Reads chunks, the next ones while the caller works on one."""
 
-    def __init__(self, objects: Objects) -> None:
+    def __init__(self, objects: Objects, recent: Recent | None = None) -> None:
         self._objects = objects
+        self._recent = recent
 
     async def parts(
         self,
@@ -43,8 +45,14 @@ class SeriesPoints:
 
     async def chunk(self, series: Series, chunk: Chunk, channels: Sequence[str]) -> Points:
         """The points of one chunk."""
-        data = b"".join([piece async for piece in self._objects.read(chunk.object_key)])
-        return await asyncio.to_thread(_decoded, series, chunk, data, channels)
+        key = (chunk.object_key, chunk.first_tick, series.start_ns, series.spacing_hz, *channels)
+        points: Points | None = None if self._recent is None else self._recent.get(key)
+        if points is None:
+            data = b"".join([piece async for piece in self._objects.read(chunk.object_key)])
+            points = await asyncio.to_thread(_decoded, series, chunk, data, channels)
+            if self._recent is not None:
+                self._recent.keep(key, points, points.size_bytes)
+        return points
 
 
 def _decoded(series: Series, chunk: Chunk, data: bytes, channels: Sequence[str]) -> Points:

@@ -115,6 +115,10 @@ class SeriesStore:
         index, equals, within = _search(caller, wanted)
         return await self._catalog.count(SERIES, index.name, equals, within)
 
+    async def has_any(self) -> bool:
+        """Whether any owner has a series."""
+        return bool(await self._catalog.find(SERIES, "by_time", limit=1))
+
     async def add(self, series: Series) -> bool:
         """Adds a series; False where its key is taken."""
         (outcome,) = await self._catalog.batch([Insert(SERIES, to_document(series))])

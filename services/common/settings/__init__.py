@@ -72,7 +72,8 @@ class Settings(BaseModel):
         "", description="host:port or unix:/path of a single service's metrics; empty: a socket in the data folder"
     )
     http: str = Field(
-        "", description="host:port or unix:/path of ingest's HTTP door; empty: a socket in the data folder"
+        "",
+        description="host:port or unix:/path of the HTTP door of ingest or query; empty: a socket in the data folder",
     )
     max_in_flight: int = Field(512, ge=1, description="limit of concurrent calls in one service")
     max_waits: int = Field(
@@ -115,6 +116,11 @@ class Settings(BaseModel):
     max_video_seconds: float = Field(4 * 3600.0, gt=0, description="limit of a video's length")
     max_frames: int = Field(500_000, ge=1, description="limit of a video's frames")
     max_animation_frames: int = Field(2_000, ge=1, description="limit of an animated image's frames")
+    recent_reads_bytes: int = Field(
+        32 * MIB,
+        ge=0,
+        description="memory in which query keeps points of series and media that were read in the last minute",
+    )
     upload_hours: float = Field(24.0, gt=0, description="lifetime of a resumable upload")
     purge_days: float = Field(30.0, ge=0, description="time until the record of a deleted media is deleted")
     sweep_seconds: float = Field(60.0, gt=0, description="time between two sweeps")
@@ -278,10 +284,9 @@ class Settings(BaseModel):
         """Where a service of this data folder serves its metrics."""
         return self.metrics or f"unix:{self.data}/run/{service}.metrics.sock"
 
-    @property
-    def http_socket(self) -> str:
-        """Where ingest takes drops and uploads over HTTP."""
-        return self.http or f"unix:{self.data}/run/ingest.http.sock"
+    def http_socket(self, service: str) -> str:
+        """Where ingest or query of this data folder takes requests over HTTP."""
+        return self.http or f"unix:{self.data}/run/{service}.http.sock"
 
 
 def _listed(text: str) -> list[str]:

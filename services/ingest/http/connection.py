@@ -15,14 +15,15 @@ import httptools
 from services.common.base.errors import DropmeshError, TooSlow
 from services.common.invites.pages import HEADERS as PAGE_HEADERS
 from services.common.invites.pages import HTML, refused_page, uploaded_page
+from services.common.rest.answers import LAST_CHUNK, OK, error_json, http_head
 from services.common.rpc.call import Call
 from services.common.rpc.methods import Kind
 from services.common.rpc.status import error_headers, error_http_status
-from services.ingest.http.answers import HEAD_OF_LINES, error_json, http_head, response_json
+from services.ingest.http.answers import HEAD_OF_LINES, response_json
 from services.ingest.http.arriving import ArrivingRequest, Receiving
 from services.ingest.http.body import IncomingBody
 from services.ingest.http.influx import PATH, influx_error_json, influx_http_status
-from services.ingest.http.lines import LAST_CHUNK, LinesAnswer, UnfinishedLine, drops_of_lines
+from services.ingest.http.lines import LinesAnswer, UnfinishedLine, drops_of_lines
 from services.ingest.http.pages import wants_page
 from services.ingest.http.routes import Route
 
@@ -30,7 +31,6 @@ METADATA = frozenset({b"authorization", b"traceparent", b"x-request-id", b"x-inv
 # What a body must bring in each window of time, unless this end has paused it.
 LEAST_BYTES = 4096
 RATE_WINDOW = timedelta(seconds=20)
-OK = 200
 log = logging.getLogger(__name__)
 Find = Callable[[bytes, str, str], Route]
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from services.common.base.loops import pause
-from services.common.rpc.operations import clear_socket
+from services.common.rest.serving import let_finish, listen
 from services.ingest.http.arriving import Receiving
 from services.ingest.http.connection import RATE_WINDOW, HttpConnection
 from services.ingest.http.routes import Route, Routes
@@ -19,8 +19,6 @@ from services.ingest.http.routes import Route, Routes
 # Unfinished bodies that are kept in memory: so many of the largest, and no less than this.
 LARGEST_AT_ONCE = 16
 LEAST_RECEIVING_BYTES = 64 * 1024 * 1024
-# Connections that the edge may make at once: over a unix socket one more fails instead of waiting.
-BACKLOG = 4096
 
 
 class HttpDoor:
@@ -39,25 +37,14 @@ class HttpDoor:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Takes requests until `stopping` is set; those under way then have the drain time to finish."""
-        loop = asyncio.get_running_loop()
-        clear_socket(self._address)
-        if self._address.startswith("unix:"):
-            path = self._address.removeprefix("unix:")
-            server: asyncio.AbstractServer = await loop.create_unix_server(self._connection, path, backlog=BACKLOG)
-        else:
-            host, _, port = self._address.rpartition(":")
-            server = await loop.create_server(self._connection, host or None, int(port), backlog=BACKLOG)
+        server = await listen(self._address, self._connection)
         while not await pause(RATE_WINDOW.total_seconds(), stopping):
             for connection in tuple(self._connections):
                 connection.check_rate()
         server.close()
         for connection in tuple(self._connections):
             connection.finish()
-        if self._tasks:
-            _, late = await asyncio.wait(self._tasks, timeout=self._drain.total_seconds())
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+        await let_finish(self._tasks, self._drain)
 
     def _connection(self) -> HttpConnection:
         return HttpConnection(self._routes.find, self._receiving, self._max_whole_bytes, self._tasks, self._connections)

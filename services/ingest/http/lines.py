@@ -14,7 +14,6 @@ from services.ingest.http.answers import line_json
 from services.ingest.http.arriving import Receiving
 
 CONTENT_TYPE = "application/x-ndjson"
-LAST_CHUNK = b"0\r\n\r\n"
 
 
 def is_lines(content_type: str) -> bool:

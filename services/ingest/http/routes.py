@@ -15,15 +15,15 @@ from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
 
 from services.common.base.errors import NotFound
+from services.common.rest.parameters import read_parameters, read_query
+from services.common.rest.paths import path_pattern
 from services.common.rpc.methods import Kind, Method
 from services.common.rpc.request_rules import Rules
 from services.ingest.http.lines import is_lines
-from services.ingest.http.query import read_parameters, read_query
 
 _RULES = Rules()
 # The field that a line of a body is.
 LINE = "drop"
-VARIABLE = re.compile(r"\{(\w+)(?:=(\w+)/\*)?\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def http_routes(methods: Iterable[Method]) -> Iterable[Route]:
             for rule in (first, *first.additional_bindings):
                 verb = str(rule.WhichOneof("pattern"))
                 template = getattr(rule, verb)
-                path = _pattern(template)
+                path = path_pattern(template)
                 yield Route(method, verb.upper().encode(), template, path, rule.body, method.request)
                 if method.name in streams:
                     stream = streams[method.name]
@@ -110,13 +110,3 @@ def http_routes(methods: Iterable[Method]) -> Iterable[Route]:
 def stream_of(method: MethodDescriptor) -> str:
     """The unary method that a method streams, if any."""
     return str(method.GetOptions().Extensions[behavior_pb2.behavior].stream_of)
-
-
-def _pattern(template: str) -> re.Pattern[str]:
-    parts = VARIABLE.split(template)
-    pattern = ""
-    for literal, name, collection in zip(parts[::3], [*parts[1::3], ""], [*parts[2::3], ""], strict=True):
-        pattern += re.escape(literal)
-        if name:
-            pattern += f"(?P<{name}>{f'{collection}/' if collection else ''}[^/]+)"
-    return re.compile(pattern)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from dropmesh.v1 import measurement_pb2, query_service_pb2
+from dropmesh.v1 import query_service_pb2
 from google.api.httpbody_pb2 import HttpBody
 
 from services.common.base.instants import from_timestamp
 from services.common.catalog import Range
 from services.common.drops.measurements import Measurements
-from services.common.drops.messages import lineage_messages, measurement_message
+from services.common.drops.messages import lineage_messages
 from services.common.drops.names import asked_owner, named_measurement, stored_source
 from services.common.drops.receipts import Receipts
 from services.common.rpc.call import Call
 from services.common.rpc.page_tokens import page_size, page_start, page_token
+from services.query.drops.answers import MeasurementPage, OneMeasurement
 from services.query.drops.export import export_format, exported
 
 DESCENDING = "time desc"
@@ -28,16 +29,12 @@ class MeasurementReads:
         self._measurements = measurements
         self._receipts = receipts
 
-    async def GetMeasurement(
-        self, request: query_service_pb2.GetMeasurementRequest, call: Call
-    ) -> measurement_pb2.Measurement:
+    async def GetMeasurement(self, request: query_service_pb2.GetMeasurementRequest, call: Call) -> OneMeasurement:
         """Returns the measurement of an instant, in any notation of its offset."""
         named = named_measurement(request.name, "name", call.caller)
-        return measurement_message(await self._measurements.get(call.caller, named), call.caller.owner)
+        return OneMeasurement(await self._measurements.get(call.caller, named), call.caller.owner)
 
-    async def ListMeasurements(
-        self, request: query_service_pb2.ListMeasurementsRequest, call: Call
-    ) -> query_service_pb2.ListMeasurementsResponse:
+    async def ListMeasurements(self, request: query_service_pb2.ListMeasurementsRequest, call: Call) -> MeasurementPage:
         """Lists measurements by time."""
         owner = asked_owner(request.owner, call.caller)
         page, end = await self._measurements.by_time(
@@ -48,10 +45,7 @@ class MeasurementReads:
             after=page_start(request, owner),
             limit=page_size(request.page_size),
         )
-        return query_service_pb2.ListMeasurementsResponse(
-            measurements=(measurement_message(one, call.caller.owner) for one in page),
-            next_page_token="" if end is None else page_token(request, owner, end),
-        )
+        return MeasurementPage(page, call.caller.owner, "" if end is None else page_token(request, owner, end))
 
     async def ExportMeasurements(
         self, request: query_service_pb2.ExportMeasurementsRequest, call: Call

@@ -15,21 +15,20 @@ from services.common.base.names import resource_id
 from services.common.media.anonymize.messages import to_class
 from services.common.media.listing.filters import MediaFilter, MediaOrder
 from services.common.media.listing.pages import MediaLists
-from services.common.media.messages import media_message
 from services.common.media.vocabulary import MediaKind, MediaState
 from services.common.rpc.call import Call
 from services.common.rpc.page_tokens import page_size, page_start, page_token
+from services.query.media.answers import MediaPage, MediaTexts
 
 
 class MediaListReads:
     """Reads of lists of media."""
 
-    def __init__(self, lists: MediaLists) -> None:
+    def __init__(self, lists: MediaLists, texts: MediaTexts) -> None:
         self._lists = lists
+        self._texts = texts
 
-    async def ListMedia(
-        self, request: query_service_pb2.ListMediaRequest, call: Call
-    ) -> query_service_pb2.ListMediaResponse:
+    async def ListMedia(self, request: query_service_pb2.ListMediaRequest, call: Call) -> MediaPage:
         """Lists the media that a caller sees."""
         if request.owner and request.owner != call.caller.owner and not call.caller.is_admin:
             raise PermissionDenied(
@@ -44,10 +43,7 @@ class MediaListReads:
             after=page_start(request, whose),
             limit=page_size(request.page_size),
         )
-        return query_service_pb2.ListMediaResponse(
-            media=map(media_message, page.media),
-            next_page_token="" if page.end is None else page_token(request, whose, page.end),
-        )
+        return MediaPage(page.media, "" if page.end is None else page_token(request, whose, page.end), self._texts)
 
 
 def media_filter(request: query_service_pb2.ListMediaRequest) -> MediaFilter:

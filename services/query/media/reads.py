@@ -7,16 +7,16 @@ from collections.abc import AsyncIterator, Callable
 
 from dropmesh.v1 import media_pb2, query_service_pb2
 
-from services.common.base.instants import to_timestamp
 from services.common.base.names import resource_id
 from services.common.media.detected_objects import MediaObjects
-from services.common.media.messages import is_settled, media_message, object_message
+from services.common.media.messages import is_settled, object_message
 from services.common.media.model import Media
 from services.common.media.store import MediaStore
 from services.common.rest.json import LINES_OF_JSON
 from services.common.rpc.call import Call
 from services.common.rpc.page_tokens import page_size, page_start, page_token
 from services.query.events.hub import EventHub
+from services.query.media.answers import MediaTexts, OneMedia
 from services.query.media.forecast import WorkForecast
 
 REMINDER_SECONDS = 60.0
@@ -30,6 +30,7 @@ class MediaReads:
         media: MediaStore,
         objects: MediaObjects,
         hub: EventHub,
+        texts: MediaTexts,
         *,
         reminder_seconds: float = REMINDER_SECONDS,
         now_ns: Callable[[], int] = time.time_ns,
@@ -37,10 +38,11 @@ class MediaReads:
         self._media = media
         self._media_objects = objects
         self._hub = hub
+        self._texts = texts
         self._forecast = WorkForecast(media, now_ns)
         self._reminder_seconds = reminder_seconds
 
-    async def GetMedia(self, request: query_service_pb2.GetMediaRequest, call: Call) -> media_pb2.Media:
+    async def GetMedia(self, request: query_service_pb2.GetMediaRequest, call: Call) -> OneMedia:
         """Returns one media."""
         return await self._shown(await self._media.get(call.caller, resource_id(request.name)))
 
@@ -52,7 +54,7 @@ class MediaReads:
         async with self._hub.watch(media_id) as watch:
             media = await self._media.get(call.caller, media_id)
             call.answer_with(200, LINES_OF_JSON)
-            yield await self._shown(media)
+            yield (await self._shown(media)).message()
             while not is_settled(media):
                 shown = await watch.next(self._reminder_seconds)
                 if shown is None:
@@ -60,7 +62,7 @@ class MediaReads:
                 elif shown.revision <= media.revision:
                     continue
                 media = shown
-                yield await self._shown(media)
+                yield (await self._shown(media)).message()
 
     async def ListMediaObjects(
         self, request: query_service_pb2.ListMediaObjectsRequest, call: Call
@@ -80,10 +82,6 @@ class MediaReads:
             next_page_token="" if end is None else page_token(request, whose, end),
         )
 
-    async def _shown(self, media: Media) -> media_pb2.Media:
+    async def _shown(self, media: Media) -> OneMedia:
         """A media, with the time at which it is expected to be done."""
-        message = media_message(media)
-        end_ns = await self._forecast.end_ns(media)
-        if end_ns is not None:
-            message.processing.expect_time.CopyFrom(to_timestamp(end_ns))
-        return message
+        return OneMedia(media, await self._forecast.end_ns(media), self._texts)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
 
+from services.common.caching.recent import Recent
 from services.common.drops.measurements import Measurements
 from services.common.objects import Objects
 from services.common.series.all_points import AllPoints
@@ -16,51 +18,69 @@ from services.query.series.tables import Table, table_writer
 from services.query.series.windows import WindowRollup
 
 
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Makes a few rows, with these columns, of all points."""
+
+    columns: Sequence[str]
+    add: Callable[[Points], None]
+    rows: Callable[[], Points]
+
+
 class PointDownloads:
     """Reads and writes in threads; memory stays flat however many points there are."""
 
-    def __init__(self, objects: Objects, measurements: Measurements) -> None:
-        self._points = AllPoints(objects, measurements)
+    def __init__(self, objects: Objects, measurements: Measurements, recent: Recent) -> None:
+        self._points = AllPoints(objects, measurements, recent)
 
     async def sent(self, series: Series, asked: AskedPoints) -> AsyncIterator[bytes]:
         """The answer's bytes; at least one chunk."""
-        table = await self._table(series, asked)
+        names = tuple(channel.name for channel in series.channels)
+        if asked.window_ns:
+            rollup = WindowRollup(asked.window_ns, names)
+            yield await self._summarized(series, asked, Summary(rollup.columns, rollup.add, rollup.rows))
+        elif asked.max_points and series.point_count > asked.max_points:
+            sampler = Downsampler(asked.max_points, len(names), series.point_count)
+            yield await self._summarized(series, asked, Summary(names, sampler.add, sampler.picked))
+        else:
+            async for chunk in self._whole(series, asked, names):
+                yield chunk
+
+    async def _summarized(self, series: Series, asked: AskedPoints, summary: Summary) -> bytes:
+        """A few rows made of all points; each change of threads costs more than such rows do."""
+        last: Points | None = None
+        async for points in self._points.parts(series, asked.start_ns, asked.end_ns):
+            if last is not None:
+                await asyncio.to_thread(summary.add, last)
+            last = points
+        return await asyncio.to_thread(_written, series, asked, summary, last)
+
+    async def _whole(self, series: Series, asked: AskedPoints, names: tuple[str, ...]) -> AsyncIterator[bytes]:
+        is_all = asked.start_ns is None and asked.end_ns is None
+        table = Table(series, names, count=series.point_count if is_all else None)
         writer = await asyncio.to_thread(table_writer, asked.format, table)
         for take in range(writer.passes):
-            async for points in self._parts(table, asked, writer.wanted(take)):
+            wanted = writer.wanted(take)
+            chosen = None if wanted is None else [names[at] for at in wanted]
+            async for points in self._points.parts(series, asked.start_ns, asked.end_ns, chosen):
                 if chunk := await asyncio.to_thread(writer.write, take, points):
                     yield chunk
             if chunk := await asyncio.to_thread(writer.finish, take):
                 yield chunk
 
-    async def _table(self, series: Series, asked: AskedPoints) -> Table:
-        if asked.window_ns:
-            return await self._rolled_up(series, asked)
-        if asked.max_points and series.point_count > asked.max_points:
-            return await self._fewer(series, asked)
-        names = tuple(channel.name for channel in series.channels)
-        is_all = asked.start_ns is None and asked.end_ns is None
-        return Table(series, names, count=series.point_count if is_all else None)
 
-    async def _parts(self, table: Table, asked: AskedPoints, wanted: Sequence[int] | None) -> AsyncIterator[Points]:
-        if table.points is None:
-            names = None if wanted is None else [table.columns[at] for at in wanted]
-            async for points in self._points.parts(table.series, asked.start_ns, asked.end_ns, names):
-                yield points
-        elif len(table.points):
-            columns = table.points.columns
-            chosen = columns if wanted is None else tuple(columns[at] for at in wanted)
-            yield Points(table.points.times_ns, chosen)
-
-    async def _fewer(self, series: Series, asked: AskedPoints) -> Table:
-        sampler = Downsampler(asked.max_points, len(series.channels), series.point_count)
-        async for points in self._points.parts(series, asked.start_ns, asked.end_ns):
-            await asyncio.to_thread(sampler.add, points)
-        picked = await asyncio.to_thread(sampler.picked)
-        return Table(series, tuple(channel.name for channel in series.channels), points=picked)
-
-    async def _rolled_up(self, series: Series, asked: AskedPoints) -> Table:
-        rollup = WindowRollup(asked.window_ns, [channel.name for channel in series.channels])
-        async for points in self._points.parts(series, asked.start_ns, asked.end_ns):
-            await asyncio.to_thread(rollup.add, points)
-        return Table(series, rollup.columns, points=rollup.rows(), is_rollup=True)
+def _written(series: Series, asked: AskedPoints, summary: Summary, last: Points | None) -> bytes:
+    """Takes the last points, and writes the rows."""
+    if last is not None:
+        summary.add(last)
+    rows = summary.rows()
+    table = Table(series, tuple(summary.columns), points=rows, is_rollup=asked.window_ns > 0)
+    writer = table_writer(asked.format, table)
+    whole = []
+    for take in range(writer.passes):
+        wanted = writer.wanted(take)
+        if len(rows):
+            columns = rows.columns if wanted is None else tuple(rows.columns[at] for at in wanted)
+            whole.append(writer.write(take, Points(rows.times_ns, columns)))
+        whole.append(writer.finish(take))
+    return b"".join(whole)

@@ -14,7 +14,9 @@ from google.api.httpbody_pb2 import HttpBody
 from services.common.base.errors import NotFound
 from services.common.base.instants import from_timestamp
 from services.common.base.labels import read_labels
+from services.common.base.loops import pause
 from services.common.base.names import resource_id
+from services.common.caching.recent import Recent
 from services.common.drops.measurements import Measurements
 from services.common.drops.names import DEFAULT_SOURCE
 from services.common.objects import Objects
@@ -30,19 +32,36 @@ if TYPE_CHECKING:
     from services.query.series.points import PointDownloads
 
 RAW_TYPE = "application/octet-stream"
-# Imported with the first call that needs it: pyarrow takes 60 MB of the process.
+# Imported where there are series: pyarrow takes 60 MB of the process.
 HEAVY = "services.query.series.points"
+LOOK_SECONDS = 5.0
 
 
 class SeriesReads:
     """Reads of series."""
 
-    def __init__(self, store: SeriesStore, finder: SeriesFinder, measurements: Measurements, objects: Objects) -> None:
+    def __init__(
+        self,
+        store: SeriesStore,
+        finder: SeriesFinder,
+        measurements: Measurements,
+        objects: Objects,
+        recent: Recent,
+    ) -> None:
         self._series = store
         self._finder = finder
         self._measurements = measurements
         self._series_objects = objects
+        self._recent = recent
         self._downloads: PointDownloads | None = None
+
+    async def prepare(self, stopping: asyncio.Event) -> None:
+        """Imports what points need once there is a series: the first reader of points would wait for it."""
+        while not await self._series.has_any():
+            if await pause(LOOK_SECONDS, stopping):
+                return
+        await asyncio.to_thread(import_module, HEAVY)
+        await stopping.wait()
 
     async def GetSeries(self, request: query_service_pb2.GetSeriesRequest, call: Call) -> series_pb2.Series:
         """Returns a series without its points."""
@@ -83,7 +102,7 @@ class SeriesReads:
         asked = asked_points(request, call.header("accept") or "")
         if self._downloads is None:
             self._downloads = (await asyncio.to_thread(import_module, HEAVY)).PointDownloads(
-                self._series_objects, self._measurements
+                self._series_objects, self._measurements, self._recent
             )
         chunks = self._downloads.sent(series, asked)
         # Read before the headers go: once they are sent, it is too late to say that the points are missing.

@@ -14,6 +14,7 @@ from dropmesh.v1 import error_reason_pb2 as reasons
 from dropmesh.v1 import processor_service_pb2, query_service_pb2
 
 from services.common.base.errors import DropmeshError
+from services.common.caching.recent import Recent
 from services.common.drops.measurements import Measurement, Measurements, measurement_key
 from services.common.drops.sources import Sources
 from services.common.rpc.identity import Caller, Scope
@@ -63,7 +64,7 @@ def finder_of(stores: Stores) -> SeriesFinder:
 
 def reads_of(stores: Stores) -> SeriesReads:
     measurements = Measurements(stores.catalog)
-    return SeriesReads(SeriesStore(stores.catalog), finder_of(stores), measurements, stores.objects)
+    return SeriesReads(SeriesStore(stores.catalog), finder_of(stores), measurements, stores.objects, Recent(0))
 
 
 def measuring_of(stores: Stores) -> SeriesMeasuring:

@@ -16,6 +16,7 @@ from dropmesh.v1.query_service_pb2 import (
 
 from services.common.base.errors import DropmeshError, InvalidArgument, NotFound
 from services.common.base.instants import utc_day
+from services.common.caching.recent import Recent
 from services.common.events.log import EventLog
 from services.common.invites.store import Invite, new_secret
 from services.common.rpc.call import Call
@@ -23,6 +24,7 @@ from services.common.rpc.identity import Caller, Scope
 from services.common.statistics.store import Totals
 from services.query.events.hub import EventHub
 from services.query.invites.reads import InviteReads
+from services.query.media.answers import MediaTexts
 from services.query.media.lists import MediaListReads
 from services.query.media.reads import MediaReads
 from services.query.statistics.reads import StatisticsReads, statistics_message
@@ -31,6 +33,7 @@ from tests.support.calls import BOB, call_of
 from tests.support.media_mesh import MediaMesh, photo
 
 DAY_NS = 86_400 * 10**9
+TEXTS = MediaTexts(Recent(0))
 
 
 @pytest.fixture
@@ -44,7 +47,7 @@ async def hub(mesh: MediaMesh) -> AsyncIterator[EventHub]:
 
 @pytest.fixture
 def reads(mesh: MediaMesh, hub: EventHub) -> MediaReads:
-    return MediaReads(mesh.media, mesh.found, hub)
+    return MediaReads(mesh.media, mesh.found, hub, TEXTS)
 
 
 async def test_a_watcher_sees_each_change_until_the_end(mesh: MediaMesh, reads: MediaReads) -> None:
@@ -61,7 +64,7 @@ async def test_a_watcher_sees_each_change_until_the_end(mesh: MediaMesh, reads: 
 
 async def test_a_watcher_is_reminded_where_nothing_changes(mesh: MediaMesh, hub: EventHub) -> None:
     name = f"media/{(await mesh.upload(photo('one'))).media.id}"
-    reads = MediaReads(mesh.media, mesh.found, hub, reminder_seconds=0.0)
+    reads = MediaReads(mesh.media, mesh.found, hub, TEXTS, reminder_seconds=0.0)
     watching = aiter(reads.WatchMedia(WatchMediaRequest(name=name), call_of()))
     first = await anext(watching)
     assert await anext(watching) == first
@@ -72,22 +75,22 @@ async def test_a_photo_that_waits_says_when_it_is_expected_to_be_done(mesh: Medi
     mesh.clock.advance(4)
     assert await finish(mesh, done, b"covered")
     name = f"media/{(await mesh.upload(photo('waits'))).media.id}"
-    reads = MediaReads(mesh.media, mesh.found, hub, now_ns=mesh.clock)
-    shown = await reads.GetMedia(GetMediaRequest(name=name), call_of())
+    reads = MediaReads(mesh.media, mesh.found, hub, TEXTS, now_ns=mesh.clock)
+    shown = (await reads.GetMedia(GetMediaRequest(name=name), call_of())).message()
     assert shown.processing.expect_time.ToNanoseconds() == mesh.clock() + 4 * 10**9
-    processed = await reads.GetMedia(GetMediaRequest(name=f"media/{done.id}"), call_of())
+    processed = (await reads.GetMedia(GetMediaRequest(name=f"media/{done.id}"), call_of())).message()
     assert not processed.processing.HasField("expect_time")
 
 
 async def test_pages_follow_each_other_and_belong_to_their_list(mesh: MediaMesh) -> None:
-    reads = MediaListReads(mesh.lists)
+    reads = MediaListReads(mesh.lists, TEXTS)
     for number in range(5):
         mesh.clock.advance(1)
         await mesh.upload(photo(str(number)))
     found: list[str] = []
     token = ""
     while True:
-        page = await reads.ListMedia(ListMediaRequest(page_size=2, page_token=token), call_of())
+        page = (await reads.ListMedia(ListMediaRequest(page_size=2, page_token=token), call_of())).message()
         found += [media.name for media in page.media]
         token = page.next_page_token
         if not token:

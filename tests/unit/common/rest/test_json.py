@@ -1,20 +1,20 @@
-"""Every message of the contract, empty and full, told as the library tells it."""
+"""Every message of the contract, empty and full, with the values of the library and the text of the edge."""
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Any
 
-import orjson
 import pytest
-from dropmesh.v1 import ingest_service_pb2, query_service_pb2
+from dropmesh.v1 import ingest_service_pb2, measurement_pb2, query_service_pb2
 from google.protobuf import json_format, struct_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from google.rpc import error_details_pb2, status_pb2
 
-from services.common.rest.json import message_values
+from services.common.rest.json import json_text
 
 CONTRACT = (ingest_service_pb2.DESCRIPTOR, query_service_pb2.DESCRIPTOR)
 
@@ -81,23 +81,51 @@ def fill(message: Any, number: int, depth: int) -> None:
                     fill(inner, place, depth - 1)
 
 
-def by_library(message: Message) -> bytes:
-    return orjson.dumps(
-        json_format.MessageToDict(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
+def as_pairs(text: bytes | str) -> Any:
+    """JSON with the fields of its objects in their order."""
+    return json.loads(text, object_pairs_hook=list)
+
+
+def by_number(values: Any, descriptor: Descriptor) -> Any:
+    """The library's values with the fields in the order of their numbers."""
+    if descriptor.file.package == "google.protobuf" or not isinstance(values, dict):
+        return values
+    found = {}
+    for field in sorted(descriptor.fields, key=lambda field: field.number):
+        if field.name in values:
+            value, inner = values[field.name], field.message_type
+            if inner is not None and inner.GetOptions().map_entry:
+                of_value = inner.fields_by_name["value"].message_type
+                found[field.name] = {
+                    k: v if of_value is None else by_number(v, of_value) for k, v in reversed(value.items())
+                }
+            elif inner is None:
+                found[field.name] = value
+            else:
+                found[field.name] = (
+                    [by_number(one, inner) for one in value] if field.is_repeated else by_number(value, inner)
+                )
+    return found
+
+
+def by_library(message: Message) -> Any:
+    values = json_format.MessageToDict(
+        message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
     )
+    return as_pairs(json.dumps(by_number(values, message.DESCRIPTOR)))
 
 
 @pytest.mark.parametrize("name", TYPES)
-def test_a_message_reads_as_the_library_would_write_it(name: str) -> None:
+def test_a_message_has_the_values_of_the_library(name: str) -> None:
     for number in range(7):
         for depth in (0, 1, 5):
             message = GetMessageClass(TYPES[name])()
             if number:
                 fill(message, number, depth)
-            assert orjson.dumps(message_values(message)) == by_library(message)
+            assert as_pairs(json_text(message)) == by_library(message)
 
 
-def test_an_error_is_told_with_its_packed_details() -> None:
+def test_an_error_has_its_packed_details() -> None:
     status = status_pb2.Status(code=3, message="no")
     for detail in (
         error_details_pb2.ErrorInfo(reason="R", domain="d", metadata={"limit": "7"}),
@@ -105,4 +133,33 @@ def test_an_error_is_told_with_its_packed_details() -> None:
         error_details_pb2.RetryInfo(retry_delay={"seconds": 1, "nanos": 500_000_000}),
     ):
         status.details.add().Pack(detail)
-    assert orjson.dumps(message_values(status)) == by_library(status)
+    assert as_pairs(json_text(status)) == by_library(status)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0, "0"),
+        (-0.0, "-0"),
+        (2.0, "2"),
+        (-17.0, "-17"),
+        (0.1, "0.1"),
+        (0.1 + 0.2, "0.30000000000000004"),
+        (0.7999999999999999, "0.79999999999999993"),
+        (1e15, "1e+15"),
+        (123456789012345.0, "123456789012345"),
+        (1e20, "1e+20"),
+        (1e-7, "1e-07"),
+        (5e-324, "4.94065645841247e-324"),
+        (math.nan, '"NaN"'),
+        (-math.inf, '"-Infinity"'),
+    ],
+)
+def test_a_double_has_15_digits_or_17(value: float, text: str) -> None:
+    message = measurement_pb2.Measurement(mean=value)
+    assert f'"mean":{text},' in json_text(message).decode()
+
+
+def test_characters_that_could_end_a_script_or_hide_are_escaped() -> None:
+    message = measurement_pb2.Measurement(source='<a> "ü" \x7f\u2028\U000e0041\t')
+    assert '"source":"\\u003ca\\u003e \\"ü\\" \\u007f\\u2028\\udb40\\udc41\\t"' in json_text(message).decode()

@@ -36,3 +36,21 @@ def test_every_call_that_ends_by_itself_has_a_longest_duration() -> None:
         route = entry.route.get("route")
         if route is not None and route.get("timeout", "0s") != "0s":
             assert "max_stream_duration" in route, entry.route["match"]
+
+
+def test_a_read_goes_to_the_door_before_it_is_made_grpc_and_paths_with_a_verb_come_first() -> None:
+    found = [entry.route for entry in routes(".*")]
+    to_door = [route for route in found if route.get("route", {}).get("cluster") == "query_http"]
+    assert {route["match"]["safe_regex"]["regex"] for route in to_door} >= {
+        "/v1/media",
+        "/v1/media/[^/]+",
+        "/v1/owners/[^/]+/sources/[^/]+/measurements/[^/]+",
+        "/v1/series/[^/]+/points",
+        "/v1/statistics",
+    }
+    for route in to_door:
+        transcoded = found[found.index(route) + 1]
+        assert transcoded["match"]["safe_regex"] == route["match"]["safe_regex"]
+        assert transcoded["match"]["headers"] == route["match"]["headers"][:1]
+    places = {route["match"].get("safe_regex", {}).get("regex"): place for place, route in enumerate(found)}
+    assert places["/v1/media/[^/]+:watch"] < places["/v1/media/[^/]+"]

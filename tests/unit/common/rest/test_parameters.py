@@ -6,7 +6,7 @@ from dropmesh.v1.object_pb2 import AnonymizeOptions, Box, ObjectClass, Region
 from dropmesh.v1.query_service_pb2 import ListMeasurementsRequest
 
 from services.common.base.errors import InvalidArgument
-from services.ingest.http.query import read_query
+from services.common.rest.parameters import read_query
 
 
 def read(query: str) -> UploadMediaRequest:

@@ -1,0 +1,81 @@
+"""Measurements as answers: JSON by hand in the order of the contract's fields, and messages for gRPC."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dropmesh.v1 import measurement_pb2, query_service_pb2
+
+from services.common.base.timestamps import format_timestamp
+from services.common.drops.measurements import Measurement
+from services.common.drops.messages import measurement_message
+from services.common.drops.names import measurement_name
+from services.common.rest.json import number_text
+
+
+@dataclass(frozen=True, slots=True)
+class OneMeasurement:
+    """A measurement, for a caller who owns what `viewer` owns."""
+
+    measurement: Measurement
+    viewer: str
+
+    def message(self) -> measurement_pb2.Measurement:
+        """The message."""
+        return measurement_message(self.measurement, self.viewer)
+
+    def SerializeToString(self) -> bytes:
+        """See ByHand."""
+        return self.message().SerializeToString()
+
+    def json_text(self) -> bytes:
+        """See ByHand."""
+        return _text(self.measurement, self.viewer).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class MeasurementPage:
+    """A page of measurements."""
+
+    measurements: Sequence[Measurement]
+    viewer: str
+    next_page_token: str
+
+    def message(self) -> query_service_pb2.ListMeasurementsResponse:
+        """The message."""
+        return query_service_pb2.ListMeasurementsResponse(
+            measurements=(measurement_message(one, self.viewer) for one in self.measurements),
+            next_page_token=self.next_page_token,
+        )
+
+    def SerializeToString(self) -> bytes:
+        """See ByHand."""
+        return self.message().SerializeToString()
+
+    def json_text(self) -> bytes:
+        """See ByHand."""
+        texts = ",".join([_text(one, self.viewer) for one in self.measurements])
+        return f'{{"measurements":[{texts}],"next_page_token":"{self.next_page_token}"}}'.encode()
+
+
+def _text(measurement: Measurement, viewer: str) -> str:
+    # No name, source or receipt has a character that JSON escapes.
+    sample = measurement.sample_stddev
+    deviation = "" if sample is None else f'"sample_stddev":{number_text(sample)},'
+    name = measurement_name(measurement.owner, measurement.source, measurement.time_ns, viewer)
+    return (
+        f'{{"name":"{name}",'
+        f'"etag":"\\"{measurement.version}\\"",'
+        f'"time":"{format_timestamp(measurement.time_ns)}",'
+        f'"count":"{measurement.count}",'
+        f'"mean":{number_text(measurement.mean)},'
+        f'"population_stddev":{number_text(measurement.population_stddev)},'
+        f"{deviation}"
+        f'"min":{number_text(measurement.min)},'
+        f'"max":{number_text(measurement.max)},'
+        f'"receipt":"receipts/{measurement.receipt}",'
+        f'"receive_time":"{format_timestamp(measurement.receive_time_ns)}",'
+        f'"process_time":"{format_timestamp(measurement.process_time_ns)}",'
+        f'"source":"{measurement.source}"}}'
+    )

@@ -1,0 +1,39 @@
+"""An HTTP/1.1 server beside the gRPC server, for the reads that come most often.
+
+The edge sends them here unchanged: to turn them into gRPC and back costs more than to answer them. The same guarded
+methods answer, with the same JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from datetime import timedelta
+
+from services.common.rest.serving import let_finish, listen
+from services.common.rpc.methods import Method
+from services.query.http.connection import ReadConnection
+from services.query.http.routes import Routes
+
+
+class ReadDoor:
+    """Listens for reads."""
+
+    def __init__(self, methods: Iterable[Method], address: str, *, drain: timedelta) -> None:
+        self._routes = Routes(methods)
+        self._address = address
+        self._drain = drain
+        self._calls: set[asyncio.Task[None]] = set()
+        self._connections: set[ReadConnection] = set()
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Takes requests until `stopping` is set; those under way then have the drain time to finish."""
+        loop = asyncio.get_running_loop()
+        server = await listen(
+            self._address, lambda: ReadConnection(self._routes.find, self._calls, self._connections, loop)
+        )
+        await stopping.wait()
+        server.close()
+        for connection in tuple(self._connections):
+            connection.finish()
+        await let_finish(self._calls, self._drain)
