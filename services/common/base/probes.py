@@ -14,6 +14,8 @@ PAUSE_SECONDS = 1.0
 SILENT_PAUSE_SECONDS = 0.25
 PATIENCE_SECONDS = 0.8
 SILENT_LOOKS = 2
+# Longer than a driver's own limits: a question that hangs on is given up, and another one asked.
+HUNG_SECONDS = 30.0
 ANSWERS = "answers"
 SILENT = "does not answer"
 DAMAGED = "is damaged"
@@ -24,7 +26,7 @@ Hear = Callable[[str], None]
 
 
 class StoreProbe:
-    """One store. A question that hangs is not asked a second time before it ends; `hear` takes each state seen."""
+    """One store. A question that hangs is asked again only once it is given up; `hear` takes each state seen."""
 
     def __init__(
         self,
@@ -35,6 +37,7 @@ class StoreProbe:
         *,
         pause_seconds: float = PAUSE_SECONDS,
         patience_seconds: float = PATIENCE_SECONDS,
+        hung_seconds: float = HUNG_SECONDS,
     ) -> None:
         self.store = store
         self.state = ANSWERS
@@ -43,6 +46,7 @@ class StoreProbe:
         self._hear = hear
         self._pause_seconds = pause_seconds
         self._patience_seconds = patience_seconds
+        self._hung_seconds = hung_seconds
         self._silent_looks = 0
         self._asking: asyncio.Task[str] | None = None
         self._asked_seconds = 0.0
@@ -71,6 +75,9 @@ class StoreProbe:
         done, _ = await asyncio.wait({self._asking}, timeout=self._patience_seconds)
         self._metrics.store_answer_seconds.labels(self.store).set(clock() - self._asked_seconds)
         if not done:
+            if clock() - self._asked_seconds > self._hung_seconds:
+                self._asking.cancel()
+                self._asking = None
             return SILENT
         asked, self._asking = self._asking, None
         return SILENT if asked.cancelled() else asked.result()

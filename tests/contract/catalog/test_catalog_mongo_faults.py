@@ -118,3 +118,20 @@ async def test_a_server_that_is_not_there(link: Link, name: str) -> None:
 async def test_an_address_without_a_database() -> None:
     with pytest.raises(ValueError, match="mongodb://host/database"):
         await open_catalog("mongodb://127.0.0.1:1", COLLECTIONS)
+
+
+async def test_a_call_that_gets_no_connection_ends_before_those_that_hold_them(link: Link, name: str) -> None:
+    options = "maxPoolSize=1&serverSelectionTimeoutMS=1000&socketTimeoutMS=15000"
+    opened = await open_catalog(f"{link.url.rstrip('/')}/{name}?{options}", COLLECTIONS)
+    collection = COLLECTIONS[0]
+    await opened.get(collection, "any")
+    link.swallow()
+    calls = [asyncio.create_task(opened.get(collection, key)) for key in ("holds the connection", "waits for it")]
+    done, hanging = await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
+    assert done == {calls[1]}
+    assert isinstance(calls[1].exception(), StoreUnavailable)
+    link.heal()
+    for call in hanging:
+        call.cancel()
+    await asyncio.gather(*hanging, return_exceptions=True)
+    await opened.close()

@@ -20,7 +20,14 @@ from services.common.catalog.mongo.writes import MongoWrites
 from services.common.catalog.paging import segments
 
 # A timeout that the URL sets takes precedence.
-_TIMEOUTS = {"serverSelectionTimeoutMS": 5_000, "connectTimeoutMS": 5_000, "socketTimeoutMS": 20_000}
+_TIMEOUTS = {
+    "serverSelectionTimeoutMS": 5_000,
+    "connectTimeoutMS": 5_000,
+    "socketTimeoutMS": 20_000,
+    # The driver's own default is to wait for ever. A wait whose wake-up is lost, as when another one is cancelled at
+    # the same moment, would never end, and with it the probe that closes the circuit breaker.
+    "waitQueueTimeoutMS": 5_000,
+}
 _GROUP_OPERATIONS = 1000
 # While this many groups are being written, batches wait and form the next one.
 _GROUPS_AT_ONCE = 4

@@ -64,3 +64,23 @@ async def test_a_store_that_hangs_is_asked_once() -> None:
         assert store.asked == asked
         store.is_open.set()
         await state(probe, ANSWERS)
+
+
+async def test_a_question_that_hangs_for_good_is_given_up_and_asked_again() -> None:
+    asked = 0
+
+    async def ask() -> None:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            # Not even the store's answer ends it: a driver has lost the wake-up.
+            await asyncio.Event().wait()
+
+    probe = StoreProbe("catalog", ask, Metrics(), pause_seconds=0.001, patience_seconds=0.02, hung_seconds=0.1)
+    stopping = asyncio.Event()
+    task = asyncio.create_task(probe.run(stopping))
+    async with asyncio.timeout(10):
+        await state(probe, "does not answer")
+        await state(probe, ANSWERS)
+    stopping.set()
+    await task
