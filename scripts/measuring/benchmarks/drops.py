@@ -10,34 +10,25 @@ from __future__ import annotations
 
 import argparse
 import os
-import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from itertools import count
 from pathlib import Path
 
-from scripts.measuring.benchmarks.drop_contenders import BEHIND_EDGE, MESH, PLAIN, Contender, contenders
+from scripts.measuring.benchmarks.contenders import MESH, Contender
+from scripts.measuring.benchmarks.drop_contenders import BEHIND_EDGE, PATH, PLAIN, contenders
 from scripts.measuring.benchmarks.drop_streams import send_lines, send_messages
+from scripts.measuring.benchmarks.figures import Figures, Way, in_turns, print_figures
 from scripts.measuring.loading.drop_requests import DropSeries
 from scripts.measuring.loading.http_load import send_load
 from scripts.measuring.loading.reading_back import ACCEPTED
 
-PATH = "/v1/measurements"
 CONNECTIONS = (1, 16, 64)
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """The figures of one turn; syncs are None where they are not counted, latencies are seconds."""
-
-    per_second: float
-    cpu_microseconds: float
-    syncs: float | None
-    p50: float | None = None
-    p99: float | None = None
+MOST_DROPS = 10_000_000
+STREAMS = {"lines": send_lines, "gRPC": send_messages}
 
 
 def main() -> int:
@@ -48,50 +39,60 @@ def main() -> int:
     parser.add_argument("--turns", type=int, default=3)
     arguments = parser.parse_args()
     names = [*PLAIN, *BEHIND_EDGE, MESH]
-    numbers = count(0, 10_000_000)
+    numbers = count(0, MOST_DROPS)
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}", flush=True)
     with tempfile.TemporaryDirectory(prefix="dropmesh-bench-") as folder, contenders(Path(folder), names) as running:
-        for one in running.values():
-            _requests(one, DropSeries(next(numbers), 500), 16)
-        best: dict[int, Turn] = {}
+        warm_up(running.values(), numbers)
+        best: dict[int, Figures] = {}
         for connections in CONNECTIONS:
-            amount = arguments.drops // 4 if connections == 1 else arguments.drops
-            ways = {name: _way_of(one, numbers, amount, connections) for name, one in running.items()}
-            found = _in_turns(ways, arguments.turns)
-            _print(f"a request each, {connections} connections", found, MESH)
-            best[connections] = max((found[name] for name in PLAIN), key=lambda turn: turn.per_second)
-        mesh = running[MESH]
-        streams: dict[str, Callable[[], Turn]] = {
-            name: lambda send=send: _streamed(mesh, DropSeries(next(numbers), arguments.streamed), send)  # type: ignore[misc]
-            for name, send in (("lines", send_lines), ("gRPC", send_messages))
-        }
-        found = _in_turns(streams, arguments.turns)
-        strongest = max(best.values(), key=lambda turn: turn.per_second)
-        _print("one stream, until every drop has its measurement", {"strongest plain": strongest, **found}, "lines")
+            ways = request_ways(running, numbers, arguments.drops, connections)
+            found = in_turns(ways, arguments.turns)
+            print_figures(f"a request each, {connections} connections", "drops/s", found, MESH)
+            best[connections] = max((found[name] for name in PLAIN), key=lambda one: one.per_second)
+        found = in_turns(stream_ways(running[MESH], numbers, arguments.streamed), arguments.turns)
+        strongest = max(best.values(), key=lambda one: one.per_second)
+        title = "one stream, until every drop has its measurement"
+        print_figures(title, "drops/s", {"strongest plain": strongest, **found}, "lines")
     return 0
 
 
-def _way_of(one: Contender, numbers: count[int], amount: int, connections: int) -> Callable[[], Turn]:
-    return lambda: _requests(one, DropSeries(next(numbers), amount), connections)
+def warm_up(running: Iterable[Contender], numbers: count[int]) -> None:
+    """Has each take a few drops."""
+    for one in running:
+        _requests(one, DropSeries(next(numbers), 500), 16)
 
 
-def _in_turns(ways: dict[str, Callable[[], Turn]], turns: int) -> dict[str, Turn]:
-    """The median of each figure."""
-    seen: dict[str, list[Turn]] = {name: [] for name in ways}
-    for _ in range(turns):
-        for name, way in ways.items():
-            seen[name].append(way())
-    return {name: _median(found) for name, found in seen.items()}
+def request_ways(
+    running: Mapping[str, Contender], numbers: count[int], amount: int, connections: int
+) -> dict[str, Way]:
+    """A turn of each: so many drops, a request each; a fourth of them over one connection."""
+    amount = amount // 4 if connections == 1 else amount
+    return {name: partial(_requests_of_next, one, numbers, amount, connections) for name, one in running.items()}
 
 
-def _requests(one: Contender, series: DropSeries, connections: int) -> Turn:
+def stream_ways(mesh: Contender, numbers: count[int], amount: int) -> dict[str, Way]:
+    """A turn of each kind of stream."""
+    return {name: partial(_stream_of_next, mesh, numbers, amount, send) for name, send in STREAMS.items()}
+
+
+def _requests_of_next(one: Contender, numbers: count[int], amount: int, connections: int) -> Figures:
+    return _requests(one, DropSeries(next(numbers), amount), connections)
+
+
+def _stream_of_next(
+    mesh: Contender, numbers: count[int], amount: int, send: Callable[[int, list[bytes]], int]
+) -> Figures:
+    return _streamed(mesh, DropSeries(next(numbers), amount), send)
+
+
+def _requests(one: Contender, series: DropSeries, connections: int) -> Figures:
     requests = series.requests(PATH)
     cpu, syncs = one.cpu_seconds(), one.syncs.count
     result = send_load(one.port, requests, per_second=None, connections=connections)
     if result.count(ACCEPTED) != series.count:
         raise RuntimeError(f"{one.name} accepted {result.count(ACCEPTED)} of {series.count}")
     one.drained()
-    return Turn(
+    return Figures(
         result.answered_per_second,
         (one.cpu_seconds() - cpu) / series.count * 1e6,
         None if syncs is None else ((one.syncs.count or 0) - syncs) / series.count,
@@ -100,7 +101,7 @@ def _requests(one: Contender, series: DropSeries, connections: int) -> Turn:
     )
 
 
-def _streamed(one: Contender, series: DropSeries, send: Callable[[int, list[bytes]], int]) -> Turn:
+def _streamed(one: Contender, series: DropSeries, send: Callable[[int, list[bytes]], int]) -> Figures:
     drops = [request.partition(b"\r\n\r\n")[2] for request in series.requests(PATH)]
     cpu, syncs, began = one.cpu_seconds(), one.syncs.count, time.perf_counter()
     answered = send(one.port, drops)
@@ -108,40 +109,11 @@ def _streamed(one: Contender, series: DropSeries, send: Callable[[int, list[byte
         raise RuntimeError(f"{answered} of {series.count} drops were answered with a receipt")
     one.drained()
     seconds = time.perf_counter() - began
-    return Turn(
+    return Figures(
         series.count / seconds,
         (one.cpu_seconds() - cpu) / series.count * 1e6,
         None if syncs is None else ((one.syncs.count or 0) - syncs) / series.count,
     )
-
-
-def _median(turns: list[Turn]) -> Turn:
-    def of(values: list[float | None]) -> float | None:
-        known = [value for value in values if value is not None]
-        return statistics.median(known) if known else None
-
-    return Turn(
-        statistics.median(turn.per_second for turn in turns),
-        statistics.median(turn.cpu_microseconds for turn in turns),
-        of([turn.syncs for turn in turns]),
-        of([turn.p50 for turn in turns]),
-        of([turn.p99 for turn in turns]),
-    )
-
-
-def _print(title: str, found: dict[str, Turn], mine: str) -> None:
-    print(f"\n{title}")
-    print(f"  {'':26} {'drops/s':>8} {'CPU µs':>8} {'syncs':>7} {'p50 ms':>8} {'p99 ms':>8}  {mine}: rate, CPU")
-    for name, turn in found.items():
-        syncs = "" if turn.syncs is None else f"{turn.syncs:.2f}"
-        p50, p99 = ("" if value is None else f"{value * 1e3:.1f}" for value in (turn.p50, turn.p99))
-        line = f"  {name:26} {turn.per_second:8.0f} {turn.cpu_microseconds:8.0f} {syncs:>7} {p50:>8} {p99:>8}"
-        print(line if name == mine else f"{line}  {_verdict(found[mine], turn)}", flush=True)
-
-
-def _verdict(mine: Turn, other: Turn) -> str:
-    rate, cpu = mine.per_second / other.per_second, mine.cpu_microseconds / other.cpu_microseconds
-    return f"{rate:.2f} {'won' if rate >= 1 else 'LOST'}, {cpu:.2f} {'won' if cpu <= 1 else 'LOST'}"
 
 
 if __name__ == "__main__":

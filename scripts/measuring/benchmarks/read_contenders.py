@@ -17,7 +17,7 @@ from scripts.edge.config import EdgeConfig
 from scripts.edge.direct_reads import FOR_GRPC, OFF
 from scripts.edge.folder import as_yaml, envoy_command, write_edge_folder
 from scripts.edge.raw_bodies import CLUSTER
-from scripts.measuring.benchmarks.drop_contenders import UVICORN, started
+from scripts.measuring.benchmarks.contenders import UVICORN, started
 from scripts.measuring.benchmarks.references import ROOT, reference_python
 from scripts.measuring.families import cpu_of_family
 from scripts.measuring.loading.mesh import LoadedMesh, free_port_pair, loaded_mesh

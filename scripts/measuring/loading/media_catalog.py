@@ -50,11 +50,11 @@ def main() -> int:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="dropmesh-") as folder:
         data = arguments.data or Path(folder)
-        asyncio.run(_make(data, arguments.media, check=arguments.check))
+        asyncio.run(make_media(data, arguments.media, check=arguments.check))
         return 0 if arguments.only_make else _time_all(data)
 
 
-async def _make(data: Path, count: int, *, check: bool) -> None:
+async def make_media(data: Path, count: int, *, check: bool = False) -> None:
     settings = load_settings({**os.environ, "DROPMESH_DATA": str(data)})
     catalog = await open_catalog(settings.catalog_url, COLLECTIONS)
     kept = StatisticsStore(catalog)

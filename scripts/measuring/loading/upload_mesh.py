@@ -18,12 +18,14 @@ from pathlib import Path
 
 from scripts.edge.config import EdgeConfig
 from scripts.edge.folder import envoy_command, write_edge_folder
+from scripts.measuring.families import cpu_of_family
 from scripts.measuring.loading.drop_processes import DropProcesses
 from scripts.mesh.admin_token import ensure_admin_token
 from services.common.settings import Settings
 from services.common.settings.reading import load_settings
 
 EDGE_WITHIN_SECONDS = 30.0
+SERVICES = ("ingest", "query")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,8 @@ class UploadMesh:
     settings: Settings
     processes: DropProcesses
     token: str
+    edge: int
+    """The process of the edge."""
 
     @property
     def url(self) -> str:
@@ -50,6 +54,11 @@ class UploadMesh:
         found = re.search(r"VmRSS:\s+(\d+) kB", self._status("ingest"))
         return int(found[1]) * 1024 if found else 0
 
+    def cpu_seconds(self) -> float:
+        """The CPU time of all its processes, with those that read metadata."""
+        services = (self.processes.process_id(name) for name in SERVICES)
+        return sum(map(cpu_of_family, (*services, self.edge)))
+
     def _status(self, name: str) -> str:
         return Path(f"/proc/{self.processes.process_id(name)}/status").read_text()
 
@@ -63,16 +72,16 @@ def upload_mesh(data: Path, settings: Mapping[str, str] | None = None) -> Iterat
     processes = DropProcesses(data, variables)
     token = asyncio.run(ensure_admin_token(loaded)).read_text()
     try:
-        for name in ("ingest", "query"):
+        for name in SERVICES:
             processes.start(name)
-        with _edge(loaded):
-            yield UploadMesh(port, loaded, processes, token)
+        with _edge(loaded) as edge:
+            yield UploadMesh(port, loaded, processes, token, edge)
     finally:
         processes.stop()
 
 
 @contextmanager
-def _edge(settings: Settings) -> Iterator[None]:
+def _edge(settings: Settings) -> Iterator[int]:
     config = EdgeConfig(
         listen=f"127.0.0.1:{settings.edge_port}",
         operations=f"127.0.0.1:{_free_port()}",
@@ -85,7 +94,7 @@ def _edge(settings: Settings) -> Iterator[None]:
         process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
     try:
         await_port(settings.edge_port, EDGE_WITHIN_SECONDS)
-        yield
+        yield process.pid
     finally:
         process.terminate()
         process.wait(30)

@@ -27,38 +27,66 @@ CREATE TABLE IF NOT EXISTS measurements (
 """
 
 
-class Dropzone:
-    """Drops that wait while one commit is under way share the next."""
+DROP = "INSERT INTO drops VALUES (?, ?, ?, ?)"
+MEASUREMENT = "INSERT OR REPLACE INTO measurements VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+DROP_FIELDS = ("_id", "raw", "sha256", "receive_time")
+MEASUREMENT_FIELDS = ("_id", "count", "mean", "population_stddev", "sample_stddev", "min", "max", "receipt")
+Row = tuple[Any, ...]
 
-    def __init__(self) -> None:
-        self._waiting: queue.SimpleQueue[tuple[tuple[Any, ...], tuple[Any, ...], Any]] = queue.SimpleQueue()
+
+class GroupCommit:
+    """Writes rows, one with each statement; those that wait while one commit is under way share the next."""
+
+    def __init__(self, schema: str, *statements: str) -> None:
+        self._schema = schema
+        self._statements = statements
+        self._waiting: queue.SimpleQueue[tuple[tuple[Row, ...], asyncio.Future[None]]] = queue.SimpleQueue()
         threading.Thread(target=self._write, daemon=True).start()
 
-    async def keep(self, raw: bytes) -> bytes:
-        """The answer to a drop, once it is durable; raises ValueError for a bad one."""
-        receipt, received = uuid.uuid4().hex, datetime.now(UTC).isoformat()
-        drop = (receipt, raw, hashlib.sha256(raw).digest(), received)
-        done = asyncio.get_running_loop().create_future()
-        self._waiting.put((drop, (*measurement(raw), receipt), done))
+    async def write(self, *rows: Row) -> None:
+        """Returns once they are durable."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.put((rows, done))
         await done
-        return orjson.dumps({"receipt": receipt, "sha256": drop[2].hex(), "size_bytes": len(raw), "time": received})
 
     def _write(self) -> None:
         database = sqlite3.connect(os.environ["REFERENCE_DATABASE"], isolation_level=None)
         database.execute("PRAGMA journal_mode=WAL")
         database.execute("PRAGMA synchronous=FULL")
-        database.executescript(SCHEMA)
+        database.executescript(self._schema)
         while True:
             group = [self._waiting.get()]
             while not self._waiting.empty():
                 group.append(self._waiting.get())
             database.execute("BEGIN IMMEDIATE")
-            database.executemany("INSERT INTO drops VALUES (?, ?, ?, ?)", [drop for drop, _, _ in group])
-            database.executemany(
-                "INSERT OR REPLACE INTO measurements VALUES (?, ?, ?, ?, ?, ?, ?, ?)", [found for _, found, _ in group]
-            )
+            for number, statement in enumerate(self._statements):
+                database.executemany(statement, [rows[number] for rows, _ in group])
             database.execute("COMMIT")
-            group[0][2].get_loop().call_soon_threadsafe(_resolve, [done for _, _, done in group])
+            group[0][1].get_loop().call_soon_threadsafe(_resolve, [done for _, done in group])
+
+
+def _commits() -> Any:
+    if "REFERENCE_MONGODB" not in os.environ:
+        return GroupCommit(SCHEMA, DROP, MEASUREMENT)
+    from scripts.measuring.loading.references.server_commit import MongoCommit
+
+    return MongoCommit(drops=DROP_FIELDS, measurements=MEASUREMENT_FIELDS)
+
+
+class Dropzone:
+    """Takes drops."""
+
+    def __init__(self) -> None:
+        self._commits = _commits()
+
+    async def keep(self, raw: bytes) -> bytes:
+        """The answer to a drop, once it is durable; raises ValueError for a bad one."""
+        receipt, received = uuid.uuid4().hex, datetime.now(UTC).isoformat()
+        digest = hashlib.sha256(raw)
+        await self._commits.write((receipt, raw, digest.digest(), received), (*measurement(raw), receipt))
+        return orjson.dumps(
+            {"receipt": receipt, "sha256": digest.hexdigest(), "size_bytes": len(raw), "time": received}
+        )
 
 
 def _resolve(futures: list[asyncio.Future[None]]) -> None:
