@@ -25,10 +25,6 @@ _TURN_ROWS = 100
 _TURN_BYTES = 1 << 20
 # A larger group would hold the file for too long against other processes.
 _GROUP_OPERATIONS = 1000
-# When this many callers shared a commit, the next one waits for more callers: each commit and each wake-up then serves
-# many, which under load saves more time than the wait takes.
-_CROWD = 4
-_GATHER_SECONDS = 0.003
 
 
 class SqliteCatalog:
@@ -39,7 +35,6 @@ class SqliteCatalog:
         self._tables = tables
         self._waiting: WaitingBatches[Prepared] = WaitingBatches(_GROUP_OPERATIONS)
         self._scheduled = False
-        self._is_crowded = False
 
     @classmethod
     async def open(cls, path: Path, collections: Sequence[Collection]) -> SqliteCatalog:
@@ -66,7 +61,7 @@ class SqliteCatalog:
             return []
         future = self._waiting.add(prepared, durable=durable)
         if not self._scheduled:
-            self._schedule()
+            self._submit()
         return await future
 
     async def get(self, collection: Collection, key: str) -> Document | None:
@@ -139,14 +134,9 @@ class SqliteCatalog:
             await self.database.write(lambda _: None)
         await self.database.close()
 
-    def _schedule(self) -> None:
-        self._scheduled = True
-        if self._is_crowded:
-            asyncio.get_running_loop().call_later(_GATHER_SECONDS, self._submit)
-        else:
-            self._submit()
-
     def _submit(self) -> None:
+        # At once: what arrives during one commit shares the next.
+        self._scheduled = True
         turn = _Turn(self._take)
         self.database.submit(turn.write, durable=turn.is_durable).add_done_callback(partial(self._settle, turn))
 
@@ -157,13 +147,12 @@ class SqliteCatalog:
 
     def _settle(self, turn: _Turn, done: asyncio.Future[list[Outcome | Failure]]) -> None:
         error = done.exception()
-        self._is_crowded = len(turn.group) >= _CROWD
         if error is None:
             turn.group.settle(done.result())
         else:
             turn.group.fail(error)
         if self._waiting and not self._scheduled:
-            self._schedule()
+            self._submit()
 
 
 class _Turn:
