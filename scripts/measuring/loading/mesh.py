@@ -76,10 +76,10 @@ class LoadedMesh:
         return used
 
     def memory_bytes(self) -> dict[str, int]:
-        """The resident memory of each process."""
+        """The memory that each process has for itself: pages of its program and libraries can be read again."""
         held = {}
         for name, number in self.processes().items():
-            found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{number}/status").read_text())
+            found = re.search(r"RssAnon:\s+(\d+) kB", Path(f"/proc/{number}/status").read_text())
             held[name] = int(found[1]) * 1024 if found else 0
         return held
 
