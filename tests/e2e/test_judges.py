@@ -38,24 +38,14 @@ FORMS = r"(POST|PUT) /v1/(media|invites/\{link\}/media)"
 MORE_THAN_ONE_VALUE = (
     # An area ends after it begins, and has either a box or keyframes; each class once.
     (OPTIONS, r"((upload|invite)\.)?(anonymize\.)?(regions|exempt|class_options)\[\d+\].*"),
-    # Only of a media that was processed.
-    (OPTIONS, r"((upload|invite)\.)?anonymize\.exclude_objects"),
     # Another owner needs the scope admin.
     (r"GET /v1/(events.*|media|sources)|(GET|PATCH) /v1/retention|(GET|DELETE) /v1/.*measurements(:export)?", "owner"),
-    # The least and the most of a duration.
+    # At most 100,000 windows hold points: that depends on the series.
     (r"GET /v1/.*series.*/points", "window"),
-    (r"POST /v1/.*measurements", "wait"),
-    (r"GET /v1/events.*", "end_after"),
-    (r"PATCH /v1/retention", r"(retention\.)?keep_\w+"),
     # In the future, for at most a year.
-    (r"POST /v1/invites|PATCH /v1/invites/\{invite\}", r"(invite\.)?(expire_time|ttl)"),
-    # An instant such as February 30.
+    (r"POST /v1/invites|PATCH /v1/invites/\{invite\}", r"(invite\.)?expire_time"),
+    # An offset moves an instant of 1970 into the year before.
     (r".*/measurements/\{measurement\}.*", "name|parent"),
-    # 0 for the default, or within limits.
-    (r"GET /v1/.*series.*/plot\.svg", "width|height|max_points"),
-    (r"GET /v1/.*series.*/(points|spectrum)", "max_points|segment_points"),
-    # HEARTBEAT is sent to streams alone.
-    (r"(POST|PATCH) /v1/webhooks.*", r"(webhook\.)?types"),
     # The names of a map: OpenAPI 3.0 has no pattern for them.
     (r"PATCH /v1/media/\{media\}|(POST|PUT) /v1/(media|uploads)", r"(media\.|upload\.)?labels"),
     # A form's field after the last file.
