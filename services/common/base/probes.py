@@ -76,7 +76,6 @@ class StoreProbe:
         self._metrics.store_answer_seconds.labels(self.store).set(clock() - self._asked_seconds)
         if not done:
             if clock() - self._asked_seconds > self._hung_seconds:
-                self._asking.cancel()
                 self._asking = None
             return SILENT
         asked, self._asking = self._asking, None

@@ -18,11 +18,13 @@ ANSWERED_LATELY_SECONDS = 1.0
 class Breaker:
     """Opens when the probe calls the store silent and no operation succeeded lately; closes when the probe is answered.
 
-    An operation under way when it opens fails too: it may or may not be applied, as after a lost connection.
+    An operation under way when it opens fails too: it may or may not be applied, as after a lost connection. It is
+    cancelled, unless the store's driver does not stand that (`cancels`): then it goes on until its own timeout.
     """
 
-    def __init__(self, store: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, store: str, clock: Callable[[], float] = time.monotonic, *, cancels: bool = True) -> None:
         self._store = store
+        self._cancels = cancels
         self._clock = clock
         self._cause: str | None = None
         self._answered = clock()
@@ -49,7 +51,7 @@ class Breaker:
         finally:
             opened.cancel()
             if is_left := not task.done():
-                _leave(task)
+                _leave(task, cancels=self._cancels)
         if is_left:
             raise StoreUnavailable(self._store, self._cause_now())
         result = await task
@@ -61,7 +63,8 @@ class Breaker:
         return "did not answer in time" if self._cause is None else self._cause
 
 
-def _leave(task: asyncio.Future[Any]) -> None:
-    """Cancels an operation without waiting: a driver may hold it until its own timeout."""
+def _leave(task: asyncio.Future[Any], *, cancels: bool) -> None:
+    """Does not wait for an operation any more: a driver may hold it until its own timeout."""
     task.add_done_callback(lambda done: done.cancelled() or done.exception())
-    task.cancel()
+    if cancels:
+        task.cancel()

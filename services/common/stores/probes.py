@@ -39,7 +39,8 @@ def probed(stores: Stores, metrics: Metrics) -> ProbedStores:
     catalog, objects, queue = stores.catalog, stores.objects, stores.queue
     hears: dict[str, Hear] = {}
     if not isinstance(catalog, SqliteCatalog):
-        breaker = Breaker("catalog")
+        # A call of MongoDB's driver that is cancelled while it waits for a connection may leave the pool locked.
+        breaker = Breaker("catalog", cancels=False)
         hears["catalog"], catalog = breaker.heard, RefusingCatalog(catalog, breaker)
     if not isinstance(objects, DirectoryObjects):
         breaker = Breaker("objects")

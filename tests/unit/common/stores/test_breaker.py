@@ -89,3 +89,21 @@ async def test_the_end_of_a_caller_ends_its_operation() -> None:
     with pytest.raises(asyncio.CancelledError):
         await caller
     await asyncio.wait_for(ended.wait(), 5)
+
+
+async def test_an_operation_that_may_not_be_cancelled_goes_on_without_its_caller() -> None:
+    breaker = Breaker("catalog", Clock(), cancels=False)
+    go_on, ended = asyncio.Event(), asyncio.Event()
+
+    async def operation() -> None:
+        await go_on.wait()
+        ended.set()
+
+    caller = asyncio.create_task(breaker.run(operation()))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    caller.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    go_on.set()
+    await asyncio.wait_for(ended.wait(), 5)
