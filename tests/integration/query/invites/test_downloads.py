@@ -157,7 +157,7 @@ async def test_a_browser_gets_a_page_where_there_is_nothing_to_download_yet(wedd
     link = link_of(await wedding.invite(download=invite_pb2.Invite.OWN))
     sent = await wedding.upload(link, "one")
     page = await wedding.download(link, sent.media.name, sent.download_token, accept="text/html,*/*")
-    assert b"has no anonymized content: it is NEW" in page
+    assert b"is not PROCESSED but NEW" in page
     assert b'<a href="../../media">' in page
 
 
