@@ -226,7 +226,12 @@ def _at_most_one(fields: Iterable[FieldDescriptor]) -> Schema:
     for field in fields:
         if field.containing_oneof is not None:
             grouped.setdefault(field.containing_oneof.full_name, []).append(field.name)
-    pairs = [{"not": {"required": list(pair)}} for names in grouped.values() for pair in combinations(names, 2)]
+    # What is required stands under properties too: linters look for it there.
+    pairs = [
+        {"not": {"properties": {name: {} for name in pair}, "required": list(pair)}}
+        for names in grouped.values()
+        for pair in combinations(names, 2)
+    ]
     return pairs[0] if len(pairs) == 1 else {"allOf": pairs} if pairs else {}
 
 
