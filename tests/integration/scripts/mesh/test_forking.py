@@ -5,6 +5,7 @@ import signal
 
 from scripts.mesh.forking import fork_command
 from scripts.mesh.supervisor import Program, Supervisor
+from tests.e2e.mesh import eventually, words
 
 
 def program(tmp_path, *command: str) -> Program:
@@ -20,6 +21,8 @@ async def test_a_fork_writes_to_its_log_and_gives_its_exit_status(tmp_path):
 
 async def test_a_fork_that_is_ended_says_by_which_signal(tmp_path):
     forked = fork_command(program(tmp_path, "/bin/sleep", "60"))
+    # Until then it has this process's own handlers of signals.
+    await asyncio.to_thread(eventually, lambda: "sleep" in words(forked.pid))
     forked.terminate()
     assert await forked.wait() == -signal.SIGTERM
     # It is gone, and its number may be another's.
