@@ -20,6 +20,7 @@ from services.common.contents.store import Contents
 from services.common.media import transitions
 from services.common.media.model import Media
 from services.common.media.store import MediaStore
+from services.common.media.vocabulary import UNFINISHED
 from services.common.objects import Objects
 from services.common.objects.checking import check
 from services.common.queue.outbox import Outbox
@@ -117,7 +118,7 @@ class _Verification:
 
 def _again(media: Media, holder: str) -> Media | None:
     is_result = media.anonymized is not None and media.anonymized.holder == holder
-    if not is_result or not media.has_original or media.state in transitions.UNFINISHED:
+    if not is_result or not media.has_original or media.state in UNFINISHED:
         return None
     return transitions.process_again(media, None, now_ns=time.time_ns())
 

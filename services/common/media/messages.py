@@ -18,7 +18,7 @@ from services.common.media.anonymize.messages import class_number, count_message
 from services.common.media.anonymize.region_messages import box_message, point_message
 from services.common.media.detected_objects import DetectedObject
 from services.common.media.model import Content, Failure, Media, MediaWarning, Metadata, Processing
-from services.common.media.transitions import UNFINISHED
+from services.common.media.vocabulary import UNFINISHED
 from services.common.rpc.status import error_status
 
 # The fields of a media's metadata that the contract has by the same name; the others have a unit or a message there.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from services.common.base.instants import utc_day
 from services.common.base.requests import KeptRequest
 from services.common.media.anonymize.options import AnonymizeOptions
-from services.common.media.vocabulary import MediaKind, MediaState, ObjectClass, WarningReason
+from services.common.media.vocabulary import UNFINISHED, MediaKind, MediaState, ObjectClass, WarningReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,9 +241,25 @@ class Media:
     @property
     def settled_since_ns(self) -> int | None:
         """Since when its processing has ended; None while it has not, and where the media is deleted."""
-        if self.is_deleted or self.state in (MediaState.NEW, MediaState.PROCESSING):
+        if self.is_deleted or self.state in UNFINISHED:
             return None
         return self.processing.end_time_ns or self.update_time_ns
+
+    def is_in_run(self, run: int) -> bool:
+        """Whether a worker's run still is the media's."""
+        return self.state is MediaState.PROCESSING and self.run == run
+
+    def held_until_ns(self, now_ns: int) -> int | None:
+        """Until when a worker has it; None where none has it now."""
+        end_ns = self.processing.lease_end_ns
+        return end_ns if self.state is MediaState.PROCESSING and end_ns is not None and end_ns > now_ns else None
+
+    def is_idle_since(self, before_ns: int) -> bool:
+        """Whether it is unfinished and no worker had it since before an instant, nor was it changed or marked since."""
+        if self.state not in UNFINISHED:
+            return False
+        last_ns = self.processing.lease_end_ns or self.update_time_ns
+        return max(last_ns, self.unqueued_since_ns or 0) < before_ns
 
     def contribution(self) -> Contribution:
         """Returns the counts that the statistics should hold of this media."""

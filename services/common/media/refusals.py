@@ -7,6 +7,7 @@ from dropmesh.v1 import error_reason_pb2
 from services.common.base.errors import AlreadyExists, FailedPrecondition, InvalidArgument
 from services.common.base.names import resource_name
 from services.common.base.timestamps import format_timestamp
+from services.common.media.model import Content, Media
 from services.common.media.vocabulary import MediaState
 
 ACRONYM_LETTERS = 4
@@ -187,3 +188,20 @@ class MediaNotProcessing(FailedPrecondition):
             f"{name} is {state}, so there is no processing to cancel",
             metadata={"name": name, "state": state},
         )
+
+
+def check_original_kept(media: Media) -> None:
+    """Refuses where the bytes of the original are gone."""
+    if media.is_deleted:
+        raise MediaDeleted(media.id)
+    if media.original_delete_time_ns is not None:
+        raise MediaContentDeleted(media.id, "original", media.original_delete_time_ns)
+
+
+def anonymized_content(media: Media) -> Content:
+    """Refuses where there is none yet, or its bytes are gone."""
+    if media.anonymized is not None:
+        return media.anonymized
+    if media.anonymized_delete_time_ns is not None:
+        raise MediaContentDeleted(media.id, "anonymized", media.anonymized_delete_time_ns)
+    raise MediaNotProcessed(media.id, media.state)

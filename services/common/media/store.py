@@ -26,7 +26,7 @@ from services.common.catalog import (
     change,
 )
 from services.common.catalog.documents import from_document, to_document
-from services.common.media import transitions
+from services.common.media import bookkeeping, transitions
 from services.common.media.listing.terms import MediaTerms, terms_of
 from services.common.media.model import NOTHING, Media
 from services.common.media.vocabulary import MediaState
@@ -104,7 +104,7 @@ class MediaStore:
 
     async def move_original(self, media_id: str, object_key: str) -> Media | None:
         """The bytes of a media are in another object from now on."""
-        return await self.change(media_id, lambda found: transitions.moved(found, object_key))
+        return await self.change(media_id, lambda found: bookkeeping.moved(found, object_key))
 
     async def find(self, media_id: str) -> Media | None:
         """Returns the media of this id, of any owner."""
@@ -176,7 +176,7 @@ class MediaStore:
         """Announces a media that reached a state; one that took long to be stored gets a later time first."""
         while (late := timedelta(seconds=self._seconds() - began)) > SHOWN_WITHIN:
             began = self._seconds()
-            media = await self.change(media.id, partial(transitions.shown_late, late_ns=to_ns(late))) or media
+            media = await self.change(media.id, partial(bookkeeping.shown_late, late_ns=to_ns(late))) or media
         self._changed(media)
         return media
 
@@ -214,7 +214,7 @@ class MediaStore:
         )
         for media, outcome in zip(queued, outcomes, strict=True):
             if not outcome.applied:
-                await self.change(media.id, partial(transitions.queued, since_ns=media.unqueued_since_ns or 0))
+                await self.change(media.id, partial(bookkeeping.queued, since_ns=media.unqueued_since_ns or 0))
 
     async def purge(self, media: Media) -> bool:
         """Removes the record of a deleted media: first from the statistics, then, on a later call, altogether."""

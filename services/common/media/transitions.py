@@ -15,7 +15,7 @@
 | `purge`                      | DELETED                  | removed    |
 
 A worker's change from another state or run came too late: it returns None, and nothing changes. An owner's `cancel` or
-`process_again` from another state raises why not. The functions below `purge` change no state.
+`process_again` from another state raises why not. Notes that change no state are in bookkeeping.py.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ from typing import Any
 from dropmesh.v1 import error_reason_pb2 as reasons
 
 from services.common.base.errors import DropmeshError
-from services.common.base.labels import LABELS_MOST
 from services.common.media.anonymize.options import AnonymizeOptions
 from services.common.media.file_names import sanitize_file_name
 from services.common.media.model import (
@@ -42,17 +41,13 @@ from services.common.media.model import (
     Step,
 )
 from services.common.media.refusals import (
-    MediaContentDeleted,
     MediaDeleted,
-    MediaNotProcessed,
     MediaNotProcessing,
-    TooManyLabels,
+    check_original_kept,
 )
 from services.common.media.types import MEDIA_TYPE_BY_FORMAT
-from services.common.media.vocabulary import MediaState, WarningReason
+from services.common.media.vocabulary import UNFINISHED, MediaState, WarningReason
 
-UNFINISHED = frozenset({MediaState.NEW, MediaState.PROCESSING})
-DUPLICATE_UPLOADS_KEPT = 16
 # A run makes two; all that a reader of events who was away for long may miss is older than these.
 STATE_CHANGES_KEPT = 64
 
@@ -109,7 +104,7 @@ def report_progress(
     media: Media, run: int, *, progress: float, frames_done: int, frames_total: int, now_ns: int, lease_end_ns: int
 ) -> Media | None:
     """A worker reports how far it is."""
-    if not is_in_run(media, run):
+    if not media.is_in_run(run):
         return None
     processing = replace(
         media.processing,
@@ -123,14 +118,14 @@ def report_progress(
 
 def extend(media: Media, run: int, *, lease_end_ns: int) -> Media | None:
     """A worker still has the media; callers do not see that."""
-    if not is_in_run(media, run):
+    if not media.is_in_run(run):
         return None
     return replace(media, processing=replace(media.processing, lease_end_ns=lease_end_ns))
 
 
 def let_go(media: Media, run: int, *, is_failure: bool, now_ns: int) -> Media | None:
     """A worker stops before the end: through the content, which is a failure, or through no fault of it."""
-    if not is_in_run(media, run):
+    if not media.is_in_run(run):
         return None
     failures = media.processing.failures + is_failure
     return _changed(media, now_ns, processing=replace(media.processing, failures=failures, lease_end_ns=None))
@@ -138,7 +133,7 @@ def let_go(media: Media, run: int, *, is_failure: bool, now_ns: int) -> Media | 
 
 def finish(media: Media, run: int, anonymized: Content, findings: Findings, *, now_ns: int) -> Media | None:
     """A worker is done; what its result replaces, and detected objects of other runs, become leftovers."""
-    if not is_in_run(media, run):
+    if not media.is_in_run(run):
         return None
     replaced = () if media.anonymized is None else (media.anonymized,)
     clean_run = _clean_run(media)
@@ -172,7 +167,7 @@ def finish(media: Media, run: int, anonymized: Content, findings: Findings, *, n
 
 def fail(media: Media, run: int, failure: Failure, *, now_ns: int) -> Media | None:
     """A worker ends the work for good."""
-    return _ended(media, MediaState.FAILED, failure, now_ns) if is_in_run(media, run) else None
+    return _ended(media, MediaState.FAILED, failure, now_ns) if media.is_in_run(run) else None
 
 
 def cancel(media: Media, *, now_ns: int) -> Media:
@@ -267,99 +262,9 @@ def expire_anonymized(media: Media, *, before_ns: int, now_ns: int) -> Media | N
     )
 
 
-def check_original_kept(media: Media) -> None:
-    """Refuses where the bytes of the original are gone."""
-    if media.is_deleted:
-        raise MediaDeleted(media.id)
-    if media.original_delete_time_ns is not None:
-        raise MediaContentDeleted(media.id, "original", media.original_delete_time_ns)
-
-
-def anonymized_content(media: Media) -> Content:
-    """Refuses where there is none yet, or its bytes are gone."""
-    if media.anonymized is not None:
-        return media.anonymized
-    if media.anonymized_delete_time_ns is not None:
-        raise MediaContentDeleted(media.id, "anonymized", media.anonymized_delete_time_ns)
-    raise MediaNotProcessed(media.id, media.state)
-
-
 def purge(media: Media) -> Media | None:
     """The record is about to go: statistics count it no more."""
     return replace(media, purging=True) if media.is_deleted else None
-
-
-def queued(media: Media, since_ns: int) -> Media | None:
-    """Its message is in the queue; None where it was marked as unqueued again after `since_ns`."""
-    waits = media.unqueued_since_ns is not None and media.unqueued_since_ns <= since_ns
-    return replace(media, unqueued_since_ns=None) if waits else None
-
-
-def moved(media: Media, object_key: str) -> Media:
-    """The bytes of its original are in another object."""
-    return replace(media, original=replace(media.original, object_key=object_key))
-
-
-def shown_late(media: Media, late_ns: int) -> Media | None:
-    """Its last change of state took long to be stored: gives it a later time, for readers who have passed the first."""
-    if not media.state_changes:
-        return None
-    *before, last = media.state_changes
-    return replace(media, state_changes=(*before, replace(last, time_ns=last.time_ns + late_ns)))
-
-
-def uploaded_again(
-    media: Media, *, invite: str | None, upload: str | None, labels: Mapping[str, str] | None = None, now_ns: int = 0
-) -> Media | None:
-    """The same bytes came again with the same options, maybe with labels to add.
-
-    None where this resumable upload was counted already.
-    """
-    if media.is_deleted or (upload is not None and upload in media.duplicate_uploads):
-        return None
-    if (merged := {**media.labels, **(labels or {})}) != media.labels:
-        if len(merged) > LABELS_MOST:
-            raise TooManyLabels(LABELS_MOST)
-        media = _changed(media, now_ns, labels=merged)
-    invites = media.invites if invite is None else tuple(dict.fromkeys((*media.invites, invite)))
-    uploads = media.duplicate_uploads
-    if upload is not None:
-        uploads = (*uploads, upload)[-DUPLICATE_UPLOADS_KEPT:]
-    return replace(media, duplicate_count=media.duplicate_count + 1, invites=invites, duplicate_uploads=uploads)
-
-
-def cleaned(media: Media, as_read: Media, end_run: int) -> Media | None:
-    """The leftovers that it had when it was read are released, and runs before `end_run` left no detected objects."""
-    if media.unclean_since_ns is None:
-        return None
-    released = {content.holder for content in as_read.leftovers}
-    leftovers = tuple(content for content in media.leftovers if content.holder not in released)
-    is_marked_anew = media.unclean_since_ns != as_read.unclean_since_ns
-    return replace(
-        media,
-        leftovers=leftovers,
-        clean_run=media.clean_run if is_marked_anew else end_run,
-        unclean_since_ns=media.unclean_since_ns if is_marked_anew or leftovers else None,
-    )
-
-
-def held_until_ns(media: Media, now_ns: int) -> int | None:
-    """Until when a worker has the media; None where none has it now."""
-    end_ns = media.processing.lease_end_ns
-    return end_ns if media.state is MediaState.PROCESSING and end_ns is not None and end_ns > now_ns else None
-
-
-def is_idle_since(media: Media, before_ns: int) -> bool:
-    """Whether it is unfinished and no worker had it since before an instant, nor was it changed or marked since."""
-    if media.state not in UNFINISHED:
-        return False
-    last_ns = media.processing.lease_end_ns or media.update_time_ns
-    return max(last_ns, media.unqueued_since_ns or 0) < before_ns
-
-
-def is_in_run(media: Media, run: int) -> bool:
-    """Whether a worker's run still is the media's."""
-    return media.state is MediaState.PROCESSING and media.run == run
 
 
 def failure_of(error: DropmeshError) -> Failure:

@@ -17,6 +17,9 @@ class MediaState(StrEnum):
     DELETED = "deleted"
 
 
+UNFINISHED = frozenset({MediaState.NEW, MediaState.PROCESSING})
+
+
 class MediaKind(StrEnum):
     """The two kinds of media."""
 

@@ -49,7 +49,7 @@ class MediaWork:
 
         def edit(media: Media) -> Media | None:
             nonlocal shortened
-            until_ns = transitions.held_until_ns(media, now_ns)
+            until_ns = media.held_until_ns(now_ns)
             if shortened := until_ns is not None and until_ns > now_ns + to_ns(LONGEST_LEASE):
                 return transitions.extend(media, media.run, lease_end_ns=lease_end_ns)
             if until_ns is not None:
@@ -95,7 +95,7 @@ class MediaWork:
     async def is_current(self, media_id: str, run: int) -> bool:
         """Whether the run still is the media's: cheaper than reporting progress."""
         media = await self._media.find(media_id)
-        return media is not None and transitions.is_in_run(media, run)
+        return media is not None and media.is_in_run(run)
 
     async def finish(self, media_id: str, run: int, anonymized: Content, findings: Findings, *, now_ns: int) -> bool:
         """Makes a result the media's; False when the run is stale, and the claim of its content is to be released.

@@ -7,7 +7,7 @@ repeated.
 from __future__ import annotations
 
 from services.common.contents.store import Contents
-from services.common.media import transitions
+from services.common.media import bookkeeping
 from services.common.media.detected_objects import MediaObjects
 from services.common.media.model import Media
 from services.common.media.store import MediaStore
@@ -31,4 +31,4 @@ class MediaCleaning:
         for run in range(media.clean_run, end):
             if run != media.objects_run or media.is_deleted:
                 await self._objects.delete(media.id, run)
-        await self._media.change(media.id, lambda found: transitions.cleaned(found, media, end))
+        await self._media.change(media.id, lambda found: bookkeeping.cleaned(found, media, end))

@@ -15,11 +15,12 @@ from services.common.base.telemetry import traceparent
 from services.common.contents.store import Contents, Holder, StoredContent
 from services.common.contents.writer import ContentWriter, Written
 from services.common.invites.store import Invite, Invites
+from services.common.media.bookkeeping import uploaded_again
 from services.common.media.file_names import sanitize_file_name
 from services.common.media.model import Content, Media, MediaWarning
 from services.common.media.refusals import HashMismatch, MediaTooLarge
 from services.common.media.store import MediaStore
-from services.common.media.transitions import process_again, uploaded_again
+from services.common.media.transitions import process_again
 from services.common.media.types import SNIFF_BYTES, MediaType, sniff
 from services.common.media.vocabulary import MediaState, WarningReason
 from services.common.objects import Objects

@@ -11,7 +11,6 @@ from services.common.contents.store import Contents, Holder
 from services.common.media.model import Media
 from services.common.media.store import MediaStore
 from services.common.media.topics import PHOTO_WORK, VIDEO_WORK
-from services.common.media.transitions import is_idle_since
 from services.common.queue import Queue
 from services.common.queue.outbox import Outbox
 
@@ -57,7 +56,7 @@ class UnqueuedMedia:
         patience = FORGOTTEN_AFTER_WHILE_BUSY if is_busy else FORGOTTEN_AFTER
         before_ns = self._now_ns() - to_ns(patience)
         unfinished = await self._media.unfinished(limit=_FOUND_MOST)
-        return [media for media in unfinished if is_idle_since(media, before_ns)]
+        return [media for media in unfinished if media.is_idle_since(before_ns)]
 
     async def _publish(self, items: Sequence[Media]) -> None:
         for topic, is_moving in ((PHOTO_WORK, False), (VIDEO_WORK, True)):

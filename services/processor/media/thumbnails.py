@@ -10,9 +10,8 @@ from dropmesh.v1 import processor_service_pb2
 from google.api.httpbody_pb2 import HttpBody
 
 from services.common.base.names import resource_id
-from services.common.media.refusals import MediaDeleted
+from services.common.media.refusals import MediaDeleted, check_original_kept
 from services.common.media.store import MediaStore
-from services.common.media.transitions import check_original_kept
 from services.common.objects import Objects
 from services.common.objects.checking import fetch
 from services.common.rest.downloads import NOT_MODIFIED, OK, PARTIAL, asked_part, download_headers

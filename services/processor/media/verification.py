@@ -11,9 +11,8 @@ from dropmesh.v1 import processor_service_pb2
 from services.common.base.errors import DataLoss
 from services.common.base.names import resource_id
 from services.common.media.model import Content
-from services.common.media.refusals import MediaNotProcessed
+from services.common.media.refusals import MediaNotProcessed, anonymized_content, check_original_kept
 from services.common.media.store import MediaStore
-from services.common.media.transitions import anonymized_content, check_original_kept
 from services.common.media.vocabulary import MediaState
 from services.common.objects import Objects
 from services.common.objects.checking import check, fetch, sha256_of

@@ -11,9 +11,8 @@ from google.api.httpbody_pb2 import HttpBody
 from services.common.base.errors import ObjectDamaged, ObjectMissing
 from services.common.base.names import resource_id
 from services.common.media.model import Content, Media
-from services.common.media.refusals import MediaDeleted
+from services.common.media.refusals import MediaDeleted, anonymized_content, check_original_kept
 from services.common.media.store import MediaStore
-from services.common.media.transitions import anonymized_content, check_original_kept
 from services.common.objects import Objects
 from services.common.objects.checking import part, whole
 from services.common.rest.downloads import (

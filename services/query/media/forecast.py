@@ -11,8 +11,7 @@ from statistics import median
 from services.common.base.instants import SECOND_NS
 from services.common.media.model import Media
 from services.common.media.store import MediaStore
-from services.common.media.transitions import UNFINISHED
-from services.common.media.vocabulary import MediaState
+from services.common.media.vocabulary import UNFINISHED, MediaState
 
 VIEW_SECONDS = 2.0
 RECENT_MOST = 20

@@ -151,44 +151,13 @@ def test_deleting_leaves_no_bytes_and_no_place() -> None:
     assert changed.metadata == Metadata(4, 3, camera_model="X")
 
 
-def test_the_same_bytes_again_count_once_for_an_upload() -> None:
-    once = transitions.uploaded_again(media(NEW), invite="i", upload="u")
-    assert once is not None
-    assert (once.duplicate_count, once.invites, once.duplicate_uploads) == (1, ("i",), ("u",))
-    assert transitions.uploaded_again(once, invite="i", upload="u") is None
-    twice = transitions.uploaded_again(once, invite="i", upload=None)
-    assert twice is not None
-    assert (twice.duplicate_count, twice.invites) == (2, ("i",))
-    assert transitions.uploaded_again(media(DELETED), invite=None, upload=None) is None
-
-
-def test_a_marker_that_was_set_anew_stays() -> None:
-    marked = media(NEW, unqueued_since_ns=4)
-    assert transitions.queued(marked, 3) is None
-    cleared = transitions.queued(marked, 4)
-    assert cleared is not None
-    assert cleared.unqueued_since_ns is None
-
-
-def test_cleaning_forgets_what_was_released_and_nothing_that_came_later() -> None:
-    as_read = media(PROCESSED, leftovers=(ORIGINAL,), unclean_since_ns=4)
-    done = transitions.cleaned(as_read, as_read, RUN + 1)
-    assert done is not None
-    assert (done.leftovers, done.clean_run, done.unclean_since_ns) == ((), RUN + 1, None)
-    later = media(PROCESSED, leftovers=(ORIGINAL, MADE), unclean_since_ns=6)
-    kept = transitions.cleaned(later, as_read, RUN + 1)
-    assert kept is not None
-    assert (kept.leftovers, kept.clean_run, kept.unclean_since_ns) == ((MADE,), 1, 6)
-    assert transitions.cleaned(media(PROCESSED), as_read, RUN + 1) is None
-
-
 def test_callers_do_not_see_that_a_lease_is_extended() -> None:
     before = media(PROCESSING)
     changed = transitions.extend(before, RUN, lease_end_ns=99)
     assert changed is not None
     assert (changed.revision, changed.update_time_ns) == (before.revision, before.update_time_ns)
-    assert transitions.held_until_ns(changed, 98) == 99
-    assert transitions.held_until_ns(changed, 99) is None
+    assert changed.held_until_ns(98) == 99
+    assert changed.held_until_ns(99) is None
     assert transitions.extend(before, RUN - 1, lease_end_ns=99) is None
 
 
@@ -197,15 +166,4 @@ def test_work_that_ends_in_any_way_leaves_no_lease() -> None:
     for name in ("finish", "let go", "fail", "cancel", "process again", "delete"):
         changed = CHANGES[name](held)
         assert changed is not None
-        assert transitions.held_until_ns(changed, 10) is None, name
-
-
-def test_an_idle_media_is_one_that_no_worker_has_and_nobody_changed() -> None:
-    # Last changed at 5.
-    assert transitions.is_idle_since(media(NEW), 6)
-    assert not transitions.is_idle_since(media(NEW), 5)
-    assert not transitions.is_idle_since(media(NEW, unqueued_since_ns=50), 6)
-    held = media(PROCESSING, processing=Processing(lease_end_ns=99))
-    assert not transitions.is_idle_since(held, 99)
-    assert transitions.is_idle_since(held, 100)
-    assert not transitions.is_idle_since(media(PROCESSED), 100)
+        assert changed.held_until_ns(10) is None, name
