@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, cast
-
-import httptools
+from typing import Any, Self
 
 from services.common.base.errors import DropmeshError, TooSlow
 from services.common.invites.pages import HEADERS as PAGE_HEADERS
 from services.common.invites.pages import HTML, refused_page, uploaded_page
 from services.common.rest.answers import LAST_CHUNK, OK, error_json, http_head
+from services.common.rest.connection import EdgeConnection
 from services.common.rpc.call import Call
 from services.common.rpc.methods import Kind
 from services.common.rpc.status import error_headers, error_http_status
@@ -31,7 +29,6 @@ METADATA = frozenset({b"authorization", b"traceparent", b"x-request-id", b"x-inv
 # What a body must bring in each window of time, unless this end has paused it.
 LEAST_BYTES = 4096
 RATE_WINDOW = timedelta(seconds=20)
-log = logging.getLogger(__name__)
 Find = Callable[[bytes, str, str], Route]
 
 
@@ -51,75 +48,41 @@ class _Incoming:
     size_bytes: int = 0
 
 
-class HttpConnection(asyncio.Protocol):
-    """Calls the method of each request and writes the answer; `tasks` holds the calls under way."""
-
-    _transport: asyncio.Transport
+class HttpConnection(EdgeConnection):
+    """Calls the method of each request and writes the answer."""
 
     def __init__(
         self,
         find: Find,
         receiving: Receiving,
         max_whole_bytes: int,
+        connections: set[Self],
         tasks: set[asyncio.Task[None]],
-        connections: set[HttpConnection],
     ) -> None:
+        super().__init__(connections, tasks)
         self._find = find
         self._receiving = receiving
         self._max_whole_bytes = max_whole_bytes
-        self._tasks = tasks
-        self._connections = connections
-        self._is_last = False
         self._is_read = self._is_answered = True
         self._is_paused = False
         # Of the body, since the last check of its rate; None before the first one.
         self._checked_bytes: int | None = None
         self._incoming = _Incoming()
         self._unary: asyncio.Task[None] | None = None
-        self._writable: asyncio.Future[None] | None = None
-        self._parser = httptools.HttpRequestParser(self)
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The edge connected."""
-        self._transport = cast(asyncio.Transport, transport)
-        self._connections.add(self)
-
-    def pause_writing(self) -> None:
-        """The edge reads more slowly than lines are written."""
-        self._writable = asyncio.get_running_loop().create_future()
-
-    def resume_writing(self) -> None:
-        """It has caught up."""
-        writable, self._writable = self._writable, None
-        if writable is not None and not writable.done():
-            writable.set_result(None)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The edge hung up, as it does when its client did."""
-        self.resume_writing()
-        self._connections.discard(self)
+        super().connection_lost(exc)
         if self._incoming.streamed is not None:
             self._incoming.streamed.lose()
         elif self._unary is not None:
             self._unary.cancel()
 
-    def finish(self) -> None:
-        """Takes no more requests; one under way is answered first."""
-        self._is_last = True
-        self._close_after_last()
-
     def data_received(self, data: bytes) -> None:
         """Some bytes came."""
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserCallbackError:
-            log.exception("unexpected exception while a request was read")
-            self._transport.close()
-        except httptools.HttpParserError:
-            self._transport.close()
-        else:
-            if not self._is_read:
-                self._await_rest()
+        super().data_received(data)
+        if not (self._is_read or self._transport.is_closing()):
+            self._await_rest()
 
     def check_rate(self) -> None:
         """Refuses a body that brought too little since the last check."""
@@ -220,12 +183,6 @@ class HttpConnection(asyncio.Protocol):
     def _call(self, incoming: _Incoming) -> Call:
         return Call(incoming.headers, self._transport.is_closing)
 
-    def _begin(self, answering: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.create_task(answering)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
-
     async def _answer(self, route: Route, incoming: _Incoming, request: Any, call: Call) -> None:
         try:
             response = await route.method.invoke(request, call)
@@ -234,7 +191,7 @@ class HttpConnection(asyncio.Protocol):
         except DropmeshError as error:
             self._refuse(incoming, error)
         else:
-            self._write(call.http_status or OK, answer, call.answer_headers, is_page=is_page)
+            self._respond(call.http_status or OK, answer, call.answer_headers, is_page=is_page)
         finally:
             if incoming.streamed is not None:
                 incoming.streamed.discard()
@@ -265,21 +222,20 @@ class HttpConnection(asyncio.Protocol):
                 incoming.streamed.discard()
 
     def _begin_lines(self) -> LinesAnswer:
-        if not self._transport.is_closing():
-            self._transport.write(HEAD_OF_LINES)
+        self._write(HEAD_OF_LINES)
         return LinesAnswer(self._transport)
 
     def _refuse(self, incoming: _Incoming, error: DropmeshError) -> None:
         status, headers = error_http_status(error), error_headers(error)
         if incoming.url.startswith(PATH):
             status = influx_http_status(error, status)
-            self._write(status, influx_error_json(error, status), headers)
+            self._respond(status, influx_error_json(error, status), headers)
         elif wants_page(incoming.url, incoming.accept):
-            self._write(status, refused_page(error), headers, is_page=True)
+            self._respond(status, refused_page(error), headers, is_page=True)
         else:
-            self._write(status, error_json(error), headers)
+            self._respond(status, error_json(error), headers)
 
-    def _write(self, status: int, answer: bytes, headers: Mapping[str, str], *, is_page: bool = False) -> None:
+    def _respond(self, status: int, answer: bytes, headers: Mapping[str, str], *, is_page: bool = False) -> None:
         """Answers; the rest of a body that was refused early is read first, before the next request or the end."""
         if is_page:
             self._end(http_head(status, len(answer), {**headers, **PAGE_HEADERS}, HTML) + answer)
@@ -287,14 +243,12 @@ class HttpConnection(asyncio.Protocol):
             self._end(http_head(status, len(answer), headers) + answer)
 
     def _end(self, last: bytes) -> None:
-        if not self._transport.is_closing():
-            self._transport.write(last)
+        self._write(last)
         self._is_answered = True
         self._close_after_last()
 
-    def _close_after_last(self) -> None:
-        if self._is_last and self._is_read and self._is_answered:
-            self._transport.close()
+    def _is_idle(self) -> bool:
+        return self._is_read and self._is_answered
 
     def _set_paused(self, paused: bool) -> None:
         if self._transport.is_closing() or paused is self._is_paused:

@@ -47,4 +47,4 @@ class HttpDoor:
         await let_finish(self._tasks, self._drain)
 
     def _connection(self) -> HttpConnection:
-        return HttpConnection(self._routes.find, self._receiving, self._max_whole_bytes, self._tasks, self._connections)
+        return HttpConnection(self._routes.find, self._receiving, self._max_whole_bytes, self._connections, self._tasks)

@@ -28,10 +28,7 @@ class ReadDoor:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Takes requests until `stopping` is set; those under way then have the drain time to finish."""
-        loop = asyncio.get_running_loop()
-        server = await listen(
-            self._address, lambda: ReadConnection(self._routes.find, self._calls, self._connections, loop)
-        )
+        server = await listen(self._address, lambda: ReadConnection(self._routes.find, self._connections, self._calls))
         await stopping.wait()
         server.close()
         for connection in tuple(self._connections):

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from dropmesh.v1 import ingest_service_pb2
@@ -20,6 +18,7 @@ from services.common.rpc.guard import Guard
 from services.common.settings import Mode
 from services.ingest.http.door import HttpDoor
 from services.ingest.http.routes import http_routes
+from tests.support.http_doors import Door, open_door
 
 SERVICE = ingest_service_pb2.DESCRIPTOR.services_by_name["IngestService"]
 LIMIT = 100_000
@@ -88,16 +87,6 @@ class Echo:
             raise
 
 
-class Door:
-    def __init__(self, path: str, echo: Echo, stopping: asyncio.Event, running: asyncio.Task[None]) -> None:
-        self.path, self.echo, self.stopping, self.running = path, echo, stopping, running
-
-    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        while not Path(self.path).exists():  # noqa: ASYNC110, ASYNC240
-            await asyncio.sleep(0.01)
-        return await asyncio.open_unix_connection(self.path)
-
-
 @pytest.fixture
 def mode() -> Mode:
     return Mode.OPEN
@@ -105,16 +94,16 @@ def mode() -> Mode:
 
 @pytest.fixture
 async def door(mode: Mode) -> AsyncIterator[Door]:
-    with tempfile.TemporaryDirectory(prefix="dropmesh-") as folder:
-        echo, stopping = Echo(), asyncio.Event()
-        guard = Guard(Authenticator(None, mode), Metrics(), max_in_flight=8)  # type: ignore[arg-type]
-        routes = http_routes(guard.methods(SERVICE, echo))
-        drain = timedelta(seconds=0.2)
-        http = HttpDoor(routes, f"unix:{folder}/http.sock", max_whole_bytes=LIMIT, drain=drain)
-        running = asyncio.create_task(http.run(stopping))
-        yield Door(f"{folder}/http.sock", echo, stopping, running)
-        stopping.set()
-        await running
+    echo = Echo()
+    guard = Guard(Authenticator(None, mode), Metrics(), max_in_flight=8)  # type: ignore[arg-type]
+    routes = http_routes(guard.methods(SERVICE, echo))
+    drain = timedelta(seconds=0.2)
+
+    def run(at: str, stopping: asyncio.Event) -> Awaitable[None]:
+        return HttpDoor(routes, at, max_whole_bytes=LIMIT, drain=drain).run(stopping)
+
+    async with open_door(echo, run) as opened:
+        yield opened
 
 
 def post(body: bytes, path: str = "/v1/measurements") -> bytes:

@@ -8,7 +8,8 @@ import pytest
 
 from services.common.settings import Mode
 from services.ingest.http.body import MOST_WAITING_BYTES, IncomingBody
-from tests.integration.ingest.http.conftest import LIMIT, Door, answer, post
+from tests.integration.ingest.http.conftest import LIMIT, answer, post
+from tests.support.http_doors import Door
 
 
 async def test_requests_follow_each_other_on_one_connection(door: Door) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.ingest.http.conftest import Door, answer, post
+from tests.integration.ingest.http.conftest import answer, post
+from tests.support.http_doors import Door
 
 LINES = b"host: x\r\nX-Request-Id: r7\r\ncontent-type: application/x-ndjson\r\ntransfer-encoding: chunked\r\n\r\n"
 

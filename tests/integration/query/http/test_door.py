@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from dropmesh.v1 import media_pb2, query_service_pb2
@@ -20,6 +18,8 @@ from services.common.rpc.call import Call
 from services.common.rpc.guard import Guard
 from services.common.settings import Mode
 from services.query.http.door import ReadDoor
+from services.query.http.routes import Route
+from tests.support.http_doors import Door, open_door
 
 # The contract asks for so many at least.
 MORE = 3
@@ -63,19 +63,6 @@ class Echo:
             raise
 
 
-@dataclass
-class Door:
-    path: str
-    echo: Echo
-    stopping: asyncio.Event
-    running: asyncio.Task[None]
-
-    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        while not Path(self.path).exists():  # noqa: ASYNC110, ASYNC240
-            await asyncio.sleep(0.01)
-        return await asyncio.open_unix_connection(self.path)
-
-
 @pytest.fixture
 def mode() -> Mode:
     return Mode.OPEN
@@ -83,16 +70,13 @@ def mode() -> Mode:
 
 @pytest.fixture
 async def door(mode: Mode) -> AsyncIterator[Door]:
-    with tempfile.TemporaryDirectory(prefix="dropmesh-") as folder:
-        echo, stopping = Echo(), asyncio.Event()
-        echo.go_on.set()
-        guard = Guard(Authenticator(None, mode), Metrics(), max_in_flight=2)  # type: ignore[arg-type]
-        methods = guard.methods(SERVICE, echo)
-        reads = ReadDoor(methods, f"unix:{folder}/http.sock", drain=timedelta(seconds=0.2))
-        running = asyncio.create_task(reads.run(stopping))
-        yield Door(f"{folder}/http.sock", echo, stopping, running)
-        stopping.set()
-        await running
+    echo = Echo()
+    echo.go_on.set()
+    guard = Guard(Authenticator(None, mode), Metrics(), max_in_flight=2)  # type: ignore[arg-type]
+    methods = guard.methods(SERVICE, echo)
+    drain = timedelta(seconds=0.2)
+    async with open_door(echo, lambda at, stopping: ReadDoor(methods, at, drain=drain).run(stopping)) as opened:
+        yield opened
 
 
 def get(path: str, headers: str = "") -> bytes:
@@ -119,6 +103,14 @@ async def test_reads_follow_each_other_on_one_connection(door: Door) -> None:
         assert head.startswith(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n") is (name != "%7E")
         assert (b"INVALID_FIELD" if name == "%7E" else f'"media/{name}"'.encode()) in body
     assert b"r7" not in body
+    writer.close()
+
+
+async def test_a_fault_of_our_own_ends_the_connection_at_once(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Route, "message", lambda *_: 1 / 0)
+    reader, writer = await door.connect()
+    writer.write(get("/v1/media/a"))
+    assert await asyncio.wait_for(reader.read(), 10) == b""
     writer.close()
 
 
