@@ -17,7 +17,7 @@ FOR_GRPC = (
     "envoy.filters.http.grpc_web",
     "envoy.filters.http.grpc_json_transcoder",
 )
-# gRPC-Web has the transcoder's filter between it and the services.
+# gRPC-Web has the transcoder's filter between it and the services, and gRPC has paths of its own.
 NOT_GRPC: Config = {
     "name": "content-type",
     "string_match": {"prefix": "application/grpc"},

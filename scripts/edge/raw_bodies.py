@@ -10,6 +10,7 @@ from google.api import annotations_pb2
 from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.descriptor import MethodDescriptor
 
+from scripts.edge.direct_reads import NOT_GRPC
 from scripts.edge.routes import (
     ANOTHER_INSTANCE,
     ARRIVAL_SECONDS_RAW,
@@ -33,15 +34,6 @@ WITHOUT_LUA: Config = {
     "@type": "type.googleapis.com/envoy.extensions.filters.http.lua.v3.LuaPerRoute",
     "disabled": True,
 }
-# gRPC-Web has the transcoder's filter between it and the services, and gRPC has paths of its own.
-NOT_GRPC: Config = {
-    "name": "content-type",
-    "string_match": {"prefix": "application/grpc"},
-    "invert_match": True,
-    "treat_missing_header_as_empty": True,
-}
-
-
 # A body of lines, whose answer takes as long as the body.
 LINES: Config = {"name": "content-type", "string_match": {"prefix": "application/x-ndjson", "ignore_case": True}}
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from dropmesh.v1 import behavior_pb2, ingest_service_pb2, processor_service_pb2, query_service_pb2
+from dropmesh.v1 import behavior_pb2, error_reason_pb2, ingest_service_pb2, processor_service_pb2, query_service_pb2
 from google.api import annotations_pb2
 from google.protobuf.descriptor import Descriptor, MethodDescriptor
 from google.protobuf.descriptor_pb2 import MethodOptions
@@ -121,8 +121,8 @@ def _timeouts(cluster: str, method: MethodDescriptor) -> Config:
         return {**route, "timeout": "0s"}
     if silent := SILENT_SECONDS.get(method.name):
         route["idle_timeout"] = f"{silent}s"
-    produces = method.GetOptions().Extensions[behavior_pb2.behavior].produces
-    pixels = cluster == "processor" and (produces or _takes_bytes(method) or method.name == "VerifyMedia")
+    errors = method.GetOptions().Extensions[behavior_pb2.behavior].errors
+    pixels = cluster == "processor" and error_reason_pb2.MEDIA_UNREADABLE in errors
     work_seconds = silent or (PIXELS_SECONDS if pixels else UNARY_SECONDS)
     route["timeout"] = f"{work_seconds}s"
     route["max_stream_duration"] = longest(work_seconds, _arrival_seconds(method))
