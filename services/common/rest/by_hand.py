@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from abc import ABC, abstractmethod
 
 from google.protobuf.message import Message
 
 from services.common.rest.json import json_text
 
 
-class ByHand(Protocol):
+class ByHand(ABC):
     """Such an answer; to a gRPC server it is like its message."""
 
-    def json_text(self) -> bytes:
-        """The bytes that `json_text` makes of the message."""
-        ...
+    __slots__ = ()
 
-    def SerializeToString(self) -> bytes:
+    @abstractmethod
+    def message(self) -> Message:
+        """The message."""
+
+    @abstractmethod
+    def json_text(self) -> bytes:
+        """The bytes that the function `json_text` makes of the message."""
+
+    def SerializeToString(self, *, deterministic: bool = False) -> bytes:
         """The bytes of the message."""
-        ...
+        return self.message().SerializeToString(deterministic=deterministic)
 
 
 def answer_json(response: Message | ByHand) -> bytes:

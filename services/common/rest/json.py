@@ -113,8 +113,15 @@ def _of_map(entry: Descriptor) -> Convert:
     of_key: Convert = str
     if entry.fields_by_name["key"].cpp_type == FieldDescriptor.CPPTYPE_BOOL:
         of_key = {True: "true", False: "false"}.__getitem__
-    # A map of messages yields its values only by key. In the bytes of a message a map begins with its last key.
-    return lambda held: {of_key(key): held[key] if convert is None else convert(held[key]) for key in reversed([*held])}
+    # A map of messages yields its values only by key.
+    return lambda held: {
+        of_key(key): held[key] if convert is None else convert(held[key]) for key in sorted(held, key=_place)
+    }
+
+
+def _place(key: Any) -> Any:
+    """Where protobuf has a key of a map in bytes that follow from the message: of "a" and "ab" the second is first."""
+    return key.encode() + b"\xff" if isinstance(key, str) else key
 
 
 def _of_value(field: FieldDescriptor) -> Convert | None:

@@ -118,7 +118,7 @@ def _reader(request: type[Message]) -> Callable[[bytes], Any]:
 
 
 def _serialize(message: Message | bytes) -> bytes:
-    return message if isinstance(message, bytes) else message.SerializeToString()
+    return message if isinstance(message, bytes) else message.SerializeToString(deterministic=True)
 
 
 async def _send_headers(context: Context, call: Call) -> None:

@@ -11,11 +11,12 @@ from services.common.base.timestamps import format_timestamp
 from services.common.drops.measurements import Measurement
 from services.common.drops.messages import measurement_message
 from services.common.drops.names import measurement_name
+from services.common.rest.by_hand import ByHand
 from services.common.rest.json import number_text
 
 
 @dataclass(frozen=True, slots=True)
-class OneMeasurement:
+class OneMeasurement(ByHand):
     """A measurement, for a caller who owns what `viewer` owns."""
 
     measurement: Measurement
@@ -25,17 +26,13 @@ class OneMeasurement:
         """The message."""
         return measurement_message(self.measurement, self.viewer)
 
-    def SerializeToString(self) -> bytes:
-        """See ByHand."""
-        return self.message().SerializeToString()
-
     def json_text(self) -> bytes:
         """See ByHand."""
         return _text(self.measurement, self.viewer).encode()
 
 
 @dataclass(frozen=True, slots=True)
-class MeasurementPage:
+class MeasurementPage(ByHand):
     """A page of measurements."""
 
     measurements: Sequence[Measurement]
@@ -48,10 +45,6 @@ class MeasurementPage:
             measurements=(measurement_message(one, self.viewer) for one in self.measurements),
             next_page_token=self.next_page_token,
         )
-
-    def SerializeToString(self) -> bytes:
-        """See ByHand."""
-        return self.message().SerializeToString()
 
     def json_text(self) -> bytes:
         """See ByHand."""

@@ -11,6 +11,7 @@ from services.common.base.instants import to_timestamp
 from services.common.caching.recent import Recent
 from services.common.media.messages import media_message
 from services.common.media.model import Media
+from services.common.rest.by_hand import ByHand
 from services.common.rest.json import json_text
 
 
@@ -31,7 +32,7 @@ class MediaTexts:
 
 
 @dataclass(frozen=True, slots=True)
-class OneMedia:
+class OneMedia(ByHand):
     """A media, with the time at which it is expected to be done, if that is known."""
 
     media: Media
@@ -45,17 +46,13 @@ class OneMedia:
             message.processing.expect_time.CopyFrom(to_timestamp(self.expect_time_ns))
         return message
 
-    def SerializeToString(self) -> bytes:
-        """See ByHand."""
-        return self.message().SerializeToString()
-
     def json_text(self) -> bytes:
         """See ByHand."""
         return self.texts.of(self.media) if self.expect_time_ns is None else json_text(self.message())
 
 
 @dataclass(frozen=True, slots=True)
-class MediaPage:
+class MediaPage(ByHand):
     """A page of media."""
 
     media: Sequence[Media]
@@ -67,10 +64,6 @@ class MediaPage:
         return query_service_pb2.ListMediaResponse(
             media=map(media_message, self.media), next_page_token=self.next_page_token
         )
-
-    def SerializeToString(self) -> bytes:
-        """See ByHand."""
-        return self.message().SerializeToString()
 
     def json_text(self) -> bytes:
         """See ByHand."""

@@ -86,6 +86,11 @@ def as_pairs(text: bytes | str) -> Any:
     return json.loads(text, object_pairs_hook=list)
 
 
+def in_bytes(entry: tuple[str, Any]) -> bytes:
+    """Sorts a map as the bytes of its message do; of two keys that begin alike the longer one is first."""
+    return entry[0].encode() + b"\xff"
+
+
 def by_number(values: Any, descriptor: Descriptor) -> Any:
     """The library's values with the fields in the order of their numbers."""
     if descriptor.file.package == "google.protobuf" or not isinstance(values, dict):
@@ -97,7 +102,7 @@ def by_number(values: Any, descriptor: Descriptor) -> Any:
             if inner is not None and inner.GetOptions().map_entry:
                 of_value = inner.fields_by_name["value"].message_type
                 found[field.name] = {
-                    k: v if of_value is None else by_number(v, of_value) for k, v in reversed(value.items())
+                    k: v if of_value is None else by_number(v, of_value) for k, v in sorted(value.items(), key=in_bytes)
                 }
             elif inner is None:
                 found[field.name] = value
