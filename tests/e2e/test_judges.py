@@ -105,7 +105,7 @@ def is_explained(found: Finding) -> bool:
     match found.check:
         case "positive_data_acceptance" | "status_code_conformance" if is_without_a_name(found.request):
             # It went to another method: that of a source, whose parameters are others.
-            return found.reason in ("METHOD_NOT_ALLOWED", "ROUTE_NOT_FOUND", "REQUEST_MALFORMED")
+            return found.reason in ("METHOD_NOT_ALLOWED", "ROUTE_NOT_FOUND", "REQUEST_MALFORMED", "SOURCE_NOT_FOUND")
         case "positive_data_acceptance" if found.operation == "POST /api/v2/write":
             # InfluxDB's shape of an error, which has no reason: the lines are not UTF-8.
             return found.status == 400
