@@ -46,13 +46,14 @@ class EventLog:
     ) -> Sequence[Changed]:
         """The resources after a cursor, in the order of the log; fewer than `limit` at its end."""
         found = [changed for kind in kinds for changed in await self._after(kind, cursor, owner, limit)]
-        return sorted(found, key=lambda changed: changed.place)[:limit]
+        return sorted(found, key=_place)[:limit]
 
     async def read(self, kind: EventKind, ids: Sequence[str]) -> list[Changed]:
-        """These resources, wherever they are in the log."""
+        """These resources, wherever they are in the log, in its order."""
         collection = MEDIA if kind is EventKind.MEDIA else RECEIPTS
         documents = await self._catalog.get_many(collection, ids)
-        return [changed for document in documents.values() if (changed := _changed(kind, document)) is not None]
+        found = [changed for document in documents.values() if (changed := _changed(kind, document)) is not None]
+        return sorted(found, key=_place)
 
     async def _after(self, kind: EventKind, cursor: Cursor, owner: str | None, limit: int) -> list[Changed]:
         collection, name = (MEDIA, "state_time") if kind is EventKind.MEDIA else (RECEIPTS, "process_time")
@@ -65,6 +66,10 @@ class EventLog:
             limit=limit,
         )
         return [changed for document in documents if (changed := _changed(kind, document)) is not None]
+
+
+def _place(changed: Changed) -> tuple[int, str]:
+    return changed.place
 
 
 def _changed(kind: EventKind, document: dict[str, object]) -> Changed | None:

@@ -18,6 +18,7 @@ from services.common.drops.receipt import ReceiptState
 from services.common.drops.receipts import Receipts
 from services.common.events.announcing import Announcer
 from services.common.events.log import Cursor, EventLog
+from services.common.events.model import EventKind
 from services.common.events.tokens import event_token
 from services.common.queue.bell import Bell
 from services.query.events.hub import EventHub
@@ -132,6 +133,15 @@ async def test_events_are_those_of_the_owner_the_types_and_the_invite(
         await others.media.insert(last)
         found = [told(await next_event(watching)) for _ in range(2)]
     assert found == [("MEDIA_NEW", f"media/{wanted.id}"), ("MEDIA_NEW", f"media/{last.id}")]
+
+
+async def test_media_that_are_read_at_once_are_in_the_order_of_their_changes(others: EventStores) -> None:
+    first, second = new_media(), new_media()
+    for media in (first, second):
+        await others.media.insert(media)
+    for ids in ([first.id, second.id], [second.id, first.id]):
+        found = await EventLog(others.catalog).read(EventKind.MEDIA, ids)
+        assert [changed.resource.id for changed in found] == [first.id, second.id]
 
 
 async def test_another_owner_is_for_administrators(streams: EventStreams) -> None:
