@@ -18,7 +18,7 @@ from tests.support.judging import Finding, findings
 
 SEED = "20260101"
 # A run that finds nothing ends by itself; fuzzing goes on for so long.
-MOST_SECONDS = 150
+MOST_SECONDS = 100
 # Streams have no end unless they are asked for one.
 HOOKS = """
 import schemathesis
@@ -86,7 +86,7 @@ def test_every_path_of_the_document_is_one_of_the_edge(client):
 # What is judged is the edge and the document: one kind of stores is enough.
 @pytest.mark.parametrize("stores", ["embedded"], indirect=True, scope="session")
 def test_nothing_is_answered_that_is_not_documented_without_a_token(mesh, tool, tmp_path):
-    found = judged(tool, mesh, tmp_path, "examples,fuzzing", max_seconds=60)
+    found = judged(tool, mesh, tmp_path, "examples,fuzzing", max_seconds=30)
     left = [str(one) for one in found if not is_explained(one)]
     assert not left, "\n\n".join(left)
 

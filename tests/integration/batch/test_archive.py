@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pyarrow.parquet as pq
+import pytest
 
 from batch.archive.job import archive
 from batch.archive.tables import TABLES
@@ -152,6 +153,8 @@ async def test_rows_that_were_read_before_their_owner_was_erased_do_not_stay(fil
         assert (owned.lists, owned.parts) == ((), ()), day
 
 
+# Both read the archive's files, whichever stores they were made from.
+@pytest.mark.parametrize("filled", ["embedded"], indirect=True)
 async def test_spark_and_duckdb_answer_the_same_text_alike(filled, tool, tmp_path: Path) -> None:
     spark = tool("spark").parent / "python"
     await filled.add_media(60)
