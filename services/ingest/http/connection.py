@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Self
 
-from services.common.base.errors import DropmeshError, TooSlow
+from services.common.base.errors import DropmeshError, TooSlow, Unauthenticated
 from services.common.invites.pages import HEADERS as PAGE_HEADERS
 from services.common.invites.pages import HTML, refused_page, uploaded_page
 from services.common.rest.answers import LAST_CHUNK, OK, error_json, http_head
@@ -23,6 +23,7 @@ from services.ingest.http.body import IncomingBody
 from services.ingest.http.influx import PATH, influx_error_json, influx_http_status
 from services.ingest.http.lines import LinesAnswer, UnfinishedLine, drops_of_lines
 from services.ingest.http.pages import wants_page
+from services.ingest.http.refused_body import RefusedBody
 from services.ingest.http.routes import Route
 
 METADATA = frozenset({b"authorization", b"traceparent", b"x-request-id", b"x-invite-pin", b"x-forwarded-for"})
@@ -46,6 +47,8 @@ class _Incoming:
     arriving: ArrivingRequest | None = None
     pieces: list[bytes] = field(default_factory=list)
     size_bytes: int = 0
+    # Where it was refused before its body was complete.
+    refused: RefusedBody | None = None
 
 
 class HttpConnection(EdgeConnection):
@@ -73,7 +76,9 @@ class HttpConnection(EdgeConnection):
     def connection_lost(self, exc: Exception | None) -> None:
         """The edge hung up, as it does when its client did."""
         super().connection_lost(exc)
-        if self._incoming.streamed is not None:
+        if self._incoming.refused is not None:
+            self._incoming.refused.end()
+        elif self._incoming.streamed is not None:
             self._incoming.streamed.lose()
         elif self._unary is not None:
             self._unary.cancel()
@@ -125,7 +130,7 @@ class HttpConnection(EdgeConnection):
             route = self._find(self._parser.get_method(), path, incoming.content_type)
             incoming.first = route.first_message(path, query, incoming.content_type)
         except DropmeshError as refusal:
-            self._refuse(incoming, refusal)
+            self._begin(self._refuse_at_end(incoming, refusal))
             return
         incoming.route = route
         if route.kind is not Kind.UNARY:
@@ -143,7 +148,9 @@ class HttpConnection(EdgeConnection):
         incoming = self._incoming
         if self._checked_bytes is not None:
             self._checked_bytes += len(piece)
-        if incoming.streamed is not None:
+        if incoming.refused is not None:
+            incoming.refused.feed(piece)
+        elif incoming.streamed is not None:
             incoming.streamed.feed(piece)
         elif incoming.route is not None:
             # One byte over the limit is enough to be refused; the rest is dropped.
@@ -159,7 +166,9 @@ class HttpConnection(EdgeConnection):
         """Its body ended as it should."""
         incoming = self._incoming
         self._is_read = True
-        if incoming.streamed is not None:
+        if incoming.refused is not None:
+            incoming.refused.end()
+        elif incoming.streamed is not None:
             incoming.streamed.end()
         elif incoming.arriving is not None:
             incoming.arriving.end()
@@ -189,14 +198,12 @@ class HttpConnection(EdgeConnection):
             is_page = wants_page(incoming.url, incoming.accept)
             answer = uploaded_page(response.results) if is_page else response_json(response)
         except DropmeshError as error:
-            self._refuse(incoming, error)
+            _discard(incoming)
+            await self._refuse_at_end(incoming, error)
         else:
             self._respond(call.http_status or OK, answer, call.answer_headers, is_page=is_page)
         finally:
-            if incoming.streamed is not None:
-                incoming.streamed.discard()
-            if incoming.arriving is not None:
-                incoming.arriving.discard()
+            _discard(incoming)
 
     async def _answer_lines(self, route: Route, incoming: _Incoming, requests: AsyncIterator[Any], call: Call) -> None:
         answer: LinesAnswer | None = None
@@ -218,12 +225,18 @@ class HttpConnection(EdgeConnection):
             (answer or self._begin_lines()).flush()
             self._end(LAST_CHUNK)
         finally:
-            if incoming.streamed is not None:
-                incoming.streamed.discard()
+            _discard(incoming)
 
     def _begin_lines(self) -> LinesAnswer:
         self._write(HEAD_OF_LINES)
         return LinesAnswer(self._transport)
+
+    async def _refuse_at_end(self, incoming: _Incoming, error: DropmeshError) -> None:
+        # A caller without a token holds nothing up, and one that has to come again gets the answer at once.
+        if not (self._is_read or isinstance(error, Unauthenticated) or error.retry_after is not None):
+            incoming.refused = RefusedBody()
+            await incoming.refused.wait()
+        self._refuse(incoming, error)
 
     def _refuse(self, incoming: _Incoming, error: DropmeshError) -> None:
         status, headers = error_http_status(error), error_headers(error)
@@ -236,7 +249,7 @@ class HttpConnection(EdgeConnection):
             self._respond(status, error_json(error), headers)
 
     def _respond(self, status: int, answer: bytes, headers: Mapping[str, str], *, is_page: bool = False) -> None:
-        """Answers; the rest of a body that was refused early is read first, before the next request or the end."""
+        """Answers; what is left of a body that was refused is read before the next request or the end."""
         if is_page:
             self._end(http_head(status, len(answer), {**headers, **PAGE_HEADERS}, HTML) + answer)
         else:
@@ -258,3 +271,11 @@ class HttpConnection(EdgeConnection):
             self._transport.pause_reading()
         else:
             self._transport.resume_reading()
+
+
+def _discard(incoming: _Incoming) -> None:
+    """The method has ended: what is unread is dropped."""
+    if incoming.streamed is not None:
+        incoming.streamed.discard()
+    if incoming.arriving is not None:
+        incoming.arriving.discard()

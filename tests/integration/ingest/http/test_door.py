@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
@@ -133,14 +134,38 @@ async def test_a_drop_that_waits_is_given_up_when_its_sender_hangs_up(door: Door
     await door.echo.cancelled.wait()
 
 
-async def test_one_that_is_refused_early_is_told_so_and_the_next_is_taken(door: Door) -> None:
+REFUSED = pytest.mark.parametrize("path", ["/v1/media?filename=refused", "/v1/media?colour=red"])
+
+
+@REFUSED
+async def test_one_that_is_refused_early_is_told_so_at_its_end_and_the_next_is_taken(door: Door, path: str) -> None:
     reader, writer = await door.connect()
     body = b"x" * 5_000_000
-    writer.write(post(body, "/v1/media?filename=refused")[:-1])
-    line, told = await answer(reader)
-    assert (line, b"MEDIA_EMPTY" in told) == (b"HTTP/1.1 400 Bad Request", True)
-    writer.write(b"x" + post(body, "/v1/media"))
+    writer.write(post(body, path)[:-1])
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(reader.read(1), 0.2)
+    writer.write(b"x")
+    assert (await answer(reader))[0] == b"HTTP/1.1 400 Bad Request"
+    writer.write(post(body, "/v1/media"))
     assert b"5000000 bytes" in (await answer(reader))[1]
+    writer.close()
+
+
+@REFUSED
+async def test_one_that_is_refused_early_and_does_not_end_is_told_so_all_the_same(
+    door: Door, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, writer = await door.connect()
+    monkeypatch.setattr("services.ingest.http.refused_body.MOST_BYTES", 10_000)
+    writer.write(post(b"x" * 40_000, path)[:-30_000])
+    await asyncio.sleep(0.1)
+    writer.write(b"x" * 20_000)
+    assert (await asyncio.wait_for(answer(reader), 3))[0] == b"HTTP/1.1 400 Bad Request"
+    writer.close()
+    reader, writer = await door.connect()
+    monkeypatch.setattr("services.ingest.http.refused_body.MOST_TIME", timedelta(seconds=0.05))
+    writer.write(post(b"x" * 200, path)[:-1])
+    assert (await asyncio.wait_for(answer(reader), 3))[0] == b"HTTP/1.1 400 Bad Request"
     writer.close()
 
 
