@@ -65,7 +65,7 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
     series_reads = SeriesReads(series, SeriesFinder(series, sources), measurements, objects, recent)
     methods = service.methods(
         DocumentReads(),
-        MeasurementReads(measurements, receipts),
+        MeasurementReads(measurements, receipts, recent),
         SourceReads(sources),
         ReceiptReads(receipts),
         MediaReads(media, MediaObjects(catalog), hub, texts),
@@ -79,7 +79,7 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
         UploadReads(Uploads(catalog, objects)),
         InviteReads(Invites(catalog), media),
         InvitePages(Invites(catalog), MediaLists(catalog)),
-        StatisticsReads(StatisticsStore(catalog)),
+        StatisticsReads(StatisticsStore(catalog), recent),
         series_reads,
         ErasureReads(Erasures(catalog)),
         RetentionReads(RetentionStore(catalog)),

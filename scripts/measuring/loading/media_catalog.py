@@ -72,7 +72,7 @@ async def make_media(data: Path, count: int, *, check: bool = False) -> None:
         if check:
             differences = await recounting.check(now_ns=time.time_ns())
             print(f"counted anew, {len(differences)} of the kept statistics differ")
-        totals, _ = await kept.read(None, now_ns=time.time_ns())
+        totals = (await kept.read(None, now_ns=time.time_ns())).totals
         print(f"{sum(totals.states.values())} media in the catalog")
     finally:
         await catalog.close()

@@ -81,10 +81,20 @@ def format_timestamp(time_ns: int) -> str:
     return f"{text}.{nanos:09d}Z"
 
 
-# Thousands of calls a second format the same second.
-@lru_cache(maxsize=64)
+# A day is formatted once: a page of measurements has a different second in each.
+_MINUTES = tuple(f"T{minute // 60:02d}:{minute % 60:02d}:" for minute in range(24 * 60))
+_SECONDS = tuple(f"{second:02d}" for second in range(60))
+
+
 def _whole_seconds(seconds: int) -> str:
-    return (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
+    minutes, second = divmod(seconds, 60)
+    day, minute = divmod(minutes, 24 * 60)
+    return _day(day) + _MINUTES[minute] + _SECONDS[second]
+
+
+@lru_cache(maxsize=1024)
+def _day(day: int) -> str:
+    return (_EPOCH.date() + timedelta(days=day)).isoformat()
 
 
 def _refusals(text: str) -> list[tuple[TimestampFault, str]]:

@@ -102,13 +102,22 @@ class Measurements:
         self, owner: str, source: str | None, within: Range, *, descending: bool, after: Position | None, limit: int
     ) -> tuple[list[Measurement], Position | None]:
         """A page of the measurements of one source, or with None of all, and where it ended if there are more."""
+        documents, end = await self.stored_by_time(
+            owner, source, within, descending=descending, after=after, limit=limit
+        )
+        return [from_document(Measurement, document) for document in documents], end
+
+    async def stored_by_time(
+        self, owner: str, source: str | None, within: Range, *, descending: bool, after: Position | None, limit: int
+    ) -> tuple[list[Document], Position | None]:
+        """The same as documents, for a caller who may not need a model of each."""
         index = MEASUREMENTS.index("by_time" if source is None else "by_source")
         equals = (owner,) if source is None else (owner, source)
         documents = await self._catalog.find(
             MEASUREMENTS, index.name, equals, within, descending=descending, after=after, limit=limit + 1
         )
         end = position(index, documents[limit - 1]) if len(documents) > limit else None
-        return [from_document(Measurement, document) for document in documents[:limit]], end
+        return documents[:limit], end
 
     async def all_by_time(
         self, owner: str, source: str | None, within: Range, *, descending: bool

@@ -65,6 +65,16 @@ class StoredStatistics:
     version: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The totals at some instant; `is_folded` where they are those of the stored version, and nothing waits."""
+
+    totals: Totals
+    update_time_ns: int
+    version: int
+    is_folded: bool
+
+
 def scope_of(owner: str | None) -> str:
     """The document of an owner's statistics, or of the whole mesh's."""
     return WHOLE_MESH if owner is None else f"owner:{owner}"
@@ -111,24 +121,29 @@ class StatisticsStore:
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
 
-    async def read(self, owner: str | None, *, now_ns: int, fresh_most: int = 200) -> tuple[Totals, int]:
-        """The totals of an owner (None: of all), with what is not folded yet, and the instant of the last change.
+    async def read(self, owner: str | None, *, now_ns: int, fresh_most: int = 200) -> Reading:
+        """The totals of an owner (None: of all), with what is not folded yet.
 
         Where more than `fresh_most` media wait to be folded, the answer lags behind by those.
         """
         scope = scope_of(owner)
+        waiting = await self._uncounted(owner, fresh_most)
+        # Later than the media: what had been folded by then is in it.
         stored = await self._get(scope)
         for _ in range(3):
-            waiting = await self._uncounted(owner, fresh_most)
-            again = await self._get(scope)
-            if again.version == stored.version:
+            if not waiting:
                 break
-            stored = again
+            # None of those that wait may have been folded between the two.
+            before, waiting = stored, await self._uncounted(owner, fresh_most)
+            stored = await self._get(scope)
+            if stored.version == before.version:
+                break
         else:
             waiting = []
         changes = ((stored.pending.get(media.id, media.counted), media.contribution()) for media in waiting)
         totals = totals_after(stored.totals, changes, utc_day(now_ns))
-        return totals, max([stored.update_time_ns, *(media.update_time_ns for media in waiting)])
+        update_time_ns = max([stored.update_time_ns, *(media.update_time_ns for media in waiting)])
+        return Reading(totals, update_time_ns, stored.version, is_folded=not waiting)
 
     async def fold(self, *, now_ns: int, limit: int = 500) -> int:
         """Counts up to `limit` uncounted media; returns how many there were."""

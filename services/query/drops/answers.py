@@ -1,4 +1,7 @@
-"""Measurements as answers: JSON by hand in the order of the contract's fields, and messages for gRPC."""
+"""Measurements as answers: JSON by hand in the order of the contract's fields, and messages for gRPC.
+
+The JSON of a page is kept while it is read again and none of its measurements changes.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,17 @@ from dataclasses import dataclass
 from dropmesh.v1 import measurement_pb2, query_service_pb2
 
 from services.common.base.timestamps import format_timestamp
+from services.common.caching.recent import Recent
+from services.common.catalog import Document
+from services.common.catalog.documents import from_document
 from services.common.drops.measurements import Measurement
 from services.common.drops.messages import measurement_message
 from services.common.drops.names import measurement_name
 from services.common.rest.by_hand import ByHand
 from services.common.rest.json import number_text
+
+# About what a key takes for each measurement of a page.
+KEY_BYTES = 250
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,23 +42,32 @@ class OneMeasurement(ByHand):
 
 @dataclass(frozen=True, slots=True)
 class MeasurementPage(ByHand):
-    """A page of measurements."""
+    """A page of measurements, as they are stored."""
 
-    measurements: Sequence[Measurement]
+    documents: Sequence[Document]
     viewer: str
     next_page_token: str
+    recent: Recent
 
     def message(self) -> query_service_pb2.ListMeasurementsResponse:
         """The message."""
         return query_service_pb2.ListMeasurementsResponse(
-            measurements=(measurement_message(one, self.viewer) for one in self.measurements),
+            measurements=(measurement_message(one, self.viewer) for one in self._measurements()),
             next_page_token=self.next_page_token,
         )
 
     def json_text(self) -> bytes:
         """See ByHand."""
-        texts = ",".join([_text(one, self.viewer) for one in self.measurements])
-        return f'{{"measurements":[{texts}],"next_page_token":"{self.next_page_token}"}}'.encode()
+        # One that was deleted and dropped again may have its old version, and has another time of processing.
+        key = (self.viewer, *((one["_id"], one["_version"], one["process_time_ns"]) for one in self.documents))
+        text: bytes | None = self.recent.get(key)
+        if text is None:
+            text = ",".join([_text(one, self.viewer) for one in self._measurements()]).encode()
+            self.recent.keep(key, text, len(text) + KEY_BYTES * len(key))
+        return b'{"measurements":[%b],"next_page_token":"%b"}' % (text, self.next_page_token.encode())
+
+    def _measurements(self) -> list[Measurement]:
+        return [from_document(Measurement, document) for document in self.documents]
 
 
 def _text(measurement: Measurement, viewer: str) -> str:

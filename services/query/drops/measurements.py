@@ -8,6 +8,7 @@ from dropmesh.v1 import query_service_pb2
 from google.api.httpbody_pb2 import HttpBody
 
 from services.common.base.instants import from_timestamp
+from services.common.caching.recent import Recent
 from services.common.catalog import Range
 from services.common.drops.measurements import Measurements
 from services.common.drops.messages import lineage_messages
@@ -25,9 +26,10 @@ Selection = query_service_pb2.ListMeasurementsRequest | query_service_pb2.Export
 class MeasurementReads:
     """Reads of measurements."""
 
-    def __init__(self, measurements: Measurements, receipts: Receipts) -> None:
+    def __init__(self, measurements: Measurements, receipts: Receipts, recent: Recent) -> None:
         self._measurements = measurements
         self._receipts = receipts
+        self._recent = recent
 
     async def GetMeasurement(self, request: query_service_pb2.GetMeasurementRequest, call: Call) -> OneMeasurement:
         """Returns the measurement of an instant, in any notation of its offset."""
@@ -37,7 +39,7 @@ class MeasurementReads:
     async def ListMeasurements(self, request: query_service_pb2.ListMeasurementsRequest, call: Call) -> MeasurementPage:
         """Lists measurements by time."""
         owner = asked_owner(request.owner, call.caller)
-        page, end = await self._measurements.by_time(
+        page, end = await self._measurements.stored_by_time(
             owner,
             _source(request),
             _range(request),
@@ -45,7 +47,8 @@ class MeasurementReads:
             after=page_start(request, owner),
             limit=page_size(request.page_size),
         )
-        return MeasurementPage(page, call.caller.owner, "" if end is None else page_token(request, owner, end))
+        token = "" if end is None else page_token(request, owner, end)
+        return MeasurementPage(page, call.caller.owner, token, self._recent)
 
     async def ExportMeasurements(
         self, request: query_service_pb2.ExportMeasurementsRequest, call: Call

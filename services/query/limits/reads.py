@@ -39,7 +39,7 @@ class LimitReads:
     async def GetLimits(self, request: query_service_pb2.GetLimitsRequest, call: Call) -> limits_pb2.Limits:
         """Returns the limits, and what the caller uses; with the scope `admin`, what all use."""
         owner = None if call.caller.is_admin else call.caller.owner
-        totals, _ = await self._used.read(owner, now_ns=self._limits_now_ns())
+        totals = (await self._used.read(owner, now_ns=self._limits_now_ns())).totals
         limits = limits_of(self._settings)
         limits.media_count.used = sum(count for state, count in totals.states.items() if state != MediaState.DELETED)
         limits.storage_bytes.used = totals.storage_bytes

@@ -78,9 +78,8 @@ class SqliteCatalog:
             if start:
                 await asyncio.sleep(0)
             wanted = json.dumps(keys[start : start + _TURN_ROWS])
-            for row in self.database.look(partial(_all, table.get_many, (wanted,))):
-                document = table.document(row)
-                found[document["_id"]] = document
+            documents = table.documents(self.database.look(partial(_all, table.get_many, (wanted,))))
+            found.update((document["_id"], document) for document in documents)
         return found
 
     async def find(
@@ -105,7 +104,7 @@ class SqliteCatalog:
                 sql, values = _search(table, declared, segment, descending)
                 wanted = limit - len(page)
                 rows, cut = self.database.look(partial(_some, sql, (*values, wanted)))
-                page += map(table.document, rows)
+                page += table.documents(rows)
                 cut = cut and len(page) < limit
                 if cut or len(page) == limit:
                     break

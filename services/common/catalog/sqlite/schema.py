@@ -66,15 +66,23 @@ class Table:
         """A document as the values of `insert`, and from the second on of `replace`."""
         return [document["_id"], version, encoded, *map(document.get, self.columns)]
 
-    def document(self, row: Sequence[Any]) -> Document:
-        """Returns the document of a row of `select`."""
+    def documents(self, rows: Sequence[Sequence[Any]]) -> list[Document]:
+        """Returns the documents of rows of `select`."""
         try:
-            document: Document = bson.decode(row[1])
+            documents: list[Document] = bson.decode_all(b"".join([row[1] for row in rows]))
         except InvalidBSON as error:
             raise StoreCorrupt("catalog", f"a document of {self.name}: {error}") from error
-        document["_version"] = row[0]
-        if self.sequence is not None and row[2] is not None:
-            document[self.sequence] = row[2]
+        if len(documents) != len(rows):
+            raise StoreCorrupt("catalog", f"a document of {self.name} has a wrong length")
+        for document, row in zip(documents, rows, strict=True):
+            document["_version"] = row[0]
+            if self.sequence is not None and row[2] is not None:
+                document[self.sequence] = row[2]
+        return documents
+
+    def document(self, row: Sequence[Any]) -> Document:
+        """Returns the document of a row of `select`."""
+        (document,) = self.documents([row])
         return document
 
     def index_name(self, index: Index) -> str:

@@ -23,16 +23,15 @@ DAY_NS = 86_400 * 10**9
 async def agree(mesh: MediaMesh) -> None:
     """What readers see is what counting every media gives, before and after folding."""
     now_ns = mesh.clock()
-    before = {owner: (await mesh.statistics.read(owner, now_ns=now_ns))[0] for owner in (None, "ann", "bob")}
+    before = {owner: (await mesh.statistics.read(owner, now_ns=now_ns)).totals for owner in (None, "ann", "bob")}
     recounting = Recounting(mesh.catalog, mesh.statistics)
     assert await recounting.check(now_ns=now_ns) == []
-    after = {owner: (await mesh.statistics.read(owner, now_ns=now_ns))[0] for owner in (None, "ann", "bob")}
+    after = {owner: (await mesh.statistics.read(owner, now_ns=now_ns)).totals for owner in (None, "ann", "bob")}
     assert before == after
 
 
 async def read(mesh: MediaMesh, owner: str | None = "ann") -> Totals:
-    totals, _ = await mesh.statistics.read(owner, now_ns=mesh.clock())
-    return totals
+    return (await mesh.statistics.read(owner, now_ns=mesh.clock())).totals
 
 
 async def fold_all(mesh: MediaMesh) -> None:

@@ -88,7 +88,7 @@ async def test_the_same_content_with_other_options_is_another_media_over_the_sam
     again = await mesh.upload(photo("one"), options=SOLID)
     assert (again.duplicate, again.media.id, again.media.duplicate_count) == (True, solid.media.id, 1)
     assert await mesh.stored_keys() == [solid.media.original.object_key]
-    totals, _ = await mesh.statistics.read("ann", now_ns=mesh.clock())
+    totals = (await mesh.statistics.read("ann", now_ns=mesh.clock())).totals
     assert (totals.states, totals.duplicates) == ({"new": 2}, 1)
 
 

@@ -6,6 +6,8 @@ from dataclasses import replace
 import pytest
 from dropmesh.v1 import measurement_pb2, query_service_pb2
 
+from services.common.caching.recent import Recent
+from services.common.catalog.documents import to_document
 from services.common.drops.measurements import Measurement
 from services.common.rest.json import json_text
 from services.query.drops.answers import MeasurementPage, OneMeasurement
@@ -31,6 +33,29 @@ def test_a_measurement_is_written_by_hand_as_its_message_would_be(measurement: M
 
 @pytest.mark.parametrize("count", [0, 1, 4])
 def test_so_is_a_page(count: int) -> None:
-    page = MeasurementPage(MEASUREMENTS[:count], "ann", "next-1_" if count == 4 else "")
+    page = page_of(MEASUREMENTS[:count], Recent(10**6), "next-1_" if count == 4 else "")
     assert page.json_text() == json_text(page.message())
     assert query_service_pb2.ListMeasurementsResponse.FromString(page.SerializeToString()) == page.message()
+
+
+def test_a_page_that_is_read_again_shows_what_changed() -> None:
+    recent = Recent(10**6)
+    first = page_of(MEASUREMENTS, recent)
+    assert first.json_text() == page_of(MEASUREMENTS, recent).json_text() == json_text(first.message())
+    assert recent.held_bytes > 0
+    for changed in (
+        replace(PLAIN, mean=2.0, version=10),
+        # Deleted and dropped again.
+        replace(PLAIN, mean=2.0, process_time_ns=10),
+    ):
+        page = page_of([changed, *MEASUREMENTS[1:]], recent)
+        assert page.json_text() == json_text(page.message()) != first.json_text()
+    other = MeasurementPage(first.documents, "root", "", recent)
+    assert other.json_text() == json_text(other.message()) != first.json_text()
+    further = page_of(MEASUREMENTS, recent, "next")
+    assert further.json_text() == json_text(further.message()) != first.json_text()
+
+
+def page_of(measurements: list[Measurement], recent: Recent, next_page_token: str = "") -> MeasurementPage:
+    documents = [to_document(one) for one in measurements]
+    return MeasurementPage(documents, "ann", next_page_token, recent)
