@@ -39,8 +39,9 @@ class Table:
         self._insert_into = f"INSERT INTO {self.name} ({', '.join(stored)}) VALUES "
         self._row = f"({', '.join('?' * len(stored))})"
         self.insert = self.insert_many(1)
-        changes = ", ".join(f"{column} = ?" for column in stored[1:])
-        self.replace = f"UPDATE {self.name} SET {changes} WHERE _id = ? AND _version = ?"
+        version = "WHERE _id = ? AND _version = ?"
+        self._replace = f"UPDATE {self.name} SET _version = ?, _document = ?{{}} {version}"
+        self.indexed = f"SELECT {', '.join(stored[3:]) or '_version'} FROM {self.name} {version}"
         self.delete = f"DELETE FROM {self.name} WHERE _id = ?"
         self.delete_version = f"{self.delete} AND _version = ?"
         # The sequence stands in its column alone, so that a document is encoded before its number is known.
@@ -62,8 +63,12 @@ class Table:
         """`insert` for this many rows, of which those are left out whose key is taken; gives the keys of the others."""
         return f"{self.insert_many(count)} ON CONFLICT (_id) DO NOTHING RETURNING _id"
 
+    def replace(self, columns: Iterable[str]) -> str:
+        """Writes version and document, and these columns: SQLite writes each index anew that has one of them."""
+        return self._replace.format("".join(f", {quoted(column)} = ?" for column in columns))
+
     def row(self, document: Document, version: int, encoded: bytes) -> list[Any]:
-        """A document as the values of `insert`, and from the second on of `replace`."""
+        """A document as the values of `insert`."""
         return [document["_id"], version, encoded, *map(document.get, self.columns)]
 
     def documents(self, rows: Sequence[Sequence[Any]]) -> list[Document]:

@@ -148,9 +148,14 @@ def _write_first(connection: sqlite3.Connection, table: Table, document: Documen
 def _write_over(
     connection: sqlite3.Connection, table: Table, document: Document, encoded: bytes, version: int
 ) -> Outcome:
-    key, *changes = table.row(document, version + 1, encoded)
-    cursor = connection.execute(table.replace, (*changes, key, version))
-    return Outcome(None, {**document, "_version": version + 1}) if cursor.rowcount else _CONFLICT
+    key = document["_id"]
+    indexed = connection.execute(table.indexed, (key, version)).fetchone()
+    if indexed is None:
+        return _CONFLICT
+    before = dict(zip(table.columns, indexed, strict=False))
+    changed = {column: document.get(column) for column in table.columns if document.get(column) != before[column]}
+    connection.execute(table.replace(changed), (version + 1, encoded, *changed.values(), key, version))
+    return Outcome(None, {**document, "_version": version + 1})
 
 
 _APPLY: dict[type[Operation], Callable[..., Outcome]] = {
