@@ -24,6 +24,7 @@ from tests.support.pictures import (
     tagged,
     worst_outside,
 )
+from tests.support.planted import PLANTED, frames_of
 
 PNG = encode(paint(), "PNG")
 OTHER_FACE = Box(110, 60, 130, 90)
@@ -88,6 +89,17 @@ def test_metadata_goes_and_the_colour_profile_stays(format: str, found: bool) ->
     assert not image.getexif().get_ifd(0x8825)
     if format != "GIF":
         assert image.info["icc_profile"] == PROFILE
+
+
+@pytest.mark.parametrize("found", [True, False])
+@pytest.mark.parametrize("kind", list(PLANTED))
+def test_a_secret_goes_wherever_a_rarer_format_keeps_it(kind: str, found: bool) -> None:
+    content = PLANTED[kind]()
+    frames = frames_of(content)
+    assert content.count(SECRET) >= 3 * frames
+    result = anonymize_photo(content, AnonymizeOptions(), FakeDetector(*([CORNER] if found else [])))
+    assert SECRET not in result.content
+    assert frames_of(result.content) == result.frames == frames
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF"])
