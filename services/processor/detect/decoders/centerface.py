@@ -17,9 +17,14 @@ from services.processor.detect.decoders.grid import corners
 
 @dataclass(frozen=True, slots=True)
 class CenterFaceDecoder:
-    """Reads heatmap [b, 1, h, w], scale [b, 2, h, w] and offset [b, 2, h, w]."""
+    """Reads heatmap [b, 1, h, w], scale [b, 2, h, w] and offset [b, 2, h, w].
+
+    `chin` is added below a box, as a share of its height: the model's boxes end above the chin, most of all where a
+    mask hides it.
+    """
 
     stride: int = 4
+    chin: float = 0.0
 
     @property
     def tensors(self) -> int:
@@ -37,5 +42,6 @@ class CenterFaceDecoder:
             centres = np.stack([column + right + 0.5, row + down + 0.5], axis=1) * self.stride
             tall, wide = np.exp(scale[:, row, column])
             boxes = corners(centres, np.stack([wide, tall], axis=1) * self.stride)
+            boxes[:, 3] += self.chin * (boxes[:, 3] - boxes[:, 1])
             found.append(single_output(boxes.astype(np.float32), heatmap[0, row, column]))
         return found

@@ -81,6 +81,8 @@ def test_centerface_reads_height_before_width_and_down_before_right():
     (found,) = CenterFaceDecoder().decode([heatmap, scale, offset], WIDTH, HEIGHT, [0], 0.5)
     assert found.scores == pytest.approx([0.7])
     assert found.boxes[0] == pytest.approx(BOX, abs=1e-4)
+    (longer,) = CenterFaceDecoder(chin=0.25).decode([heatmap, scale, offset], WIDTH, HEIGHT, [0], 0.5)
+    assert longer.boxes[0] == pytest.approx((*BOX[:3], BOX[3] + 0.25 * TALL), abs=1e-4)
 
 
 def test_dropmesh_gives_a_place_once_for_every_class_that_scores_there():

@@ -5,7 +5,7 @@ import onnx
 import onnxruntime as ort
 from onnx import TensorProto, helper, numpy_helper
 
-from training.convert.centerface import with_free_input
+from training.convert.centerface import with_free_input, with_plain_convolutions
 
 
 def test_a_model_of_one_size_takes_any_and_keeps_its_weights_to_itself():
@@ -28,3 +28,31 @@ def test_a_model_of_one_size_takes_any_and_keeps_its_weights_to_itself():
     assert heat.shape == (2, 1, 8, 16)
     assert (heat == 6).all()
     assert with_free_input([before.SerializeToString()]) == after
+
+
+def test_a_transposed_convolution_with_its_norm_becomes_a_plain_one_that_gives_the_same():
+    random = np.random.default_rng(1)
+    weights = {"w": random.normal(size=(3, 5, 2, 2)), "scale": random.normal(size=5), "shift": random.normal(size=5)}
+    weights |= {"mean": random.normal(size=5), "variance": random.uniform(0.5, 2, 5)}
+    graph = helper.make_graph(
+        [
+            helper.make_node("ConvTranspose", ["picture", "w"], ["wide"], strides=[2, 2]),
+            helper.make_node(
+                "BatchNormalization", ["wide", "scale", "shift", "mean", "variance"], ["normal"], epsilon=1e-3
+            ),
+            helper.make_node("Relu", ["normal"], ["out"]),
+        ],
+        "test",
+        [helper.make_tensor_value_info("picture", TensorProto.FLOAT, [2, 3, 4, 6])],
+        [helper.make_tensor_value_info("out", TensorProto.FLOAT, [2, 5, 8, 12])],
+        [numpy_helper.from_array(values.astype(np.float32), name) for name, values in weights.items()],
+    )
+    before = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 11)], ir_version=8).SerializeToString()
+    after = with_plain_convolutions(before)
+    onnx.checker.check_model(onnx.load_model_from_string(after))
+    picture = {"picture": random.normal(size=(2, 3, 4, 6)).astype(np.float32)}
+    wanted, given = (
+        ort.InferenceSession(each, providers=["CPUExecutionProvider"]).run(None, picture)[0] for each in (before, after)
+    )
+    np.testing.assert_allclose(given, wanted, atol=1e-5)
+    assert [node.op_type for node in onnx.load_model_from_string(after).graph.node] == ["Conv", "Relu", "DepthToSpace"]
