@@ -1,4 +1,4 @@
-"""The route of a read to query's HTTP door, past the filters that only gRPC needs."""
+"""The route of a read to a service's HTTP door, past the filters that only gRPC needs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from google.protobuf.descriptor import MethodDescriptor
 
 Config = dict[str, Any]
 
-CLUSTER = "query_http"
 OFF: Config = {"@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "disabled": True}
 # What they do for gRPC the door does itself, and most requests are reads.
 FOR_GRPC = (
@@ -35,12 +34,12 @@ ALSO_AS_CSV = "ListMeasurements"
 
 
 def direct_read(route: Config, method: MethodDescriptor, service_route: Config) -> Config:
-    """The route to the door, made of the one to the transcoder and of the method's own."""
+    """The route to the door, made of the one to the transcoder and of the one of the method's gRPC."""
     match = route["match"]
     headers = [*match["headers"], NOT_GRPC, *([NOT_CSV] if method.name == ALSO_AS_CSV else [])]
     return {
         "match": {**match, "headers": headers},
-        "route": {**service_route, "cluster": CLUSTER, **_retries(service_route)},
+        "route": {**service_route, "cluster": f"{service_route['cluster']}_http", **_retries(service_route)},
         "typed_per_filter_config": {**route.get("typed_per_filter_config", {}), **dict.fromkeys(FOR_GRPC, OFF)},
     }
 

@@ -172,7 +172,7 @@ def _rest_routes(*, tokens: bool) -> list[Entry]:
         for http_method, method in path.methods.items():
             route = _rest_route(path, http_method, method, tokens=tokens)
             if http_method == "GET" and is_direct_read(method):
-                direct = direct_read(route, method, _timeouts("query", method))
+                direct = direct_read(route, method, _timeouts(_cluster(method), method))
                 found.append(Entry(direct, needs_token(method)))
             found.append(Entry(route, needs_token(method)))
         taken = {*path.methods, "OPTIONS"}
@@ -183,6 +183,10 @@ def _rest_routes(*, tokens: bool) -> list[Entry]:
         all_need_one = all(map(needs_token, path.methods.values()))
         found += [Entry(route, all_need_one) for route in _without_service(path, ", ".join(sorted(taken)))]
     return found
+
+
+def _cluster(method: MethodDescriptor) -> str:
+    return next(name for name, service in SERVICES.items() if service is method.containing_service)
 
 
 def _has_end(method: MethodDescriptor) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -17,6 +18,11 @@ def cpu_of_family(number: int) -> float:
 def memory_of_family(number: int) -> int:
     """The resident bytes of a process and of those below it."""
     return sum(map(_resident, _family(number)))
+
+
+def peak_of_family(number: int) -> int:
+    """The most resident bytes that each of them had, in all."""
+    return sum(map(_peak, _family(number)))
 
 
 def private_memory_of_family(number: int) -> int:
@@ -49,6 +55,14 @@ def _stat(number: int) -> list[str]:
 
 def _resident(number: int) -> int:
     return _pages(number)[1] * _PAGE_BYTES
+
+
+def _peak(number: int) -> int:
+    try:
+        found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{number}/status").read_text())
+    except OSError:
+        return 0
+    return int(found[1]) * 1024 if found else 0
 
 
 def _private(number: int) -> int:

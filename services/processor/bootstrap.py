@@ -22,6 +22,7 @@ from services.common.media.detected_objects import MediaObjects
 from services.common.media.store import MediaStore
 from services.common.media.work import MediaWork
 from services.common.queue.depths import QueueDepths
+from services.common.rest.reads.door import ReadDoor
 from services.common.rpc.server import MAX_MESSAGE_BYTES
 from services.common.series.computed.store import ComputedStore
 from services.common.series.measured import SeriesFinder
@@ -133,6 +134,8 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
         measuring,
         predictions,
     )
+    methods = service.methods(*servicers)
+    door = ReadDoor(methods, settings.http_socket("processor"), drain=timedelta(seconds=settings.drain_seconds))
     photo_loops = (worker.run,) * children
     # Of two worker processes or more, one is always left for photos.
     video_loops = (worker.run_videos,) * max(1, children - 1)
@@ -156,8 +159,9 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
             )
             queue_loops = (answers.run,)
         yield Wiring(
-            service.methods(*servicers),
+            methods,
             (
+                door.run,
                 drops.run,
                 drops.run_large,
                 folding.run,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 
+from services.common.base.errors import StoreUnavailable
 from services.common.caching.recent import Recent
 from services.common.drops.measurements import Measurements
 from services.common.drops.receipts import Receipts
@@ -18,6 +19,7 @@ from services.common.invites.store import Invites
 from services.common.media.detected_objects import MediaObjects
 from services.common.media.listing.pages import MediaLists
 from services.common.media.store import MediaStore
+from services.common.rest.reads.door import ReadDoor
 from services.common.retention.store import RetentionStore
 from services.common.series.measured import SeriesFinder
 from services.common.series.store import SeriesStore
@@ -32,7 +34,6 @@ from services.query.drops.sources import SourceReads
 from services.query.erasures.reads import ErasureReads
 from services.query.events.hub import EventHub
 from services.query.events.streams import EventStreams
-from services.query.http.door import ReadDoor
 from services.query.invites.downloads import InviteDownloads
 from services.query.invites.page import InvitePages
 from services.query.invites.reads import InviteReads
@@ -86,4 +87,7 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
         WebhookReads(Webhooks(catalog), Deliveries(catalog)),
     )
     door = ReadDoor(methods, settings.http_socket("query"), drain=timedelta(seconds=settings.drain_seconds))
+    with suppress(StoreUnavailable):
+        # Before the service says that it is ready; a store that is away is no reason not to start.
+        await series_reads.prepare_if_any()
     yield Wiring(methods, (door.run, hub.run, series_reads.prepare, recent.run))

@@ -1,27 +1,24 @@
 """kill -9 of ingest at random points of stores and appends: every acknowledged point is there once, no half of a body.
 
-`python -m tests.chaos.series_kills --writes 100` does it at length; the suite does it briefly.
+`scripts/load series-kills` does it at length; the suite does it briefly.
 """
 
 from __future__ import annotations
 
-import argparse
 import io
 import os
 import random
 import signal
-import tempfile
 import threading
 import time
 import uuid
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import httpx
 import numpy as np
 
 from tests.chaos.writes import PATIENCE_SECONDS, PAUSE_SECONDS, recovers
-from tests.e2e.mesh import Mesh, running_mesh
+from tests.e2e.mesh import Mesh
 
 CALLERS = 3
 # Some bodies are a part of a chunk, some are several chunks.
@@ -29,6 +26,8 @@ MOST_POINTS = 300_000
 # As many as a store or an append on an idle machine takes.
 KILL_WITHIN_SECONDS = 0.15
 TRY_SECONDS = 120.0
+# Then a caller begins another series.
+WRITES_OF_A_SERIES = 8
 
 
 @dataclass
@@ -38,6 +37,7 @@ class SeriesOutcome:
     kills: int = 0
     acknowledged: int = 0
     resent: int = 0
+    checked_points: int = 0
     faults: list[str] = field(default_factory=list)
 
 
@@ -50,9 +50,14 @@ class _Caller:
         self._outcome = outcome
         self._name = ""
         self._values = np.empty(0)
+        self._writes = 0
 
     def write(self) -> None:
-        """One store or append, until it is acknowledged; then the series is read."""
+        """One store or append, until it is acknowledged."""
+        if self._writes == WRITES_OF_A_SERIES:
+            self.check()
+            self._name, self._values, self._writes = "", np.empty(0), 0
+        self._writes += 1
         values = self._random.normal(size=self._random.integers(1, MOST_POINTS))
         body = io.BytesIO()
         np.save(body, values)
@@ -71,12 +76,16 @@ class _Caller:
         self._outcome.acknowledged += 1
 
     def check(self) -> None:
-        """Reads the whole series, and hangs up."""
+        """Reads the whole series."""
         answer = self._http.get(f"/v1/{self._name}/points", params={"format": "npy"})
-        self._http.close()
         found = np.load(io.BytesIO(answer.raise_for_status().content))
+        self._outcome.checked_points += len(found)
         if not np.array_equal(found, self._values):
             self._outcome.faults.append(f"{self._name}: {len(found)} points, {len(self._values)} were acknowledged")
+
+    def close(self) -> None:
+        """Hangs up."""
+        self._http.close()
 
     def _sent(self, path: str, asked: dict[str, str], body: bytes) -> dict[str, object] | None:
         try:
@@ -120,18 +129,5 @@ def kill_while_storing(mesh: Mesh, writes: int, seed: int) -> SeriesOutcome:
     recovers(mesh)
     for caller in callers:
         caller.check()
+        caller.close()
     return outcome
-
-
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m tests.chaos.series_kills", description=__doc__)
-    parser.add_argument("--writes", type=int, default=100)
-    parser.add_argument("--seed", type=int, default=1)
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="dropmesh-") as data, running_mesh(Path(data)) as mesh:
-        print(kill_while_storing(mesh, arguments.writes, arguments.seed))
-
-
-if __name__ == "__main__":
-    main()

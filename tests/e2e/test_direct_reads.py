@@ -1,8 +1,9 @@
-"""Reads take the HTTP door of query; here stands an edge beside it that turns them into gRPC, and answers the same."""
+"""Reads take the HTTP doors of query and the processor; an edge that turns them into gRPC answers the same."""
 
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -58,6 +59,12 @@ PATHS = [
     "/v1/{series}/points?window=2s",
     "/v1/{series}/points?start=1970-01-01T00:00:02Z&format=npy",
     "/v1/sources/pump/series/points?format=csv&channels=mean",
+    "/v1/{series}/metrics",
+    "/v1/{signal}/metrics",
+    "/v1/{signal}/spectrum",
+    "/v1/{signal}/forecast?horizon=3&level=0.8",
+    "/v1/{signal}/anomalies",
+    "/v1/models",
 ]
 REFUSED = [
     ("/v1/measurements/2030-01-01T00:00:00Z", 404, "MEASUREMENT_NOT_FOUND"),
@@ -73,6 +80,11 @@ REFUSED = [
     ("/v1/series/never-was", 404, "SERIES_NOT_FOUND"),
     ("/v1/series/never-was/points", 404, "SERIES_NOT_FOUND"),
     ("/v1/{series}/points?window=0s", 400, "INVALID_FIELD"),
+    ("/v1/{series}/metrics?start=2030-01-01T00:00:00Z", 400, "SERIES_EMPTY"),
+    ("/v1/series/never-was/forecast", 404, "SERIES_NOT_FOUND"),
+    ("/v1/{series}/forecast", 400, "SERIES_TOO_SHORT"),
+    ("/v1/{series}/spectrum?channel=none", 404, "SERIES_CHANNEL_NOT_FOUND"),
+    ("/v1/models/none", 404, "MODEL_NOT_FOUND"),
     ("/v1/{series}/points?channels=%3Cno%3E", 404, "SERIES_CHANNEL_NOT_FOUND"),
     ("/v1/media/a%2fb", 400, "REQUEST_MALFORMED"),
     ("/v1/media/a:unknown", 400, "INVALID_FIELD"),
@@ -91,7 +103,7 @@ MALFORMED = [
 @pytest.fixture(scope="module")
 def transcoded(tokens_mesh: Mesh, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     log = tmp_path_factory.mktemp("edge") / "log"
-    with transcoding_edge(tokens_mesh, log, without="query_http", tokens=True) as address:
+    with transcoding_edge(tokens_mesh, log, without=["query_http", "processor_http"], tokens=True) as address:
         yield address
 
 
@@ -128,6 +140,8 @@ def filled(ways: list[httpx.Client]) -> dict[str, str]:
     stored = client.post("/v1/series", params={**described, "labels": given}, json={"values": VALUES})
     assert stored.is_success, stored.text
     found["series"] = stored.json()["name"]
+    wave = {"values": [VALUES[place % 5] + place / 7 for place in range(40)]}
+    found["signal"] = client.post("/v1/series", params=described, json=wave).json()["name"]
     return found
 
 
@@ -140,6 +154,15 @@ def test_a_read_is_answered_with_the_same_bytes(ways, filled, path):
     first, second = (way.get(path.format(**filled)) for way in ways)
     assert first.status_code == 200, first.text
     assert told(first) == told(second)
+
+
+@pytest.mark.parametrize("path", ["/v1/{signal}/metrics?start=1970-01-01T00:00:02Z", "/v1/sources/pump/series/metrics"])
+def test_metrics_that_are_computed_by_each_call_differ_in_their_time_alone(ways, filled, path):
+    texts = [way.get(path.format(**filled)).text for way in ways]
+    first, second = (re.sub('"compute_time":"[^"]+"', "", text) for text in texts)
+    assert first == second
+    assert '"channels":[{' in first
+    assert len(first) < len(texts[0])
 
 
 @pytest.mark.parametrize(("path", "status", "reason"), REFUSED)

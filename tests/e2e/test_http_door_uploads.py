@@ -69,7 +69,7 @@ QUERIES = [
 @pytest.fixture(scope="module")
 def transcoded(tokens_mesh: Mesh, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of an edge before the same services without the routes to the HTTP door."""
-    with transcoding_edge(tokens_mesh, tmp_path_factory.mktemp("edge") / "log", without="ingest_http") as address:
+    with transcoding_edge(tokens_mesh, tmp_path_factory.mktemp("edge") / "log", without=["ingest_http"]) as address:
         yield address
 
 

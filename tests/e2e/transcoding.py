@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,10 +16,10 @@ from tests.servers.process import accepts
 
 
 @contextmanager
-def transcoding_edge(mesh: Mesh, log_file: Path, *, without: str, tokens: bool = False) -> Iterator[str]:
-    """The address of an edge without the routes to a cluster."""
+def transcoding_edge(mesh: Mesh, log_file: Path, *, without: Collection[str], tokens: bool = False) -> Iterator[str]:
+    """The address of an edge without the routes to some clusters."""
     port = free_port_pair()
-    folder = mesh.data / "run" / f"without_{without}"
+    folder = mesh.data / "run" / f"without_{'_'.join(without)}"
     write_transcoding_edge(folder, port, without=without, tokens=tokens)
     with log_file.open("wb") as log:
         edge = subprocess.Popen(envoy_command("--log-level", "error"), cwd=folder, stdout=log, stderr=log)

@@ -13,14 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scripts.edge.config import EdgeConfig
-from scripts.edge.direct_reads import FOR_GRPC, OFF
-from scripts.edge.folder import as_yaml, envoy_command, write_edge_folder
-from scripts.edge.raw_bodies import CLUSTER
+from scripts.edge.folder import envoy_command
 from scripts.measuring.benchmarks.contenders import UVICORN, started
 from scripts.measuring.benchmarks.references import ROOT, reference_python
 from scripts.measuring.families import cpu_of_family
 from scripts.measuring.loading.mesh import LoadedMesh, free_port_pair, loaded_mesh
+from scripts.measuring.peer_edge import write_peer_edge
 from scripts.measuring.transcoding import write_transcoding_edge
 from scripts.mesh.sample import ensure_sample
 
@@ -79,7 +77,7 @@ def _of_mesh(mesh: LoadedMesh) -> tuple[float, float]:
 def _by_grpc(stack: ExitStack, mesh: LoadedMesh) -> Reader:
     """A second edge before the same services, which turns each read into gRPC and back."""
     port, folder = free_port_pair(), mesh.data / "run" / "transcoding"
-    write_transcoding_edge(folder, port, without="query_http")
+    write_transcoding_edge(folder, port, without=["query_http", "processor_http"])
     edge = started(stack, envoy_command("--log-level", "error"), {**os.environ}, mesh.data / "edge.log", folder)
     return Reader(port, lambda: (cpu_of_family(edge.pid), _of_mesh(mesh)[1]))
 
@@ -132,26 +130,9 @@ def _peer(stack: ExitStack, folder: Path, app: str, seed: Path, *, is_behind: bo
     if not is_behind:
         return Reader(port, lambda: (0.0, cpu_of_family(server.pid)))
     edge_folder = folder / "run" / "edge"
-    addresses = (f"127.0.0.1:{port}", f"127.0.0.1:{port + 1}")
-    write_edge_folder(edge_folder, EdgeConfig(*addresses, requests_per_second=1_000_000))
-    (edge_folder / "routes.yaml").write_text(as_yaml(_one_route()))
+    write_peer_edge(edge_folder, port)
     edge = started(stack, envoy_command("--log-level", "error"), {**os.environ}, folder / "edge.log", edge_folder)
     return Reader(port, lambda: (cpu_of_family(edge.pid), cpu_of_family(server.pid)))
-
-
-def _one_route() -> dict[str, Any]:
-    """All requests go to the peer, past the filters that only gRPC needs, as the mesh's own reads do."""
-    route = {
-        "match": {"prefix": "/"},
-        "route": {"cluster": CLUSTER, "timeout": "30s"},
-        "typed_per_filter_config": dict.fromkeys(FOR_GRPC, OFF),
-    }
-    resource = {
-        "@type": "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
-        "name": "edge",
-        "virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [route]}],
-    }
-    return {"resources": [resource]}
 
 
 def _await_answer(port: int, path: str, token: str) -> None:

@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from scripts.measuring.families import cpu_of_family
+
 ROOT = Path(__file__).resolve().parents[3]
 SERVICES = ("ingest", "processor", "query")
 STARTED_WITHIN_SECONDS = 240.0
@@ -74,6 +76,10 @@ class LoadedMesh:
             fields = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
             used[name] = (int(fields[11]) + int(fields[12])) / _TICKS
         return used
+
+    def family_cpu_seconds(self) -> dict[str, float]:
+        """The CPU time that each process and its children have used."""
+        return {name: cpu_of_family(number) for name, number in self.processes().items()}
 
     def memory_bytes(self) -> dict[str, int]:
         """The memory that each process has for itself: pages of its program and libraries can be read again."""
@@ -152,6 +158,12 @@ def _await_health(mesh: LoadedMesh, process: subprocess.Popen[bytes]) -> None:
         if process.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError(f"the mesh did not start:\n{(mesh.data / 'up.log').read_text()[-3000:]}")
         time.sleep(0.1)
+
+
+def listens(port: int) -> bool:
+    """Whether a process of this machine takes connections at a port."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def free_port_pair() -> int:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from scripts.measuring.benchmarks.references import ROOT, reference_python
 from scripts.measuring.families import cpu_of_family
+from scripts.measuring.loading.mesh import listens
 
 REFERENCES = ("thread_pool", "inline")
 
@@ -69,8 +70,7 @@ def _await_port(port: int, process: subprocess.Popen[bytes]) -> None:
     for _ in range(600):
         if process.poll() is not None:
             break
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
+        if listens(port):
+            return
         time.sleep(0.1)
     raise RuntimeError("the reference did not start")

@@ -1,8 +1,4 @@
-"""Loads series through Envoy: each kind of request by latency, large ones by time and memory, and a plain peer beside.
-
-The peer is FastAPI, pandas and SQLite with as many processes as the mesh has services. It has no edge, checks no token
-and keeps no raw bodies.
-"""
+"""Loads series through Envoy: each kind of request by latency, large ones by time and memory, and a plain peer."""
 
 from __future__ import annotations
 
@@ -11,24 +7,16 @@ import http.client
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
 
-from scripts.measuring.families import cpu_of_family, memory_of_family
-from scripts.measuring.loading.http_load import send_load
-from scripts.measuring.loading.mesh import SERVICES, LoadedMesh, loaded_mesh
-from scripts.measuring.loading.plain_references import plain_reference
-from scripts.measuring.loading.series_clients import STORE, TIMEOUT_SECONDS, Clients, Connection, npy, percentile
+from scripts.measuring.families import memory_of_family
+from scripts.measuring.loading.mesh import LoadedMesh, loaded_mesh
+from scripts.measuring.loading.million_points import hold
+from scripts.measuring.loading.series_clients import TIMEOUT_SECONDS, Clients, Connection, npy, percentile
+from scripts.measuring.loading.series_peers import compare
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
-COMPARED_POINTS = 100_000
-COMPARED = {"summary": "", "metrics": "/metrics", "points, 1,000 of 100,000": "/points?max_points=1000"}
-REQUESTS = {"summary": 2000, "metrics": 1000, "points, 1,000 of 100,000": 200}
-CONNECTIONS = 8
-ROUNDS = 3
 GOAL_MILLISECONDS = 350.0
-GOAL_RATIO = 2.0
 LARGE_POINTS = 10_000_000
-GOAL_LARGE_SECONDS = 3.0
 MEBIBYTE = 2**20
 
 
@@ -48,8 +36,8 @@ def main() -> int:
         _first_forecast(connection, series[SIZES[0]], missed)
         _mixed(mesh, series, arguments, missed)
         _download(mesh, series[SIZES[-1]])
-        _compare(mesh, series[COMPARED_POINTS], missed)
-        _large(mesh, missed)
+        missed += compare(mesh)
+        missed += hold(mesh, LARGE_POINTS, stores=1, downloads=1)
     for miss in missed:
         print(f"missed: {miss}")
     return int(bool(missed))
@@ -105,58 +93,8 @@ def _download(mesh: LoadedMesh, name: str) -> None:
         connection.close()
 
 
-def _compare(mesh: LoadedMesh, name: str, missed: list[str]) -> None:
-    """The same requests to the mesh and to the peer, in turns."""
-    body = npy(COMPARED_POINTS)
-    with plain_reference("series", workers=len(SERVICES)) as peer:
-        theirs = Connection(peer.port).store(body)
-        print(f"beside FastAPI, pandas and SQLite in {len(SERVICES)} processes: {COMPARED_POINTS:,} points")
-        for kind, path in COMPARED.items():
-            ours = [0.0, 0.0]
-            other = [0.0, 0.0]
-            for _ in range(ROUNDS):
-                _add(ours, _asked(mesh.port, f"/v1/{name}{path}", kind, lambda: _cpu(mesh)))
-                _add(other, _asked(peer.port, f"/v1/{theirs}{path}", kind, peer.cpu_seconds))
-            asked = ROUNDS * REQUESTS[kind]
-            ratio = other[0] / ours[0]
-            print(
-                f"  {kind:26} mesh {asked / ours[0]:>6.0f}/s {1000 * ours[1] / asked:>6.2f} ms CPU   "
-                f"peer {asked / other[0]:>6.0f}/s {1000 * other[1] / asked:>6.2f} ms CPU   ratio {ratio:.2f}"
-            )
-            if ratio < GOAL_RATIO:
-                missed.append(f"{kind}: {ratio:.2f} times the peer's rate, the goal is {GOAL_RATIO:g}")
-
-
-def _asked(port: int, path: str, kind: str, cpu: Callable[[], float]) -> tuple[float, float]:
-    request = f"GET {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\n\r\n".encode()
-    before = cpu()
-    result = send_load(port, [request] * REQUESTS[kind], per_second=None, connections=CONNECTIONS)
-    if result.count(http.HTTPStatus.OK) < REQUESTS[kind]:
-        raise RuntimeError(f"{path} at port {port} was not answered each time")
-    return result.seconds, cpu() - before
-
-
-def _add(sums: list[float], more: Sequence[float]) -> None:
-    sums[:] = [one + other for one, other in zip(sums, more, strict=True)]
-
-
-def _large(mesh: LoadedMesh, missed: list[str]) -> None:
-    body, memory = npy(LARGE_POINTS), _memory(mesh)
-    connection = Connection(mesh.port)
-    began = time.perf_counter()
-    status, text = connection.call("POST", STORE, body)
-    took = time.perf_counter() - began
-    print(f"stored {LARGE_POINTS:,} points ({len(body) / MEBIBYTE:.0f} MiB) in {took:.2f} s (status {status})")
-    if status != http.HTTPStatus.CREATED:
-        missed.append(f"{LARGE_POINTS:,} points: {status} {text[:200]!r}")
-    if took > GOAL_LARGE_SECONDS:
-        missed.append(f"{LARGE_POINTS:,} points took {took:.2f} s, the goal is {GOAL_LARGE_SECONDS:g}")
-    time.sleep(5.0)
-    _print_memory("memory after it", memory, _memory(mesh))
-
-
 def _cpu(mesh: LoadedMesh) -> float:
-    return sum(map(cpu_of_family, mesh.processes().values()))
+    return sum(mesh.family_cpu_seconds().values())
 
 
 def _memory(mesh: LoadedMesh) -> dict[str, int]:

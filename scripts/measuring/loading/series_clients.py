@@ -63,7 +63,12 @@ class Connection:
         status, text = self.call("POST", STORE, body)
         if status != http.HTTPStatus.CREATED:
             raise RuntimeError(f"a series was answered with {status}: {text[:300]!r}")
-        return str(json.loads(text)["name"])
+        return self.name_of(text)
+
+    @staticmethod
+    def name_of(answer: bytes) -> str:
+        """The name of a series as it was answered."""
+        return str(json.loads(answer)["name"])
 
 
 class Clients:
@@ -114,7 +119,7 @@ class Clients:
             if status >= http.HTTPStatus.BAD_REQUEST:
                 self.refused[kind].append(status)
             elif kind == "store 1,000":
-                own.append(str(json.loads(text)["name"]))
+                own.append(connection.name_of(text))
 
     def _request(self, kind: str, chance: random.Random, own: list[str]) -> tuple[str, str, bytes | None]:
         points = chance.choice(tuple(self._series))

@@ -1,4 +1,4 @@
-"""Which reads query's HTTP door answers: the edge sends them there unchanged, and nothing turns them into gRPC."""
+"""Which reads the HTTP doors of query and the processor answer: nothing turns them into gRPC."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from google.api import annotations_pb2
 from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.descriptor import MethodDescriptor
 
-SERVICE = "dropmesh.v1.QueryService"
+SERVICES = frozenset({"dropmesh.v1.QueryService", "dropmesh.v1.ProcessorService"})
 # Of the methods that answer with bytes; the edge has further duties for the others.
 WITH_BYTES = frozenset({"GetSeriesPoints"})
 
@@ -16,7 +16,7 @@ WITH_BYTES = frozenset({"GetSeriesPoints"})
 def is_direct_read(method: MethodDescriptor) -> bool:
     """Whether a method is such a read: one by GET of what belongs to the caller, answered with a message."""
     options = method.GetOptions()
-    if method.containing_service.full_name != SERVICE or options.Extensions[annotations_pb2.http].get == "":
+    if method.containing_service.full_name not in SERVICES or options.Extensions[annotations_pb2.http].get == "":
         return False
     if method.name in WITH_BYTES:
         return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Hashable, Sequence
 
 from services.common.caching.recent import Recent
 from services.common.objects import Objects
@@ -31,28 +31,40 @@ class SeriesPoints:
         """The points at or after `start_ns` and before `end_ns`, in parts; ObjectMissing where a chunk is gone."""
         names = [channel.name for channel in series.channels] if channels is None else list(channels)
         chunks = list(series.overlapping(start_ns, end_ns))
-        under_way: list[asyncio.Task[Points]] = []
+        ahead: list[Points | asyncio.Task[Points]] = []
         try:
-            while chunks or under_way:
-                while chunks and len(under_way) < READ_AHEAD:
-                    under_way.append(asyncio.create_task(self.chunk(series, chunks.pop(0), names)))
-                points = (await under_way.pop(0)).within(start_ns, end_ns)
+            while chunks or ahead:
+                while chunks and len(ahead) < READ_AHEAD:
+                    chunk = chunks.pop(0)
+                    kept = self._kept(_key(series, chunk, names))
+                    ahead.append(kept or asyncio.create_task(self.chunk(series, chunk, names)))
+                first = ahead.pop(0)
+                points = (first if isinstance(first, Points) else await first).within(start_ns, end_ns)
                 if len(points):
                     yield points
         finally:
-            for task in under_way:
-                task.cancel()
+            for one in ahead:
+                if not isinstance(one, Points):
+                    one.cancel()
 
     async def chunk(self, series: Series, chunk: Chunk, channels: Sequence[str]) -> Points:
         """The points of one chunk."""
-        key = (chunk.object_key, chunk.first_tick, series.start_ns, series.spacing_hz, *channels)
-        points: Points | None = None if self._recent is None else self._recent.get(key)
+        key = _key(series, chunk, channels)
+        points = self._kept(key)
         if points is None:
             data = b"".join([piece async for piece in self._objects.read(chunk.object_key)])
             points = await asyncio.to_thread(_decoded, series, chunk, data, channels)
             if self._recent is not None:
                 self._recent.keep(key, points, points.size_bytes)
         return points
+
+    def _kept(self, key: Hashable) -> Points | None:
+        found: Points | None = None if self._recent is None else self._recent.get(key)
+        return found
+
+
+def _key(series: Series, chunk: Chunk, channels: Sequence[str]) -> Hashable:
+    return (chunk.object_key, chunk.first_tick, series.start_ns, series.spacing_hz, *channels)
 
 
 def _decoded(series: Series, chunk: Chunk, data: bytes, channels: Sequence[str]) -> Points:

@@ -13,6 +13,7 @@ from services.common.catalog import (
     Catalog,
     Collection,
     Delete,
+    Document,
     Index,
     Insert,
     Position,
@@ -75,10 +76,14 @@ class SeriesStore:
 
     async def get(self, caller: Caller, key: str) -> Series:
         """A series of this caller's, or NotFound."""
-        series = await self.find(key)
-        if series is None or series.deleting_since_ns is not None or not _owns(caller, series):
+        return from_document(Series, await self.document(caller, key))
+
+    async def document(self, caller: Caller, key: str) -> Document:
+        """The document of a series of this caller's, or NotFound."""
+        document = await self._catalog.get(SERIES, key)
+        if document is None or document.get("deleting_since_ns") is not None or not caller.owns(document):
             raise series_not_found(key)
-        return series
+        return document
 
     async def find(self, key: str) -> Series | None:
         """Returns a series of any owner, even one that is being deleted."""

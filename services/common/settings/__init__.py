@@ -73,7 +73,7 @@ class Settings(BaseModel):
     )
     http: str = Field(
         "",
-        description="host:port or unix:/path of the HTTP door of ingest or query; empty: a socket in the data folder",
+        description="host:port or unix:/path of the HTTP door of a service; empty: a socket in the data folder",
     )
     max_in_flight: int = Field(512, ge=1, description="limit of concurrent calls in one service")
     max_waits: int = Field(
@@ -285,7 +285,7 @@ class Settings(BaseModel):
         return self.metrics or f"unix:{self.data}/run/{service}.metrics.sock"
 
     def http_socket(self, service: str) -> str:
-        """Where ingest or query of this data folder takes requests over HTTP."""
+        """Where a service of this data folder takes requests over HTTP."""
         return self.http or f"unix:{self.data}/run/{service}.http.sock"
 
 

@@ -109,6 +109,8 @@ class SeriesMeasuring:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Computes the metrics of series that were stored, until the service stops."""
+        if await self._series.has_any():
+            await import_heavy()
         while not stopping.is_set():
             for claim in await self._queue.claim(SERIES, limit=CLAIMED, lease=LEASE, wait=WAIT):
                 await self._work(claim)

@@ -66,6 +66,8 @@ class SeriesPredictions:
         async with self._pool:
             self._is_ready.set()
             try:
+                if await self._series.has_any():
+                    self.make_ready()
                 await stopping.wait()
             finally:
                 self._is_ready.clear()

@@ -17,6 +17,8 @@ from services.query.series.asked import AskedPoints
 from services.query.series.tables import Table, table_writer
 from services.query.series.windows import WindowRollup
 
+HANDED_OVER_BYTES = 4 * 1024 * 1024
+
 
 @dataclass(frozen=True, slots=True)
 class Summary:
@@ -47,13 +49,14 @@ class PointDownloads:
                 yield chunk
 
     async def _summarized(self, series: Series, asked: AskedPoints, summary: Summary) -> bytes:
-        """A few rows made of all points; each change of threads costs more than such rows do."""
-        last: Points | None = None
+        """A few rows made of all points, with few changes of threads, which cost as much as such rows."""
+        waiting: list[Points] = []
         async for points in self._points.parts(series, asked.start_ns, asked.end_ns):
-            if last is not None:
-                await asyncio.to_thread(summary.add, last)
-            last = points
-        return await asyncio.to_thread(_written, series, asked, summary, last)
+            if sum(part.size_bytes for part in waiting) >= HANDED_OVER_BYTES:
+                await asyncio.to_thread(_add, summary, waiting)
+                waiting = []
+            waiting.append(points)
+        return await asyncio.to_thread(_written, series, asked, summary, waiting)
 
     async def _whole(self, series: Series, asked: AskedPoints, names: tuple[str, ...]) -> AsyncIterator[bytes]:
         is_all = asked.start_ns is None and asked.end_ns is None
@@ -69,10 +72,14 @@ class PointDownloads:
                 yield chunk
 
 
-def _written(series: Series, asked: AskedPoints, summary: Summary, last: Points | None) -> bytes:
+def _add(summary: Summary, parts: Sequence[Points]) -> None:
+    for points in parts:
+        summary.add(points)
+
+
+def _written(series: Series, asked: AskedPoints, summary: Summary, last: Sequence[Points]) -> bytes:
     """Takes the last points, and writes the rows."""
-    if last is not None:
-        summary.add(last)
+    _add(summary, last)
     rows = summary.rows()
     table = Table(series, tuple(summary.columns), points=rows, is_rollup=asked.window_ns > 0)
     writer = table_writer(asked.format, table)

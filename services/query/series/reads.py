@@ -25,7 +25,9 @@ from services.common.rpc.call import Call
 from services.common.rpc.page_tokens import page_size, page_start, page_token
 from services.common.series.measured import SeriesFinder, with_channels
 from services.common.series.messages import series_message
+from services.common.series.model import PREFIX
 from services.common.series.store import SeriesFilter, SeriesStore
+from services.query.series.answers import OneSeries
 from services.query.series.asked import asked_points
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 RAW_TYPE = "application/octet-stream"
 # Imported where there are series: pyarrow takes 60 MB of the process.
 HEAVY = "services.query.series.points"
-LOOK_SECONDS = 5.0
+LOOK_SECONDS = 1.0
 
 
 class SeriesReads:
@@ -55,16 +57,24 @@ class SeriesReads:
         self._recent = recent
         self._downloads: PointDownloads | None = None
 
+    async def prepare_if_any(self) -> bool:
+        """Imports what a first reader of points would wait for, if there is a series; returns whether there is one."""
+        if not await self._series.has_any():
+            return False
+        await asyncio.to_thread(import_module, HEAVY)
+        return True
+
     async def prepare(self, stopping: asyncio.Event) -> None:
-        """Imports what points need once there is a series: the first reader of points would wait for it."""
-        while not await self._series.has_any():
+        """Prepares soon after the first series was stored."""
+        while not await self.prepare_if_any():
             if await pause(LOOK_SECONDS, stopping):
                 return
-        await asyncio.to_thread(import_module, HEAVY)
         await stopping.wait()
 
-    async def GetSeries(self, request: query_service_pb2.GetSeriesRequest, call: Call) -> series_pb2.Series:
+    async def GetSeries(self, request: query_service_pb2.GetSeriesRequest, call: Call) -> series_pb2.Series | OneSeries:
         """Returns a series without its points."""
+        if request.name.startswith(PREFIX):
+            return OneSeries(await self._series.document(call.caller, resource_id(request.name)), self._recent)
         return series_message(await self._finder.get(call.caller, request.name))
 
     async def ListSeries(

@@ -18,7 +18,7 @@ from pyarrow import csv as arrow_csv
 from services.common.base.timestamps import format_timestamp
 from services.common.series.chunks import parquet_options, points_schema, points_table
 from services.common.series.model import Series
-from services.common.series.points import Points, Values
+from services.common.series.points import Points, Times, Values
 
 Request = query_service_pb2.GetSeriesPointsRequest
 
@@ -93,8 +93,7 @@ class JsonTable:
         else:
             start = b","
         if self._has_times and take == 0:
-            texts = np.datetime_as_string(points.times_ns.view("datetime64[ns]"), timezone="UTC").tolist()
-            return start + orjson.dumps(texts)[1:-1]
+            return start + _instants_json(points.times_ns)[1:-1]
         column = np.ascontiguousarray(points.columns[0])
         # A gap is null.
         return start + orjson.dumps(column, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1]
@@ -133,6 +132,15 @@ class JsonTable:
         if place % 5 == 0:
             head += orjson.dumps({"name": channel.name, "unit": channel.unit})[:-1] + b","
         return head + b'"' + summary.encode() + b'":['
+
+
+def _instants_json(times_ns: Times) -> bytes:
+    micros, left = np.divmod(times_ns, 1000)
+    if left.any():
+        return orjson.dumps(np.datetime_as_string(times_ns.view("datetime64[ns]"), timezone="UTC").tolist())
+    # A fifth of the time; it writes six digits of a second, or none.
+    options = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
+    return orjson.dumps(micros.view("datetime64[us]"), option=options)
 
 
 class CsvTable:

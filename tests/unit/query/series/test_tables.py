@@ -81,3 +81,16 @@ def test_json_names_channels_units_and_instants() -> None:
     assert found["timestamps"][1] == "2023-11-14T22:13:21.000000008Z"
     assert [(channel["name"], channel["unit"]) for channel in found["channels"]] == [("x", "m"), ("y", "")]
     assert found["start_time"] == "2023-11-14T22:13:20.000000001Z"
+
+
+@pytest.mark.parametrize(
+    ("times_ns", "texts"),
+    [
+        ([0, 10**9], ["1970-01-01T00:00:00Z", "1970-01-01T00:00:01Z"]),
+        ([0, 1000], ["1970-01-01T00:00:00Z", "1970-01-01T00:00:00.000001Z"]),
+        ([0, 1001], ["1970-01-01T00:00:00.000000000Z", "1970-01-01T00:00:00.000001001Z"]),
+    ],
+)
+def test_instants_in_json_are_exact_to_the_nanosecond(times_ns: list[int], texts: list[str]) -> None:
+    points = Points(np.array(times_ns), (np.zeros(2), np.zeros(2)))
+    assert json.loads(written(Request.JSON, [points], Table(SERIES, ("x", "y"))))["timestamps"] == texts

@@ -40,13 +40,14 @@ def test_every_call_that_ends_by_itself_has_a_longest_duration() -> None:
 
 def test_a_read_goes_to_the_door_before_it_is_made_grpc_and_paths_with_a_verb_come_first() -> None:
     found = [entry.route for entry in routes(".*")]
-    to_door = [route for route in found if route.get("route", {}).get("cluster") == "query_http"]
-    assert {route["match"]["safe_regex"]["regex"] for route in to_door} >= {
-        "/v1/media",
-        "/v1/media/[^/]+",
-        "/v1/owners/[^/]+/sources/[^/]+/measurements/[^/]+",
-        "/v1/series/[^/]+/points",
-        "/v1/statistics",
+    to_door = [route for route in found if route.get("route", {}).get("cluster") in {"query_http", "processor_http"}]
+    assert {(route["route"]["cluster"], route["match"]["safe_regex"]["regex"]) for route in to_door} >= {
+        ("query_http", "/v1/media"),
+        ("query_http", "/v1/media/[^/]+"),
+        ("query_http", "/v1/owners/[^/]+/sources/[^/]+/measurements/[^/]+"),
+        ("query_http", "/v1/series/[^/]+/points"),
+        ("query_http", "/v1/statistics"),
+        ("processor_http", "/v1/series/[^/]+/metrics"),
     }
     for route in to_door:
         transcoded = found[found.index(route) + 1]

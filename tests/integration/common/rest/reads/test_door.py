@@ -13,12 +13,12 @@ from google.api.httpbody_pb2 import HttpBody
 
 from services.common.base.errors import StoreUnavailable
 from services.common.base.telemetry import Metrics
+from services.common.rest.reads.door import ReadDoor
+from services.common.rest.reads.routes import Route
 from services.common.rpc.auth import Authenticator
 from services.common.rpc.call import Call
 from services.common.rpc.guard import Guard
 from services.common.settings import Mode
-from services.query.http.door import ReadDoor
-from services.query.http.routes import Route
 from tests.support.http_doors import Door, open_door
 
 # The contract asks for so many at least.

@@ -11,9 +11,9 @@ from services.common.base.errors import DropmeshError
 from services.common.rest.answers import LAST_CHUNK, OK, error_json, http_head, stream_head
 from services.common.rest.by_hand import answer_json
 from services.common.rest.connection import EdgeConnection
+from services.common.rest.reads.routes import Route
 from services.common.rpc.call import Call
 from services.common.rpc.status import error_headers, error_http_status
-from services.query.http.routes import Route
 
 HEADERS = frozenset({b"authorization", b"traceparent", b"x-request-id", b"x-forwarded-for", b"accept"})
 Find = Callable[[str], tuple[Route, dict[str, str]]]

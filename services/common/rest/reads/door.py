@@ -10,10 +10,10 @@ import asyncio
 from collections.abc import Iterable
 from datetime import timedelta
 
+from services.common.rest.reads.connection import ReadConnection
+from services.common.rest.reads.routes import Routes
 from services.common.rest.serving import let_finish, listen
 from services.common.rpc.methods import Method
-from services.query.http.connection import ReadConnection
-from services.query.http.routes import Routes
 
 
 class ReadDoor:

@@ -5,8 +5,8 @@ from dropmesh.v1 import query_service_pb2
 from google.protobuf.message import Message
 
 from services.common.base.errors import InvalidArgument, NotFound
+from services.common.rest.reads.routes import Routes
 from services.common.rpc.methods import Method
-from services.query.http.routes import Routes
 
 SERVICE = query_service_pb2.DESCRIPTOR.services_by_name["QueryService"]
 ROUTES = Routes(Method(method, lambda _request, _call: None) for method in SERVICE.methods)
