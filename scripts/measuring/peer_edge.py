@@ -60,7 +60,7 @@ def edge_before(peer_port: int, folder: Path) -> Iterator[PeerEdge]:
 
 
 def write_peer_edge(folder: Path, port: int) -> None:
-    """Makes the folder of an edge that sends every request to ingest's HTTP door, whatever stands there."""
+    """Makes the folder of an edge that sends every request to the place of ingest's HTTP door."""
     addresses = (f"127.0.0.1:{port}", f"127.0.0.1:{port + 1}")
     write_edge_folder(folder, EdgeConfig(*addresses, requests_per_second=1_000_000))
     (folder / "routes.yaml").write_text(as_yaml(_one_route()))

@@ -33,7 +33,7 @@ GOAL = 2.0
 
 @dataclass(slots=True)
 class Contender:
-    """Who answers, and what its answers took until now."""
+    """A service that answers, and the time that its answers took until now."""
 
     port: int
     series: str

@@ -2,9 +2,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import signal
 
 from services.processor.series.spectrum import (
+    TRANSFORMED_POINTS,
+    Spectrum,
     band_power,
     dominant_frequencies,
     envelope_spectrum,
@@ -17,11 +21,29 @@ TIMES = np.arange(20_000) / RATE
 TONES = 3.0 * np.sin(2 * np.pi * 50 * TIMES) + 1.0 * np.sin(2 * np.pi * 121.7 * TIMES)
 
 
-def test_the_density_is_scipys():
-    spectrum = power_spectrum(TONES, RATE, 1024)
-    frequencies, density = signal.welch(TONES, RATE, window="hann", nperseg=1024)
-    assert np.array_equal(spectrum.frequencies_hz, frequencies)
-    assert np.array_equal(spectrum.density, density)
+@pytest.mark.parametrize("segment", [1024, 1023, 9, 8])
+def test_the_density_is_scipys(segment, monkeypatch):
+    points = TONES + np.random.default_rng(segment).normal(0, 0.1, len(TONES))
+    frequencies, density = signal.welch(points, RATE, window="hann", nperseg=segment)
+    for at_once in (TRANSFORMED_POINTS, 3 * segment):
+        monkeypatch.setattr("services.processor.series.spectrum.TRANSFORMED_POINTS", at_once)
+        spectrum = power_spectrum(points, RATE, segment)
+        assert np.array_equal(spectrum.frequencies_hz, frequencies)
+        # The mean of a segment is taken out of it: nearly nothing of that bin is left, but rounding.
+        np.testing.assert_allclose(spectrum.density, density, rtol=1e-12, atol=1e-12 * density.max())
+
+
+@given(st.lists(st.integers(0, 1000), min_size=5, max_size=40, unique=True))
+def test_peaks_are_where_scipy_finds_them(heights):
+    amplitudes = np.array(heights, dtype=float)
+    found = dominant_frequencies(Spectrum(np.arange(len(amplitudes), dtype=float), amplitudes, amplitudes), 40)
+    assert sorted(round(peak.frequency_hz) for peak in found) == signal.find_peaks(amplitudes)[0].tolist()
+
+
+def test_a_run_of_equal_heights_is_one_peak_and_one_at_the_edge_is_none():
+    amplitudes = np.array([3.0, 1, 2, 2, 2, 0, 4, 4, 5])
+    (peak,) = dominant_frequencies(Spectrum(np.arange(9.0), amplitudes, amplitudes), 9)
+    assert (peak.frequency_hz, peak.amplitude) == (3, 2)
 
 
 def test_the_highest_peaks_are_the_tones_with_their_amplitudes():
