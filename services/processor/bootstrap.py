@@ -80,7 +80,7 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
         tracing=service.tracing,
     )
     depths = QueueDepths(service.queue, TOPICS, metrics)
-    folding = StatisticsFolding(StatisticsStore(catalog))
+    folding = StatisticsFolding(StatisticsStore(catalog), tracing=service.tracing)
 
     children = settings.workers or os.cpu_count() or 1
     threads = max(1, (os.cpu_count() or 1) // children)
@@ -117,13 +117,26 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
     )
     sender = Sender(allow_http=settings.webhook_http, allow_private=settings.webhook_private)
     dispatcher = WebhookDispatcher(
-        Webhooks(catalog), Deliveries(catalog), EventLog(catalog), service.queue.bell, sender.send, time.time_ns
+        Webhooks(catalog),
+        Deliveries(catalog),
+        EventLog(catalog),
+        service.queue.bell,
+        sender.send,
+        time.time_ns,
+        service.tracing,
     )
     series, computed = SeriesStore(catalog), ComputedStore(catalog)
     finder = SeriesFinder(series, Sources(catalog))
     predictions = SeriesPredictions(series, finder, measurements, computed, objects)
     measuring = SeriesMeasuring(
-        series, finder, measurements, computed, objects, service.queue, on_stored=predictions.make_ready
+        series,
+        finder,
+        measurements,
+        computed,
+        objects,
+        service.queue,
+        on_stored=predictions.make_ready,
+        tracing=service.tracing,
     )
     servicers = (
         MeasurementChecks(receipts, measurements, code_version),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import secrets
+from functools import partial
 
 import httpx
 
 from scripts.mesh.sample import ensure_sample
 from tests.e2e.mesh import DROP, eventually, running_mesh
-from tests.support.collector import Span, collector
+from tests.support.collector import Collector, Span, collector
 
 
 def test_an_upload_and_a_drop_are_one_trace_each(folder):
@@ -27,6 +28,9 @@ def test_an_upload_and_a_drop_are_one_trace_each(folder):
             eventually(lambda: has(kept.spans, "store", "dropmesh-processor"))
             request = uploaded.headers["x-request-id"]
             eventually(lambda: any(span.attributes.get("guid:x-request-id") == request for span in kept.spans))
+            http.post("/v1/series", json={"values": [1, 2, 3], "sample_rate_hz": 10})
+            for work in ("statistics", "series"):
+                eventually(partial(has_edge_above, kept, f"{work} process"))
             eventually(lambda: has(kept.of_trace(trace), "drops process", "dropmesh-processor"))
             eventually(lambda: has(kept.of_trace(trace), None, "dropmesh-edge"))
 
@@ -55,6 +59,12 @@ def test_an_upload_and_a_drop_are_one_trace_each(folder):
 
 def has(spans: list[Span], name: str | None, service: str) -> bool:
     return any(span.service == service and name in (None, span.name) for span in spans)
+
+
+def has_edge_above(kept: Collector, name: str) -> bool:
+    """Whether a span of this name belongs to a request at the edge, over ingest and its wait."""
+    services = ["dropmesh-edge", "dropmesh-ingest", "dropmesh-processor", "dropmesh-processor"]
+    return any([service for service, _ in way] == services for way in kept.ways_to(name))
 
 
 def path_to(spans: list[Span], name: str) -> list[Span]:

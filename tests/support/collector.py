@@ -44,6 +44,18 @@ class Collector(trace_service_pb2_grpc.TraceServiceServicer):
         """The spans of one trace."""
         return [span for span in self.spans if span.trace == trace]
 
+    def ways_to(self, name: str) -> list[list[tuple[str, str]]]:
+        """For each span of a name, the service and name of each span from the first of its trace down to it."""
+        sent = list(self.spans)
+        by_id = {(span.trace, span.id): span for span in sent}
+        ways = []
+        for last in (span for span in sent if span.name == name):
+            way = [last]
+            while (above := by_id.get((last.trace, way[0].parent))) is not None:
+                way.insert(0, above)
+            ways.append([(span.service, span.name) for span in way])
+        return ways
+
 
 @contextmanager
 def collector() -> Iterator[Collector]:

@@ -78,6 +78,8 @@ class Series:
     body_pages: int = 0
     """How many pages of older bodies there are."""
     deleting_since_ns: int | None = None
+    traceparent: str = ""
+    """The span of the call that stored its last points, as W3C writes it; empty without traces."""
     version: int = 0
 
     @property

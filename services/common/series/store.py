@@ -9,6 +9,7 @@ from typing import Any
 from dropmesh.v1 import error_reason_pb2 as reasons
 
 from services.common.base.errors import Aborted, NotFound
+from services.common.base.telemetry import traceparent
 from services.common.catalog import (
     Catalog,
     Collection,
@@ -126,14 +127,14 @@ class SeriesStore:
 
     async def add(self, series: Series) -> bool:
         """Adds a series; False where its key is taken."""
-        (outcome,) = await self._catalog.batch([Insert(SERIES, to_document(series))])
+        (outcome,) = await self._catalog.batch([Insert(SERIES, _traced_document(series))])
         return outcome.applied
 
     async def replace(self, series: Series) -> Series | None:
         """Writes a series where it is still as it was read; None where it is not."""
         if len(series.bodies) > BODIES_KEPT_INLINE:
             series = await self._with_fewer_bodies(series)
-        (outcome,) = await self._catalog.batch([Replace(SERIES, to_document(series), series.version)])
+        (outcome,) = await self._catalog.batch([Replace(SERIES, _traced_document(series), series.version)])
         return from_document(Series, outcome.document) if outcome.document is not None else None
 
     async def change(self, caller: Caller, key: str, edit: Callable[[Series], Series | None]) -> Series:
@@ -185,6 +186,11 @@ class SeriesStore:
         page = BodyPage(page_key(series.id, series.body_pages), series.id, series.bodies[:half])
         await self._catalog.batch([Upsert(SERIES_BODIES, to_document(page))])
         return replace(series, bodies=series.bodies[half:], body_pages=series.body_pages + 1)
+
+
+def _traced_document(series: Series) -> Document:
+    """The document of a series whose points this call stores."""
+    return to_document(replace(series, traceparent=traceparent.get()))
 
 
 def _owns(caller: Caller, series: Series) -> bool:

@@ -145,11 +145,11 @@ class StatisticsStore:
         update_time_ns = max([stored.update_time_ns, *(media.update_time_ns for media in waiting)])
         return Reading(totals, update_time_ns, stored.version, is_folded=not waiting)
 
-    async def fold(self, *, now_ns: int, limit: int = 500) -> int:
-        """Counts up to `limit` uncounted media; returns how many there were."""
+    async def fold(self, *, now_ns: int, limit: int = 500) -> list[Media]:
+        """Counts up to `limit` uncounted media; returns those that there were."""
         waiting = await self._uncounted(None, limit)
         if not waiting:
-            return 0
+            return []
         groups: dict[str, list[str]] = {WHOLE_MESH: [media.id for media in waiting]}
         for media in waiting:
             groups.setdefault(scope_of(media.owner), []).append(media.id)
@@ -163,7 +163,7 @@ class StatisticsStore:
                     if views.setdefault(media_id, media).version != media.version:
                         differ.add(media_id)
         await self._mark_counted([media for media in views.values() if media.id not in differ])
-        return len(waiting)
+        return waiting
 
     async def has_uncounted(self) -> bool:
         """Whether some media waits to be folded."""

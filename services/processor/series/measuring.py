@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ from services.common.series.measured import MeasuredSeries, SeriesFinder
 from services.common.series.model import Series
 from services.common.series.store import SeriesStore
 from services.common.series.topics import SERIES
+from services.common.tracing import Tracing
 from services.common.workers.confinement import give_back_memory
 from services.processor.series.loading import chosen_channel, even_rate_hz, import_heavy, load_points, too_short
 
@@ -52,6 +54,7 @@ class SeriesMeasuring:
         queue: Queue,
         on_stored: Callable[[], None] = lambda: None,
         now_ns: Callable[[], int] = time.time_ns,
+        tracing: Tracing | None = None,
     ) -> None:
         self._series = store
         self._finder = finder
@@ -61,6 +64,7 @@ class SeriesMeasuring:
         self._queue = queue
         self._on_stored = on_stored
         self._now_ns = now_ns
+        self._tracing = tracing or Tracing()
         self._turns = asyncio.Semaphore(2)
 
     async def GetSeriesMetrics(
@@ -120,12 +124,23 @@ class SeriesMeasuring:
         try:
             series = await self._series.find(claim.body.decode())
             if series is not None and series.deleting_since_ns is None and 0 < series.point_count <= MOST_POINTS:
-                await self.whole_metrics(series)
+                with self._traced(series):
+                    await self.whole_metrics(series)
         except Exception as error:  # one series' fault must not stop the others
             log.warning("the metrics of a series are left for later", exc_info=True)
             await self._queue.release(claim, reason=f"{type(error).__name__}: {error}", delay=RETRY_AFTER)
         else:
             await self._queue.acknowledge([claim])
+
+    def _traced(self, series: Series) -> AbstractContextManager[None]:
+        return self._tracing.work(
+            SERIES.name,
+            series.traceparent,
+            since_ns=series.update_time_ns,
+            start_ns=self._now_ns(),
+            series=series.id,
+            points=series.point_count,
+        )
 
     async def _compute(self, series: Series, start_ns: int | None, end_ns: int | None) -> StoredMetrics:
         await import_heavy()

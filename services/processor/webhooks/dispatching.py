@@ -18,6 +18,7 @@ from services.common.events.log import Cursor, EventLog
 from services.common.events.model import EventKind
 from services.common.events.reading import LOOK_BACK_NS
 from services.common.queue.bell import Bell
+from services.common.tracing import Tracing
 from services.common.webhooks.model import Webhook
 from services.common.webhooks.store import Deliveries, Webhooks
 from services.processor.webhooks.turn import Send, TakenOver, Turn
@@ -44,7 +45,9 @@ class WebhookDispatcher:
         bell: Bell,
         send: Send,
         now_ns: Callable[[], int],
+        tracing: Tracing | None = None,
     ) -> None:
+        self._tracing = tracing
         self._webhooks = webhooks
         self._deliveries = deliveries
         self._log = event_log
@@ -141,5 +144,14 @@ class WebhookDispatcher:
         webhook = await self._webhooks.find(webhook_id)
         if webhook is not None:
             holder = secrets.token_hex(8)
-            turn = Turn(webhook, holder, self._webhooks, self._deliveries, self._log, self._send, self._now_ns)
+            turn = Turn(
+                webhook,
+                holder,
+                self._webhooks,
+                self._deliveries,
+                self._log,
+                self._send,
+                self._now_ns,
+                self._tracing,
+            )
             await turn.run()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 
 from services.common.base.instants import SECOND_NS
@@ -17,6 +18,7 @@ from services.common.events.messages import bare_event_message, event_message
 from services.common.events.model import Event
 from services.common.events.reading import Reading
 from services.common.rest.json import json_text
+from services.common.tracing import Tracing
 from services.common.webhooks.model import Delivery, DeliveryState, Webhook, new_delivery
 from services.common.webhooks.store import Deliveries, Webhooks
 from services.processor.webhooks.backoff import ATTEMPTS_MOST, retry_after_ns
@@ -51,7 +53,9 @@ class Turn:
         event_log: EventLog,
         send: Send,
         now_ns: Callable[[], int],
+        tracing: Tracing | None = None,
     ) -> None:
+        self._tracing = tracing or Tracing()
         self._webhook = webhook
         self._progress = webhook.progress
         self._holder = holder
@@ -154,23 +158,38 @@ class Turn:
         return left[0].resource_id if left else None
 
     async def _attempt(self, delivery: Delivery, event: Event | None) -> None:
-        body = await self._body(delivery, event)
+        event = event or await self._read_again(delivery)
+        body = self._body(delivery, event)
         headers = {
             HEADER: signature(self._webhook.secret, self._now_ns() // SECOND_NS, body),
             "dropmesh-event-id": delivery.event_id,
             "dropmesh-webhook": f"webhooks/{self._webhook.id}",
         }
-        await self._send(self._webhook.url, headers, body)
+        with self._traced(delivery, event):
+            await self._send(self._webhook.url, headers, body)
 
-    async def _body(self, delivery: Delivery, event: Event | None) -> bytes:
-        kind, state, time_ns = delivery.kind, delivery.event_state, delivery.time_ns
+    async def _read_again(self, delivery: Delivery) -> Event | None:
+        """The event of a delivery that waited; None where the record was deleted meanwhile."""
+        found = await self._log.read(delivery.kind, [delivery.resource_id])
+        return Event(delivery.kind, found[0].resource, delivery.event_state, delivery.time_ns) if found else None
+
+    def _body(self, delivery: Delivery, event: Event | None) -> bytes:
         if event is None:
-            found = await self._log.read(kind, [delivery.resource_id])
-            if not found:
-                # Its record was deleted meanwhile.
-                return json_text(bare_event_message(kind, delivery.resource_id, state, time_ns))
-            event = Event(kind, found[0].resource, state, time_ns)
+            return json_text(
+                bare_event_message(delivery.kind, delivery.resource_id, delivery.event_state, delivery.time_ns)
+            )
         return json_text(event_message(event, self._webhook.owner))
+
+    def _traced(self, delivery: Delivery, event: Event | None) -> AbstractContextManager[None]:
+        return self._tracing.work(
+            "webhooks",
+            event.resource.traceparent if event else "",
+            since_ns=delivery.time_ns,
+            start_ns=self._now_ns(),
+            webhook=self._webhook.id,
+            event=delivery.event_id,
+            attempt=delivery.attempts + 1,
+        )
 
     def _arrived(self) -> None:
         self._progress = replace(
