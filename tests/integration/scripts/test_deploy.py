@@ -43,15 +43,17 @@ def test_stores_are_prepared_before_programs_roll_and_every_program_has_the_imag
         "delete job prepare",
         "--selector dropmesh.dev/rolls!=true",
         "wait --for=condition=complete job/prepare",
+        "--selector dropmesh.dev/rolls=true,app.kubernetes.io/component!=edge",
+        *(f"rollout status deployment/{name}" for name in ("ingest", "processor", "query")),
         "apply -k",
-        *(f"rollout status deployment/{name}" for name in ("edge", "ingest", "processor", "query")),
+        "rollout status deployment/edge",
     ]
     assert len(calls) == len(steps)
     for call, step in zip(calls, steps, strict=True):
         assert step in call
     assert all("--namespace dropmesh" in call for call in calls if "apply" not in call)
     # Four Deployments, the Job and five CronJobs.
-    assert (tmp_path / "images").read_text().split() == ["10", "10"]
+    assert (tmp_path / "images").read_text().split() == ["10", "10", "10"]
     assert "runs in the namespace dropmesh" in said
 
 
@@ -62,9 +64,16 @@ def test_nothing_rolls_while_the_stores_are_not_ready(deploy):
     assert not any("rollout" in call for call in calls)
 
 
-def test_a_program_that_does_not_start_takes_all_back_to_the_version_before(deploy):
-    code, calls, said = deploy('*"rollout status deployment/processor"*')
+@pytest.mark.parametrize(
+    ("name", "undone"),
+    [
+        # The edge is still of the version before.
+        ("processor", ["ingest", "processor", "query"]),
+        ("edge", ["edge", "ingest", "processor", "query"]),
+    ],
+)
+def test_a_program_that_does_not_start_takes_what_rolled_back_to_the_version_before(deploy, name, undone):
+    code, calls, said = deploy(f'*"rollout status deployment/{name}"*')
     assert code == 1
-    assert "processor does not start: going back" in said
-    undone = [call.rpartition("/")[2] for call in calls if "rollout undo" in call]
-    assert undone == ["edge", "ingest", "processor", "query"]
+    assert f"{name} does not start: going back" in said
+    assert [call.rpartition("/")[2] for call in calls if "rollout undo" in call] == undone
