@@ -30,27 +30,34 @@ class Node(Containers):
     workloads: Mapping[str, Workload] = field(default_factory=dict)
     stores: Mapping[str, str] = field(default_factory=dict)
     """The values of variables that the overlay sets for its own stores."""
+    added: Mapping[str, str] = field(default_factory=dict)
+    """Variables that every program gets besides."""
     places: dict[str, dict[int, str]] = field(default_factory=dict)
     """The address that stands for each port of each pod."""
 
     def pod(self, name: str, number: int = 0) -> subprocess.Popen[bytes]:
         """Starts a pod of a Deployment, at the addresses that it had before if it ran before."""
         key = f"{name}-{number}"
-        places = self.places.setdefault(key, {port: f"127.0.0.1:{free_port()}" for port in PORTS})
-        listen = {f"0.0.0.0:{port}": place for port, place in places.items()}
+        listen = {f"0.0.0.0:{port}": place for port, place in self.place(name, number).items()}
         return self.start(self._program(name, key), listen=listen)
 
-    def edge(self, port: int) -> subprocess.Popen[bytes]:
-        """Starts the edge on a port; its operations port is the next one."""
+    def place(self, name: str, number: int) -> Mapping[int, str]:
+        """The addresses of a pod; an edge that starts later looks for the pod there."""
+        return self.places.setdefault(f"{name}-{number}", {port: f"127.0.0.1:{free_port()}" for port in PORTS})
+
+    def edge(self, port: int, key: str = "edge") -> subprocess.Popen[bytes]:
+        """Starts an edge on a port; its operations port is the next one."""
         at = [
-            f"--at={key.rpartition('-')[0]}:{number}={place}"
-            for key, places in self.places.items()
+            f"--at={pod.rpartition('-')[0]}:{number}={place}"
+            for pod, places in self.places.items()
+            if pod.startswith(SERVICES)
             for number, place in places.items()
         ]
-        program = self._program("edge", "edge")
+        program = self._program("edge", key)
         own = program.environment["DROPMESH_EDGE_PORT"]
-        self.places["edge-0"] = {METRICS: f"127.0.0.1:{free_port()}"}
-        listen = {own: str(port), "8081": str(port + 1), f"0.0.0.0:{METRICS}": self.places["edge-0"][METRICS]}
+        metrics = f"127.0.0.1:{free_port()}"
+        self.places[f"{key}-0"] = {METRICS: metrics}
+        listen = {own: str(port), "8081": str(port + 1), f"0.0.0.0:{METRICS}": metrics}
         return self.start(program, *at, listen=listen)
 
     def job(self, name: str, *more: str) -> subprocess.Popen[bytes]:
@@ -87,6 +94,7 @@ class Node(Containers):
             place = self.folder / f"{key}{path.replace('/', '-')}"
             volumes[path] = certificate_files(place) if kind == "secret" else place
         environment = {name: self.stores.get(name, value) for name, value in workload.environment().items()}
+        environment |= self.added
         return Program(key, workload.container["command"], environment, volumes)
 
 

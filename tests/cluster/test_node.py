@@ -6,6 +6,7 @@ import ssl
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -16,8 +17,16 @@ from scripts.mesh.sample import ensure_sample
 from tests.cluster.node import METRICS, SERVICES, Node, answers, node
 from tests.e2e.mesh import bearer, eventually, free_port_pair
 from tests.servers.tools import Missing
+from tests.support.collector import Collector, collector
 
 START_SECONDS = 180
+TRACED = {
+    "drops": "DropMeasurements",
+    "photos": "UploadMedia",
+    "statistics": "UploadMedia",
+    "webhooks": "UploadMedia",
+    "series": "CreateSeries",
+}
 DROP = b'{"time_stamp": "2019-05-01T06:00:00-04:00", "data": [0.379, 1.589, 2.188]}'
 
 
@@ -28,18 +37,30 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
+@pytest.fixture
+def kept() -> Iterator[Collector]:
+    with collector() as found:
+        yield found
+
+
 @pytest.fixture(params=OVERLAYS)
-def played(request, folder, mongo_url, s3, amqp_url) -> Iterator[Node]:
+def played(request, folder, mongo_url, s3, amqp_url, kept: Collector) -> Iterator[Node]:
     try:
-        overlay = render(request.param)
+        overlay = render(request.param, ("traces",))
     except Missing as missing:
         pytest.skip(str(missing))
-    with node(overlay, folder, mongo_url, s3, amqp_url, f"node{free_port_pair()}") as found:
+    traced = {"DROPMESH_OTLP_ENDPOINT": kept.endpoint, "DROPMESH_TRACED_PERCENT": "100"}
+    with node(overlay, folder, mongo_url, s3, amqp_url, f"node{free_port_pair()}", **traced) as found:
+        found.added = {
+            "OTEL_BSP_SCHEDULE_DELAY": "200",
+            "DROPMESH_WEBHOOK_HTTP": "true",
+            "DROPMESH_WEBHOOK_PRIVATE": "true",
+        }
         yield found
 
 
 @pytest.mark.timeout(900)
-def test_the_overlay_answers_the_lines_of_the_readme_through_its_edge_and_runs_its_jobs(played: Node):
+def test_the_overlay_answers_the_lines_of_the_readme_through_its_edge_and_runs_its_jobs(played: Node, kept: Collector):
     said = played.finish("prepare")
     assert "indexes" in said
     assert "queues are ready" in said
@@ -51,6 +72,8 @@ def test_the_overlay_answers_the_lines_of_the_readme_through_its_edge_and_runs_i
     with client(played, port) as http:
         assert http.get("/v1/media").status_code == 401
         http.headers.update(bearer(played.token()))
+        # No receiver listens there; an attempt has a span all the same.
+        assert http.post("/v1/webhooks", json={"url": "http://127.0.0.1:9/"}).status_code == 201
 
         # The README's five lines.
         dropped = http.post("/v1/measurements", content=DROP, params={"wait": "10s"})
@@ -63,6 +86,10 @@ def test_the_overlay_answers_the_lines_of_the_readme_through_its_edge_and_runs_i
         assert [one["name"] for one in http.get("/v1/media").json()["media"]] == [name]
         assert http.get("/v1/statistics").json()["media_count"] == "1"
 
+        assert http.post("/v1/series", json={"values": [1, 2, 3], "sample_rate_hz": 10}).status_code == 201
+        for topic, method in TRACED.items():
+            eventually(partial(is_one_trace, kept, topic, method))
+
         # Every CronJob, twice: the second time there is nothing left to do.
         for job in ("sweep", "recount", "refit", "reprocess"):
             played.finish(job)
@@ -72,6 +99,16 @@ def test_the_overlay_answers_the_lines_of_the_readme_through_its_edge_and_runs_i
 
         scraped(played)
         drain(played, edge, http)
+
+
+def is_one_trace(kept: Collector, topic: str, method: str) -> bool:
+    """Whether a trace leads from the edge through ingest's method and the wait to the processor's work."""
+    services = ["dropmesh-edge", "dropmesh-ingest", "dropmesh-processor", "dropmesh-processor"]
+    names = [f"dropmesh.v1.IngestService.{method}", f"{topic} wait", f"{topic} process"]
+    return any(
+        [service for service, _ in way] == services and [name for _, name in way[1:]] == names
+        for way in kept.ways_to(f"{topic} process")
+    )
 
 
 def client(played: Node, port: int) -> httpx.Client:

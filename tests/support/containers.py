@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from scripts.lib.checkouts import python_path
 from scripts.lib.image_environment import image_environment
 from services.common.settings import Settings
 from tests.servers.process import leashed
@@ -38,6 +39,8 @@ class Containers:
     folder: Path
     hosts: Mapping[str, str]
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    root: Path = ROOT
+    """The checkout whose programs run, with the packages of this one."""
     _environments: dict[str, Mapping[str, str]] = field(default_factory=dict)
 
     def start(self, program: Program, *more: str, listen: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
@@ -50,7 +53,8 @@ class Containers:
         environment = {key: self._played(value, played) for key, value in environment.items()}
         # The image is compiled when it is built; here bytecode is kept as usual.
         environment.pop("PYTHONDONTWRITEBYTECODE")
-        environment |= {"PATH": f"{self._programs()}:/usr/bin:/bin", "COVERAGE_FILE": str(self.folder / "coverage")}
+        environment |= {"PATH": f"{self._programs()}:/usr/bin:/bin", "PYTHONPATH": python_path(self.root)}
+        environment["COVERAGE_FILE"] = str(self.folder / "coverage")
         self._environments[program.name] = environment
         command = [self._played(word, played) for word in (*program.command, *more)]
         self.running[program.name] = self._spawn(program.name, command, environment)
@@ -77,7 +81,7 @@ class Containers:
 
     def _spawn(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
         with self._log(name).open("ab") as log:
-            return subprocess.Popen(leashed(command), cwd=ROOT, env=environment, stdout=log, stderr=log)
+            return subprocess.Popen(leashed(command), cwd=self.root, env=environment, stdout=log, stderr=log)
 
     def _log(self, name: str) -> Path:
         return self.folder / f"{name}.log"

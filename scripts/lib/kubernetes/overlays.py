@@ -101,12 +101,12 @@ class Workload:
         return values[reference["key"]]
 
 
-def render(name: str, components: tuple[str, ...] = ()) -> Overlay:
-    """Builds an overlay, with further components; passwords are made as the overlay's page says."""
+def render(name: str, components: tuple[str, ...] = (), root: Path = ROOT) -> Overlay:
+    """Builds an overlay of a checkout, with further components; passwords are made as the overlay's page says."""
     kubectl = find_tool("kubectl")
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "k8s"
-        shutil.copytree(FOLDER, folder, ignore=shutil.ignore_patterns("*.env.local", "stores.env", "servers.env"))
+        shutil.copytree(root / "k8s", folder, ignore=shutil.ignore_patterns("*.env.local", "stores.env", "servers.env"))
         overlay = folder / "overlays" / name
         if (overlay / "make-secrets").exists():
             _run(overlay / "make-secrets")

@@ -17,9 +17,10 @@ import sys
 import time
 from dataclasses import dataclass
 
+from scripts.lib.checkouts import ROOT
 from scripts.measuring.attacking.attacks import ATTACKS
 from scripts.measuring.attacking.victim import Victim
-from scripts.measuring.loading.mesh import ROOT, LoadedMesh, loaded_mesh
+from scripts.measuring.loading.mesh import LoadedMesh, loaded_mesh
 
 MB = 1_000_000
 MOST_COST_BYTES = 100 * MB

@@ -20,8 +20,9 @@ from dataclasses import dataclass, field
 
 import httpx
 
+from scripts.lib.checkouts import ROOT
 from scripts.measuring.loading.killed_callers import DropCaller, Dropped, Reader
-from scripts.measuring.loading.mesh import ROOT, LoadedMesh, loaded_mesh
+from scripts.measuring.loading.mesh import LoadedMesh, loaded_mesh
 from services.common.settings.reading import load_settings
 from tests.chaos.upload_remains import remains_after_one_sweep
 from tests.chaos.upload_senders import Sender, Sent

@@ -17,9 +17,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from scripts.lib.checkouts import ROOT, python_path
 from scripts.measuring.families import cpu_of_family
 
-ROOT = Path(__file__).resolve().parents[3]
 SERVICES = ("ingest", "processor", "query")
 STARTED_WITHIN_SECONDS = 240.0
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -111,14 +111,19 @@ def is_ready(metrics_socket: Path) -> bool:
 
 @contextmanager
 def loaded_mesh(
-    before: Sequence[str] = (), settings: Mapping[str, str] | None = None, data: Path | None = None
+    before: Sequence[str] = (),
+    settings: Mapping[str, str] | None = None,
+    data: Path | None = None,
+    root: Path = ROOT,
+    port: int | None = None,
 ) -> Iterator[LoadedMesh]:
-    """Starts a mesh, behind another command if given, and stops it afterwards."""
+    """Starts a mesh of a checkout, behind another command if given, and stops it afterwards."""
     data = data or Path(tempfile.mkdtemp(prefix="dropmesh-load-"))
     data.mkdir(exist_ok=True)
-    port = free_port_pair()
+    port = port or free_port_pair()
     environment = {
         **os.environ,
+        "PYTHONPATH": python_path(root),
         "DROPMESH_DATA": str(data),
         "DROPMESH_EDGE_PORT": str(port),
         "DROPMESH_OPERATIONS": str(port + 1),
@@ -127,7 +132,7 @@ def loaded_mesh(
     mesh = LoadedMesh(port, data)
     with (data / "up.log").open("wb") as log:
         process = subprocess.Popen(
-            [*before, sys.executable, "-m", "scripts.mesh.up"], cwd=ROOT, env=environment, stdout=log, stderr=log
+            [*before, sys.executable, "-m", "scripts.mesh.up"], cwd=root, env=environment, stdout=log, stderr=log
         )
     try:
         _await_health(mesh, process)
@@ -135,7 +140,7 @@ def loaded_mesh(
     finally:
         subprocess.run(
             [sys.executable, "-m", "scripts.mesh.down"],
-            cwd=ROOT,
+            cwd=root,
             env=environment,
             check=False,
             stdout=subprocess.DEVNULL,

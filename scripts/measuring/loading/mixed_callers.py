@@ -44,17 +44,26 @@ class Callers:
     """Threads that write until the block ends."""
 
     def __init__(
-        self, url: str, count: int, headers: Mapping[str, str] | None = None, *, is_mixed: bool = False
+        self,
+        url: str,
+        count: int,
+        headers: Mapping[str, str] | None = None,
+        *,
+        is_mixed: bool = False,
+        first: int = 0,
     ) -> None:
-        """The first caller uploads photos; with `is_mixed` also videos, and it makes invites and deletes media."""
+        """The first caller uploads photos; with `is_mixed` also videos, and it makes invites and deletes media.
+
+        Callers that count from different numbers on write different things.
+        """
         self.phases = [Phase("before")]
         self.names: list[str] = []
         self.deleted: set[str] = set()
         self._is_mixed = is_mixed
         self._url = url
         self._headers = dict(headers or {})
-        self._numbers = itertools.count()
-        self._uploads = 0
+        self._numbers = itertools.count(first)
+        self._uploads = first
         self._last_photo: str | None = None
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._call, args=(number == 0,)) for number in range(count)]

@@ -6,9 +6,7 @@ Everything acknowledged before the backup began must be in the copy, processed, 
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -16,7 +14,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from scripts.measuring.loading.mesh import ROOT, LoadedMesh, loaded_mesh
+from scripts.measuring.loading.mesh import LoadedMesh, loaded_mesh
+from scripts.measuring.loading.mesh_commands import run_command
 from scripts.measuring.loading.mixed_callers import Callers
 from scripts.measuring.loading.server_backup import ServerBackup
 from scripts.measuring.loading.store_verdict import states_of
@@ -50,11 +49,11 @@ def _embedded(folder: Path, arguments: argparse.Namespace) -> int:
     with loaded_mesh(data=folder / "data") as mesh:
         with Callers(mesh.url, arguments.callers) as callers:
             time.sleep(arguments.seconds)
-            _command({"DROPMESH_DATA": str(mesh.data)}, "scripts.mesh.down")
+            run_command({"DROPMESH_DATA": str(mesh.data)}, "scripts.mesh.down")
         shutil.copytree(mesh.data, copy, ignore=shutil.ignore_patterns("run", "logs", "lock"))
     print(f"{callers.phases[-1].line()}\nthe mesh was stopped and its folder copied")
     settings = {"DROPMESH_DATA": str(copy)}
-    faults = _command(settings, "scripts.mesh.check_store")
+    faults = run_command(settings, "scripts.mesh.check_store")
     with loaded_mesh(data=copy) as restored:
         return faults + _verdict(restored, callers.names, settings, arguments.patience)
 
@@ -79,7 +78,7 @@ def _on_servers(folder: Path, arguments: argparse.Namespace) -> int:
         print(f"the backup has {documents} documents and {objects} objects; {len(kept)} were acknowledged before it")
         backup.restore(after["DROPMESH_CATALOG"])
         settings = {**after, "DROPMESH_DATA": str(folder / "restored")}
-        faults = _command(settings, "batch", "sweep")
+        faults = run_command(settings, "batch", "sweep")
         with loaded_mesh(settings=after, data=folder / "restored") as restored:
             return faults + _verdict(restored, kept, settings, arguments.patience)
 
@@ -91,18 +90,8 @@ def _verdict(mesh: LoadedMesh, names: Sequence[str], settings: Mapping[str, str]
     listed = ", ".join(f"{count} {state}" for state, count in counts.items())
     print(f"restored: {len(names)} acknowledged: {listed}; {counts.get('LOST', 0)} lost", end="")
     print(f" ({time.monotonic() - began:.0f} s)", flush=True)
-    faults = sum(_command(settings, "batch", job) for job in ("recount", "verify-objects"))
+    faults = sum(run_command(settings, "batch", job) for job in ("recount", "verify-objects"))
     return 1 if faults or set(counts) - {"PROCESSED"} else 0
-
-
-def _command(settings: Mapping[str, str], module: str, *arguments: str) -> int:
-    """Runs one of the mesh's commands, prints its last line, and returns 1 when it failed."""
-    command = [sys.executable, "-m", module, *arguments]
-    environment = {**os.environ, **settings}
-    done = subprocess.run(command, cwd=ROOT, env=environment, check=False, capture_output=True, text=True)
-    said = (done.stdout + done.stderr).strip().splitlines()
-    print(f"{' '.join((module, *arguments))}: {said[-1] if said else 'done'}", flush=True)
-    return 1 if done.returncode else 0
 
 
 if __name__ == "__main__":
