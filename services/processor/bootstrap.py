@@ -60,6 +60,8 @@ from services.processor.webhooks.sending import Sender
 
 MAX_RESULT_BYTES = 128 * 2**20
 """Of the objects found in one media, as JSON: some hundred hours of tracks."""
+REST = timedelta(minutes=10)
+"""How long the last worker process stays with its models in memory after its last picture."""
 
 
 @asynccontextmanager
@@ -95,6 +97,7 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
         limits=ChildLimits(
             settings.worker_memory_bytes, result_bytes=MAX_RESULT_BYTES, content_bytes=MAX_MESSAGE_BYTES
         ),
+        rest=REST,
     )
     folder = await asyncio.to_thread(_fresh_folder, settings.data / "work")
     limits = Limits(

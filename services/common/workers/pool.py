@@ -33,7 +33,8 @@ class ProcessPool(Generic[Context]):
     ranges from a `source`.
 
     `warm` children stay, beside those that are at long jobs: while one is, another is there for what is short. More are
-    started when jobs wait for them, and end when idle for long.
+    started when jobs wait for them, and end when they were `idle` for so long. With `rest`, the warm ones end too, when
+    they had no job for that time; the next job starts one.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class ProcessPool(Generic[Context]):
         limits: ChildLimits,
         warm: int = 1,
         idle: timedelta = timedelta(seconds=30),
+        rest: timedelta | None = None,
     ) -> None:
         self._setup = setup
         self._setup_arguments = setup_arguments
@@ -54,6 +56,7 @@ class ProcessPool(Generic[Context]):
         self._most = children
         self._warm = min(warm, children)
         self._idle_seconds = idle.total_seconds()
+        self._rest_seconds = None if rest is None else rest.total_seconds()
         self._idle: list[ChildProcess] = []
         self._retirements: dict[ChildProcess, asyncio.TimerHandle] = {}
         self._children: set[ChildProcess] = set()
@@ -162,9 +165,7 @@ class ProcessPool(Generic[Context]):
             self._spawn(self._end(child))
         else:
             self._idle.append(child)
-            if self._places - len(self._at_long_jobs) > self._warm:
-                loop = asyncio.get_running_loop()
-                self._retirements[child] = loop.call_later(self._idle_seconds, self._retire, child)
+            self._await_retirement(child)
         self._wake()
 
     def _wake(self) -> None:
@@ -174,11 +175,26 @@ class ProcessPool(Generic[Context]):
                 turn.set_result(None)
                 return
 
-    def _retire(self, child: ChildProcess) -> None:
+    def _await_retirement(self, child: ChildProcess) -> None:
+        is_extra = self._has_extra()
+        seconds = self._idle_seconds if is_extra else self._rest_seconds
+        if seconds is not None:
+            loop = asyncio.get_running_loop()
+            self._retirements[child] = loop.call_later(seconds, self._retire, child, is_extra)
+
+    def _retire(self, child: ChildProcess, was_extra: bool) -> None:
         self._forget_retirement(child)
-        if child in self._idle and self._places - len(self._at_long_jobs) > self._warm:
-            self._idle.remove(child)
-            self._spawn(self._end(child))
+        if child not in self._idle:
+            return
+        if was_extra and not self._has_extra():
+            self._await_retirement(child)
+            return
+        self._idle.remove(child)
+        self._spawn(self._end(child))
+
+    def _has_extra(self) -> bool:
+        """Whether there are more children than the warm ones and those at long jobs."""
+        return self._places - len(self._at_long_jobs) > self._warm
 
     async def _end(self, child: ChildProcess) -> None:
         self._at_long_jobs.discard(child)

@@ -33,20 +33,19 @@ class Answer:
 
 @job
 def load_parsers() -> None:
-    """Import the parsers, so that no media waits for it."""
-    import services.ingest.metadata.image
-    import services.ingest.metadata.video  # noqa: F401
+    """Import the parser of photos, so that none waits for it; that of videos takes memory, and is fast to import."""
+    import services.ingest.metadata.image  # noqa: F401
 
 
 @job
 def read_metadata(worker: Worker[None], format: str, size_bytes: int, limits: MediaLimits, head: bytes) -> Answer:
     """Read a media, whose first bytes came with the call: of most media they are all that it takes."""
-    from services.ingest.metadata.image import read_image
-    from services.ingest.metadata.video import read_video
-
     media_type = MEDIA_TYPE_BY_FORMAT[format]
     file = cast(BinaryIO, io.BufferedReader(_RangeFile(worker, size_bytes, head), _BUFFER_BYTES))
-    read = read_image if media_type.kind is MediaKind.IMAGE else read_video
+    if media_type.kind is MediaKind.IMAGE:
+        from services.ingest.metadata.image import read_image as read
+    else:
+        from services.ingest.metadata.video import read_video as read
     try:
         return Answer(reading=read(file, media_type, limits))
     except DamagedMedia as refusal:

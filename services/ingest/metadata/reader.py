@@ -22,13 +22,14 @@ WORKER_LOST: Final = "reading it takes too much time or memory"
 # A child's CPU time is bounded by itself; this is for one that does nothing at all.
 SILENT: Final = timedelta(seconds=60)
 _IDLE: Final = timedelta(seconds=120)
+_REST: Final = timedelta(minutes=10)
 _HEAD_BYTES: Final = 64 * 1024
 _LIMITS: Final = ChildLimits(memory_bytes=1536 * 2**20, result_bytes=2**20, cpu_seconds=5.0, jobs=2000)
 
 
 def open_readers(children: int) -> ProcessPool[None]:
-    """The pool of processes that read metadata; they are started when they are first needed."""
-    return ProcessPool(load_parsers, children=children, threads=1, limits=_LIMITS, warm=0, idle=_IDLE)
+    """The pool of processes that read metadata: one is there from the start, more when they are needed."""
+    return ProcessPool(load_parsers, children=children, threads=1, limits=_LIMITS, warm=1, idle=_IDLE, rest=_REST)
 
 
 class MetadataReader:

@@ -45,12 +45,13 @@ class Tools:
 
 @job
 def open_tools(models: Path, provider: str, threads: int, detection_seconds: float) -> Tools:
-    """Finds the models; their weights are loaded when first needed."""
+    """Finds the models, and loads what a photo with the default options needs; other weights when first needed."""
     import cv2
 
     from services.processor.classify.classifier import open_classifier
     from services.processor.detect.detector import open_detector
     from services.processor.detect.weak_models import weak_models
+    from services.processor.media.warming import warm_up
     from services.processor.models.registry import load_registry
     from services.processor.models.runtime import Provider, Runtime
     from services.processor.models.store import ModelStore
@@ -60,7 +61,9 @@ def open_tools(models: Path, provider: str, threads: int, detection_seconds: flo
     runtime = Runtime(Provider(provider), threads)
     detector = open_detector(registry, store, runtime, budget_seconds=detection_seconds)
     weak = weak_models(registry, detector.serving)
-    return Tools(detector, open_classifier(registry, store, runtime), weak)
+    classifier = open_classifier(registry, store, runtime)
+    warm_up(detector, classifier)
+    return Tools(detector, classifier, weak)
 
 
 @job

@@ -194,6 +194,14 @@ async def test_a_child_can_be_started_ahead_of_need() -> None:
         assert await pool.run(jobs.pid, time_limit=LONG) == ready
 
 
+async def test_with_a_rest_the_last_child_ends_too_and_the_next_job_starts_one() -> None:
+    pool = ProcessPool(jobs.greet, 1, children=1, threads=1, limits=LIMITS, rest=timedelta(0))
+    async with pool:
+        rested = await pool.run(jobs.pid, time_limit=LONG)
+        await until(lambda: not is_running(rested))
+        assert await pool.run(jobs.pid, time_limit=LONG) != rested
+
+
 async def test_a_child_that_died_while_idle_is_replaced() -> None:
     async with open_pool() as pool:
         idle = await pool.run(jobs.pid, time_limit=LONG)
