@@ -15,7 +15,15 @@ NOTES = Collection(
 )
 EVENTS = Collection("events", (Index("by_number", ("number",)),), sequence="number")
 COUNTERS = Collection("counters")
-COLLECTIONS = (NOTES, EVENTS, COUNTERS)
+# So many indexes that an adapter may write only those that a change concerns.
+CARDS = Collection(
+    "cards",
+    (
+        Index("by_place", ("place",), unique=True),
+        *(Index(f"by_{name}", (name,), sparse=True) for name in "abcdefghijkl"),
+    ),
+)
+COLLECTIONS = (NOTES, EVENTS, COUNTERS, CARDS)
 
 
 async def insert(catalog: Catalog, *documents: Document, collection: Collection = NOTES) -> list[Outcome]:

@@ -16,7 +16,7 @@ from services.common.catalog import (
     Replace,
     Upsert,
 )
-from tests.contract.catalog.collections import COUNTERS, EVENTS, NOTES, insert
+from tests.contract.catalog.collections import CARDS, COUNTERS, EVENTS, NOTES, insert
 
 
 async def one(catalog: Catalog, operation: Operation) -> Outcome:
@@ -59,6 +59,23 @@ async def test_documents_that_lack_a_field_stand_outside_a_unique_index(catalog:
         {"_id": "f", "owner": None, "name": "n"},
     )
     assert await catalog.find(NOTES, "by_name", ["o"]) == []
+
+
+async def test_a_document_in_many_indexes_is_found_by_what_changed_and_by_what_did_not(catalog: Catalog) -> None:
+    await insert(catalog, {"_id": "x", "place": 1, "a": 1, "b": 1}, {"_id": "y", "place": 2}, collection=CARDS)
+    changed = {"_id": "x", "place": 1, "a": 1, "b": 2, "c": 1}
+    assert (await one(catalog, Replace(CARDS, changed, 1))).document == {**changed, "_version": 2}
+    for index, value, keys in (("a", 1, ["x"]), ("b", 1, []), ("b", 2, ["x"]), ("c", 1, ["x"])):
+        assert [found["_id"] for found in await catalog.find(CARDS, f"by_{index}", [value])] == keys
+    assert await one(catalog, Replace(CARDS, {**changed, "place": 2}, 2)) == Outcome(Refusal.EXISTS)
+    assert await one(catalog, Replace(CARDS, {**changed, "c": 2}, 1)) == Outcome(Refusal.CONFLICT)
+    assert (await one(catalog, Replace(CARDS, {"_id": "x"}, 2))).applied
+    assert [await catalog.find(CARDS, f"by_{name}") for name in ("place", "a", "b", "c")] == [
+        [{"_id": "y", "place": 2, "_version": 1}],
+        [],
+        [],
+        [],
+    ]
 
 
 async def test_a_unique_place_is_free_again_after_its_holder_moved_or_went(catalog: Catalog) -> None:

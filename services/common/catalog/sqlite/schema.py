@@ -22,6 +22,8 @@ TAKE_NUMBERS = (
     " ON CONFLICT (name) DO UPDATE SET value = value + excluded.value RETURNING value"
 )
 _STANDING = ("_id", "_version")
+# In fewer, finding out which of them a change concerns costs more than to write them all.
+_MANY_INDEXES = 10
 
 
 class Table:
@@ -41,7 +43,9 @@ class Table:
         self.insert = self.insert_many(1)
         version = "WHERE _id = ? AND _version = ?"
         self._replace = f"UPDATE {self.name} SET _version = ?, _document = ?{{}} {version}"
+        self.replace_all = self.replace(self.columns)
         self.indexed = f"SELECT {', '.join(stored[3:]) or '_version'} FROM {self.name} {version}"
+        self.has_many_indexes = len(collection.indexes) > _MANY_INDEXES
         self.delete = f"DELETE FROM {self.name} WHERE _id = ?"
         self.delete_version = f"{self.delete} AND _version = ?"
         # The sequence stands in its column alone, so that a document is encoded before its number is known.

@@ -149,13 +149,17 @@ def _write_over(
     connection: sqlite3.Connection, table: Table, document: Document, encoded: bytes, version: int
 ) -> Outcome:
     key = document["_id"]
-    indexed = connection.execute(table.indexed, (key, version)).fetchone()
-    if indexed is None:
-        return _CONFLICT
-    before = dict(zip(table.columns, indexed, strict=False))
-    changed = {column: document.get(column) for column in table.columns if document.get(column) != before[column]}
-    connection.execute(table.replace(changed), (version + 1, encoded, *changed.values(), key, version))
-    return Outcome(None, {**document, "_version": version + 1})
+    columns, statement = table.columns, table.replace_all
+    if table.has_many_indexes:
+        stored = connection.execute(table.indexed, (key, version)).fetchone()
+        if stored is None:
+            return _CONFLICT
+        wanted = map(document.get, columns)
+        columns = tuple(name for name, now, then in zip(columns, wanted, stored, strict=True) if now != then)
+        statement = table.replace(columns)
+    values = map(document.get, columns)
+    cursor = connection.execute(statement, (version + 1, encoded, *values, key, version))
+    return Outcome(None, {**document, "_version": version + 1}) if cursor.rowcount else _CONFLICT
 
 
 _APPLY: dict[type[Operation], Callable[..., Outcome]] = {
