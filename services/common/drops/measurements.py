@@ -28,7 +28,7 @@ from services.common.catalog import (
     position,
 )
 from services.common.catalog.documents import from_document, to_document
-from services.common.drops.names import NamedMeasurement, may_read, measurement_name
+from services.common.drops.names import NamedMeasurement, measurement_name
 from services.common.rpc.identity import Caller
 
 MEASUREMENTS = Collection(
@@ -84,7 +84,7 @@ class Measurements:
     async def get(self, caller: Caller, named: NamedMeasurement) -> Measurement:
         """The measurement that a name names, or NotFound: also where the caller may not read it."""
         document = None
-        if may_read(named.owner, caller):
+        if caller.may_read(named.owner):
             key = measurement_key(named.owner, named.source, named.time_ns)
             document = await self._catalog.get(MEASUREMENTS, key)
         if document is None:

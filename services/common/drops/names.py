@@ -9,11 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
-from dropmesh.v1 import error_reason_pb2 as reasons
-
-from services.common.base.errors import InvalidField, PermissionDenied
+from services.common.base.errors import InvalidField
 from services.common.base.timestamps import TimestampRefused, format_timestamp, parse_timestamp
-from services.common.rpc.identity import Caller, Scope
+from services.common.rpc.identity import Caller
 
 DEFAULT_SOURCE = "default"
 # Characters of an owner that stand in a name as they are.
@@ -68,19 +66,6 @@ def named_source(name: str, caller: Caller) -> NamedSource:
     """Reads a name."""
     owner, rest = _owner(name, caller)
     return NamedSource(owner, stored_source(rest.removeprefix("sources/")))
-
-
-def asked_owner(owner: str, caller: Caller) -> str:
-    """The owner whose list is asked for; PermissionDenied where the caller may not read it."""
-    if not may_read(owner or caller.owner, caller):
-        message = f"owner: only a token with the scope 'admin' may read what {owner!r} owns"
-        raise PermissionDenied(reasons.SCOPE_MISSING, message, metadata={"scope": Scope.ADMIN.value})
-    return owner or caller.owner
-
-
-def may_read(owner: str, caller: Caller) -> bool:
-    """Whether the caller may read what an owner has."""
-    return owner == caller.owner or caller.is_admin
 
 
 def _prefix(owner: str, viewer: str) -> str:

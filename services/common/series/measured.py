@@ -9,7 +9,7 @@ from dropmesh.v1 import error_reason_pb2 as reasons
 
 from services.common.base.errors import NotFound
 from services.common.base.names import resource_id
-from services.common.drops.names import may_read, named_source, source_name
+from services.common.drops.names import named_source, source_name
 from services.common.drops.sources import Source, Sources, source_not_found
 from services.common.rpc.identity import Caller
 from services.common.series.model import Channel, Series
@@ -53,7 +53,7 @@ class SeriesFinder:
         if name.startswith(_STORED):
             return await self._store.get(caller, resource_id(name))
         named = named_source(name.removesuffix("/series"), caller)
-        source = await self._sources.get(named.owner, named.source) if may_read(named.owner, caller) else None
+        source = await self._sources.get(named.owner, named.source) if caller.may_read(named.owner) else None
         if source is None:
             raise source_not_found(source_name(named.owner, named.source, caller.owner))
         return _measured_series(source, caller.owner)

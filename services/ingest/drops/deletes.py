@@ -14,7 +14,7 @@ from services.common.base.names import resource_id
 from services.common.catalog import Range
 from services.common.drops.measurements import Measurement, Measurements
 from services.common.drops.messages import measurement_message, receipt_message
-from services.common.drops.names import asked_owner, named_measurement, stored_source
+from services.common.drops.names import named_measurement, stored_source
 from services.common.drops.receipt import Receipt
 from services.common.drops.receipts import Receipts
 from services.common.rpc.call import Call
@@ -61,7 +61,7 @@ class DropDeletes:
     ) -> ingest_service_pb2.DeleteMeasurementsResponse:
         """Deletes the measurements of a time range, as many as one call may."""
         within = Range(from_timestamp(request.start), from_timestamp(request.end))
-        owner = asked_owner(request.owner, call.caller)
+        owner = call.caller.asked_owner(request.owner)
         source = stored_source(request.source) if request.source else None
         deleted, end = 0, None
         while deleted < DELETED_MOST:

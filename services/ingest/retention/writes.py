@@ -9,7 +9,6 @@ from dropmesh.v1 import ingest_service_pb2, retention_pb2
 
 from services.common.base.etags import check_etag
 from services.common.base.instants import from_duration
-from services.common.drops.names import asked_owner
 from services.common.retention.messages import retention_etag, retention_message
 from services.common.retention.store import Retention, RetentionStore
 from services.common.rpc.call import Call
@@ -26,7 +25,7 @@ class RetentionWrites:
         self, request: ingest_service_pb2.UpdateRetentionRequest, call: Call
     ) -> retention_pb2.Retention:
         """Changes the settings in the mask; without one, those that the request has."""
-        owner, wanted = asked_owner(request.owner, call.caller), request.retention
+        owner, wanted = call.caller.asked_owner(request.owner), request.retention
         given = {field.name for field, _ in wanted.ListFields()}
         named = set(request.update_mask.paths) or given
 

@@ -12,7 +12,7 @@ from services.common.caching.recent import Recent
 from services.common.catalog import Range
 from services.common.drops.measurements import Measurements
 from services.common.drops.messages import lineage_messages
-from services.common.drops.names import asked_owner, named_measurement, stored_source
+from services.common.drops.names import named_measurement, stored_source
 from services.common.drops.receipts import Receipts
 from services.common.rpc.call import Call
 from services.common.rpc.page_tokens import page_size, page_start, page_token
@@ -38,7 +38,7 @@ class MeasurementReads:
 
     async def ListMeasurements(self, request: query_service_pb2.ListMeasurementsRequest, call: Call) -> MeasurementPage:
         """Lists measurements by time."""
-        owner = asked_owner(request.owner, call.caller)
+        owner = call.caller.asked_owner(request.owner)
         page, end = await self._measurements.stored_by_time(
             owner,
             _source(request),
@@ -56,7 +56,7 @@ class MeasurementReads:
         """Sends every measurement of a time range, by time, for analytics."""
         form = export_format(request.format)
         pages = self._measurements.all_by_time(
-            asked_owner(request.owner, call.caller),
+            call.caller.asked_owner(request.owner),
             _source(request),
             _range(request),
             descending=request.order_by == DESCENDING,

@@ -10,7 +10,7 @@ from dropmesh.v1 import error_reason_pb2 as reasons
 from dropmesh.v1 import event_pb2, query_service_pb2
 from google.api.httpbody_pb2 import HttpBody
 
-from services.common.base.errors import InvalidField, OutOfRange
+from services.common.base.errors import OutOfRange
 from services.common.base.instants import SECOND_NS, from_duration, to_timestamp
 from services.common.events.filter import EventFilter
 from services.common.events.log import Cursor, EventLog
@@ -116,9 +116,7 @@ async def _catch_up(reading: Reading, wanted: EventFilter, viewer: str) -> Async
 
 def _filter(request: Request, call: Call) -> EventFilter:
     caller = call.caller
-    if request.owner and request.owner != caller.owner and not caller.is_admin:
-        problem = "the resources of another owner need the scope 'admin'"
-        raise InvalidField("owner", problem)
-    owner = request.owner or (None if caller.is_admin else caller.owner)
+    asked = caller.asked_owner(request.owner)
+    owner = asked if request.owner or not caller.is_admin else None
     invite = request.invite.removeprefix("invites/") or None
     return EventFilter(owner, to_kind(request.kind), to_types(request.types), invite)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import unicodedata
 
-from dropmesh.v1 import error_reason_pb2 as reasons
 from dropmesh.v1 import media_pb2, query_service_pb2
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from services.common.base.errors import PermissionDenied
 from services.common.base.instants import from_timestamp
 from services.common.base.labels import read_labels
 from services.common.base.names import resource_id
@@ -30,12 +28,7 @@ class MediaListReads:
 
     async def ListMedia(self, request: query_service_pb2.ListMediaRequest, call: Call) -> MediaPage:
         """Lists the media that a caller sees."""
-        if request.owner and request.owner != call.caller.owner and not call.caller.is_admin:
-            raise PermissionDenied(
-                reasons.SCOPE_MISSING,
-                "owner: only a token with the scope 'admin' sees the media of another owner",
-                metadata={"scope": "admin"},
-            )
+        call.caller.asked_owner(request.owner)
         whose = whose_list(call)
         page = await self._lists.page(
             call.caller,

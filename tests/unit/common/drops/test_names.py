@@ -6,11 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.common.base.errors import InvalidArgument, PermissionDenied
+from services.common.base.errors import InvalidArgument
 from services.common.drops.names import (
     NamedMeasurement,
     NamedSource,
-    asked_owner,
     measurement_name,
     named_measurement,
     named_source,
@@ -48,9 +47,3 @@ def test_an_instant_that_is_none_is_refused_with_its_field() -> None:
     with pytest.raises(InvalidArgument) as refusal:
         named_measurement("measurements/yesterday", "parent", ANNA)
     assert refusal.value.metadata == {"field": "parent"}
-
-
-def test_only_an_administrator_reads_what_another_owns() -> None:
-    assert (asked_owner("", ANNA), asked_owner("anna", ANNA), asked_owner("anna", ADMIN)) == ("anna", "anna", "anna")
-    with pytest.raises(PermissionDenied):
-        asked_owner("bert", ANNA)
