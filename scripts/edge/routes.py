@@ -10,6 +10,7 @@ from typing import Any
 
 from dropmesh.v1 import behavior_pb2, error_reason_pb2, ingest_service_pb2, processor_service_pb2, query_service_pb2
 from google.api import annotations_pb2
+from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.descriptor import Descriptor, MethodDescriptor
 from google.protobuf.descriptor_pb2 import MethodOptions
 
@@ -29,6 +30,8 @@ MIB = 1024 * 1024
 JSON_BODY_BYTES = MIB
 # As the transcoder's limit in envoy.yaml.
 RAW_BODY_BYTES = 66 * MIB
+# The fields of a small form.
+FORM_BYTES = 4096
 # What reads no body may have none to speak of.
 NO_BODY_BYTES = 1024
 # Work on a picture may take longer than any other unary call.
@@ -146,6 +149,10 @@ def _takes_bytes(method: MethodDescriptor) -> bool:
     return "body" in method.input_type.fields_by_name
 
 
+def _takes_json(method: MethodDescriptor) -> bool:
+    return body_message(method) is not HttpBody.DESCRIPTOR
+
+
 def _reflection_routes() -> list[Entry]:
     # Every service reflects the whole contract's files; query answers for all.
     return [
@@ -219,14 +226,14 @@ def _rest_route(path: RestPath, http_method: str, method: MethodDescriptor, *, t
         "route": {"cluster": "query", "timeout": "0s", **_arrival_limit(method)},
     }
     filters: Config = {}
+    body = body_message(method)
     if not _takes_bytes(method):
-        limit = {"buffer": {"max_request_bytes": JSON_BODY_BYTES if body_message(method) else NO_BODY_BYTES}}
+        limit = {"buffer": {"max_request_bytes": NO_BODY_BYTES if body is None else _body_bytes(method)}}
         kind = "type.googleapis.com/envoy.extensions.filters.http.buffer.v3.BufferPerRoute"
         filters[BUFFER] = {"@type": kind, **limit}
-    body = body_message(method)
     if body is not None:
         route["metadata"] = _kept(method)
-        if not _takes_bytes(method):
+        if _takes_json(method):
             filters[JSON_KEYS] = _json_keys(body)
         if tokens and needs_token(method):
             filters |= AUTHORIZED
@@ -238,7 +245,7 @@ def _rest_route(path: RestPath, http_method: str, method: MethodDescriptor, *, t
 def json_bodies() -> dict[MethodDescriptor, Descriptor]:
     """The methods whose REST requests have a JSON body, and the message that it is."""
     found = ((method, body_message(method)) for service in SERVICES.values() for method in service.methods)
-    return {method: body for method, body in found if body is not None and not _takes_bytes(method)}
+    return {method: body for method, body in found if body is not None and _takes_json(method)}
 
 
 def _json_keys(body: Descriptor) -> Config:
@@ -248,13 +255,18 @@ def _json_keys(body: Descriptor) -> Config:
 
 def _kept(method: MethodDescriptor) -> Config:
     """Metadata for the Lua filter, of a route whose body the edge keeps until it is whole."""
-    most_bytes = RAW_BODY_BYTES if _takes_bytes(method) else JSON_BODY_BYTES
     longest_seconds = _arrival_seconds(method) + PIXELS_SECONDS
     return {
         "filter_metadata": {
-            "envoy.filters.http.lua": {"most_kept_bytes": most_bytes, "longest_seconds": longest_seconds}
+            "envoy.filters.http.lua": {"most_kept_bytes": _body_bytes(method), "longest_seconds": longest_seconds}
         }
     }
+
+
+def _body_bytes(method: MethodDescriptor) -> int:
+    if _takes_bytes(method):
+        return RAW_BODY_BYTES
+    return JSON_BODY_BYTES if _takes_json(method) else FORM_BYTES
 
 
 def _arrival_limit(method: MethodDescriptor) -> Config:

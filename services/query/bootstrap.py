@@ -61,6 +61,7 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
     hub = EventHub(event_log, service.queue.bell, time.time_ns)
     presigned = timedelta(seconds=settings.presigned_seconds) if settings.presigned_downloads else None
     downloads = Downloads(media, objects, presigned=presigned)
+    holders = Holders(Invites(catalog))
     recent = Recent(settings.recent_reads_bytes)
     texts = MediaTexts(recent)
     series_reads = SeriesReads(series, SeriesFinder(series, sources), measurements, objects, recent)
@@ -76,10 +77,10 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
         LimitReads(settings, StatisticsStore(catalog)),
         EventStreams(event_log, hub),
         downloads,
-        InviteDownloads(Holders(Invites(catalog)), media, MediaLists(catalog), downloads),
+        InviteDownloads(holders, media, MediaLists(catalog), downloads),
         UploadReads(Uploads(catalog, objects)),
         InviteReads(Invites(catalog), media),
-        InvitePages(Invites(catalog), MediaLists(catalog)),
+        InvitePages(Invites(catalog), holders, MediaLists(catalog)),
         StatisticsReads(StatisticsStore(catalog), recent),
         series_reads,
         ErasureReads(Erasures(catalog)),

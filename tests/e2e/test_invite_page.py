@@ -73,6 +73,28 @@ def test_the_page_leads_to_the_downloads(mesh: Mesh, client: httpx.Client) -> No
     assert (refused.status_code, is_page(refused)) == (403, True)
 
 
+def test_the_pin_opens_the_page_with_the_downloads_of_all(mesh: Mesh, client: httpx.Client) -> None:
+    path = link(mesh, display_name="Anna", download="ALL", pin="4711", max_uploads=1)
+    headers = {"x-invite-pin": "4711"}
+    (sent,) = client.post(path, files=[("files", picture(72))], headers=headers).json()["results"]
+    with client.stream("GET", f"/v1/{sent['media']['name']}:watch", headers=mesh.admin) as lines:
+        assert "PROCESSED" in list(lines.iter_lines())[-1]
+    # The link takes no more files.
+    asking = client.get(path, headers=BROWSER)
+    assert (asking.status_code, is_page(asking), "72.jpg" in asking.text, "Anna" in asking.text) == (200, True, False, False)
+    address = httpx.URL(f"{client.base_url}{path}").join("page")
+    origin = {"origin": str(client.base_url).rstrip("/")}
+    opened = client.post(address, data={"pin": "4711"}, headers={**BROWSER, **origin})
+    assert (opened.status_code, is_page(opened), "Anna" in opened.text) == (200, True, True), opened.text
+    (download,) = re.findall(r'href="(media/[^"]+)"', opened.text)
+    found = client.get(address.join(download), headers=BROWSER)
+    assert (found.status_code, found.headers["content-type"]) == (200, "image/jpeg")
+    for form, status, text in (({"pin": "1"}, 403, "the PIN is wrong"), ({"proof": "x"}, 403, "the invite has a PIN")):
+        refused = client.post(address, data=form, headers=BROWSER)
+        assert (refused.status_code, is_page(refused), text in refused.text) == (status, True, True)
+    assert reason_of(client.post(address, data={"pin": "1"})) == "INVITE_PIN_WRONG"
+
+
 def test_the_form_is_answered_with_a_page_or_json(mesh: Mesh, client: httpx.Client) -> None:
     path = link(mesh, pin="4711", require_sender_name=True)
     form = {"pin": "4711", "sender_name": "Mia"}

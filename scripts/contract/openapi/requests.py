@@ -9,9 +9,10 @@ from scripts.contract.openapi.examples import BODIES
 from scripts.contract.openapi.responses import HTTP_BODY, JSON
 from scripts.contract.openapi.routes import Route
 from scripts.contract.openapi.schemas import Schema, Schemas, reference
-from scripts.contract.openapi.written import BYTES, JSON_BODIES, form
+from scripts.contract.openapi.written import BYTES, FORMS, JSON_BODIES, form
 
 MULTIPART = "multipart/form-data"
+FORM = "application/x-www-form-urlencoded"
 
 
 def request_body(method: MethodDescriptor, route: Route, behavior: Behavior, schemas: Schemas) -> Schema:
@@ -36,6 +37,8 @@ def _raw(method: MethodDescriptor, kind: str, fields: dict[str, FieldDescriptor]
         return {"schema": form(fields.values(), schemas), **({"encoding": options} if options else {})}
     if kind == JSON:
         return _with_example(method, reference(JSON_BODIES[method.name]))
+    if kind == FORM:
+        return {"schema": reference(FORMS[method.name])}
     return {"schema": BYTES}
 
 

@@ -112,6 +112,15 @@ SCHEMAS: dict[str, Schema] = {
             "line": {"type": "integer", "description": "The first line that is refused."},
         },
     },
+    "InvitePageForm": {
+        "type": "object",
+        "description": "InvitePageForm is what opens an invite's page: the PIN, or the proof that an opened page has.",
+        "properties": {
+            "pin": {"type": "string", "description": "The invite's PIN."},
+            "proof": {"type": "string", "description": "That the PIN was given, as a hidden field of the page."},
+            "page_token": {"type": "string", "description": "The hidden field of the button for older files."},
+        },
+    },
     "Document": {
         "type": "object",
         "description": "Document is an OpenAPI 3.0 document.",
@@ -120,6 +129,7 @@ SCHEMAS: dict[str, Schema] = {
 }
 # The JSON in the body of a request, and in an answer of bytes, by method.
 JSON_BODIES = {"DropMeasurements": "Drop", "CreateSeries": "SeriesData", "AppendSeries": "SeriesData"}
+FORMS = {"OpenInvitePage": "InvitePageForm"}
 # Methods whose errors have another shape than Status, as the senders that call them expect it.
 ERROR_SHAPES = {"WriteLines": "LineError"}
 JSON_ANSWERS = {"GetSeriesPoints": "SeriesPointsData", "GetDocument": "Document"}

@@ -48,6 +48,17 @@ class Holders:
             raise download_refused(invite)
         return invite
 
+    async def admit_to_list(self, link: str, pin: str | None, proof: str) -> Invite:
+        """The invite of a link whose holder may list and download all, by the PIN or a page's proof of it."""
+        invite = await self._invites.find_by_link(link)
+        known = list_proof(invite)
+        if not known or not hmac.compare_digest(known.encode(), proof.encode()):
+            await self.check_pin(invite, pin)
+        invite.check_open(self._now_ns())
+        if invite.download is not Download.ALL:
+            raise download_refused(invite)
+        return invite
+
     async def check_pin(self, invite: Invite, pin: str | None) -> None:
         """Refuses a missing or wrong PIN; a try counts before it is checked, so that many at once count too."""
         if invite.pin is None:
@@ -83,14 +94,20 @@ def download_token(invite: Invite, media_id: str) -> str:
     A link of a page cannot have the PIN in a header. Once the PIN is another one, the proof is none.
     """
     is_needed = invite.download is Download.OWN or (invite.download is Download.ALL and invite.pin is not None)
-    if not is_needed or invite.download_key is None:
+    return _proof(invite, media_id) if is_needed else ""
+
+
+def list_proof(invite: Invite) -> str:
+    """The proof that its holder gave the PIN of an invite that lets all be listed; empty where it has none."""
+    return _proof(invite, "list") if invite.pin is not None and invite.download is Download.ALL else ""
+
+
+def _proof(invite: Invite, of: str) -> str:
+    if invite.download_key is None:
         return ""
     pin = b"" if invite.pin is None else invite.pin.scrypt
-    return (
-        base64.urlsafe_b64encode(hmac.digest(invite.download_key, pin + media_id.encode(), "sha256"))
-        .decode()
-        .rstrip("=")
-    )
+    digest = hmac.digest(invite.download_key, pin + of.encode(), "sha256")
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
 def download_refused(invite: Invite) -> PermissionDenied:

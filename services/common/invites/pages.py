@@ -12,7 +12,7 @@ from dropmesh.v1 import ingest_service_pb2
 
 from services.common.base.errors import DropmeshError
 from services.common.base.instants import SECOND_NS
-from services.common.invites.store import Invite
+from services.common.invites.store import Download, Invite
 from services.common.media.anonymize.options import AnonymizeOptions
 from services.common.media.vocabulary import Mode, ObjectClass, Sound
 
@@ -41,6 +41,7 @@ LOOKS = {
 }
 SOUNDS = {Sound.DROP: "removed", Sound.DISTORT: "distorted", Sound.BEEP: "replaced by a beep"}
 TITLE = "Send photos and videos"
+PIN_FIELD = '<label>PIN <input type="password" name="pin" autocomplete="off" required></label>\n'
 SAVE_LINKS = (
     "<p>A download is ready once the file has been processed. "
     "Keep this page or its links: they are not shown again.</p>\n"
@@ -49,19 +50,23 @@ SAVE_LINKS = (
 
 @dataclass(frozen=True, slots=True)
 class SentMedia:
-    """The media that the holder of a link may download, by id and file name, and the token of the next page."""
+    """The media that the holder of a link may download: id, file name and download_token of each."""
 
-    files: tuple[tuple[str, str], ...]
+    files: tuple[tuple[str, str, str], ...]
     next_page: str = ""
+    """The token of the page with older ones."""
+    proof: str = ""
+    """That the holder gave the PIN, if the invite has one."""
 
 
 def form_page(invite: Invite, sent: SentMedia | None = None) -> bytes:
-    """The page of a link that takes uploads. Who has no PIN yet does not see the invite's name."""
-    title = invite.display_name if invite.display_name and invite.pin is None else TITLE
+    """The page of a link that takes uploads. Who has not given the PIN does not see the invite's name."""
+    is_known = invite.pin is None or sent is not None
+    title = invite.display_name if invite.display_name and is_known else TITLE
     ends = datetime.fromtimestamp(invite.expire_time_ns / SECOND_NS, UTC)
     left = invite.max_uploads - invite.upload_count
     limit = f" At most {left} more." if invite.max_uploads else ""
-    downloads = "" if sent is None else _downloads(sent)
+    downloads = _downloads(invite, sent)
     if invite.max_uploads and left <= 0:
         return _page(title, f"<p>The link takes no more files; it lasts until {_instant(ends)}.</p>\n{downloads}")
     return _page(
@@ -79,9 +84,7 @@ def form_page(invite: Invite, sent: SentMedia | None = None) -> bytes:
 
 
 def _fields(invite: Invite) -> str:
-    fields = ""
-    if invite.pin is not None:
-        fields += '<label>PIN <input type="password" name="pin" autocomplete="off" required></label>\n'
+    fields = "" if invite.pin is None else PIN_FIELD
     required, optional = (" required", "") if invite.require_sender_name else ("", " (optional)")
     fields += f'<label>Your name{optional} <input name="sender_name" maxlength="100"{required}></label>\n'
     chooser = '<input type="file" name="files" accept="image/*,video/*" multiple required>'
@@ -100,12 +103,30 @@ def refused_page(error: DropmeshError, back: str = "media") -> bytes:
     return _page("That did not work", f'<p>{escape(error.message)}</p>\n<p><a href="{back}">Back</a></p>\n')
 
 
-def _downloads(sent: SentMedia) -> str:
+def _downloads(invite: Invite, sent: SentMedia | None) -> str:
+    if invite.download is not Download.ALL:
+        return ""
+    if sent is None:
+        return f"<h2>Downloads</h2>\n{_form_to_page(PIN_FIELD, 'Show')}"
     if not sent.files:
         return "<h2>Downloads</h2>\n<p>Nothing yet: a file is here once it has been processed.</p>\n"
-    lines = "".join(f"<li>{_link(media_id, name or 'a file')}</li>\n" for media_id, name in sent.files)
-    more = f'<p><a href="page?page_token={quote(sent.next_page)}">Older files</a></p>\n' if sent.next_page else ""
-    return f"<h2>Downloads</h2>\n<ul>\n{lines}</ul>\n{more}"
+    lines = "".join(f"<li>{_link(media_id, name or 'a file', token)}</li>\n" for media_id, name, token in sent.files)
+    return f"<h2>Downloads</h2>\n<ul>\n{lines}</ul>\n{_older(sent)}"
+
+
+def _older(sent: SentMedia) -> str:
+    if not sent.next_page:
+        return ""
+    if not sent.proof:
+        return f'<p><a href="page?page_token={quote(sent.next_page)}">Older files</a></p>\n'
+    hidden = {"proof": sent.proof, "page_token": sent.next_page}
+    fields = (f'<input type="hidden" name="{name}" value="{escape(value)}">\n' for name, value in hidden.items())
+    return _form_to_page("".join(fields), "Older files")
+
+
+def _form_to_page(fields: str, button: str) -> str:
+    """A form in place of a link: no address has the PIN or its proof."""
+    return f'<form method="post" action="page">\n{fields}<button>{button}</button>\n</form>\n'
 
 
 def _link(media_id: str, text: str, token: str = "") -> str:

@@ -14,6 +14,7 @@ from enum import Enum
 from io import BytesIO
 from types import ModuleType, UnionType
 from typing import Any
+from urllib.parse import parse_qsl
 from uuid import UUID
 
 import dropmesh_client.api
@@ -60,9 +61,11 @@ def body(hint: Any, rest: dict[str, Any]) -> Any:
     kinds = choices(hint)
     if rest["raw"]:
         data = base64.b64decode(rest["raw"])
+        models = [kind for kind in kinds if hasattr(kind, "from_dict")]
         if rest["content_type"] == "application/json":
-            models = [kind for kind in kinds if hasattr(kind, "from_dict")]
             return models[0].from_dict(json.loads(data))
+        if rest["content_type"] == "application/x-www-form-urlencoded":
+            return models[0].from_dict(dict(parse_qsl(data.decode())))
         return File(BytesIO(data))
     (model,) = (kind for kind in kinds if hasattr(kind, "from_dict"))
     return model.from_dict(rest["body"])

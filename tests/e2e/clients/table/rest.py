@@ -38,7 +38,7 @@ def rest_call(method: MethodDescriptor, request: dict[str, Any]) -> dict[str, An
         "body": body,
         # In base64, as in gRPC's JSON.
         "raw": raw,
-        "content_type": request["body"]["content_type"] if raw else "application/json",
+        "content_type": request[route.body]["content_type"] if raw else "application/json",
     }
 
 

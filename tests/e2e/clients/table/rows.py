@@ -23,6 +23,7 @@ OTHER_PHOTO: Request = {"content_type": "application/octet-stream", "data": "{ot
 DROP: Request = {"content_type": "application/json", "data": "{drop}"}
 POINTS: Request = {"content_type": "application/json", "data": "{points}"}
 LINES: Request = {"content_type": "text/plain", "data": "{lines}"}
+PIN: Request = {"content_type": "application/x-www-form-urlencoded", "data": "cGluPTQ3MTE="}
 NO_LINK = {"link": "never.was"}
 MEDIA: Request = {"name": "{media}"}
 SERIES: Request = {"name": "{series}"}
@@ -95,6 +96,7 @@ ROWS: dict[str, Row] = {
     "GetInviteMedia": Row({"link": "{link}", "name": "{sent}"}, {**NO_LINK, "name": "media/none"}),
     "ListInviteMedia": Row({"link": "{link}"}, NO_LINK),
     "GetInvitePage": Row({"link": "{link}"}, NO_LINK),
+    "OpenInvitePage": Row({"link": "{link}", "form": PIN}, {**NO_LINK, "form": PIN}),
     "DownloadInviteMedia": Row({"link": "{link}", "name": "{sent}"}, {**NO_LINK, "name": "media/none"}),
     "GetReceipt": Row({"name": "{receipt}"}),
     "ListReceipts": Row({}),

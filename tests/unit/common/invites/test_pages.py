@@ -66,7 +66,7 @@ def test_no_name_is_markup(name: str) -> None:
 
 def test_the_holder_of_all_finds_every_file_and_the_older_ones() -> None:
     every = replace(INVITE, download=Download.ALL)
-    page = text(form_page(every, SentMedia((("m1", "<a>.jpg"), ("m2", "")), next_page="x/y")))
+    page = text(form_page(every, SentMedia((("m1", "<a>.jpg", ""), ("m2", "", "")), next_page="x/y")))
     assert (
         '<li><a href="media/m1/anonymized">&lt;a&gt;.jpg</a></li>\n<li><a href="media/m2/anonymized">a file</a></li>'
         in page
@@ -76,9 +76,21 @@ def test_the_holder_of_all_finds_every_file_and_the_older_ones() -> None:
     assert "Downloads" not in text(form_page(INVITE))
 
 
+def test_who_gave_the_pin_finds_every_file_and_no_address_has_the_proof() -> None:
+    every = replace(INVITE, download=Download.ALL, pin=StoredPin(b"", b""))
+    asking = text(form_page(every))
+    assert '<form method="post" action="page">\n<label>PIN ' in asking
+    page = text(form_page(every, SentMedia((("m1", "a.jpg", "t-_"),), next_page="x/y", proof="p-_")))
+    assert "Wedding" in page
+    assert '<a href="media/m1/anonymized?token=t-_">a.jpg</a>' in page
+    assert '<input type="hidden" name="proof" value="p-_">' in page
+    assert '<input type="hidden" name="page_token" value="x/y">' in page
+    assert "page?" not in page
+
+
 def test_a_link_that_takes_no_more_files_still_has_the_downloads() -> None:
     used_up = replace(INVITE, download=Download.ALL, max_uploads=2, upload_count=2)
-    page = text(form_page(used_up, SentMedia((("m1", "a.jpg"),))))
+    page = text(form_page(used_up, SentMedia((("m1", "a.jpg", ""),))))
     assert "<form" not in page
     assert "media/m1/anonymized" in page
 
