@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from dropmesh.v1 import behavior_pb2
-from google.api import annotations_pb2
-from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.descriptor import MethodDescriptor
 
 from scripts.edge.direct_reads import NOT_GRPC
@@ -25,6 +22,7 @@ from scripts.edge.routes import (
     rest_paths,
 )
 from scripts.edge.tokens import needs_token
+from services.common.rest.raw_bodies import takes_raw_bytes
 
 Config = dict[str, Any]
 
@@ -34,43 +32,26 @@ WITHOUT_LUA: Config = {
     "@type": "type.googleapis.com/envoy.extensions.filters.http.lua.v3.LuaPerRoute",
     "disabled": True,
 }
-# A body of lines, whose answer takes as long as the body.
-LINES: Config = {"name": "content-type", "string_match": {"prefix": "application/x-ndjson", "ignore_case": True}}
 
 
 def raw_body_routes() -> Iterator[Entry]:
     """A route for each method of ingest that takes raw bytes."""
     for path in rest_paths():
         for verb, method in path.methods.items():
-            if method.containing_service is SERVICES["ingest"] and _takes_raw_bytes(method):
-                stream = _stream_of(method)
-                if stream is not None:
-                    yield _route(path, verb, LINES, stream)
-                yield _route(path, verb, NOT_GRPC, method)
+            if method.containing_service is SERVICES["ingest"] and takes_raw_bytes(method):
+                yield _route(path, verb, method)
 
 
-def _route(path: RestPath, verb: str, content_type: Config, method: MethodDescriptor) -> Entry:
+def _route(path: RestPath, verb: str, method: MethodDescriptor) -> Entry:
     route = {
         "match": {
             "safe_regex": {"regex": path.pattern},
-            "headers": [{"name": ":method", "string_match": {"exact": verb}}, content_type],
+            "headers": [{"name": ":method", "string_match": {"exact": verb}}, NOT_GRPC],
         },
         "route": {"cluster": CLUSTER, **_timeouts(method)},
         "typed_per_filter_config": {TRANSCODER: NOT_TRANSCODED, "envoy.filters.http.lua": WITHOUT_LUA},
     }
     return Entry(route, needs_token(method))
-
-
-def _stream_of(method: MethodDescriptor) -> MethodDescriptor | None:
-    """The method that streams a unary one."""
-    methods = method.containing_service.methods
-    found = (one for one in methods if one.GetOptions().Extensions[behavior_pb2.behavior].stream_of == method.name)
-    return next(found, None)
-
-
-def _takes_raw_bytes(method: MethodDescriptor) -> bool:
-    body = method.input_type.fields_by_name.get(method.GetOptions().Extensions[annotations_pb2.http].body)
-    return body is not None and body.message_type is HttpBody.DESCRIPTOR
 
 
 def _timeouts(method: MethodDescriptor) -> Config:

@@ -19,15 +19,13 @@ from dropmesh.v1.ingest_service_pb2 import StreamDropsRequest, StreamDropsRespon
 from tests.e2e.errors import info_of
 from tests.e2e.mesh import MOST_DROP_BYTES, Mesh, bearer, eventually
 
-LINES = {"content-type": "application/x-ndjson"}
-
 
 def reading(second: int, value: float = 1) -> bytes:
     return json.dumps({"time_stamp": f"2020-01-01T00:00:{second:02d}Z", "data": [value]}).encode()
 
 
 def stream(client: httpx.Client, body: bytes, path: str = "/v1/measurements", **query: str) -> list[dict[str, Any]]:
-    answer = client.post(path, content=body, params=query, headers=LINES)
+    answer = client.post(f"{path}:stream", content=body, params=query)
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/x-ndjson")
     return [json.loads(line) for line in answer.text.splitlines()]
 
@@ -67,8 +65,8 @@ def test_lines_have_the_source_of_the_path_and_a_body_that_is_sent_again_is_stor
 def test_a_line_is_answered_while_the_body_still_arrives(tokens_mesh: Mesh) -> None:
     token = tokens_mesh.token("slow-dropper")
     command = ["curl", "-sSN", "-T", ".", "-X", "POST", "-H", f"Authorization: Bearer {token}"]
-    content_type = ["-H", "Content-Type: application/x-ndjson", f"{tokens_mesh.url}/v1/measurements"]
-    with subprocess.Popen([*command, *content_type], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as curl:
+    command.append(f"{tokens_mesh.url}/v1/measurements:stream")
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as curl:
         assert curl.stdin is not None
         assert curl.stdout is not None
         for number in range(1, 4):
@@ -90,8 +88,8 @@ def test_a_refused_line_is_answered_with_its_error(tight_mesh: Mesh) -> None:
 
 @pytest.mark.parametrize(("token", "status"), [("", 401), ("dm_no_token", 401)])
 def test_a_stream_without_a_valid_token_is_refused_at_once(tokens_mesh: Mesh, token: str, status: int) -> None:
-    headers = {**LINES, **(bearer(token) if token else {})}
-    answer = httpx.post(f"{tokens_mesh.url}/v1/measurements", content=reading(1), headers=headers)
+    headers = bearer(token) if token else {}
+    answer = httpx.post(f"{tokens_mesh.url}/v1/measurements:stream", content=reading(1), headers=headers)
     assert (answer.status_code, answer.headers["content-type"]) == (status, "application/json")
 
 

@@ -23,9 +23,7 @@ def request_body(method: MethodDescriptor, route: Route, behavior: Behavior, sch
         schema = schemas.input_object(rest)
         return _required(_json(method, schema), is_required=bool(schema["properties"]))
     message = fields[route.body].message_type
-    if message is None:
-        raise ValueError(f"{method.full_name}: the body {route.body} is no message")
-    if message.full_name == HTTP_BODY:
+    if message is None or message.full_name == HTTP_BODY:
         content = {kind: _raw(method, kind, fields, schemas) for kind in behavior.consumes}
         return _required(content, is_required=True)
     return _required(_json(method, schemas.input(message)), is_required=True)

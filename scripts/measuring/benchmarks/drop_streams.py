@@ -10,10 +10,7 @@ import grpc
 from dropmesh.v1 import ingest_service_pb2_grpc
 from dropmesh.v1.ingest_service_pb2 import StreamDropsRequest
 
-HEAD = (
-    b"POST /v1/measurements HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/x-ndjson\r\n"
-    b"content-length: %d\r\nconnection: close\r\n\r\n"
-)
+HEAD = b"POST /v1/measurements:stream HTTP/1.1\r\nhost: localhost\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
 LINES_AT_ONCE = 500
 
 

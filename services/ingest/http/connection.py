@@ -127,7 +127,7 @@ class HttpConnection(EdgeConnection):
         incoming = self._incoming
         path, _, query = incoming.url.decode("latin-1").partition("?")
         try:
-            route = self._find(self._parser.get_method(), path, incoming.content_type)
+            route = self._find(self._parser.get_method(), path)
             incoming.first = route.first_message(path, query, incoming.content_type)
         except DropmeshError as refusal:
             self._begin(self._refuse_at_end(incoming, refusal))

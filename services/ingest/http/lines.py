@@ -13,13 +13,6 @@ from services.common.rpc.call import Call
 from services.ingest.http.answers import line_json
 from services.ingest.http.arriving import Receiving
 
-CONTENT_TYPE = "application/x-ndjson"
-
-
-def is_lines(content_type: str) -> bool:
-    """Whether a body has this content type."""
-    return content_type.partition(";")[0].strip().lower() == CONTENT_TYPE
-
 
 class UnfinishedLine:
     """The line that still arrives: its bytes count as those of other unfinished requests do."""

@@ -17,7 +17,7 @@ from dropmesh.v1 import error_reason_pb2 as dropmesh_dot_v1_dot_error__reason__p
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x64ropmesh/v1/behavior.proto\x12\x0b\x64ropmesh.v1\x1a\x1e\x64ropmesh/v1/error_reason.proto\x1a google/protobuf/descriptor.proto\"\x9f\x02\n\x08\x42\x65havior\x12*\n\x05scope\x18\x01 \x01(\x0e\x32\x1b.dropmesh.v1.Behavior.Scope\x12\x14\n\x0ctoken_always\x18\x02 \x01(\x08\x12\x15\n\rhttp_statuses\x18\x03 \x03(\x05\x12(\n\x06\x65rrors\x18\x04 \x03(\x0e\x32\x18.dropmesh.v1.ErrorReason\x12\x10\n\x08\x63onsumes\x18\x05 \x03(\t\x12\x10\n\x08produces\x18\x06 \x03(\t\x12\r\n\x05waits\x18\x07 \x01(\x08\x12\x11\n\tstream_of\x18\x08 \x01(\t\"J\n\x05Scope\x12\x15\n\x11SCOPE_UNSPECIFIED\x10\x00\x12\n\n\x06PUBLIC\x10\x01\x12\x08\n\x04READ\x10\x02\x12\t\n\x05WRITE\x10\x03\x12\t\n\x05\x41\x44MIN\x10\x04:I\n\x08\x62\x65havior\x12\x1e.google.protobuf.MethodOptions\x18\xb3\x8f\x03 \x01(\x0b\x32\x15.dropmesh.v1.BehaviorBF\n\x13\x64\x65v.dropmesh.api.v1B\rBehaviorProtoP\x01Z\x1e\x64ropmesh.dev/api/v1;dropmeshv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x64ropmesh/v1/behavior.proto\x12\x0b\x64ropmesh.v1\x1a\x1e\x64ropmesh/v1/error_reason.proto\x1a google/protobuf/descriptor.proto\"\x8c\x02\n\x08\x42\x65havior\x12*\n\x05scope\x18\x01 \x01(\x0e\x32\x1b.dropmesh.v1.Behavior.Scope\x12\x14\n\x0ctoken_always\x18\x02 \x01(\x08\x12\x15\n\rhttp_statuses\x18\x03 \x03(\x05\x12(\n\x06\x65rrors\x18\x04 \x03(\x0e\x32\x18.dropmesh.v1.ErrorReason\x12\x10\n\x08\x63onsumes\x18\x05 \x03(\t\x12\x10\n\x08produces\x18\x06 \x03(\t\x12\r\n\x05waits\x18\x07 \x01(\x08\"J\n\x05Scope\x12\x15\n\x11SCOPE_UNSPECIFIED\x10\x00\x12\n\n\x06PUBLIC\x10\x01\x12\x08\n\x04READ\x10\x02\x12\t\n\x05WRITE\x10\x03\x12\t\n\x05\x41\x44MIN\x10\x04:I\n\x08\x62\x65havior\x12\x1e.google.protobuf.MethodOptions\x18\xb3\x8f\x03 \x01(\x0b\x32\x15.dropmesh.v1.BehaviorBF\n\x13\x64\x65v.dropmesh.api.v1B\rBehaviorProtoP\x01Z\x1e\x64ropmesh.dev/api/v1;dropmeshv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -26,7 +26,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\023dev.dropmesh.api.v1B\rBehaviorProtoP\001Z\036dropmesh.dev/api/v1;dropmeshv1'
   _globals['_BEHAVIOR']._serialized_start=110
-  _globals['_BEHAVIOR']._serialized_end=397
-  _globals['_BEHAVIOR_SCOPE']._serialized_start=323
-  _globals['_BEHAVIOR_SCOPE']._serialized_end=397
+  _globals['_BEHAVIOR']._serialized_end=378
+  _globals['_BEHAVIOR_SCOPE']._serialized_start=304
+  _globals['_BEHAVIOR_SCOPE']._serialized_end=378
 # @@protoc_insertion_point(module_scope)

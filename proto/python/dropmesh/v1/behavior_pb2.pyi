@@ -68,17 +68,12 @@ class Behavior(_message.Message):
     CONSUMES_FIELD_NUMBER: _builtins.int
     PRODUCES_FIELD_NUMBER: _builtins.int
     WAITS_FIELD_NUMBER: _builtins.int
-    STREAM_OF_FIELD_NUMBER: _builtins.int
     scope: Global___Behavior.Scope.ValueType
     """The scope that a caller needs."""
     token_always: _builtins.bool
     """Requires a token in mode `open` too."""
     waits: _builtins.bool
     """A stream that mostly waits for things to happen: it counts toward `DROPMESH_MAX_WAITS`, not `DROPMESH_MAX_IN_FLIGHT`."""
-    stream_of: _builtins.str
-    """The unary method that this one streams: on its REST routes a body of `application/x-ndjson` holds this method's requests, a
-    line each, and its answer holds the responses, a line each.
-    """
     @_builtins.property
     def http_statuses(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """The HTTP statuses of a success: the usual one first. Empty means 200."""
@@ -105,11 +100,10 @@ class Behavior(_message.Message):
         consumes: _abc.Iterable[_builtins.str] | None = ...,
         produces: _abc.Iterable[_builtins.str] | None = ...,
         waits: _builtins.bool = ...,
-        stream_of: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["consumes", b"consumes", "errors", b"errors", "http_statuses", b"http_statuses", "produces", b"produces", "scope", b"scope", "stream_of", b"stream_of", "token_always", b"token_always", "waits", b"waits"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consumes", b"consumes", "errors", b"errors", "http_statuses", b"http_statuses", "produces", b"produces", "scope", b"scope", "token_always", b"token_always", "waits", b"waits"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

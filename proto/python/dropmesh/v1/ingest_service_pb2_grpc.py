@@ -447,15 +447,12 @@ class IngestServiceServicer:
         """DropMeasurements stores a raw JSON drop and queues it, so that its measurements are computed.
 
         The body is one object {"time_stamp": "2019-05-01T06:00:00-04:00", "data": [0.379, 1.589]} or an array of such objects; any
-        content type but `application/x-ndjson` will do. The raw bytes are durable before the response. Without `wait` the response
+        content type will do. The raw bytes are durable before the response. Without `wait` the response
         is the receipt (202 over REST). With `wait` it also has the measurements (200); or the call fails with DROP_QUARANTINED,
         which lists the failed quality checks; or, if `wait` was too short, the response is the receipt (202).
 
         A source has one measurement for each instant: a later drop for the same instant replaces it. Devices that share a token
         need sources of their own.
-
-        With the content type `application/x-ndjson` the body is a stream of drops, one in each line, and so is the answer (200) one
-        StreamDropsResponse in each line, sent as soon as its drop is durable; it takes no `wait`. See StreamDrops.
         Errors: REQUEST_TOO_LARGE, DROP_QUARANTINED, REQUEST_ID_REUSED, STORE_FULL.
         Retry: with the same request_id; the drop is stored once and the first receipt is returned again.
         """
@@ -470,9 +467,9 @@ class IngestServiceServicer:
         refused drop is a response with its error and does not end the stream. The service reads on while at most 1,000 drops or
         1 MiB wait for their response.
 
-        Over REST it has the paths of DropMeasurements, with the content type `application/x-ndjson`: each line of the body is one
-        drop, blank lines aside, and each line of the answer is one response. `source` and `request_id` are parameters of the whole
-        body. With `request_id` each drop has an id of its own, made from it and the drop's number.
+        Over REST the body is newline-delimited JSON: each line is one drop, blank lines aside, and each line of the answer is one
+        StreamDropsResponse, sent as soon as its drop is durable. `source` and `request_id` are parameters of the whole body. With
+        `request_id` each drop has an id of its own, made from it and the drop's number.
         Errors: REQUEST_TOO_LARGE, REQUEST_ID_REUSED, STORE_FULL.
         Retry: with the same request ids; over REST with the same body and the same request_id. Each drop is stored once.
         """

@@ -14,6 +14,7 @@ from dropmesh.v1 import series_pb2 as _series_pb2
 from dropmesh.v1 import source_pb2 as _source_pb2
 from dropmesh.v1 import upload_pb2 as _upload_pb2
 from dropmesh.v1 import webhook_pb2 as _webhook_pb2
+from google.api import httpbody_pb2 as _httpbody_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
@@ -933,6 +934,32 @@ class GetInvitePageRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetInvitePageRequest: _TypeAlias = GetInvitePageRequest  # noqa: Y015
+
+@_typing.final
+class OpenInvitePageRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINK_FIELD_NUMBER: _builtins.int
+    FORM_FIELD_NUMBER: _builtins.int
+    link: _builtins.str
+    """The part of the invite's uri between `invites/` and `/media`; it contains the secret."""
+    @_builtins.property
+    def form(self) -> _httpbody_pb2.HttpBody:
+        """The fields of the form, as a browser sends them: `pin` or `proof`, and the `page_token` of older files."""
+
+    def __init__(
+        self,
+        *,
+        link: _builtins.str = ...,
+        form: _httpbody_pb2.HttpBody | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["form", b"form"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["form", b"form", "link", b"link"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OpenInvitePageRequest: _TypeAlias = OpenInvitePageRequest  # noqa: Y015
 
 @_typing.final
 class ListInviteMediaResponse(_message.Message):

@@ -148,6 +148,11 @@ class QueryServiceStub:
                 request_serializer=dropmesh_dot_v1_dot_query__service__pb2.GetInvitePageRequest.SerializeToString,
                 response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
                 _registered_method=True)
+        self.OpenInvitePage = channel.unary_unary(
+                '/dropmesh.v1.QueryService/OpenInvitePage',
+                request_serializer=dropmesh_dot_v1_dot_query__service__pb2.OpenInvitePageRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
         self.DownloadInviteMedia = channel.unary_stream(
                 '/dropmesh.v1.QueryService/DownloadInviteMedia',
                 request_serializer=dropmesh_dot_v1_dot_query__service__pb2.DownloadInviteMediaRequest.SerializeToString,
@@ -472,12 +477,26 @@ class QueryServiceServicer:
     def GetInvitePage(self, request, context):
         """GetInvitePage returns a page for the browser of an invite's holder: what will be covered, until when, and a form to upload.
 
-        If the invite's `download` is ALL and it has no PIN, the page leads to what is processed, newest first; this also when the
-        invite takes no more files. The page that answers an upload leads to the uploaded files, if the holder may download them.
+        If the invite's `download` is ALL, the page leads to what is processed, newest first; this also when the invite takes no more
+        files. If the invite has a PIN, the page asks for it first (OpenInvitePage). The page that answers an upload leads to the
+        uploaded files, if the holder may download them.
 
         Over REST a GET of the link itself with `Accept: text/html` returns it, and with that header an error is a page too. The
         form's POST (UploadInviteMedia) is answered with a page in the same way.
         Errors: INVITE_NOT_FOUND, INVITE_EXPIRED, INVITE_REVOKED, INVITE_USED_UP, PAGE_TOKEN_INVALID.
+        Retry: safe.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def OpenInvitePage(self, request, context):
+        """OpenInvitePage returns the page of GetInvitePage with the downloads of an invite that has a PIN.
+
+        The form of that page sends it, so that no address holds the PIN. The body has the field `pin`, or the hidden field `proof` of
+        an opened page. A program uses ListInviteMedia. With `Accept: text/html` an error is a page.
+        Errors: INVITE_NOT_FOUND, INVITE_EXPIRED, INVITE_REVOKED, INVITE_PIN_MISSING, INVITE_PIN_WRONG, INVITE_PIN_LOCKED,
+        INVITE_DOWNLOAD_REFUSED, PAGE_TOKEN_INVALID.
         Retry: safe.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -813,6 +832,11 @@ def add_QueryServiceServicer_to_server(servicer, server):
             'GetInvitePage': grpc.unary_unary_rpc_method_handler(
                     servicer.GetInvitePage,
                     request_deserializer=dropmesh_dot_v1_dot_query__service__pb2.GetInvitePageRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'OpenInvitePage': grpc.unary_unary_rpc_method_handler(
+                    servicer.OpenInvitePage,
+                    request_deserializer=dropmesh_dot_v1_dot_query__service__pb2.OpenInvitePageRequest.FromString,
                     response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
             ),
             'DownloadInviteMedia': grpc.unary_stream_rpc_method_handler(
@@ -1466,6 +1490,33 @@ class QueryService:
             target,
             '/dropmesh.v1.QueryService/GetInvitePage',
             dropmesh_dot_v1_dot_query__service__pb2.GetInvitePageRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def OpenInvitePage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dropmesh.v1.QueryService/OpenInvitePage',
+            dropmesh_dot_v1_dot_query__service__pb2.OpenInvitePageRequest.SerializeToString,
             google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
             options,
             channel_credentials,

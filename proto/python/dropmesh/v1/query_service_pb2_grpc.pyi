@@ -178,12 +178,22 @@ class QueryServiceStub:
     GetInvitePage: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.GetInvitePageRequest, _httpbody_pb2.HttpBody]
     """GetInvitePage returns a page for the browser of an invite's holder: what will be covered, until when, and a form to upload.
 
-    If the invite's `download` is ALL and it has no PIN, the page leads to what is processed, newest first; this also when the
-    invite takes no more files. The page that answers an upload leads to the uploaded files, if the holder may download them.
+    If the invite's `download` is ALL, the page leads to what is processed, newest first; this also when the invite takes no more
+    files. If the invite has a PIN, the page asks for it first (OpenInvitePage). The page that answers an upload leads to the
+    uploaded files, if the holder may download them.
 
     Over REST a GET of the link itself with `Accept: text/html` returns it, and with that header an error is a page too. The
     form's POST (UploadInviteMedia) is answered with a page in the same way.
     Errors: INVITE_NOT_FOUND, INVITE_EXPIRED, INVITE_REVOKED, INVITE_USED_UP, PAGE_TOKEN_INVALID.
+    Retry: safe.
+    """
+    OpenInvitePage: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.OpenInvitePageRequest, _httpbody_pb2.HttpBody]
+    """OpenInvitePage returns the page of GetInvitePage with the downloads of an invite that has a PIN.
+
+    The form of that page sends it, so that no address holds the PIN. The body has the field `pin`, or the hidden field `proof` of
+    an opened page. A program uses ListInviteMedia. With `Accept: text/html` an error is a page.
+    Errors: INVITE_NOT_FOUND, INVITE_EXPIRED, INVITE_REVOKED, INVITE_PIN_MISSING, INVITE_PIN_WRONG, INVITE_PIN_LOCKED,
+    INVITE_DOWNLOAD_REFUSED, PAGE_TOKEN_INVALID.
     Retry: safe.
     """
     DownloadInviteMedia: _grpc.UnaryStreamMultiCallable[_query_service_pb2.DownloadInviteMediaRequest, _httpbody_pb2.HttpBody]
@@ -464,12 +474,22 @@ class QueryServiceAsyncStub(QueryServiceStub):
     GetInvitePage: _aio.UnaryUnaryMultiCallable[_query_service_pb2.GetInvitePageRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """GetInvitePage returns a page for the browser of an invite's holder: what will be covered, until when, and a form to upload.
 
-    If the invite's `download` is ALL and it has no PIN, the page leads to what is processed, newest first; this also when the
-    invite takes no more files. The page that answers an upload leads to the uploaded files, if the holder may download them.
+    If the invite's `download` is ALL, the page leads to what is processed, newest first; this also when the invite takes no more
+    files. If the invite has a PIN, the page asks for it first (OpenInvitePage). The page that answers an upload leads to the
+    uploaded files, if the holder may download them.
 
     Over REST a GET of the link itself with `Accept: text/html` returns it, and with that header an error is a page too. The
     form's POST (UploadInviteMedia) is answered with a page in the same way.
     Errors: INVITE_NOT_FOUND, INVITE_EXPIRED, INVITE_REVOKED, INVITE_USED_UP, PAGE_TOKEN_INVALID.
+    Retry: safe.
+    """
+    OpenInvitePage: _aio.UnaryUnaryMultiCallable[_query_service_pb2.OpenInvitePageRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """OpenInvitePage returns the page of GetInvitePage with the downloads of an invite that has a PIN.
+
+    The form of that page sends it, so that no address holds the PIN. The body has the field `pin`, or the hidden field `proof` of
+    an opened page. A program uses ListInviteMedia. With `Accept: text/html` an error is a page.
+    Errors: INVITE_NOT_FOUND, INVITE_EXPIRED, INVITE_REVOKED, INVITE_PIN_MISSING, INVITE_PIN_WRONG, INVITE_PIN_LOCKED,
+    INVITE_DOWNLOAD_REFUSED, PAGE_TOKEN_INVALID.
     Retry: safe.
     """
     DownloadInviteMedia: _aio.UnaryStreamMultiCallable[_query_service_pb2.DownloadInviteMediaRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
@@ -867,12 +887,28 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
         """GetInvitePage returns a page for the browser of an invite's holder: what will be covered, until when, and a form to upload.
 
-        If the invite's `download` is ALL and it has no PIN, the page leads to what is processed, newest first; this also when the
-        invite takes no more files. The page that answers an upload leads to the uploaded files, if the holder may download them.
+        If the invite's `download` is ALL, the page leads to what is processed, newest first; this also when the invite takes no more
+        files. If the invite has a PIN, the page asks for it first (OpenInvitePage). The page that answers an upload leads to the
+        uploaded files, if the holder may download them.
 
         Over REST a GET of the link itself with `Accept: text/html` returns it, and with that header an error is a page too. The
         form's POST (UploadInviteMedia) is answered with a page in the same way.
         Errors: INVITE_NOT_FOUND, INVITE_EXPIRED, INVITE_REVOKED, INVITE_USED_UP, PAGE_TOKEN_INVALID.
+        Retry: safe.
+        """
+
+    @_abc_1.abstractmethod
+    def OpenInvitePage(
+        self,
+        request: _query_service_pb2.OpenInvitePageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
+        """OpenInvitePage returns the page of GetInvitePage with the downloads of an invite that has a PIN.
+
+        The form of that page sends it, so that no address holds the PIN. The body has the field `pin`, or the hidden field `proof` of
+        an opened page. A program uses ListInviteMedia. With `Accept: text/html` an error is a page.
+        Errors: INVITE_NOT_FOUND, INVITE_EXPIRED, INVITE_REVOKED, INVITE_PIN_MISSING, INVITE_PIN_WRONG, INVITE_PIN_LOCKED,
+        INVITE_DOWNLOAD_REFUSED, PAGE_TOKEN_INVALID.
         Retry: safe.
         """
 

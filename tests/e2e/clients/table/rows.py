@@ -122,5 +122,3 @@ ROWS: dict[str, Row] = {
 }
 # They need no token, and nothing that a typed client can send is refused.
 WITHOUT_ERROR = {"GetDocument", "GetDocumentPage"}
-# Another media type of the body of another method, which clients that are generated from the OpenAPI document lack.
-NO_OPERATION = {"StreamDrops"}

@@ -147,7 +147,7 @@ async def test_media_that_are_read_at_once_are_in_the_order_of_their_changes(oth
 async def test_another_owner_is_for_administrators(streams: EventStreams) -> None:
     with pytest.raises(DropmeshError) as refused:
         await anext(aiter(streams.WatchEvents(WatchEventsRequest(owner="ann"), call_of(BOB))))
-    assert refused.value.reason == reasons.INVALID_FIELD
+    assert refused.value.reason == reasons.SCOPE_MISSING
 
 
 async def test_receipts_have_events_once_they_are_settled(streams: EventStreams, others: EventStores) -> None:

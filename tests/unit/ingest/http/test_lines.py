@@ -9,7 +9,7 @@ from dropmesh.v1.ingest_service_pb2 import StreamDropsRequest
 
 from services.common.base.errors import ResourceExhausted
 from services.ingest.http.arriving import Receiving
-from services.ingest.http.lines import UnfinishedLine, drops_of_lines, is_lines, lines
+from services.ingest.http.lines import UnfinishedLine, drops_of_lines, lines
 from tests.support.calls import call_of, stream
 
 
@@ -52,19 +52,6 @@ async def test_without_a_request_id_lines_have_none() -> None:
     assert [
         one.request_id async for one in drops_of_lines(stream(b"1\n2"), StreamDropsRequest(), 10, unfinished())
     ] == ["", ""]
-
-
-@pytest.mark.parametrize(
-    ("content_type", "expected"),
-    [
-        ("application/x-ndjson", True),
-        ("Application/X-NDJSON; charset=utf-8", True),
-        ("application/json", False),
-        ("", False),
-    ],
-)
-def test_the_content_type_says_whether_a_body_has_lines(content_type: str, expected: bool) -> None:
-    assert is_lines(content_type) is expected
 
 
 async def test_the_bytes_of_an_unfinished_line_count_until_it_ends() -> None:
