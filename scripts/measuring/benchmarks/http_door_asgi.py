@@ -34,7 +34,7 @@ class DoorApp:
         call = Call(headers, lambda: False)
         try:
             path = scope["raw_path"].decode("latin-1")
-            route = self._routes.find(scope["method"].encode(), path, content_type)
+            route = self._routes.find(scope["method"].encode(), path)
             request = route.first_message(path, scope["query_string"].decode("latin-1"), content_type)
             if route.kind is Kind.CLIENT_STREAM:
                 request = _messages(request, receive)

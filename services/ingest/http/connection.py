@@ -30,7 +30,7 @@ METADATA = frozenset({b"authorization", b"traceparent", b"x-request-id", b"x-inv
 # What a body must bring in each window of time, unless this end has paused it.
 LEAST_BYTES = 4096
 RATE_WINDOW = timedelta(seconds=20)
-Find = Callable[[bytes, str, str], Route]
+Find = Callable[[bytes, str], Route]
 
 
 @dataclass(slots=True)
