@@ -11,8 +11,6 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, suppress
 from itertools import product
 
-from dropmesh.v1 import event_pb2
-
 from services.common.base.errors import DropmeshError
 from services.common.base.loops import pause
 from services.common.events.announcing import Announcement
@@ -24,6 +22,7 @@ from services.common.events.reading import LOOK_BACK_NS, Reading
 from services.common.events.tokens import event_token
 from services.common.media.model import Media
 from services.common.queue.bell import Bell
+from services.query.events.server_sent import Sent
 
 # Announcements may be lost: this often the log itself is read.
 SWEEP_SECONDS = 5.0
@@ -41,14 +40,14 @@ class Passed:
     def __init__(self, event: Event, cursor: Cursor) -> None:
         self.event = event
         self.cursor = cursor
-        self._messages: dict[str, event_pb2.Event] = {}
+        self._sent: dict[str, Sent] = {}
 
-    def message(self, viewer: str) -> event_pb2.Event:
+    def sent(self, viewer: str) -> Sent:
         """The event for an owner. Who gets it does not change it."""
-        found = self._messages.get(viewer)
+        found = self._sent.get(viewer)
         if found is None:
             token = event_token(self.cursor, self.event)
-            found = self._messages[viewer] = event_message(self.event, viewer, token)
+            found = self._sent[viewer] = Sent(event_message(self.event, viewer, token))
         return found
 
 

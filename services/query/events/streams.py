@@ -20,7 +20,7 @@ from services.common.events.tokens import event_token, parse_event_token
 from services.common.rest.json import LINES_OF_JSON
 from services.common.rpc.call import Call
 from services.query.events.hub import EventHub
-from services.query.events.server_sent import EVENT_STREAM, server_sent
+from services.query.events.server_sent import EVENT_STREAM, Sent
 
 HEARTBEAT_SECONDS = 30.0
 # A media's record outlives its deletion by DROPMESH_PURGE_DAYS, 30 by default: its last events are found until then.
@@ -49,8 +49,8 @@ class EventStreams:
     ) -> AsyncIterator[event_pb2.Event]:
         """Streams events from now on, or after that of a token."""
         call.answer_with(200, LINES_OF_JSON)
-        async for message in self._messages(request, request.token, call):
-            yield message
+        async for sent in self._events(request, request.token, call):
+            yield sent.message
 
     async def StreamEvents(self, request: query_service_pb2.StreamEventsRequest, call: Call) -> AsyncIterator[HttpBody]:
         """The same as server-sent events; a browser that reconnects sends the token as a header."""
@@ -58,20 +58,20 @@ class EventStreams:
         token = call.header("last-event-id") or request.token
         call.answer_with(200, {"cache-control": "no-store", "x-accel-buffering": "no"})
         content_type = EVENT_STREAM
-        async for message in self._messages(request, token, call):
-            yield HttpBody(content_type=content_type, data=server_sent(message))
+        async for sent in self._events(request, token, call):
+            yield HttpBody(content_type=content_type, data=sent.text)
             content_type = ""
 
-    async def _messages(self, request: Request, token: str, call: Call) -> AsyncIterator[event_pb2.Event]:
+    async def _events(self, request: Request, token: str, call: Call) -> AsyncIterator[Sent]:
         wanted = _filter(request, call)
         seconds = from_duration(request.end_after) / SECOND_NS if request.HasField("end_after") else None
         end = None if seconds is None else time.monotonic() + seconds
         async with self._hub.subscribe(wanted) as subscription:
             reading = self._reading(token, wanted)
-            yield heartbeat_message(token or event_token(reading.cursor, None), self._now_ns())
+            yield Sent(heartbeat_message(token or event_token(reading.cursor, None), self._now_ns()))
             if token:
-                async for message in _catch_up(reading, wanted, call.caller.owner):
-                    yield message
+                async for sent in _catch_up(reading, wanted, call.caller.owner):
+                    yield sent
             last = reading.cursor
             while end is None or time.monotonic() < end:
                 left = math.inf if end is None else end - time.monotonic()
@@ -79,15 +79,15 @@ class EventStreams:
                 if subscription.has_missed:
                     subscription.has_missed = False
                     reading = self._read_from(last, wanted)
-                    async for message in _catch_up(reading, wanted, call.caller.owner):
-                        yield message
+                    async for sent in _catch_up(reading, wanted, call.caller.owner):
+                        yield sent
                 if found is None:
-                    yield heartbeat_message(event_token(self._hub.cursor(wanted.kinds), None), self._now_ns())
+                    yield Sent(heartbeat_message(event_token(self._hub.cursor(wanted.kinds), None), self._now_ns()))
                     continue
                 event, last = found.event, found.cursor
                 # It may be among what was caught up with.
                 if not reading.has(event):
-                    yield found.message(call.caller.owner)
+                    yield found.sent(call.caller.owner)
 
     def _reading(self, token: str, wanted: EventFilter) -> Reading:
         if not token:
@@ -108,10 +108,10 @@ class EventStreams:
         return Reading(self._event_log, cursor, self._now_ns, owner=wanted.owner, kinds=wanted.kinds, ahead=ahead)
 
 
-async def _catch_up(reading: Reading, wanted: EventFilter, viewer: str) -> AsyncIterator[event_pb2.Event]:
+async def _catch_up(reading: Reading, wanted: EventFilter, viewer: str) -> AsyncIterator[Sent]:
     async for _, events in reading.to_end():
         for event in filter(wanted.accepts, events):
-            yield event_message(event, viewer, event_token(reading.cursor, event))
+            yield Sent(event_message(event, viewer, event_token(reading.cursor, event)))
 
 
 def _filter(request: Request, call: Call) -> EventFilter:

@@ -23,10 +23,10 @@ def test_an_event_is_the_same_for_all_watchers_of_an_owner_and_another_for_anoth
     event, cursor = Event(EventKind.RECEIPT, RECEIPT, "processed", 7), Cursor.at(9)
     passed = Passed(event, cursor)
     for viewer in ("ann", "root", "ann"):
-        assert passed.message(viewer) == event_message(event, viewer, event_token(cursor, event))
-    assert passed.message("ann") is passed.message("ann")
+        assert passed.sent(viewer).message == event_message(event, viewer, event_token(cursor, event))
+    assert passed.sent("ann") is passed.sent("ann")
     # An administrator reads the names of measurements with their owner.
-    assert passed.message("ann").receipt != passed.message("root").receipt
+    assert passed.sent("ann").message.receipt != passed.sent("root").message.receipt
 
 
 class FewEvents:
