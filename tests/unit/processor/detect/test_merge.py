@@ -78,3 +78,12 @@ def test_what_is_merged_is_sorted_and_every_box_has_a_kept_one_near(corners: lis
     assert len(kept) <= len(boxes)
     for box in boxes:
         assert min(np.abs(kept - box).max(axis=1)) == pytest.approx(0, abs=10)
+
+
+def test_the_last_of_a_crowd_is_found_though_each_has_many_boxes():
+    crowd = [
+        (30.0 * column, 30.0 * row, 30.0 * column + 20, 30.0 * row + 20) for column in range(20) for row in range(20)
+    ]
+    boxes = [box for box in crowd for _ in range(12)]
+    scores = [0.9 - 0.001 * (number // 12) for number in range(len(boxes))]
+    assert len(merged(boxes, scores)) == len(crowd)
