@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.servers.tools import LOCKS, MONGO_SOURCES, NPM_LOCKS, TOOLS, Source, Tool, cache_folder
+from tests.servers.tools import GO_SOURCES, LOCKS, MONGO_SOURCES, NPM_LOCKS, TOOLS, Source, Tool, cache_folder
 
 _COPY_JARS = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
 
@@ -66,6 +66,9 @@ def _apt(tool: Tool) -> None:
 
 
 def _go(tool: Tool) -> None:
+    if (sources := GO_SOURCES / tool.package).is_dir():
+        _run("go", "build", "-C", sources, "-o", tool.folder / tool.program, ".")
+        return
     _run("go", "install", f"{tool.package}@{tool.version}", env={"GOBIN": str(tool.folder)})
 
 

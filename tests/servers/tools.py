@@ -14,6 +14,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 LOCKS = REPOSITORY / "requirements"
 MONGO_SOURCES = Path(__file__).parent / "mongo"
 NPM_LOCKS = Path(__file__).parent / "npm"
+GO_SOURCES = Path(__file__).parent / "go"
 
 
 class Missing(Exception):
@@ -82,6 +83,7 @@ _MONGO_VERSION = _digest(MONGO_SOURCES / "pom.xml", MONGO_SOURCES / "Start.java"
 _JUDGES_VERSION = _digest(LOCKS / "judges.txt")
 _LINTERS_VERSION = _digest(NPM_LOCKS / "linters" / "package-lock.json")
 _TYPESCRIPT_VERSION = _digest(NPM_LOCKS / "typescript" / "package-lock.json")
+_POD_SECURITY_VERSION = _digest(*sorted((GO_SOURCES / "pod-security").iterdir()))
 _SPARK_VERSION = _digest(LOCKS / "spark.txt")
 
 TOOLS = (
@@ -96,6 +98,7 @@ TOOLS = (
     Tool("compose", Source.GO, "github.com/compose-spec/compose-go/v2/cmd", "v2.16.2", "cmd"),
     Tool("grpcurl", Source.GO, "github.com/fullstorydev/grpcurl/cmd/grpcurl", "v1.9.4", "grpcurl"),
     Tool("actionlint", Source.GO, "github.com/rhysd/actionlint/cmd/actionlint", "v1.7.12", "actionlint"),
+    Tool("pod-security", Source.GO, "pod-security", _POD_SECURITY_VERSION, "pod-security"),
     Tool("buf", Source.NPM, "@bufbuild/buf", "1.75.0", "node_modules/.bin/buf"),
     Tool("protoc-gen-go", Source.GO, "google.golang.org/protobuf/cmd/protoc-gen-go", "v1.36.11", "protoc-gen-go"),
     Tool(
