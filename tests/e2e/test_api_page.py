@@ -33,7 +33,8 @@ def pasted(mesh: Mesh, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, 
         ["bash", "-c", STRICT + here], cwd=folder, capture_output=True, text=True, errors="replace", check=False
     )
     assert ran.returncode == 0, f"{ran.stdout[-2000:]}\n{ran.stderr[-2000:]}"
-    return folder, re.findall(rf"^CALLED (\S+) {re.escape(mesh.url)}([^?\n]*)", ran.stderr, re.MULTILINE)
+    # With `-T .` curl shows its progress, in the same line.
+    return folder, re.findall(rf"CALLED (\S+) {re.escape(mesh.url)}([^?\n]*)", ran.stderr)
 
 
 def test_every_line_works_when_pasted(pasted: tuple[Path, list[tuple[str, str]]]) -> None:
