@@ -34,7 +34,8 @@ PATIENCE_SECONDS = 20.0
 # So many kills wait until the mesh is healthy again; the others hit it while it recovers.
 ALONE = 0.8
 HEALTHY_WITHIN_SECONDS = 30.0
-SETTLED_WITHIN_SECONDS = 120.0
+# What was acknowledged is stuck once nothing more of it was finished for so long.
+STUCK_SECONDS = 120.0
 CHECKS_AT_ONCE = 8
 
 
@@ -127,13 +128,17 @@ async def _healthy(mesh: LoadedMesh) -> None:
 async def _check(http: httpx.AsyncClient, found: Found) -> None:
     """Looks at each acknowledged drop and media, and waits until all work is done."""
     places = asyncio.Semaphore(CHECKS_AT_ONCE)
-    deadline = time.monotonic() + SETTLED_WITHIN_SECONDS
+    last_finished = time.monotonic()
 
     async def settled(name: str) -> str:
+        nonlocal last_finished
         while True:
             async with places:
                 state = await _state(http, name)
-            if state not in ("NEW", "PROCESSING", "unknown") or time.monotonic() > deadline:
+            if state not in ("NEW", "PROCESSING", "unknown"):
+                last_finished = time.monotonic()
+                return state
+            if time.monotonic() > last_finished + STUCK_SECONDS:
                 return state
             await asyncio.sleep(1)
 
