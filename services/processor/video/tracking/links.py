@@ -1,4 +1,7 @@
-"""Links between the tracks of one object that left and came back: a guess, which uncovers nothing by itself."""
+"""Links between the tracks of one object that left and came back: a guess, which uncovers nothing by itself.
+
+How often it is wrong: `scripts/evaluate links`.
+"""
 
 from __future__ import annotations
 
