@@ -15,8 +15,6 @@ from tests.e2e.mesh import ROOT, Mesh
 
 PAGE = (ROOT / "docs" / "clients.md").read_text()
 SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
-# Maven sets colours, also where nobody sees them.
-COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 BLOCK = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
 
 
@@ -25,9 +23,7 @@ def section(word: str) -> str:
 
 
 @pytest.mark.parametrize("stores", ["embedded"], indirect=True, scope="session")
-@pytest.mark.parametrize(
-    ("language", "program", "calls"), [("Go", "go", 1), ("TypeScript", "npm", 2), ("Java", "mvn", 1)]
-)
+@pytest.mark.parametrize(("language", "program", "calls"), [("Go", "go", 1), ("TypeScript", "npm", 2)])
 def test_the_first_call_works_when_pasted(
     tokens_mesh: Mesh, tool: Callable[[str], Path], tmp_path: Path, language: str, program: str, calls: int
 ) -> None:
@@ -39,7 +35,7 @@ def test_the_first_call_works_when_pasted(
             lines.append(text)
         else:
             first, _, rest = text.partition("\n")
-            (tmp_path / first.strip("#/<!-> ")).write_text(rest if kind == "json" else text)
+            (tmp_path / first.lstrip("#/ ")).write_text(rest if kind == "json" else text)
     token = tokens_mesh.admin["authorization"].removeprefix("Bearer ")
     environment = {
         **os.environ,
@@ -52,6 +48,4 @@ def test_the_first_call_works_when_pasted(
         ["bash", "-c", "\n".join(lines)], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    said = COLOUR.sub("", ran.stdout).split()[-2 * calls :]
-    assert [float(mean) for mean in said[::2]] == [1] * calls
-    assert said[1::2] == ["MEDIA_NOT_FOUND"] * calls
+    assert ran.stdout.split()[-2 * calls :] == ["1", "MEDIA_NOT_FOUND"] * calls
