@@ -129,12 +129,17 @@ class BlueDetector:
     """Finds the blue square; blind in looks for which `sees` is false. Remembers the pictures' sizes."""
 
     versions: Mapping[str, str] = {"blue": "0" * 12}
-    classes = frozenset({ObjectClass.FACE})
-    thresholds: Mapping[ObjectClass, float] = {ObjectClass.FACE: 0.5}
 
     def __init__(
-        self, sees: Callable[[int], bool] = lambda _: True, score: Callable[[int], float] = lambda _: 0.9
+        self,
+        sees: Callable[[int], bool] = lambda _: True,
+        score: Callable[[int], float] = lambda _: 0.9,
+        *,
+        object_class: ObjectClass = ObjectClass.FACE,
     ) -> None:
+        self.classes = frozenset({object_class})
+        self.thresholds: Mapping[ObjectClass, float] = {object_class: 0.5}
+        self._object_class = object_class
         self._sees = sees
         self._score = score
         self.looks: list[tuple[int, int]] = []
@@ -150,15 +155,15 @@ class BlueDetector:
         score = self._score(look)
         if (
             not self._sees(look)
-            or ObjectClass.FACE not in classes
-            or score < (thresholds or self.thresholds)[ObjectClass.FACE]
+            or self._object_class not in classes
+            or score < (thresholds or self.thresholds)[self._object_class]
         ):
             return []
         rows, columns = np.nonzero(is_blue(picture))
         if len(rows) < 16:
             return []
         box = Box(float(columns.min()), float(rows.min()), float(columns.max() + 1), float(rows.max() + 1))
-        return [Detection(ObjectClass.FACE, score, box)]
+        return [Detection(self._object_class, score, box)]
 
     def detect_batch(
         self,

@@ -1,5 +1,7 @@
 """Prints how many links between tracks are right, and how many objects that come back are linked.
 
+Of faces too, which services do not link.
+
 Known identities from real clips: an object that was followed without a break is one, and two that were seen together
 are two. In each trial no object is detected for some seconds; some of them are shown before, and some after it.
 """
@@ -138,7 +140,7 @@ def trial(clip: Clip, gap: float, generator: np.random.Generator) -> Counter[str
 
 
 def _count(clip: Clip, paths: Sequence[ObjectPath]) -> Counter[str]:
-    links = link_paths(paths, clip.timeline)
+    links = link_paths(paths, clip.timeline, tuple(ObjectClass))
     objects = [_object_of(clip, path) for path in paths]
     counts = Counter[str]()
     for one, other in combinations(range(len(paths)), 2):

@@ -276,8 +276,8 @@ class ProcessMediaRequest(_message.Message):
     """A UUID that the caller chooses, so that a retry does not process the media twice."""
     exclude_linked: _builtins.bool
     """Excludes the `linked_objects` of these objects too, for a person who leaves a video and comes back; together at most 1000.
-    A link may be wrong and uncover another person, one between faces more often than not: look at the linked tracks first, or at
-    the result before you publish it. The response names each object that is excluded in `anonymize.exclude_objects`.
+    A link may be wrong and uncover another person: look at the linked tracks first, or at the result before you publish it. The
+    response names each object that is excluded in `anonymize.exclude_objects`.
     """
     @_builtins.property
     def anonymize(self) -> _object_pb2.AnonymizeOptions:

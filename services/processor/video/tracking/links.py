@@ -18,6 +18,8 @@ from services.common.media.vocabulary import ObjectClass
 from services.processor.video.timeline import Timeline
 from services.processor.video.tracking.object_path import ObjectPath
 
+LINKED: Final = (ObjectClass.PERSON,)
+"""The classes that get links: faces have too few colours of their own, and more than half of their links were wrong."""
 LONGEST_SECONDS: Final = 60.0
 """How long an object may be out of sight."""
 MOST_TIMES_LARGER: Final = 2.5
@@ -48,10 +50,12 @@ class _Sights:
     """Which are seen at the same time, and so are two objects."""
 
 
-def link_paths(paths: Sequence[ObjectPath], timeline: Timeline) -> list[tuple[int, ...]]:
+def link_paths(
+    paths: Sequence[ObjectPath], timeline: Timeline, classes: Sequence[ObjectClass] = LINKED
+) -> list[tuple[int, ...]]:
     """Returns for each path the indexes of the others that are probably the same object."""
     linked: list[tuple[int, ...]] = [()] * len(paths)
-    for object_class in ObjectClass:
+    for object_class in classes:
         numbers = [number for number, path in enumerate(paths) if path.object_class is object_class]
         if 2 <= len(numbers) <= MOST_PATHS:
             for group in _groups(_compare(paths, numbers, timeline)):

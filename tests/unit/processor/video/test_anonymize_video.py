@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -264,19 +265,21 @@ def test_an_object_of_an_earlier_processing_can_be_left_uncovered(tmp_path: Path
     assert [track.is_covered for track in result.tracks] == [False]
 
 
-def test_an_object_that_comes_back_is_linked_and_left_uncovered_with_its_links(tmp_path: Path) -> None:
+def test_a_person_who_comes_back_is_linked_and_left_uncovered_with_their_links(tmp_path: Path) -> None:
     def place(frame: int) -> tuple[float, float] | None:
         return None if 20 <= frame < 65 else (60.0, 40.0)
 
+    persons = replace(SOLID_FACES, object_classes=frozenset({ObjectClass.PERSON}))
+    finder = partial(BlueDetector, object_class=ObjectClass.PERSON)
     source = write_video(tmp_path / "in.mp4", Scene(place, frames=85))
-    first, second = anonymize(source, tmp_path / "first.mp4").tracks
+    first, second = anonymize(source, tmp_path / "first.mp4", finder(), persons).tracks
     assert (first.linked, second.linked) == ((second.object_id,), (first.object_id,))
     one, both = (
-        tuple(ExcludedObject(ObjectClass.FACE, track.best.box, track.best.time) for track in tracks)
+        tuple(ExcludedObject(ObjectClass.PERSON, track.best.box, track.best.time) for track in tracks)
         for tracks in ([first], [first, second])
     )
     for excluded, shown in ((one, [True, False]), (both, [True, True])):
-        anonymize(source, tmp_path / "out.mp4", options=replace(SOLID_FACES, excluded=excluded))
+        anonymize(source, tmp_path / "out.mp4", finder(), replace(persons, excluded=excluded))
         blue = blue_pixels(tmp_path / "out.mp4")
         assert [min(blue[2:18]) > 300, min(blue[67:]) > 300] == shown
 

@@ -63,6 +63,11 @@ def test_other_clothes_another_class_or_no_look_are_no_link() -> None:
         assert links(first, second) == [(), ()]
 
 
+def test_classes_that_are_not_measured_get_no_links() -> None:
+    for kind in set(ObjectClass) - {PERSON}:
+        assert links(path(0, 5, clothes(0), kind=kind), path(20, 25, clothes(0), kind=kind)) == [(), ()]
+
+
 def test_who_comes_back_at_once_where_he_left_may_look_a_little_different() -> None:
     first, near, far = path(0, 5, clothes(0)), path(8, 9, clothes(0, 0.75)), path(8, 9, clothes(0, 0.75), x=900.0)
     assert links(first, near) == [(1,), (0,)]
