@@ -45,15 +45,23 @@ class LoadResult:
 
 
 def send_load(
-    port: int, requests: Sequence[bytes], *, per_second: float | None, connections: int = CONNECTIONS
+    port: int,
+    requests: Sequence[bytes],
+    *,
+    per_second: float | None,
+    connections: int = CONNECTIONS,
+    patience_seconds: float = GIVE_UP_SECONDS,
 ) -> LoadResult:
     """Sends each request once, at a rate, or with None as fast as the connections answer."""
-    return _Load(port, requests, per_second, connections).run()
+    return _Load(port, requests, per_second, connections, patience_seconds).run()
 
 
 class _Load:
-    def __init__(self, port: int, requests: Sequence[bytes], per_second: float | None, connections: int) -> None:
+    def __init__(
+        self, port: int, requests: Sequence[bytes], per_second: float | None, connections: int, patience: float
+    ) -> None:
         self._port = port
+        self._patience = patience
         self._requests = requests
         self._pause = 0.0 if per_second is None else 1 / per_second
         self._statuses = np.zeros(len(requests), np.int64)
@@ -82,7 +90,7 @@ class _Load:
             for descriptor, _ in self._poll.poll(timeout):
                 self._receive(descriptor)
                 last_answer = time.perf_counter()
-            if self._pending and time.perf_counter() - last_answer > GIVE_UP_SECONDS:
+            if self._pending and time.perf_counter() - last_answer > self._patience:
                 break
         seconds = time.perf_counter() - started
         for connection in self._sockets.values():

@@ -33,7 +33,8 @@ def error_status(error: DropmeshError) -> status_pb2.Status:
     status = status_pb2.Status(code=error.code.value[0], message=error.message)
     for detail in error_details(error):
         packed = any_pb2.Any()
-        packed.Pack(detail)
+        # So that a map has one order by each way that an error takes.
+        packed.Pack(detail, deterministic=True)
         status.details.append(packed)
     return status
 
