@@ -47,6 +47,6 @@ def _listed(request: Message, owner: str) -> bytes:
     """Hashes the request without its page size and token, and the owner."""
     same = type(request)()
     same.CopyFrom(request)
-    same.ClearField("page_token")
-    same.ClearField("page_size")
+    for field in {"page_token", "page_size"} & set(same.DESCRIPTOR.fields_by_name):
+        same.ClearField(field)
     return hashlib.sha256(owner.encode() + b"\0" + same.SerializeToString(deterministic=True)).digest()[:12]
