@@ -31,6 +31,8 @@ Metrics = processor_service_pb2.GetSeriesMetricsRequest
 Spectrum = processor_service_pb2.GetSeriesSpectrumRequest
 Points = query_service_pb2.GetSeriesPointsRequest
 START_NS, STEP_NS, COUNT = 1_700_000_000_000_000_000, 10_000_000_000, 4501
+# Not all in one call: the test server of MongoDB's protocol is slow.
+WRITTEN_AT_ONCE = 250
 ROOT = Caller("root", "root", frozenset({Scope.ADMIN}))
 MEANS = np.sin(np.arange(COUNT) * 2 * math.pi / 50) + np.arange(COUNT) / 1_000_000
 
@@ -55,7 +57,9 @@ async def measure(stores: Stores, source: str, count: int = COUNT) -> None:
             *("ann", source, time_ns, 3, mean, 0.4, deviation, mean - 1, mean + 1, f"r{at}", at, 1, 1),
         )
 
-    await Measurements(stores.catalog).write([one(at) for at in range(count)])
+    measurements = Measurements(stores.catalog)
+    for start in range(0, count, WRITTEN_AT_ONCE):
+        await measurements.write([one(at) for at in range(start, min(start + WRITTEN_AT_ONCE, count))])
 
 
 def finder_of(stores: Stores) -> SeriesFinder:
