@@ -5,12 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from services.common.base.errors import DropmeshError
 
 MOST_WAITING_BYTES = 1024 * 1024
+# What is read of a refused body before the answer.
+MOST_REFUSED_BYTES = 64 * 1024 * 1024
+MOST_REFUSED_TIME = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +36,7 @@ class IncomingBody:
     def __init__(self, set_paused: Callable[[bool], None]) -> None:
         self._set_paused = set_paused
         self._pieces: deque[bytes] = deque()
-        self._waiting_bytes = 0
+        self._waiting_bytes = self._refused_bytes = 0
         self._paused = self._whole = self._lost = self._unwanted = False
         self._failure: DropmeshError | None = None
         self._wanted: asyncio.Future[None] | None = None
@@ -39,6 +44,9 @@ class IncomingBody:
     def feed(self, piece: bytes) -> None:
         """Adds the next bytes."""
         if self._unwanted:
+            self._refused_bytes += len(piece)
+            if self._refused_bytes > MOST_REFUSED_BYTES:
+                self._wake()
             return
         self._pieces.append(piece)
         self._waiting_bytes += len(piece)
@@ -67,6 +75,19 @@ class IncomingBody:
         self._unwanted = True
         self._pieces.clear()
         self._pause(False)
+
+    async def rest(self) -> None:
+        """Drops a refused body, and returns once all of it was read, or it is too long, or takes too long.
+
+        Many clients send all of a body before they read. Where the answer comes first, the edge soon closes their
+        connection, and they report that instead of what was wrong.
+        """
+        self.discard()
+        if not (self._whole or self._lost):
+            self._wanted = asyncio.get_running_loop().create_future()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(MOST_REFUSED_TIME.total_seconds()):
+                    await self._wanted
 
     async def messages(self, first: Any) -> AsyncIterator[Any]:
         """The stream of requests for the method: one that holds the parameters, then one for each piece."""

@@ -23,7 +23,6 @@ from services.ingest.http.body import IncomingBody
 from services.ingest.http.influx import PATH, influx_error_json, influx_http_status
 from services.ingest.http.lines import LinesAnswer, UnfinishedLine, drops_of_lines
 from services.ingest.http.pages import wants_page
-from services.ingest.http.refused_body import RefusedBody
 from services.ingest.http.routes import Route
 
 METADATA = frozenset({b"authorization", b"traceparent", b"x-request-id", b"x-invite-pin", b"x-forwarded-for"})
@@ -47,8 +46,6 @@ class _Incoming:
     arriving: ArrivingRequest | None = None
     pieces: list[bytes] = field(default_factory=list)
     size_bytes: int = 0
-    # Where it was refused before its body was complete.
-    refused: RefusedBody | None = None
 
 
 class HttpConnection(EdgeConnection):
@@ -76,9 +73,7 @@ class HttpConnection(EdgeConnection):
     def connection_lost(self, exc: Exception | None) -> None:
         """The edge hung up, as it does when its client did."""
         super().connection_lost(exc)
-        if self._incoming.refused is not None:
-            self._incoming.refused.end()
-        elif self._incoming.streamed is not None:
+        if self._incoming.streamed is not None:
             self._incoming.streamed.lose()
         elif self._unary is not None:
             self._unary.cancel()
@@ -148,9 +143,7 @@ class HttpConnection(EdgeConnection):
         incoming = self._incoming
         if self._checked_bytes is not None:
             self._checked_bytes += len(piece)
-        if incoming.refused is not None:
-            incoming.refused.feed(piece)
-        elif incoming.streamed is not None:
+        if incoming.streamed is not None:
             incoming.streamed.feed(piece)
         elif incoming.route is not None:
             # One byte over the limit is enough to be refused; the rest is dropped.
@@ -166,9 +159,7 @@ class HttpConnection(EdgeConnection):
         """Its body ended as it should."""
         incoming = self._incoming
         self._is_read = True
-        if incoming.refused is not None:
-            incoming.refused.end()
-        elif incoming.streamed is not None:
+        if incoming.streamed is not None:
             incoming.streamed.end()
         elif incoming.arriving is not None:
             incoming.arriving.end()
@@ -234,8 +225,8 @@ class HttpConnection(EdgeConnection):
     async def _refuse_at_end(self, incoming: _Incoming, error: DropmeshError) -> None:
         # A caller without a token holds nothing up, and one that has to come again gets the answer at once.
         if not (self._is_read or isinstance(error, Unauthenticated) or error.retry_after is not None):
-            incoming.refused = RefusedBody()
-            await incoming.refused.wait()
+            incoming.streamed = incoming.streamed or IncomingBody(self._set_paused)
+            await incoming.streamed.rest()
         self._refuse(incoming, error)
 
     def _refuse(self, incoming: _Incoming, error: DropmeshError) -> None:
