@@ -19,11 +19,9 @@ from pathlib import Path
 import numpy as np
 
 from scripts.measuring.evaluation.labelled import SHARED
+from scripts.measuring.evaluation.weights import open_weights
 from services.common.media.vocabulary import ObjectClass
-from services.processor.detect.detector import ComposedDetector, open_detector
-from services.processor.models.registry import load_registry
-from services.processor.models.runtime import Provider, Runtime
-from services.processor.models.store import ModelStore
+from services.processor.detect.detector import ComposedDetector
 from services.processor.video.limits import VideoLimits
 from services.processor.video.orientation import Orientation
 from services.processor.video.source import VideoSource
@@ -75,7 +73,7 @@ def main() -> int:
     clips = options.shared / "media" / "videos"
     if not clips.is_dir():
         sys.exit(f"no clips: there is no folder {clips}; name one with --shared")
-    detector = _detector(options.shared / "models", options.weights)
+    detector = open_weights(options.shared / "models", options.weights)
     heads = "clip", "class", "objects", "out of", "links", "right", "wrong", "unknown", "precision", "returns", "recall"
     print(_ROW.format(*heads))
     for name, object_class in CLIPS:
@@ -188,12 +186,6 @@ def _sights(clip: Clip, path: ObjectPath) -> Iterator[int]:
 
 def _seconds(path: ObjectPath, timeline: Timeline) -> float:
     return timeline.seconds(path.last) - timeline.seconds(path.first)
-
-
-def _detector(folder: Path, weights: str) -> ComposedDetector:
-    registry = load_registry(folder)
-    names = frozenset(entry.name for entry in registry if entry.bundled is (weights == "bundled"))
-    return open_detector(registry, ModelStore(folder), Runtime(Provider.CPU, 1), only=names)
 
 
 if __name__ == "__main__":

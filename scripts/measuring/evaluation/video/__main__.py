@@ -20,12 +20,10 @@ from scripts.measuring.evaluation.video.coverage import open_frames
 from scripts.measuring.evaluation.video.flashes import write_flashes
 from scripts.measuring.evaluation.video.making import first_part, make_reference
 from scripts.measuring.evaluation.video.references import Reference, read_references, write_references
+from scripts.measuring.evaluation.weights import open_weights
 from services.common.media.vocabulary import Mode, ObjectClass
 from services.processor.anonymize.options import AnonymizeOptions
-from services.processor.detect.detector import ComposedDetector, open_detector
-from services.processor.models.registry import load_registry
-from services.processor.models.runtime import Provider, Runtime
-from services.processor.models.store import ModelStore
+from services.processor.detect.detector import ComposedDetector
 from services.processor.video.anonymize_video import anonymize_video
 from services.processor.video.limits import VideoLimits
 
@@ -48,7 +46,7 @@ def main() -> int:
     clips = options.shared / "media" / "videos"
     if not clips.is_dir():
         sys.exit(f"no clips: there is no folder {clips}; name one with --shared")
-    detectors = {weights: _detector(options.shared / "models", weights) for weights in ("bundled", "pulled")}
+    detectors = {weights: open_weights(options.shared / "models", weights) for weights in ("bundled", "pulled")}
     if options.make_references:
         strong = list(detectors.values())
         made: list[Reference] = []
@@ -119,12 +117,6 @@ def _children_seconds(command: Sequence[str]) -> float:
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     after = os.times()
     return after.children_user + after.children_system - before.children_user - before.children_system
-
-
-def _detector(folder: Path, weights: str) -> ComposedDetector:
-    registry = load_registry(folder)
-    names = frozenset(entry.name for entry in registry if entry.bundled is (weights == "bundled"))
-    return open_detector(registry, ModelStore(folder), Runtime(Provider.CPU, 1), only=names)
 
 
 if __name__ == "__main__":
