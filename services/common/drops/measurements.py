@@ -84,7 +84,7 @@ class Measurements:
     async def get(self, caller: Caller, named: NamedMeasurement) -> Measurement:
         """The measurement that a name names, or NotFound: also where the caller may not read it."""
         document = None
-        if caller.may_read(named.owner):
+        if caller.may_use(named.owner):
             key = measurement_key(named.owner, named.source, named.time_ns)
             document = await self._catalog.get(MEASUREMENTS, key)
         if document is None:

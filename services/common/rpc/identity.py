@@ -41,15 +41,15 @@ class Caller:
 
     def owns(self, document: Mapping[str, Any]) -> bool:
         """Whether the caller may read and change a stored document."""
-        return self.is_admin or document["owner"] == self.owner
+        return self.may_use(document["owner"])
 
-    def may_read(self, owner: str) -> bool:
-        """Whether the caller may read what an owner has."""
+    def may_use(self, owner: str) -> bool:
+        """Whether the caller may read and change what an owner has."""
         return self.is_admin or owner == self.owner
 
     def asked_owner(self, owner: str) -> str:
         """The owner whose resources are asked for; empty means the caller's own."""
-        if owner and not self.may_read(owner):
+        if owner and not self.may_use(owner):
             message = f"owner: only a token with the scope 'admin' may read what {owner!r} owns"
             raise PermissionDenied(reasons.SCOPE_MISSING, message, metadata={"scope": Scope.ADMIN.value})
         return owner or self.owner

@@ -53,7 +53,7 @@ class SeriesFinder:
         if name.startswith(_STORED):
             return await self._store.get(caller, resource_id(name))
         named = named_source(name.removesuffix("/series"), caller)
-        source = await self._sources.get(named.owner, named.source) if caller.may_read(named.owner) else None
+        source = await self._sources.get(named.owner, named.source) if caller.may_use(named.owner) else None
         if source is None:
             raise source_not_found(source_name(named.owner, named.source, caller.owner))
         return _measured_series(source, caller.owner)

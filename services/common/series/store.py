@@ -142,7 +142,7 @@ class SeriesStore:
 
         def edit_document(document: dict[str, Any] | None) -> dict[str, Any] | None:
             series = None if document is None else from_document(Series, document)
-            if series is None or series.deleting_since_ns is not None or not _owns(caller, series):
+            if series is None or series.deleting_since_ns is not None or not caller.may_use(series.owner):
                 raise series_not_found(key)
             edited = edit(series)
             return None if edited is None else to_document(edited)
@@ -191,10 +191,6 @@ class SeriesStore:
 def _traced_document(series: Series) -> Document:
     """The document of a series whose points this call stores."""
     return to_document(replace(series, traceparent=traceparent.get()))
-
-
-def _owns(caller: Caller, series: Series) -> bool:
-    return caller.owns({"owner": series.owner})
 
 
 def _search(caller: Caller, wanted: SeriesFilter) -> tuple[Index, tuple[str, ...], Range | None]:

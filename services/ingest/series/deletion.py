@@ -29,7 +29,7 @@ class SeriesDeletion:
         """Deletes a series of this caller's; NotFound where there is none, unless that is allowed."""
         for _ in range(TRIES):
             series = await self._store.find(series_id)
-            if series is None or (series.deleting_since_ns is None and not caller.owns({"owner": series.owner})):
+            if series is None or (series.deleting_since_ns is None and not caller.may_use(series.owner)):
                 if allow_missing:
                     return
                 raise series_not_found(series_id)

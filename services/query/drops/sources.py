@@ -22,7 +22,7 @@ class SourceReads:
     async def GetSource(self, request: query_service_pb2.GetSourceRequest, call: Call) -> source_pb2.Source:
         """Returns one source."""
         named = named_source(request.name, call.caller)
-        source = await self._sources.get(named.owner, named.source) if call.caller.may_read(named.owner) else None
+        source = await self._sources.get(named.owner, named.source) if call.caller.may_use(named.owner) else None
         if source is None:
             raise source_not_found(request.name)
         return source_message(source, call.caller.owner)
