@@ -10,6 +10,7 @@ from datetime import datetime
 
 from aio_pika.abc import AbstractIncomingMessage
 from dropmesh.classify_dir.broker import BROKEN, Broker
+from dropmesh.classify_dir.ending import end_all
 from dropmesh.classify_dir.journal import Journal
 from dropmesh.classify_dir.messages import Reply, ReplyUnreadable, decode_reply, encode_request
 from dropmesh.classify_dir.options import Options
@@ -85,9 +86,7 @@ class Platform:
                     # A helper ends only with an error, which is raised here.
                     task.result()
         finally:
-            for task in (whole, *tasks):
-                task.cancel()
-            await asyncio.gather(whole, *tasks, return_exceptions=True)
+            await end_all((whole, *tasks))
 
     def _resume(self) -> None:
         """Waits for the replies to images that an earlier run sent."""
