@@ -131,7 +131,8 @@ class S3Objects:
             answer = await self._call(
                 self._client.delete_objects, Bucket=self._bucket, Delete={"Objects": some, "Quiet": True}
             )
-            if failed := answer.get("Errors"):
+            # A server may say so of what another call deletes at the same moment.
+            if failed := [error for error in answer.get("Errors", ()) if error.get("Code") not in MISSING]:
                 raise StoreUnavailable(STORE, f"deletion of {failed[0].get('Key')} failed: {failed[0].get('Code')}")
 
     async def list(self, prefix: str, *, after: str | None = None, limit: int = 1000) -> Sequence[ObjectInfo]:
