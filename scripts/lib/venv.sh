@@ -55,3 +55,17 @@ ensure_venv() {
 run() {
     PYTHONSAFEPATH=1 exec "$venv/bin/python" -m "$@"
 }
+
+# run_named COMMAND PACKAGE [NAME …]: runs the module of a package that the word after the command names.
+run_named() {
+    local command=$1 folder=$root/${2//.//} name=${3:-} names
+    if grep -qs "prog=\"$command" "$folder/${name//-/_}.py"; then
+        run "$2.${name//-/_}" "${@:4}"
+    fi
+    names=$(cd "$folder" && grep -l "prog=\"$command" -- *.py | sed 's/\.py$//; s/_/-/g' | xargs)
+    set -- "usage: $command NAME [options], NAME one of: $names; $command NAME --help lists its options"
+    case $name in
+    -h | --help) echo "$1" ;;
+    *) echo "$1" >&2 && exit 2 ;;
+    esac
+}

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 
 import httpx
 
@@ -38,11 +41,22 @@ def verdict(mesh: LoadedMesh, callers: Callers, loops_before: Counter[str], pati
     print(f"all done {seconds:.0f} s after the last fault (at most {patience:g})" if not is_late else "not all done")
     print(f"loops: {loops_before.total()} ran before, {missing.total()} of them missing; {restarts} restarts")
     print(f"dead letters: {letters}")
+    if letters:
+        print(_dead_letters(mesh))
     for name, state in list(bad.items())[:10]:
         print(f"  {name} is {state}")
     for name in missing:
         print(f"  {name} does not run")
     return 1 if bad or missing or is_late else 0
+
+
+def _dead_letters(mesh: LoadedMesh) -> str:
+    """Each with its reason."""
+    pairs = Path(f"/proc/{mesh.instances('processor')[0]}/environ").read_text().split("\0")
+    settings = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
+    command = [sys.executable, "-m", "scripts.mesh.queue", "list"]
+    listed = subprocess.run(command, env=settings, capture_output=True, text=True, check=False)
+    return listed.stdout + listed.stderr
 
 
 def states_of(mesh: LoadedMesh, names: Sequence[str], patience: float) -> dict[str, str]:
