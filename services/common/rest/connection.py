@@ -36,6 +36,8 @@ class EdgeConnection(asyncio.Protocol):
         """The edge hung up, as it does when its client did."""
         self.resume_writing()
         self._connections.discard(self)
+        # It refers to this connection, which would stay until the garbage collector comes by.
+        del self._parser
 
     def pause_writing(self) -> None:
         """The edge reads more slowly than an answer is written."""

@@ -105,6 +105,7 @@ class ArrivingRequest:
         try:
             self._receiving.take(self._call.holder, more_bytes)
         except DropmeshError as error:
-            self.fail(error)
+            # Its traceback leads to the bytes that were just read, and would keep them as long as the future.
+            self.fail(error.with_traceback(None))
         else:
             self._counted_bytes += more_bytes

@@ -48,6 +48,10 @@ class _Incoming:
     size_bytes: int = 0
 
 
+# Between two requests: an idle connection keeps no body.
+_NO_REQUEST = _Incoming()
+
+
 class HttpConnection(EdgeConnection):
     """Calls the method of each request and writes the answer."""
 
@@ -67,7 +71,7 @@ class HttpConnection(EdgeConnection):
         self._is_paused = False
         # Of the body, since the last check of its rate; None before the first one.
         self._checked_bytes: int | None = None
-        self._incoming = _Incoming()
+        self._incoming = _NO_REQUEST
         self._unary: asyncio.Task[None] | None = None
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -253,6 +257,11 @@ class HttpConnection(EdgeConnection):
 
     def _is_idle(self) -> bool:
         return self._is_read and self._is_answered
+
+    def _close_after_last(self) -> None:
+        if self._is_idle():
+            self._incoming = _NO_REQUEST
+        super()._close_after_last()
 
     def _set_paused(self, paused: bool) -> None:
         if self._transport.is_closing() or paused is self._is_paused:

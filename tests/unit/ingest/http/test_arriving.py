@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 
 import pytest
 from dropmesh.v1 import ingest_service_pb2
@@ -43,6 +44,23 @@ async def test_one_caller_has_half_of_the_unfinished_bytes_and_gives_them_back()
         request.discard()
     receiving.take("ann", 50)
     receiving.take("bob", 50)
+
+
+async def test_a_body_that_is_refused_is_not_kept() -> None:
+    request = arriving(Receiving(100), "ann", [])
+    piece = bytes(60)
+
+    async def receive(piece: bytes) -> None:
+        # Like a connection, whose frames hold what it has read.
+        request.feed((piece,))
+
+    waiting = asyncio.ensure_future(_awaited(request))
+    await asyncio.sleep(0)
+    held = sys.getrefcount(piece)
+    await receive(piece)
+    with pytest.raises(ResourceExhausted):
+        await waiting
+    assert sys.getrefcount(piece) == held
 
 
 async def test_a_body_that_is_too_slow_ends_the_wait() -> None:
