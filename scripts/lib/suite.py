@@ -1,4 +1,4 @@
-"""The command behind scripts/test: every test, what was left out and why, the coverage of the services, the time."""
+"""The command behind scripts/test: every test, what was left out and why, and the time."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -23,7 +25,7 @@ SLOWEST = 15
 
 
 def main() -> int:
-    """Runs pytest under coverage; the floor counts when the whole suite ran."""
+    """Runs pytest, with --coverage under coverage; its floor counts when the whole suite ran."""
     parser = argparse.ArgumentParser(
         prog="scripts/test",
         description=__doc__,
@@ -31,50 +33,57 @@ def main() -> int:
     )
     parser.add_argument("--require-all", action="store_true", help="leaving out a test fails the run")
     parser.add_argument("--except", action="append", default=[], dest="excepted", metavar="NAME", help="save for NAME")
+    parser.add_argument(
+        "--coverage", action="store_true", help="report the coverage of the services, which takes longer"
+    )
     parser.add_argument("--again", action="store_true", help="run what failed once more; what passes then is listed")
     parser.add_argument("--workers", type=int, default=_workers(), help="processes for the whole suite (%(default)s)")
     arguments, chosen = parser.parse_known_args()
     options = ["--require-all"] if arguments.require_all else []
     options += [f"--except={name}" for name in arguments.excepted]
 
-    shutil.rmtree(COVERAGE, ignore_errors=True)
-    COVERAGE.mkdir()
+    if arguments.coverage:
+        shutil.rmtree(COVERAGE, ignore_errors=True)
+        COVERAGE.mkdir()
+    run_tests = partial(_run_tests, covered=arguments.coverage)
     began = time.monotonic()
     if chosen:
-        status, outcomes = _run_tests([*options, *chosen], {})
+        status, outcomes = run_tests([*options, *chosen], {})
     else:
         # One of each server for all workers, but of the slowest: the scans of one would keep the others waiting.
         with private_servers(without=("mongodb",)) as (addresses, _):
             parallel = ["-n", str(arguments.workers), "--dist", "worksteal", f"--durations={SLOWEST}"]
-            status, outcomes = _run_tests([*options, *parallel], addresses)
+            status, outcomes = run_tests([*options, *parallel], addresses)
     flaky: list[str] = []
     # A file that cannot be collected is no flake.
     ran = bool(outcomes.failed) and all("::" in test for test in outcomes.failed)
     if arguments.again and status == pytest.ExitCode.TESTS_FAILED and ran:
         first = outcomes
         last_failed = ["--last-failed", "--last-failed-no-failures=none"]
-        status, second = _run_tests([*options, *chosen, *last_failed], {})
+        status, second = run_tests([*options, *chosen, *last_failed], {})
         outcomes, flaky = first.after(second), passed_only_again(first, second)
     tests_seconds = time.monotonic() - began
-    covered = _report_coverage(whole=not chosen)
+    is_covered = not arguments.coverage or _report_coverage(whole=not chosen)
     if arguments.again:
         print(f"\n{flaky_report(flaky)}")
     print(f"\ntime: {_minutes(tests_seconds)} for the tests, {_minutes(time.monotonic() - began)} in all")
     print(f"suite: {outcomes.passed} passed, {len(outcomes.failed)} failed, {outcomes.skipped} skipped", flush=True)
-    return status or (0 if covered else 1)
+    return status or (0 if is_covered else 1)
 
 
 def _workers() -> int:
     return max(2, min(4, os.cpu_count() or 1))
 
 
-def _run_tests(arguments: list[str], environment: Mapping[str, str]) -> tuple[int, Outcomes]:
+def _run_tests(arguments: list[str], environment: Mapping[str, str], *, covered: bool) -> tuple[int, Outcomes]:
     """Runs pytest and returns its exit status and what became of the tests."""
-    file = COVERAGE / "outcomes.json"
-    file.unlink(missing_ok=True)
-    command = ["run", "-m", "pytest", "-p", "scripts.lib.outcomes", *arguments]
-    status = _python("coverage", *command, environment={**environment, FILE: str(file)}).returncode
-    return status, Outcomes.read(file)
+    command = ["pytest", "-p", "scripts.lib.outcomes", *arguments]
+    if covered:
+        command = ["coverage", "run", "-m", *command]
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "outcomes.json"
+        status = _python(*command, environment={**environment, FILE: str(file)}).returncode
+        return status, Outcomes.read(file)
 
 
 def _minutes(seconds: float) -> str:
