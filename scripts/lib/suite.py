@@ -52,7 +52,8 @@ def main() -> int:
     else:
         # One of each server for all workers, but of the slowest: the scans of one would keep the others waiting.
         with private_servers(without=("mongodb",)) as (addresses, _):
-            parallel = ["-n", str(arguments.workers), "--dist", "worksteal", f"--durations={SLOWEST}"]
+            parallel = ["-n", str(arguments.workers), "--dist", "worksteal", "-p", "scripts.lib.spreading"]
+            parallel.append(f"--durations={SLOWEST}")
             status, outcomes = run_tests([*options, *parallel], addresses)
     flaky: list[str] = []
     # A file that cannot be collected is no flake.
