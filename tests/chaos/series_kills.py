@@ -9,9 +9,9 @@ import io
 import os
 import random
 import signal
-import threading
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import httpx
@@ -76,9 +76,13 @@ class _Caller:
         self._outcome.acknowledged += 1
 
     def check(self) -> None:
-        """Reads the whole series."""
-        answer = self._http.get(f"/v1/{self._name}/points", params={"format": "npy"})
-        found = np.load(io.BytesIO(answer.raise_for_status().content))
+        """Reads the whole series; what was cut off, by a store that was away say, is read again."""
+        until = time.monotonic() + TRY_SECONDS
+        while (found := self._points()) is None:
+            if time.monotonic() > until:
+                self._outcome.faults.append(f"{self._name}: not read within {TRY_SECONDS:g} s")
+                return
+            time.sleep(PAUSE_SECONDS)
         self._outcome.checked_points += len(found)
         if not np.array_equal(found, self._values):
             self._outcome.faults.append(f"{self._name}: {len(found)} points, {len(self._values)} were acknowledged")
@@ -99,33 +103,31 @@ class _Caller:
 
     def _look(self, under_way: np.ndarray) -> None:
         """A reader sees the body that is under way whole or not at all."""
-        if not self._name:
-            return
+        found = self._points() if self._name else None
+        if found is not None and len(found) not in (len(self._values), len(self._values) + len(under_way)):
+            self._outcome.faults.append(f"{self._name}: a reader saw {len(found)} points amid an append")
+
+    def _points(self) -> np.ndarray | None:
         try:
             answer = self._http.get(f"/v1/{self._name}/points", params={"format": "npy"})
         except httpx.TransportError:
-            return
-        if answer.status_code != httpx.codes.OK:
-            return
-        found = len(np.load(io.BytesIO(answer.content)))
-        if found not in (len(self._values), len(self._values) + len(under_way)):
-            self._outcome.faults.append(f"{self._name}: a reader saw {found} points amid an append")
+            return None
+        return np.load(io.BytesIO(answer.content)) if answer.status_code == httpx.codes.OK else None
 
 
 def kill_while_storing(mesh: Mesh, writes: int, seed: int) -> SeriesOutcome:
     """Makes so many writes, and kills ingest amid about every third."""
     choose, outcome = random.Random(seed), SeriesOutcome()
     callers = [_Caller(mesh, seed + number, outcome) for number in range(CALLERS)]
-    for _ in range(-(-writes // CALLERS)):
-        threads = [threading.Thread(target=caller.write) for caller in callers]
-        for thread in threads:
-            thread.start()
-        time.sleep(choose.uniform(0, KILL_WITHIN_SECONDS))
-        if process := mesh.service("ingest"):
-            os.kill(process, signal.SIGKILL)
-            outcome.kills += 1
-        for thread in threads:
-            thread.join()
+    with ThreadPoolExecutor(CALLERS) as threads:
+        for _ in range(-(-writes // CALLERS)):
+            written = [threads.submit(caller.write) for caller in callers]
+            time.sleep(choose.uniform(0, KILL_WITHIN_SECONDS))
+            if process := mesh.service("ingest"):
+                os.kill(process, signal.SIGKILL)
+                outcome.kills += 1
+            for each in written:
+                each.result()
     recovers(mesh)
     for caller in callers:
         caller.check()
