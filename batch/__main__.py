@@ -16,7 +16,7 @@ from batch.refit import refit
 from batch.reprocess import reprocess
 from batch.sweep import sweep
 from batch.verify_objects import verify_objects
-from scripts.mesh.data_folder import data_option, settings_of
+from scripts.mesh.data_folder import NoCatalog, data_option, require_catalog, settings_of
 from services.common.base.errors import DropmeshError
 from services.common.settings import Settings, SettingsError
 from services.common.stores.open import Stores, open_stores
@@ -32,7 +32,7 @@ def main() -> int:
     job: Job = arguments.job
     try:
         return asyncio.run(_run(job, settings_of(arguments), arguments))
-    except (SettingsError, DropmeshError, ModelError, NotQuiet, EngineMissing) as error:
+    except (SettingsError, NoCatalog, DropmeshError, ModelError, NotQuiet, EngineMissing) as error:
         print(f"scripts/batch {arguments.command}: {error}", file=sys.stderr)
         return 1
 
@@ -67,6 +67,7 @@ def command_parser() -> argparse.ArgumentParser:
 
 
 async def _run(job: Job, settings: Settings, arguments: argparse.Namespace) -> int:
+    require_catalog(settings)
     stores = await open_stores(settings)
     try:
         return await job(stores, settings, arguments)

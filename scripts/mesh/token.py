@@ -48,6 +48,9 @@ def main() -> int:
 def _subject(text: str) -> str:
     if not text.strip() or not text.isprintable():
         raise argparse.ArgumentTypeError(f"{text!r} is not a printable name")
+    if "/" in text or "\\" in text:
+        # The edge takes neither in a path, not even escaped.
+        raise argparse.ArgumentTypeError(f"{text!r} holds a slash; paths such as owners/{{owner}} could not name it")
     return text
 
 

@@ -20,10 +20,18 @@ def test_every_command_explains_itself(module):
     assert ran.stdout.startswith(f"usage: scripts/{module}")
 
 
-@pytest.mark.parametrize("wrong", [("--days", "nan"), ("--days", "1e9"), ("--days", "soon")])
-def test_a_token_that_cannot_be_made_is_explained(folder, wrong):
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        (("alice", "--days", "nan"), "argument --days"),
+        (("alice", "--days", "1e9"), "argument --days"),
+        (("alice", "--days", "soon"), "argument --days"),
+        (("sales/alice",), "argument subject: 'sales/alice' holds a slash"),
+    ],
+)
+def test_a_token_that_cannot_be_made_is_explained(folder, wrong, told):
     ran = subprocess.run(
-        [sys.executable, "-m", "scripts.mesh.token", "create", "alice", *wrong],
+        [sys.executable, "-m", "scripts.mesh.token", "create", *wrong],
         cwd=ROOT,
         env={**os.environ, "DROPMESH_DATA": str(folder)},
         capture_output=True,
@@ -31,7 +39,7 @@ def test_a_token_that_cannot_be_made_is_explained(folder, wrong):
         check=False,
     )
     assert ran.returncode == 2
-    assert "argument --days" in ran.stderr
+    assert told in ran.stderr
     assert "Traceback" not in ran.stderr
 
 
@@ -43,21 +51,24 @@ def test_a_token_that_cannot_be_made_is_explained(folder, wrong):
         ("statistics", "check"),
         ("statistics", "recompute"),
         ("queue", "list"),
+        ("batch", "verify-objects"),
     ],
 )
 @pytest.mark.parametrize("is_last", [False, True])
 def test_a_folder_that_no_mesh_has_is_told_and_stays_as_it_is(folder, command, is_last):
     name, *words = command
     data = ["--data", str(folder)]
+    module = name if name == "batch" else f"scripts.mesh.{name}"
     ran = subprocess.run(
-        [sys.executable, "-m", f"scripts.mesh.{name}", *([*words, *data] if is_last else [*data, *words])],
+        [sys.executable, "-m", module, *([*words, *data] if is_last else [*data, *words])],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
     )
     assert ran.returncode == 1
-    assert f"scripts/{name}: {folder}/catalog.sqlite does not exist" in ran.stderr
+    command = "batch verify-objects" if name == "batch" else name
+    assert f"scripts/{command}: {folder}/catalog.sqlite does not exist" in ran.stderr
     assert list(folder.iterdir()) == []
 
 
