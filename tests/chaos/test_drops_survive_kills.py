@@ -14,6 +14,6 @@ from scripts.measuring.loading.killing import drop_while_killing
 @pytest.mark.timeout(900)
 async def test_no_acknowledged_drop_is_lost_or_counted_twice_and_the_newest_wins() -> None:
     with tempfile.TemporaryDirectory(prefix="dropmesh-") as folder, drop_processes(Path(folder), {}) as processes:
-        verdict = await drop_while_killing(processes, kills=6, callers=8, seed=4)
+        verdict = await drop_while_killing(processes, kills=4, callers=8, seed=4)
     assert verdict.faults == []
     assert verdict.acknowledged > 50

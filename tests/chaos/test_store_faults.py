@@ -111,7 +111,10 @@ def _not_ready(mesh: Mesh) -> list[str]:
 
 def _refused_at_once(mesh: Mesh, store: str) -> bool:
     """Whether a read is refused before a driver would give up."""
-    answer = httpx.get(f"{mesh.url}/v1/media", timeout=4)
+    try:
+        answer = httpx.get(f"{mesh.url}/v1/media", timeout=4)
+    except httpx.TimeoutException:
+        return False
     (info, *_) = answer.json()["details"]
     return bool(answer.headers["retry-after"] and answer.status_code == 503 and info["metadata"] == {"store": store})
 

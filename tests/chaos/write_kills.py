@@ -35,12 +35,12 @@ class Outcome:
     missing: list[str] = field(default_factory=list)
 
 
-def kill_while_writing(mesh: Mesh, kills: int, seed: int) -> Outcome:
-    """Makes a hundred writes for each kill; all that was ever acknowledged is looked for at the end."""
+def kill_while_writing(mesh: Mesh, kills: int, seed: int, writes: int = WRITES) -> Outcome:
+    """Makes so many writes for each kill; all that was ever acknowledged is looked for at the end."""
     choose = random.Random(seed)
     outcome, ledger = Outcome(), Ledger()
     for turn in range(kills):
-        target, moment = choose.choice(TARGETS), turn * WRITES + choose.randrange(5, WRITES - 5)
+        target, moment = choose.choice(TARGETS), turn * writes + choose.randrange(5, writes - 5)
 
         def kill(number: int, target: str = target, moment: int = moment) -> None:
             if number == moment and (process := mesh.service(target)):
@@ -48,7 +48,7 @@ def kill_while_writing(mesh: Mesh, kills: int, seed: int) -> Outcome:
                 outcome.killed[target] += 1
 
         recovers(mesh)
-        write_many(mesh, range(turn * WRITES, (turn + 1) * WRITES), ledger, CALLERS, kill)
+        write_many(mesh, range(turn * writes, (turn + 1) * writes), ledger, CALLERS, kill)
     recovers(mesh)
     with httpx.Client(base_url=mesh.url, timeout=PATIENCE_SECONDS) as http:
         outcome.missing = ledger.missing(http)
