@@ -73,7 +73,8 @@ async def test_a_broken_way_fails_clearly_and_heals_by_itself(catalog: Catalog, 
 
 
 async def test_a_slow_way_is_waited_for(catalog: Catalog, link: Link) -> None:
-    link.delay(2)
+    # Longer than the time in which a server has to be found.
+    link.delay(1.2)
     await insert(catalog, {"_id": "a"}, {"_id": "b"})
     assert await catalog.get(NOTES, "a") == {"_id": "a", "_version": 1}
 
