@@ -276,7 +276,7 @@ def test_a_text_that_is_not_utf8_is_refused_with_its_field(client, method, path,
 
 def test_too_many_at_once_are_told_when_to_come_again(tmp_path):
     port = free_port_pair()
-    config = EdgeConfig(listen=f"127.0.0.1:{port}", operations=f"127.0.0.1:{port + 1}", requests_per_second=3)
+    config = EdgeConfig(listen=f"127.0.0.1:{port}", operations=f"127.0.0.1:{port + 1}", requests_per_second=1)
     # There are no sockets beside it.
     write_edge_folder(tmp_path / "edge", config)
     with (tmp_path / "log").open("wb") as log:

@@ -8,6 +8,8 @@ from datetime import timedelta
 LEASE = timedelta(seconds=30)
 SHORT = timedelta(milliseconds=200)
 NOW = timedelta(0)
+# Longer than a call takes on a busy machine.
+LATER = timedelta(seconds=1)
 SOON = timedelta(seconds=5)
 
 

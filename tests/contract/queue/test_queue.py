@@ -13,7 +13,7 @@ import pytest
 
 from services.common.queue import Topic
 from services.common.queue.rabbitmq.queue import RabbitQueue
-from tests.contract.queue.claiming import LEASE, NOW, SHORT, SOON, claim_all, claim_one
+from tests.contract.queue.claiming import LATER, LEASE, NOW, SHORT, SOON, claim_all, claim_one
 
 
 async def test_what_is_published_is_claimed(queue, topic):
@@ -77,9 +77,9 @@ async def test_a_lease_that_ends_gives_the_message_to_the_next(queue, topic):
 
 async def test_an_extended_lease_lasts(queue, topic):
     await queue.publish(topic, [b"long"])
-    claim = await claim_one(queue, topic, lease=SHORT)
+    claim = await claim_one(queue, topic, lease=LATER)
     assert await queue.extend(claim, LEASE) is True
-    assert await queue.claim(topic, limit=1, lease=LEASE, wait=2 * SHORT) == []
+    assert await queue.claim(topic, limit=1, lease=LEASE, wait=1.5 * LATER) == []
     assert await queue.acknowledge([claim]) == [True]
 
 
@@ -99,13 +99,13 @@ async def test_a_released_message_is_claimed_again(queue, topic):
 
 async def test_a_release_with_delay_waits(queue, topic):
     await queue.publish(topic, [b"later"])
-    await queue.release(await claim_one(queue, topic), reason="not now", delay=timedelta(milliseconds=400))
+    await queue.release(await claim_one(queue, topic), reason="not now", delay=LATER)
     assert await queue.claim(topic, limit=1, lease=LEASE, wait=timedelta(milliseconds=100)) == []
     assert (await claim_one(queue, topic)).attempt == 2
 
 
 async def test_what_is_published_with_delay_waits(queue, topic):
-    await queue.publish(topic, [b"later"], delay=timedelta(milliseconds=400))
+    await queue.publish(topic, [b"later"], delay=LATER)
     assert await queue.claim(topic, limit=1, lease=LEASE, wait=timedelta(milliseconds=100)) == []
     assert (await claim_one(queue, topic)).body == b"later"
 
@@ -122,7 +122,7 @@ async def test_what_is_put_back_has_lost_no_attempt(queue, topic):
 
 async def test_what_is_put_back_with_delay_waits(queue, topic):
     await queue.publish(topic, [b"later"])
-    await queue.put_back(await claim_one(queue, topic), delay=timedelta(milliseconds=400))
+    await queue.put_back(await claim_one(queue, topic), delay=LATER)
     assert await queue.claim(topic, limit=1, lease=LEASE, wait=timedelta(milliseconds=100)) == []
     assert (await claim_one(queue, topic)).attempt == 1
 
