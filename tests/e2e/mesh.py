@@ -134,7 +134,7 @@ def words(pid: int) -> str:
         return ""
 
 
-def eventually(holds: Callable[[], object], within_seconds: float = 30) -> None:
+def eventually(holds: Callable[[], object], within_seconds: float = 60) -> None:
     """Waits until something holds."""
     deadline = time.monotonic() + within_seconds
     while not holds():
