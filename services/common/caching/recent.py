@@ -42,6 +42,10 @@ class Recent:
         self._kept[key] = value, size_bytes, self._seconds()
         self.held_bytes += size_bytes
 
+    def has_room_for(self, size_bytes: int) -> bool:
+        """Whether values that are read together leave room for others; those that do not would only push these out."""
+        return size_bytes <= self._limit_bytes // 2
+
     def forget_unread(self) -> None:
         """Drops what was not read for a minute."""
         before = self._seconds() - KEPT_SECONDS

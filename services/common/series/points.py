@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +32,12 @@ class Points:
         """Some of the points, without copying them."""
         return Points(self.times_ns[start:end], tuple(column[start:end] for column in self.columns))
 
+    def pieces(self, most_values: int) -> Iterator[Points]:
+        """The same points in parts of so many values, instants among them."""
+        count = max(1, most_values // (1 + len(self.columns)))
+        for start in range(0, len(self), count):
+            yield self.part(start, start + count)
+
     def within(self, start_ns: int | None, end_ns: int | None) -> Points:
         """Those at or after `start_ns` and before `end_ns`."""
         start = 0 if start_ns is None else int(np.searchsorted(self.times_ns, start_ns, side="left"))
@@ -53,3 +59,30 @@ def joined(parts: Sequence[Points], channels: int) -> Points:
         return Points(np.empty(0, np.int64), tuple(np.empty(0) for _ in range(channels)))
     columns = zip(*(part.columns for part in parts), strict=True)
     return Points(np.concatenate([part.times_ns for part in parts]), tuple(np.concatenate(one) for one in columns))
+
+
+class GatheredPoints:
+    """Points that follow each other, in arrays of the size that is expected: to join parts takes their memory twice."""
+
+    def __init__(self, expected: int, channels: int) -> None:
+        self._times_ns = np.empty(expected, np.int64)
+        self._columns = [np.empty(expected) for _ in range(channels)]
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(self, points: Points) -> None:
+        """Takes the next points; more than were expected have room too."""
+        end = self._count + len(points)
+        if end > len(self._times_ns):
+            self._times_ns = np.resize(self._times_ns, 2 * end)
+            self._columns = [np.resize(column, 2 * end) for column in self._columns]
+        self._times_ns[self._count : end] = points.times_ns
+        for column, values in zip(self._columns, points.columns, strict=True):
+            column[self._count : end] = values
+        self._count = end
+
+    def whole(self) -> Points:
+        """All of them."""
+        return Points(self._times_ns[: self._count], tuple(column[: self._count] for column in self._columns))

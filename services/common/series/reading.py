@@ -12,6 +12,7 @@ from services.common.series.model import Chunk, Series
 from services.common.series.points import Points, grid_times
 
 READ_AHEAD = 2
+VALUE_BYTES = 8
 
 
 class SeriesPoints:
@@ -31,13 +32,15 @@ class SeriesPoints:
         """The points at or after `start_ns` and before `end_ns`, in parts; ObjectMissing where a chunk is gone."""
         names = [channel.name for channel in series.channels] if channels is None else list(channels)
         chunks = list(series.overlapping(start_ns, end_ns))
+        size_bytes = sum(chunk.point_count for chunk in chunks) * (1 + len(names)) * VALUE_BYTES
+        is_kept = self._recent is not None and self._recent.has_room_for(size_bytes)
         ahead: list[Points | asyncio.Task[Points]] = []
         try:
             while chunks or ahead:
                 while chunks and len(ahead) < READ_AHEAD:
                     chunk = chunks.pop(0)
                     kept = self._kept(_key(series, chunk, names))
-                    ahead.append(kept or asyncio.create_task(self.chunk(series, chunk, names)))
+                    ahead.append(kept or asyncio.create_task(self.chunk(series, chunk, names, is_kept=is_kept)))
                 first = ahead.pop(0)
                 points = (first if isinstance(first, Points) else await first).within(start_ns, end_ns)
                 if len(points):
@@ -47,14 +50,14 @@ class SeriesPoints:
                 if not isinstance(one, Points):
                     one.cancel()
 
-    async def chunk(self, series: Series, chunk: Chunk, channels: Sequence[str]) -> Points:
-        """The points of one chunk."""
+    async def chunk(self, series: Series, chunk: Chunk, channels: Sequence[str], *, is_kept: bool = True) -> Points:
+        """The points of one chunk; they are kept for the next reader where that is wanted."""
         key = _key(series, chunk, channels)
         points = self._kept(key)
         if points is None:
             data = b"".join([piece async for piece in self._objects.read(chunk.object_key)])
             points = await asyncio.to_thread(_decoded, series, chunk, data, channels)
-            if self._recent is not None:
+            if is_kept and self._recent is not None:
                 self._recent.keep(key, points, points.size_bytes)
         return points
 

@@ -50,11 +50,12 @@ async def received_body(
         await writer.abort()
         raise
     if whole is not None:
-        yield Received(RawBody(data=whole), key, digest.hexdigest(), len(whole))
+        yield Received(RawBody(whole), key, digest.hexdigest(), len(whole))
         return
     place = Path(await asyncio.to_thread(tempfile.mkdtemp, dir=folder))
     try:
         await objects.fetch(key, place / "body")
-        yield Received(RawBody(path=place / "body"), key, digest.hexdigest(), writer.size_bytes)
+        raw = await asyncio.to_thread(RawBody.of_file, place / "body")
     finally:
         await asyncio.to_thread(shutil.rmtree, place, ignore_errors=True)
+    yield Received(raw, key, digest.hexdigest(), raw.size_bytes)

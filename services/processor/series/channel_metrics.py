@@ -9,7 +9,7 @@ import numpy as np
 
 from services.common.series.computed.store import StoredChannelMetrics
 from services.common.series.model import Channel
-from services.common.series.points import Points, Values
+from services.common.series.points import SECOND_NS, Points, Times, Values
 from services.processor.series.spectrum import FEWEST_POINTS, spectral_metrics
 from services.processor.series.statistics import Metrics, compute_metrics
 
@@ -25,15 +25,14 @@ def all_channel_metrics(
     points: Points, channels: Sequence[Channel], sample_rate_hz: float | None
 ) -> tuple[StoredChannelMetrics, ...]:
     """The metrics of each channel; those of the spectrum only with a sample rate."""
-    seconds = (points.times_ns - points.times_ns[0]) / 1e9
     pairs = zip(channels, points.columns, strict=True)
-    return tuple(_channel_metrics(channel, values, seconds, sample_rate_hz) for channel, values in pairs)
+    return tuple(_channel_metrics(channel, values, points.times_ns, sample_rate_hz) for channel, values in pairs)
 
 
 def _channel_metrics(
-    channel: Channel, values: Values, seconds: Values, sample_rate_hz: float | None
+    channel: Channel, values: Values, times_ns: Times, sample_rate_hz: float | None
 ) -> StoredChannelMetrics:
-    metrics = compute_metrics(values, seconds)
+    metrics = compute_metrics(values, times_ns, SECOND_NS)
     if metrics is None:
         return StoredChannelMetrics(channel.name, channel.unit, 0, len(values))
     numbers = {

@@ -12,7 +12,7 @@ from dropmesh.v1 import error_reason_pb2 as reasons
 from services.common.base.errors import FailedPrecondition
 from services.common.series.measured import MeasuredSeries, channel_not_found
 from services.common.series.model import Channel, Series
-from services.common.series.points import Points, joined
+from services.common.series.points import GatheredPoints, Points
 
 if TYPE_CHECKING:
     from services.common.series.all_points import AllPoints
@@ -46,14 +46,12 @@ async def load_points(
     """The points of a range, of one channel or of all; FailedPrecondition where there are too many."""
     count = await checked_count(reading, series, start_ns, end_ns)
     names = None if channel is None else [channel.name]
-    parts = []
-    loaded = 0
+    gathered = GatheredPoints(min(count, most), len(series.channels) if channel is None else 1)
     async for part in reading.parts(series, start_ns, end_ns, names):
-        loaded += len(part)
-        if loaded > most:
+        if len(gathered) + len(part) > most:
             raise _too_long(count, most)
-        parts.append(part)
-    return joined(parts, len(series.channels) if channel is None else 1)
+        gathered.add(part)
+    return gathered.whole()
 
 
 async def checked_count(reading: AllPoints, series: Series, start_ns: int | None, end_ns: int | None) -> int:

@@ -14,7 +14,8 @@ from services.common.series.downsampling import Downsampler
 from services.common.series.model import Series
 from services.common.series.points import Points
 from services.query.series.asked import AskedPoints
-from services.query.series.tables import Table, table_writer
+from services.query.series.table import Table
+from services.query.series.tables import table_writer
 from services.query.series.windows import WindowRollup
 
 HANDED_OVER_BYTES = 4 * 1024 * 1024
@@ -66,8 +67,9 @@ class PointDownloads:
             wanted = writer.wanted(take)
             chosen = None if wanted is None else [names[at] for at in wanted]
             async for points in self._points.parts(series, asked.start_ns, asked.end_ns, chosen):
-                if chunk := await asyncio.to_thread(writer.write, take, points):
-                    yield chunk
+                for piece in points.pieces(writer.most_values):
+                    if chunk := await asyncio.to_thread(writer.write, take, piece):
+                        yield chunk
             if chunk := await asyncio.to_thread(writer.finish, take):
                 yield chunk
 

@@ -4,57 +4,21 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
 
 import numpy as np
-import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 from dropmesh.v1 import query_service_pb2
 from numpy.lib import format as npy
 from pyarrow import csv as arrow_csv
 
-from services.common.base.timestamps import format_timestamp
 from services.common.series.chunks import parquet_options, points_schema, points_table
-from services.common.series.model import Series
-from services.common.series.points import Points, Times, Values
+from services.common.series.points import Points, Values
+from services.query.series.instants import instant_texts
+from services.query.series.json_table import JsonTable
+from services.query.series.table import BINARY_VALUES, TEXT_VALUES, Table, TableWriter
 
 Request = query_service_pb2.GetSeriesPointsRequest
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """The points to send: `points`, or the series' own if None, with their number if known."""
-
-    series: Series
-    columns: tuple[str, ...]
-    points: Points | None = None
-    count: int | None = None
-    is_rollup: bool = False
-
-    @property
-    def is_of_all_points(self) -> bool:
-        """Whether each point of the series, or of a range of it, is there."""
-        return self.points is None
-
-
-class TableWriter(Protocol):
-    """Turns points into bytes; all points are handed over `passes` times, in order."""
-
-    passes: int
-
-    def wanted(self, take: int) -> Sequence[int] | None:
-        """The columns that a pass looks at; None for all."""
-        ...
-
-    def write(self, take: int, points: Points) -> bytes:
-        """Returns the bytes of some more rows."""
-        ...
-
-    def finish(self, take: int) -> bytes:
-        """Returns the last bytes of the file."""
-        ...
 
 
 def table_writer(form: Request.Format.ValueType, table: Table) -> TableWriter:
@@ -68,85 +32,11 @@ def table_writer(form: Request.Format.ValueType, table: Table) -> TableWriter:
     return ParquetTable(table) if form == Request.PARQUET else JsonTable(table)
 
 
-class JsonTable:
-    """One object, with an array for the instants and one for each column: one pass over the points for each array."""
-
-    def __init__(self, table: Table) -> None:
-        series = table.series
-        self._has_times = not (table.is_of_all_points and series.sample_rate_hz is not None and series.is_contiguous)
-        self._table = table
-        self.passes = len(table.columns) + self._has_times
-        self._begun = -1
-        self._first_ns: int | None = None
-
-    def wanted(self, take: int) -> Sequence[int] | None:
-        """See `TableWriter`."""
-        return () if self._has_times and take == 0 else (take - self._has_times,)
-
-    def write(self, take: int, points: Points) -> bytes:
-        """See `TableWriter`."""
-        start = b""
-        if self._begun < take:
-            self._begun = take
-            self._first_ns = int(points.times_ns[0]) if self._first_ns is None else self._first_ns
-            start = self._start(take)
-        else:
-            start = b","
-        if self._has_times and take == 0:
-            return start + _instants_json(points.times_ns)[1:-1]
-        column = np.ascontiguousarray(points.columns[0])
-        # A gap is null.
-        return start + orjson.dumps(column, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1]
-
-    def finish(self, take: int) -> bytes:
-        """See `TableWriter`."""
-        start = b"" if self._begun >= take else self._start(take)
-        self._begun = max(self._begun, take)
-        last = take == self.passes - 1
-        if self._has_times and take == 0:
-            return start + b"],"
-        place = take - self._has_times
-        ends_channel = not self._table.is_rollup or place % 5 == 4
-        return start + b"]" + (b"}" if ends_channel else b"") + (b"]}" if last else b"")
-
-    def _start(self, take: int) -> bytes:
-        series = self._table.series
-        head = b""
-        if take == 0:
-            rate, first = series.sample_rate_hz, self._first_ns
-            described: dict[str, Any] = {"name": series.name}
-            if first is not None:
-                described["start_time"] = format_timestamp(first)
-            if not self._has_times:
-                described["sample_rate_hz"] = rate
-            head = orjson.dumps(described)[:-1] + b","
-        if self._has_times and take == 0:
-            return head + b'"timestamps":['
-        place = take - self._has_times
-        head += b'"channels":[' if place == 0 else b","
-        if not self._table.is_rollup:
-            channel = series.channels[place]
-            return head + orjson.dumps({"name": channel.name, "unit": channel.unit})[:-1] + b',"values":['
-        channel = series.channels[place // 5]
-        summary = self._table.columns[place].rpartition(".")[2]
-        if place % 5 == 0:
-            head += orjson.dumps({"name": channel.name, "unit": channel.unit})[:-1] + b","
-        return head + b'"' + summary.encode() + b'":['
-
-
-def _instants_json(times_ns: Times) -> bytes:
-    micros, left = np.divmod(times_ns, 1000)
-    if left.any():
-        return orjson.dumps(np.datetime_as_string(times_ns.view("datetime64[ns]"), timezone="UTC").tolist())
-    # A fifth of the time; it writes six digits of a second, or none.
-    options = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
-    return orjson.dumps(micros.view("datetime64[us]"), option=options)
-
-
 class CsvTable:
     """A header line, then a line for each point; numbers in a text that reads back as the same value."""
 
     passes = 1
+    most_values = TEXT_VALUES
 
     def __init__(self, table: Table) -> None:
         self._names = ["time", *table.columns]
@@ -158,8 +48,7 @@ class CsvTable:
 
     def write(self, take: int, points: Points) -> bytes:
         """See `TableWriter`."""
-        times = np.datetime_as_string(points.times_ns.view("datetime64[ns]"), timezone="UTC")
-        columns = [pa.array(times.tolist(), pa.string()), *(_texts(column) for column in points.columns)]
+        columns = [instant_texts(points.times_ns), *(_texts(column) for column in points.columns)]
         sink = io.BytesIO()
         options = arrow_csv.WriteOptions(include_header=self._has_header, quoting_style="none", quoting_header="none")
         arrow_csv.write_csv(pa.table(columns, names=self._names), sink, options)
@@ -181,6 +70,8 @@ class NpyTable:
 
     The header says how many there are: where that is not known, a pass over the times counts them.
     """
+
+    most_values = BINARY_VALUES
 
     def __init__(self, table: Table) -> None:
         count = table.count if table.points is None else len(table.points)
@@ -220,6 +111,7 @@ class ArrowTable:
     """An IPC stream of the time and a column for each channel."""
 
     passes = 1
+    most_values = BINARY_VALUES
 
     def __init__(self, table: Table) -> None:
         self._schema = points_schema(table.columns)
@@ -245,6 +137,7 @@ class ParquetTable:
     """A Parquet file as the chunks are, with a row group for each part."""
 
     passes = 1
+    most_values = BINARY_VALUES
 
     def __init__(self, table: Table) -> None:
         self._schema = points_schema(table.columns)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from mmap import ACCESS_READ, MADV_DONTNEED, mmap
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from services.common.series.points import Times, Values
@@ -48,36 +47,30 @@ class ParsedBody:
 
 @dataclass(frozen=True, slots=True)
 class RawBody:
-    """The bytes of a body: in memory, or in a file that is not written to."""
+    """The bytes of a body: in memory, or mapped from a file that is not written to."""
 
-    data: bytes | None = None
-    path: Path | None = None
+    data: bytes | mmap
+
+    @classmethod
+    def of_file(cls, path: Path) -> RawBody:
+        """Those of a file, which need not be there any longer afterwards."""
+        with path.open("rb") as file:
+            return cls(mmap(file.fileno(), 0, access=ACCESS_READ))
 
     def start(self, size: int) -> bytes:
         """The first bytes."""
-        if self.data is not None:
-            return self.data[:size]
-        with self._file().open("rb") as file:
-            return file.read(size)
-
-    def whole(self) -> bytes:
-        """All bytes, in memory."""
-        return self.data if self.data is not None else self._file().read_bytes()
+        return self.data[:size]
 
     def opened(self) -> pa.NativeFile:
         """The bytes for a reader of Arrow's."""
-        return pa.BufferReader(self.data) if self.data is not None else pa.OSFile(str(self._file()), "rb")
+        return pa.BufferReader(self.data)
 
-    def mapped(self) -> memoryview | npt.NDArray[np.uint8]:
-        """The bytes as an array, which takes no memory where they are in a file."""
-        return memoryview(self.data) if self.data is not None else np.memmap(self._file(), dtype=np.uint8, mode="r")
+    def give_back(self) -> None:
+        """Frees the memory of the bytes that were read from the file; they are read again where they are needed."""
+        if isinstance(self.data, mmap):
+            self.data.madvise(MADV_DONTNEED)
 
     @property
     def size_bytes(self) -> int:
         """How many bytes there are."""
-        return len(self.data) if self.data is not None else self._file().stat().st_size
-
-    def _file(self) -> Path:
-        if self.path is None:
-            raise AssertionError("a body is in memory or in a file")
-        return self.path
+        return len(self.data)

@@ -39,7 +39,7 @@ def parse_arrow(raw: RawBody) -> ParsedBody:
     except FAULTS as error:
         file.close()
         raise unreadable(ARROW, _said(error)) from None
-    return _parsed(ARROW, schema, batches, file)
+    return _parsed(ARROW, schema, batches, file, raw)
 
 
 def parse_parquet(raw: RawBody, most_points: int) -> ParsedBody:
@@ -61,10 +61,12 @@ def parse_parquet(raw: RawBody, most_points: int) -> ParsedBody:
     except FAULTS as error:
         file.close()
         raise unreadable(PARQUET, _said(error)) from None
-    return _parsed(PARQUET, schema, batches, file)
+    return _parsed(PARQUET, schema, batches, file, raw)
 
 
-def _parsed(form: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch], file: pa.NativeFile) -> ParsedBody:
+def _parsed(
+    form: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch], file: pa.NativeFile, raw: RawBody
+) -> ParsedBody:
     try:
         time, channels = _columns(form, schema)
         names = tuple(schema.field(at).name for at in channels)
@@ -74,7 +76,7 @@ def _parsed(form: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch], fil
     except UnicodeDecodeError:
         file.close()
         raise unreadable(form, "the name of a column is not UTF-8") from None
-    return ParsedBody(names, time is not None, _blocks(form, batches, time, channels, names, file))
+    return ParsedBody(names, time is not None, _blocks(form, batches, time, channels, names, file, raw))
 
 
 def _columns(form: str, schema: pa.Schema) -> tuple[int | None, list[int]]:
@@ -106,6 +108,7 @@ def _blocks(
     channels: list[int],
     names: tuple[str, ...],
     file: pa.NativeFile,
+    raw: RawBody,
 ) -> Iterator[Block]:
     first_index = 0
     with closing(file):
@@ -118,6 +121,7 @@ def _blocks(
                     columns = zip(channels, names, strict=True)
                     yield Block(times, tuple(_values(part.column(at), name, first_index) for at, name in columns))
                     first_index += part.num_rows
+                    raw.give_back()
         except SeriesRefused:
             raise
         except FAULTS as error:

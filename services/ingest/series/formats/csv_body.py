@@ -87,6 +87,7 @@ def _blocks(raw: RawBody, columns: int, names: list[str | None], has_header: boo
                 found = range(1 if has_times else 0, columns)
                 yield Block(times, tuple(_values(batch.column(at), names[at] or "value", first_index) for at in found))
                 first_index += batch.num_rows
+                raw.give_back()
     except pa.ArrowInvalid as error:
         # A header, and nothing after it.
         if "Empty CSV" in str(error) or str(error).endswith("no data rows"):

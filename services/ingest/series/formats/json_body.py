@@ -50,7 +50,7 @@ def parse_json(raw: RawBody) -> ParsedBody:
     if raw.size_bytes > MOST_BYTES:
         raise too_large("JSON", MOST_BYTES)
     try:
-        found = orjson.loads(raw.whole())
+        found = orjson.loads(memoryview(raw.data))
     except orjson.JSONDecodeError as error:
         raise unreadable(FORMAT, str(error)) from None
     if not isinstance(found, dict):

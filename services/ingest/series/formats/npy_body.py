@@ -37,15 +37,16 @@ def parse_npy(raw: RawBody) -> ParsedBody:
     data_bytes = raw.size_bytes - file.tell()
     if data_bytes != points * channels * dtype.itemsize:
         raise unreadable(FORMAT, f"{data_bytes} bytes follow the header, which does not match the shape {shape}")
-    flat = np.frombuffer(raw.mapped(), dtype=dtype, offset=file.tell(), count=points * channels)
+    flat = np.frombuffer(raw.data, dtype=dtype, offset=file.tell(), count=points * channels)
     array = flat.reshape((points, channels), order="F" if is_fortran else "C")
-    return ParsedBody((None,) * channels, False, _blocks(array))
+    return ParsedBody((None,) * channels, False, _blocks(raw, array))
 
 
-def _blocks(array: np.ndarray) -> Iterator[Block]:
+def _blocks(raw: RawBody, array: np.ndarray) -> Iterator[Block]:
     for start in range(0, len(array), BLOCK_POINTS):
         part = array[start : start + BLOCK_POINTS]
         yield Block(None, tuple(as_float64(part[:, at], "value", start) for at in range(array.shape[1])))
+        raw.give_back()
 
 
 def as_float64(values: np.ndarray, name: str, first_index: int) -> Values:

@@ -30,6 +30,11 @@ def test_what_is_larger_than_the_limit_is_not_kept() -> None:
     assert (recent.get("small"), recent.get("large")) == ("s", None)
 
 
+def test_values_that_would_push_out_most_others_have_no_room() -> None:
+    assert Recent(10).has_room_for(5)
+    assert not Recent(10).has_room_for(6)
+
+
 @pytest.mark.parametrize("times", [1, 2])
 def test_a_value_that_is_kept_again_counts_once(times: int) -> None:
     recent = Recent(10)

@@ -5,12 +5,12 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy import stats
 
-from services.processor.series.statistics import Metrics, compute_metrics
+from services.processor.series.statistics import BLOCK_POINTS, Metrics, compute_metrics
 
 CLOSE = 1e-12
 SIGNALS = {
@@ -20,6 +20,7 @@ SIGNALS = {
     "two points": np.array([1.0, 4.0]),
     "huge offset": 1e9 + np.random.default_rng(2).normal(size=5000),
     "one point": np.array([2.5]),
+    "more than a block": np.random.default_rng(4).normal(3, 2, size=BLOCK_POINTS * 2 + 17),
     "negative": -np.random.default_rng(3).exponential(size=4000),
 }
 
@@ -63,6 +64,13 @@ def test_the_slope_is_that_of_the_least_squares_line():
     assert metrics.trend_slope == pytest.approx(0.5, rel=CLOSE)
 
 
+def test_the_slope_over_nanoseconds_since_the_epoch_is_per_second():
+    times_ns = 1_700_000_000_123_456_789 + np.arange(1000) * 500_000_000
+    metrics = compute_metrics(5 + 0.25 * np.arange(1000), times_ns, 1e9)
+    assert metrics is not None
+    assert metrics.trend_slope == pytest.approx(0.5, rel=CLOSE)
+
+
 def test_what_is_not_defined_is_left_out():
     metrics = compute_metrics(np.full(10, 2.0))
     assert metrics is not None
@@ -94,6 +102,7 @@ def test_the_share_of_sign_changes_and_the_correlation_of_neighbours():
     assert metrics.autocorrelation_lag_1 == pytest.approx(-0.99, rel=CLOSE)
 
 
+@settings(deadline=None)
 @given(
     arrays.arrays(
         np.float64, st.integers(1, 60), elements=st.floats(allow_nan=False, allow_infinity=False, allow_subnormal=False)

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from services.common.series.model import Channel, Series
 from services.common.series.points import Points
-from services.query.series.tables import Table, table_writer
+from services.query.series.table import Table
+from services.query.series.tables import table_writer
 
 Request = query_service_pb2.GetSeriesPointsRequest
 SERIES = Series("s", "o", "o", "pump", {}, (Channel("x", "m"), Channel("y")), True, 0, 0)

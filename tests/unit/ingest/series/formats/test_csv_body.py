@@ -20,7 +20,7 @@ from services.ingest.series.formats.refusals import SeriesRefused
     ],
 )
 def test_a_header_and_times_are_there_or_not(text, names, times, columns) -> None:
-    body = parse_csv(RawBody(data=text))
+    body = parse_csv(RawBody(text))
     (block,) = body.blocks
     assert (body.names, body.has_times) == (names, times is not None)
     assert [column.tolist() for column in block.columns] == columns
@@ -40,6 +40,6 @@ def test_a_header_and_times_are_there_or_not(text, names, times, columns) -> Non
 )
 def test_an_error_names_the_first_bad_index(text: bytes, reason: str, named: str) -> None:
     with pytest.raises(SeriesRefused) as refused:
-        list(parse_csv(RawBody(data=text)).blocks)
+        list(parse_csv(RawBody(text)).blocks)
     assert refused.value.reason == reasons.ErrorReason.Value(reason)
     assert refused.value.message.startswith(f"{named}: ")

@@ -42,6 +42,6 @@ def test_what_a_body_says_beside_its_points_is_read() -> None:
 )
 def test_an_error_names_the_field_and_the_first_bad_index(text: bytes, reason: str, named: str) -> None:
     with pytest.raises(SeriesRefused) as refused:
-        list(parse_json(RawBody(data=text)).blocks)
+        list(parse_json(RawBody(text)).blocks)
     assert refused.value.reason == reasons.ErrorReason.Value(reason)
     assert refused.value.message.startswith(f"{named}: ")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from dropmesh.v1 import error_reason_pb2 as reasons
@@ -27,9 +29,15 @@ def bits(values: np.ndarray) -> list[int]:
     return np.ascontiguousarray(values).view(np.int64).tolist()
 
 
+@pytest.mark.parametrize("is_file", [False, True])
 @pytest.mark.parametrize("name", BODIES)
-def test_each_format_is_known_by_its_bytes_and_read_to_the_bit(name: str) -> None:
-    raw = RawBody(data=BODIES[name])
+def test_each_format_is_known_by_its_bytes_and_read_to_the_bit(name: str, is_file: bool, tmp_path: Path) -> None:
+    raw = RawBody(BODIES[name])
+    if is_file:
+        path = tmp_path / "body"
+        path.write_bytes(BODIES[name])
+        raw = RawBody.of_file(path)
+        path.unlink()
     form = body_format(raw)
     assert form == name.removesuffix(" file")
     body = parsed_body(raw, form, 10)
@@ -54,7 +62,7 @@ def test_each_format_is_known_by_its_bytes_and_read_to_the_bit(name: str) -> Non
 )
 def test_what_is_in_no_format_is_refused(start: bytes, reason: str) -> None:
     with pytest.raises(SeriesRefused) as refused:
-        body_format(RawBody(data=start))
+        body_format(RawBody(start))
     assert refused.value.reason == reasons.ErrorReason.Value(reason)
 
 
@@ -71,7 +79,7 @@ def test_a_damaged_body_is_read_or_refused_and_never_anything_else(
     whole = BODIES[name]
     place %= len(whole)
     damaged = whole[:place] + data + whole[place + len(data) :]
-    raw = RawBody(data=damaged[: len(damaged) - cut] if cut < len(damaged) and cut % 3 == 0 else damaged)
+    raw = RawBody(damaged[: len(damaged) - cut] if cut < len(damaged) and cut % 3 == 0 else damaged)
     try:
         body = parsed_body(raw, body_format(raw), 1000)
         for block in body.blocks:
