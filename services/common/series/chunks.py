@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from services.common.series.model import TIME_COLUMN
-from services.common.series.points import Points, Values
+from services.common.series.points import Points, Times, Values
 
 # It gives memory back at once; Arrow's own allocator keeps some 100 MB of a long series.
 pa.set_memory_pool(pa.system_memory_pool())
@@ -30,8 +31,17 @@ def points_schema(channels: Sequence[str]) -> pa.Schema:
 
 def points_table(points: Points, schema: pa.Schema) -> pa.RecordBatch:
     """Points as columns of Arrow, without copying them."""
-    times = pa.array(points.times_ns, pa.int64()).cast(INSTANT)
-    return pa.record_batch([times, *(pa.array(column, pa.float64()) for column in points.columns)], schema=schema)
+    return pa.record_batch([_array(points.times_ns, INSTANT), *map(values_array, points.columns)], schema=schema)
+
+
+def values_array(values: Values) -> pa.Array:
+    """Values as a column of Arrow, without copying them."""
+    return _array(values, pa.float64())
+
+
+def _array(numbers: Values | Times, kind: pa.DataType) -> pa.Array:
+    # `pa.array` imports pandas wherever it is installed: seconds of a first request, and 40 MB.
+    return pa.Array.from_buffers(kind, len(numbers), [None, pa.py_buffer(np.ascontiguousarray(numbers))])
 
 
 def parquet_options(channels: Sequence[str]) -> dict[str, object]:
@@ -59,25 +69,21 @@ def encoded_chunk(points: Points, channels: Sequence[str]) -> bytes:
 def decoded_chunk(data: bytes, channels: Sequence[str]) -> Points:
     """The points of such a file."""
     table = _read(data, [TIME_COLUMN, *channels])
-    times = table.column(TIME_COLUMN).combine_chunks().cast(pa.int64()).to_numpy()
-    return Points(times, tuple(_values(table, name) for name in channels))
+    return Points(_numbers(table, TIME_COLUMN, np.int64), tuple(_numbers(table, name, np.float64) for name in channels))
 
 
 def decoded_columns(data: bytes, channels: Sequence[str]) -> tuple[Values, ...]:
     """The values of some channels alone."""
     table = _read(data, list(channels))
-    return tuple(_values(table, name) for name in channels)
+    return tuple(_numbers(table, name, np.float64) for name in channels)
 
 
 def _read(data: bytes, columns: list[str]) -> pa.Table:
     return pq.ParquetFile(pa.BufferReader(data)).read(columns=columns, use_threads=False)
 
 
-def _values(table: pa.Table, name: str) -> Values:
-    column = table.column(name)
-    values: Values = (
-        column.chunk(0).to_numpy()
-        if column.num_chunks == 1
-        else np.concatenate([one.to_numpy() for one in column.chunks])
-    )
-    return values
+def _numbers(table: pa.Table, name: str, kind: type[Any]) -> Any:
+    """A column without copying it. `to_numpy` imports pandas, as `pa.array` does."""
+    chunks = table.column(name).chunks
+    parts = [np.frombuffer(one.buffers()[1], kind, len(one), 8 * one.offset) for one in chunks]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)

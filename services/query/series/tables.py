@@ -12,7 +12,7 @@ from dropmesh.v1 import query_service_pb2
 from numpy.lib import format as npy
 from pyarrow import csv as arrow_csv
 
-from services.common.series.chunks import parquet_options, points_schema, points_table
+from services.common.series.chunks import parquet_options, points_schema, points_table, values_array
 from services.common.series.points import Points, Values
 from services.query.series.instants import instant_texts
 from services.query.series.json_table import JsonTable
@@ -62,7 +62,7 @@ class CsvTable:
 
 def _texts(column: Values) -> pa.Array:
     # Arrow writes the shortest text that reads back as the same bits.
-    return pa.array(column, pa.float64()).cast(pa.string())
+    return values_array(column).cast(pa.string())
 
 
 class NpyTable:
