@@ -26,16 +26,24 @@ def kind_of(test: str) -> int:
 
 def spread(tests: Sequence[str], workers: int) -> list[int]:
     """The places of the tests in the order in which the workers get them."""
-    slow = [place for place, test in enumerate(tests) if not test.startswith(QUICK)]
-    quick = (place for place, test in enumerate(tests) if test.startswith(QUICK))
+    kinds = {test: kind_of(test) for test in tests if not test.startswith(QUICK)}
+    embedded = {_file(test) for test, kind in kinds.items() if kind == 1}
+    # A test may compare what others of its file found.
+    kinds |= {test: 1 for test, kind in kinds.items() if kind == 0 and _file(test) in embedded}
+    slow = [place for place, test in enumerate(tests) if test in kinds]
+    quick = (place for place, test in enumerate(tests) if test not in kinds)
     shares: list[list[int]] = [[] for _ in range(workers)]
-    for place in sorted(slow, key=lambda place: kind_of(tests[place])):
-        shares[kind_of(tests[place]) * workers // KINDS].append(place)
+    for place in sorted(slow, key=lambda place: kinds[tests[place]]):
+        shares[kinds[tests[place]] * workers // KINDS].append(place)
     order: list[int] = []
     for number, share in enumerate(shares, 1):
         order += share
         order += islice(quick, max(0, len(tests) * number // workers - len(order)))
     return order
+
+
+def _file(test: str) -> str:
+    return test.partition("::")[0]
 
 
 @pytest.hookimpl(trylast=True)

@@ -24,3 +24,10 @@ def test_two_workers_get_an_equal_count_slow_ones_first_and_share_no_mesh() -> N
 @pytest.mark.parametrize("workers", range(1, 9))
 def test_every_test_comes_once(workers: int) -> None:
     assert sorted(spread(TESTS, workers)) == list(range(len(TESTS)))
+
+
+def test_a_test_stays_behind_those_of_its_file() -> None:
+    compared = "tests/e2e/test_b.py::test_they_agree"
+    tests = [*TESTS[:3], compared, *TESTS[3:]]
+    order = [tests[place] for place in spread(tests, 4)]
+    assert order.index(compared) == order.index("tests/e2e/test_b.py::test[embedded]") + 1
