@@ -244,6 +244,9 @@ class ProcessorServiceServicer:
     def ListSeriesAnomalies(self, request, context):
         """ListSeriesAnomalies lists, by time, the points of a channel that lie outside the interval predicted one step ahead.
 
+        A point is judged by the points before it; only the season's length and the smoothing factors are those of the whole series.
+        So the first three seasons (12 points where there is no season) and the 12 points after them are never anomalies. Five points
+        in a row on one side are a new level, and those after them are expected there (two, where the level moves with each point).
         It reads at most 1 million points, in a child process for at most 10 s, and returns at most 1000 anomalies: those with the
         highest scores.
         Errors: SERIES_NOT_FOUND, SOURCE_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_TOO_SHORT, SERIES_TOO_LONG, CONTENT_MISSING,

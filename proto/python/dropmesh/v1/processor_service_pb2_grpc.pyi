@@ -127,6 +127,9 @@ class ProcessorServiceStub:
     ListSeriesAnomalies: _grpc.UnaryUnaryMultiCallable[_processor_service_pb2.ListSeriesAnomaliesRequest, _processor_service_pb2.ListSeriesAnomaliesResponse]
     """ListSeriesAnomalies lists, by time, the points of a channel that lie outside the interval predicted one step ahead.
 
+    A point is judged by the points before it; only the season's length and the smoothing factors are those of the whole series.
+    So the first three seasons (12 points where there is no season) and the 12 points after them are never anomalies. Five points
+    in a row on one side are a new level, and those after them are expected there (two, where the level moves with each point).
     It reads at most 1 million points, in a child process for at most 10 s, and returns at most 1000 anomalies: those with the
     highest scores.
     Errors: SERIES_NOT_FOUND, SOURCE_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_TOO_SHORT, SERIES_TOO_LONG, CONTENT_MISSING,
@@ -239,6 +242,9 @@ class ProcessorServiceAsyncStub(ProcessorServiceStub):
     ListSeriesAnomalies: _aio.UnaryUnaryMultiCallable[_processor_service_pb2.ListSeriesAnomaliesRequest, _processor_service_pb2.ListSeriesAnomaliesResponse]  # type: ignore[assignment]
     """ListSeriesAnomalies lists, by time, the points of a channel that lie outside the interval predicted one step ahead.
 
+    A point is judged by the points before it; only the season's length and the smoothing factors are those of the whole series.
+    So the first three seasons (12 points where there is no season) and the 12 points after them are never anomalies. Five points
+    in a row on one side are a new level, and those after them are expected there (two, where the level moves with each point).
     It reads at most 1 million points, in a child process for at most 10 s, and returns at most 1000 anomalies: those with the
     highest scores.
     Errors: SERIES_NOT_FOUND, SOURCE_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_TOO_SHORT, SERIES_TOO_LONG, CONTENT_MISSING,
@@ -420,6 +426,9 @@ class ProcessorServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_processor_service_pb2.ListSeriesAnomaliesResponse, _abc.Awaitable[_processor_service_pb2.ListSeriesAnomaliesResponse]]:
         """ListSeriesAnomalies lists, by time, the points of a channel that lie outside the interval predicted one step ahead.
 
+        A point is judged by the points before it; only the season's length and the smoothing factors are those of the whole series.
+        So the first three seasons (12 points where there is no season) and the 12 points after them are never anomalies. Five points
+        in a row on one side are a new level, and those after them are expected there (two, where the level moves with each point).
         It reads at most 1 million points, in a child process for at most 10 s, and returns at most 1000 anomalies: those with the
         highest scores.
         Errors: SERIES_NOT_FOUND, SOURCE_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_TOO_SHORT, SERIES_TOO_LONG, CONTENT_MISSING,
