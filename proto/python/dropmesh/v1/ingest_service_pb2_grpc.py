@@ -536,8 +536,9 @@ class IngestServiceServicer:
         JSON: {"values": [1.5, 2.5]} or {"channels": [{"name": "x", "unit": "m/s2", "values": [1.5, 2.5]}]}, with "timestamps" (RFC
         3339 or nanoseconds since the epoch) or "sample_rate_hz", and "start_time", "unit", "display_name", "labels", "allow_gaps";
         null is a gap. CSV: a header line, one column for each channel, and a first column named "time" if there are timestamps;
-        one column without a header is one channel. npy: one dimension, or two of points by channels. Arrow and Parquet: columns of
-        numbers, and one named "time" or of a timestamp type. Numbers are float64, float32 or integers up to 2^53 in magnitude.
+        one column without a header is one channel; a semicolon or a tab separates where the first line has no comma. npy: one
+        dimension, or two of points by channels. Arrow and Parquet: columns of numbers, and one named "time" or of a timestamp type.
+        Numbers are float64, float32 or integers up to 2^53 in magnitude.
 
         With neither timestamps nor a sample rate, points are one second apart. Without start_time, the first point is at the time
         of receipt.

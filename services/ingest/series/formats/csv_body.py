@@ -1,4 +1,7 @@
-"""A series as CSV: an optional header line, an optional first column of times, and a column for each channel."""
+"""A series as CSV: an optional header line, an optional first column of times, and a column for each channel.
+
+The separator is a comma; where the first line has none, a semicolon or a tab.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,7 @@ from services.ingest.series.formats.times import parsed_times
 FORMAT = "csv"
 BLOCK_BYTES = 4 * 1024 * 1024
 MOST_COLUMNS = 65
+SEPARATORS = (",", ";", "\t")
 TIME_NAMES = frozenset({"time", "timestamp", "timestamps", "_time"})
 GAPS = ["", "NaN", "nan", "NAN", "null", "NULL"]
 _START_BYTES = 256 * 1024
@@ -26,7 +30,7 @@ _START_BYTES = 256 * 1024
 
 def parse_csv(raw: RawBody) -> ParsedBody:
     """Looks at the first line, then reads block by block."""
-    cells = _first_line(raw)
+    cells, separator = _first_line(raw)
     has_header = not any(_is_number(cell) or _is_instant(cell) for cell in cells if cell)
     has_times = cells[0].strip().lower() in TIME_NAMES if has_header else _is_instant(cells[0])
     if len(cells) > MOST_COLUMNS:
@@ -35,24 +39,28 @@ def parse_csv(raw: RawBody) -> ParsedBody:
         raise unreadable(FORMAT, "it has only a column of times")
     names: list[str | None] = [(cell.strip() or None) if has_header else None for cell in cells]
     return ParsedBody(
-        tuple(names[1:] if has_times else names), has_times, _blocks(raw, len(cells), names, has_header, has_times)
+        tuple(names[1:] if has_times else names),
+        has_times,
+        _blocks(raw, separator, names, has_header, has_times),
     )
 
 
-def _first_line(raw: RawBody) -> list[str]:
+def _first_line(raw: RawBody) -> tuple[list[str], str]:
+    """Returns the cells of the first line, and the separator."""
     start = raw.start(_START_BYTES)
     try:
         text = start.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "ignore" if len(start) == _START_BYTES else "strict")
     except UnicodeDecodeError:
         raise unreadable(FORMAT, "it is not UTF-8") from None
     line = text.lstrip("\r\n").splitlines()[:1]
+    separator = next((one for one in SEPARATORS if line and one in line[0]), SEPARATORS[0])
     try:
-        cells = next(csv.reader(line), [])
+        cells = next(csv.reader(line, delimiter=separator), [])
     except csv.Error as error:
         raise unreadable(FORMAT, str(error)) from None
     if not cells or "\0" in line[0]:
         raise empty_series()
-    return cells
+    return cells, separator
 
 
 def _is_number(cell: str) -> bool:
@@ -71,14 +79,17 @@ def _is_instant(cell: str) -> bool:
     return True
 
 
-def _blocks(raw: RawBody, columns: int, names: list[str | None], has_header: bool, has_times: bool) -> Iterator[Block]:
+def _blocks(
+    raw: RawBody, separator: str, names: list[str | None], has_header: bool, has_times: bool
+) -> Iterator[Block]:
+    columns = len(names)
     keys = [str(place) for place in range(columns)]
     # As text: a value that is not a number is then found with its place, and read as float64 a block at a time.
     options = arrow_csv.ConvertOptions(column_types=dict.fromkeys(keys, pa.string()), strings_can_be_null=False)
     reading = arrow_csv.ReadOptions(
         use_threads=False, block_size=BLOCK_BYTES, column_names=keys, skip_rows=1 if has_header else 0
     )
-    parsing = arrow_csv.ParseOptions(newlines_in_values=False)
+    parsing = arrow_csv.ParseOptions(delimiter=separator, newlines_in_values=False)
     first_index = 0
     try:
         with raw.opened() as file, arrow_csv.open_csv(file, reading, parsing, options) as reader:
