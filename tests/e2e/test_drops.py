@@ -57,7 +57,7 @@ def test_a_bad_drop_is_refused_with_everything_that_is_wrong_and_kept(dropper: h
     assert answer.status_code == 400
     info, request = answer.json()["details"]
     assert info["reason"] == "DROP_QUARANTINED"
-    found = [(one["field"], one["description"].partition(":")[0]) for one in request["field_violations"]]
+    found = [(one["field"], one["reason"]) for one in request["field_violations"]]
     assert found == [
         ("$.time_stamp", "TIMESTAMP_WITHOUT_OFFSET"),
         ("$.data[1]", "NOT_A_NUMBER"),
@@ -65,7 +65,8 @@ def test_a_bad_drop_is_refused_with_everything_that_is_wrong_and_kept(dropper: h
     ]
     (listed,) = dropper.get("/v1/receipts", params={"state": "QUARANTINED"}).json()["receipts"]
     assert listed["name"] == info["metadata"]["receipt"]
-    assert [failure["path"] for failure in listed["failures"]] == [path for path, _ in found]
+    assert [(failure["path"], failure["reason"]) for failure in listed["failures"]] == found
+    assert answer.json()["message"].endswith(" (TIMESTAMP_WITHOUT_OFFSET); and 2 more failures")
     assert dropper.get(f"/v1/{listed['name']}/raw").content == bad.encode()
 
 

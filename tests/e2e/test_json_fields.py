@@ -63,7 +63,8 @@ def test_an_unknown_field_is_refused_by_its_path(client, route, path, body):
     assert (answer.status_code, reason_of(answer)) == (400, "REQUEST_MALFORMED"), answer.text
     info, bad_request = answer.json()["details"]
     assert info["metadata"] == {"field": path}
-    assert [violation["field"] for violation in bad_request["field_violations"]] == [path]
+    (violation,) = bad_request["field_violations"]
+    assert (violation["field"], violation["reason"]) == (path, "UNKNOWN_FIELD")
     assert answer.json()["message"].startswith(f"{path}: ")
 
 

@@ -45,7 +45,7 @@ MORE_THAN_ONE_VALUE = (
     # An offset moves an instant of 1970 into the year before.
     (r".*/measurements/\{measurement\}.*", "name|parent"),
     # The names of a map: OpenAPI 3.0 has no pattern for them.
-    (r"PATCH /v1/media/\{media\}|(POST|PUT) /v1/(media|uploads)", r"(media\.|upload\.)?labels"),
+    (r"PATCH /v1/media/\{media\}|(POST|PUT) /v1/(media|uploads)", r"(media\.|upload\.)?labels.*"),
     # A form's field after the last file.
     (FORMS, "objects|mode|labels|filename|sha256|sender_name|pin|anonymize"),
     # Parts of a series that contradict each other or the bytes; labels as name=value.

@@ -121,7 +121,7 @@ def test_channels_ranges_fewer_points_and_windows(sensor: httpx.Client) -> None:
         ("", {}, 400, "SERIES_EMPTY", "body"),
         ("PK\x03\x04", {}, 415, "SERIES_FORMAT_UNSUPPORTED", "ZIP"),
         ('{"values": [1]}', {"channels": ["a", "b"]}, 400, "SERIES_CHANNELS_INVALID", "channels"),
-        ('{"values": [1]}', {"labels": "=x"}, 400, "INVALID_FIELD", "labels"),
+        ('{"values": [1]}', {"labels": "=x"}, 400, "INVALID_FIELD", "labels[0]"),
         ('{"values": [1]}', {"points.times_ns": 0}, 400, "INVALID_FIELD", "points"),
     ],
 )

@@ -47,7 +47,7 @@ class Reason:
             }
         ]
         if field := self.info.get("metadata", {}).get("field"):
-            violation = {"field": field, "description": "must be less than or equal to 1000", "reason": ""}
+            violation = {"field": field, "description": "must be less than or equal to 1000", "reason": "INT32_LTE"}
             details.append({"@type": f"{TYPE}google.rpc.BadRequest", "field_violations": [violation]})
         if "RetryInfo" in self.advice:
             details.append({"@type": f"{TYPE}google.rpc.RetryInfo", "retry_delay": "1s"})
@@ -127,7 +127,7 @@ def schemas(found: dict[str, Reason]) -> dict[str, Schema]:
             "properties": {
                 "field": {"type": "string", "description": "The path of the field, for example `anonymize.margin`."},
                 "description": {"type": "string", "description": "The rule that it breaks."},
-                "reason": {"type": "string", "description": "The name of the rule, if it has one."},
+                "reason": {"type": "string", "description": "The name of the rule, for a program."},
             },
         },
         "RetryInfo": _detail(

@@ -136,12 +136,15 @@ JSON_ANSWERS = {"GetSeriesPoints": "SeriesPointsData", "GetDocument": "Document"
 
 
 def form(fields: Iterable[FieldDescriptor], schemas: Schemas) -> Schema:
-    """The schema of multipart/form-data with files."""
+    """The schema of multipart/form-data with files, which may also have other names."""
+    fields = list(fields)
     options: dict[str, Any] = {
         field.name: schemas.field(field, in_answer=False)
         for field in fields
         if (field.message_type is None or field.name == "anonymize") and field.name not in ("link", "body")
     }
+    if any(field.name == "link" for field in fields):
+        options["pin"] = {"type": "string", "description": "The invite's PIN."}
     files = {"type": "array", "minItems": 1, "items": BYTES, "description": "The files, after their options."}
     # Not `required`: some generators send what is required first, and a form field applies to the files after it.
-    return {"type": "object", "properties": {**options, "files": files}}
+    return {"type": "object", "properties": {**options, "files": files}, "additionalProperties": False}

@@ -15,13 +15,19 @@ import grpc
 from dropmesh.v1 import error_reason_pb2
 from dropmesh.v1.error_reason_pb2 import ErrorReason
 
+# Reasons of a field's violation; a broken rule of the contract has the rule's own, such as INT32_GTE.
+UNKNOWN_FIELD = "UNKNOWN_FIELD"
+INVALID_VALUE = "INVALID_VALUE"
+NOT_UTF8 = "NOT_UTF8"
+
 
 @dataclass(frozen=True, slots=True)
 class FieldViolation:
-    """One wrong field of a request: its path as in the contract, and the problem."""
+    """One wrong field of a request: its path as in the contract, the problem for a person, the reason for a program."""
 
     field: str
     description: str
+    reason: str
 
 
 class DropmeshError(Exception):
@@ -63,7 +69,12 @@ class InvalidField(InvalidArgument):
     """A field breaks a rule that the contract's own rules cannot express."""
 
     def __init__(self, field: str, problem: str) -> None:
-        super().__init__(error_reason_pb2.INVALID_FIELD, f"{field}: {problem}", metadata={"field": field})
+        super().__init__(
+            error_reason_pb2.INVALID_FIELD,
+            f"{field}: {problem}",
+            metadata={"field": field},
+            violations=[FieldViolation(field, problem, INVALID_VALUE)],
+        )
 
 
 class PageTokenInvalid(InvalidArgument):

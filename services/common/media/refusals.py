@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from dropmesh.v1 import error_reason_pb2
 
-from services.common.base.errors import AlreadyExists, FailedPrecondition, InvalidArgument
+from services.common.base.errors import (
+    UNKNOWN_FIELD,
+    AlreadyExists,
+    FailedPrecondition,
+    FieldViolation,
+    InvalidArgument,
+)
 from services.common.base.names import resource_name
 from services.common.base.timestamps import format_timestamp
 from services.common.media.model import Content, Media
 from services.common.media.vocabulary import MediaState
 
 ACRONYM_LETTERS = 4
+NAME_SHOWN = 100
 
 
 class MediaRefused(InvalidArgument):
@@ -116,6 +125,22 @@ class HashMismatch(MediaRefused):
             error_reason_pb2.SHA256_MISMATCH,
             f"sha256: expected {expected}, but the received bytes have {actual}; nothing was stored; send them again",
             metadata={"expected": expected, "actual": actual},
+        )
+
+
+class UnknownFormField(InvalidArgument):
+    """A form of an upload has a field that is no file and no option."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        fault = (
+            "this form has no such field" if name else "a field of the form has no name"
+        ) + f"; beside files it may have {', '.join(known[:-1])} and {known[-1]}"
+        shown = name[:NAME_SHOWN] or "form"
+        super().__init__(
+            error_reason_pb2.REQUEST_MALFORMED,
+            f"{shown}: {fault}",
+            metadata={"field": shown},
+            violations=[FieldViolation(shown, fault, UNKNOWN_FIELD)],
         )
 
 

@@ -13,7 +13,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto
 from google.protobuf.message import Message
 
-from services.common.base.errors import FieldViolation, InvalidArgument
+from services.common.base.errors import INVALID_VALUE, NOT_UTF8, UNKNOWN_FIELD, FieldViolation, InvalidArgument
 
 # The edge's transcoder takes the same words for a boolean.
 BOOLEANS = {
@@ -55,7 +55,7 @@ def _path(descriptor: Any, name: str, body: str) -> Path:
     for part in name.split("."):
         field = None if of is None else of.fields_by_name.get(part) or of.fields_by_camelcase_name.get(part)
         if field is None or (of is descriptor and field.name == body):
-            raise _malformed(name, "this method has no such parameter")
+            raise _malformed(name, "this method has no such parameter", UNKNOWN_FIELD)
         path.append(field)
         of = field.message_type
     return path
@@ -65,7 +65,7 @@ def _decoded(name: str, text: str) -> str:
     try:
         return unquote(text, errors="strict")
     except UnicodeDecodeError:
-        raise _malformed(name, "is not UTF-8") from None
+        raise _malformed(name, "is not UTF-8", NOT_UTF8) from None
 
 
 def _put(values: dict[str, Any], name: str, path: Path, text: str) -> None:
@@ -128,10 +128,10 @@ def _type_name(field: FieldDescriptor) -> str:
     return FieldDescriptorProto.Type.Name(number).removeprefix("TYPE_").lower()
 
 
-def _malformed(name: str, fault: str) -> InvalidArgument:
+def _malformed(name: str, fault: str, reason: str = INVALID_VALUE) -> InvalidArgument:
     return InvalidArgument(
         reasons.REQUEST_MALFORMED,
         f"{name}: {fault}",
         metadata={"field": name},
-        violations=[FieldViolation(name, fault)],
+        violations=[FieldViolation(name, fault, reason)],
     )

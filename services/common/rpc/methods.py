@@ -14,7 +14,7 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 from google.protobuf.unknown_fields import UnknownFieldSet
 
-from services.common.base.errors import FieldViolation, InvalidArgument
+from services.common.base.errors import NOT_UTF8, FieldViolation, InvalidArgument
 from services.common.rpc.call import Call
 
 
@@ -33,7 +33,7 @@ class Undecodable:
             reasons.REQUEST_MALFORMED,
             f"{self.field}: is not UTF-8",
             metadata={"field": self.field},
-            violations=[FieldViolation(self.field, "is not UTF-8")],
+            violations=[FieldViolation(self.field, "is not UTF-8", NOT_UTF8)],
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,42 @@ from services.common.base.errors import FieldViolation, InvalidArgument
 
 if TYPE_CHECKING:
     import protovalidate
+
+_LETTERS = 'letters, digits, "_", "." and "-"'
+_SOURCE = f"must have only {_LETTERS}, and begin with a letter or a digit"
+_LABEL_NAME = f'must have 1 to 63 {_LETTERS}, and begin with a letter or "_"'
+_LABEL_VALUE = "must have at most 200 characters, and no NUL"
+_SERIES = "series/{id}, sources/{source}/series or owners/{owner}/sources/{source}/series"
+_MEASUREMENT = "measurements/{time} or sources/{source}/measurements/{time}, both also after owners/{owner}/"
+# By pattern; those of most resource names follow from the pattern itself.
+PATTERNS = {
+    "^([0-9a-fA-F]{64})?$": "must be 64 hexadecimal digits",
+    "^[0-9a-fA-F]{64}$": "must be 64 hexadecimal digits",
+    "^[0-9a-f]{64}$": "must be 64 hexadecimal digits in lower case",
+    "^(#[0-9A-Fa-f]{6})?$": "must be # and 6 hexadecimal digits, such as #ffcc00",
+    "^([!-~]{4,64})?$": "must be 4 to 64 printable ASCII characters without blanks",
+    "^[A-Za-z0-9_.-]{1,128}$": f"must be the part of the invite's uri after invites/: 1 to 128 {_LETTERS}",
+    "^[A-Za-z0-9][A-Za-z0-9_.-]*$": _SOURCE,
+    "^[A-Za-z_][A-Za-z0-9_.-]{0,62}$": _LABEL_NAME,
+    "^[^\\x00]{0,200}$": _LABEL_VALUE,
+    "^[A-Za-z_][A-Za-z0-9_.-]{0,62}=[^\\x00]{0,200}$": (
+        f"must be name=value, such as site=berlin; the name {_LABEL_NAME}; the value {_LABEL_VALUE}"
+    ),
+    "^[1-9]([0-9]{0,11}ms|[0-9]{0,8}s|[0-9]{0,6}m|[0-9]{0,4}h|[0-9]{0,3}d)$": (
+        "must be a whole number and ms, s, m, h or d, such as 500ms, 15m or 1d, up to 9999d"
+    ),
+    "^(owners/[^/]{1,600}/)?sources/[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$": (
+        f"must be sources/{{source}} or owners/{{owner}}/sources/{{source}}; the source {_SOURCE}"
+    ),
+    "^(owners/[^/]{1,600}/)?(sources/[A-Za-z0-9][A-Za-z0-9_.-]{0,63}/)?measurements/[0-9A-Za-z:.+-]{1,64}$": (
+        f"must be {_MEASUREMENT}"
+    ),
+    "^(series/[A-Za-z0-9_.-]{1,64}|(owners/[^/]{1,600}/)?sources/[A-Za-z0-9][A-Za-z0-9_.-]{0,63}/series)$": (
+        f"must be {_SERIES}"
+    ),
+}
+ID = re.compile(r"\[[^\]]+\]\{\d+,\d+\}")
+KEY_SHOWN = 100
 
 
 class Rules:
@@ -41,7 +78,7 @@ class Rules:
         if self._sets_no_ruled_field(message):
             return
         violations = [
-            FieldViolation(_path(violation), str(violation.proto.message))
+            FieldViolation(_path(violation), _words(violation), violation.proto.rule_id.upper().replace(".", "_"))
             for violation in self._validator.collect_violations(message)
         ]
         if violations:
@@ -89,5 +126,34 @@ def _has(descriptor: Any, rules: Any) -> bool:
 
 
 def _path(violation: protovalidate.Violation) -> str:
+    """The path of the field, such as `anonymize.regions[0].box.right` or `labels["a b"]`."""
     field = violation.proto.field
-    return ".".join(element.field_name for element in field.elements) if field else ""
+    return ".".join(map(_step, field.elements)) if field else ""
+
+
+def _step(element: Any) -> str:
+    if element.subscript is None:
+        return str(element.field_name)
+    place = element.subscript.value
+    shown = f'"{place[:KEY_SHOWN]}"' if isinstance(place, str) else place
+    return f"{element.field_name}[{shown}]"
+
+
+def _words(violation: protovalidate.Violation) -> str:
+    """The rule in words, where the validator would show a regular expression or a list with an empty entry."""
+    rule = violation.proto.rule_id
+    if rule == "string.pattern":
+        words = pattern_words(str(violation.rule_value))
+        return f"the name {words}" if violation.proto.for_key else words
+    if rule == "string.in":
+        return f"must be one of {', '.join(filter(None, map(str, violation.rule_value)))}"
+    return str(violation.proto.message)
+
+
+def pattern_words(pattern: str) -> str:
+    """Returns in words which texts a pattern of the contract allows."""
+    if words := PATTERNS.get(pattern):
+        return words
+    # A name of a resource: ^media/[A-Za-z0-9_-]{1,64}$
+    form = ID.sub("{id}", pattern.strip("^$").removeprefix("(").removesuffix(")?"))
+    return f"must be a name such as {form}"

@@ -48,7 +48,7 @@ def error_details(error: DropmeshError) -> list[Message]:
     if error.violations:
         bad = error_details_pb2.BadRequest()
         for violation in error.violations:
-            bad.field_violations.add(field=violation.field, description=violation.description)
+            bad.field_violations.add(field=violation.field, description=violation.description, reason=violation.reason)
         details.append(bad)
     if error.retry_after is not None:
         retry = error_details_pb2.RetryInfo()

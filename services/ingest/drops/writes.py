@@ -96,18 +96,21 @@ def _quarantined(receipt: Receipt) -> InvalidArgument:
     violations: list[FieldViolation] = []
     size_bytes = 0
     for failure in receipt.failures:
-        violation = FieldViolation(failure.path, f"{failure.reason}: {failure.message}")
-        size_bytes += len(violation.field.encode()) + len(violation.description.encode()) + 8
+        violation = FieldViolation(failure.path, failure.message, failure.reason)
+        size_bytes += (
+            sum(len(text.encode()) for text in (violation.field, violation.description, violation.reason)) + 10
+        )
         if size_bytes > VIOLATIONS_BYTES:
             break
         violations.append(violation)
     more = receipt.failure_count - len(violations)
-    found = "; ".join(f"{one.field}: {one.description}"[:200] for one in violations[:1])
-    others = f" and {receipt.failure_count - 1} more" if receipt.failure_count > 1 else ""
-    rest = f"; GET /v1/{name} lists the first 100" if more else ""
+    found = "; ".join(f"{one.field}: {one.description} ({one.reason})"[:200] for one in violations[:1])
+    others = receipt.failure_count - 1
+    rest = f"; and {others} more failure{'s' if others > 1 else ''}" if others else ""
+    rest += f"; GET /v1/{name} lists the first 100" if more else ""
     return InvalidArgument(
         reasons.DROP_QUARANTINED,
-        f"the drop failed quality checks and is kept as {name}: {found}{others}{rest}",
+        f"the drop failed quality checks and is kept as {name}: {found}{rest}",
         metadata={"receipt": name},
         violations=violations,
     )

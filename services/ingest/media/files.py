@@ -9,8 +9,9 @@ from typing import TypeVar
 
 from services.common.base.errors import InvalidField
 from services.common.base.labels import LABELS_MOST, is_label, read_labels
+from services.common.media.anonymize.messages import check_class_options
 from services.common.media.anonymize.options import AnonymizeOptions
-from services.common.media.refusals import EmptyMedia, TooManyLabels
+from services.common.media.refusals import EmptyMedia, TooManyLabels, UnknownFormField
 from services.common.media.vocabulary import Mode, ObjectClass
 from services.ingest.media.form_options import FIELD, read_anonymize
 from services.ingest.media.multipart import (
@@ -66,8 +67,9 @@ async def files_of(
     async for event in events:
         if isinstance(event, Field):
             options = form.apply(options, event)
-            late = late or (event.name if form.knows(event.name) else "")
+            late = late or event.name
         elif isinstance(event, PartBegin):
+            form.check(options)
             found, late = True, ""
             part = _Part(events)
             yield IncomingFile(replace(options, filename=options.filename or event.file_name), part.chunks())
@@ -112,27 +114,34 @@ class _Form:
         self._fields: dict[str, Callable[[FileOptions, str], FileOptions]] = {
             "filename": lambda options, value: replace(options, filename=value),
             "sha256": lambda options, value: replace(options, sha256=checked_sha256(value)),
-            "sender_name": _with_sender_name,
-            "pin": lambda options, value: replace(options, pin=value),
         }
         self._objects: list[ObjectClass] = []
         self._mode: Mode | None = None
+        self._may_change_options = may_change_options
         if may_change_options:
             self._fields |= {
-                FIELD: self._set_anonymize,
                 "objects": self._add_objects,
                 "mode": self._set_mode,
                 "labels": _with_label,
+                FIELD: self._set_anonymize,
+            }
+        else:
+            self._fields |= {
+                "sender_name": _with_sender_name,
+                "pin": lambda options, value: replace(options, pin=value),
             }
 
     def apply(self, options: FileOptions, form_field: Field) -> FileOptions:
-        """The options after a field; fields of other names are not ours."""
+        """The options after a field; refuses unknown names, since a mistyped option could leave a person uncovered."""
         change = self._fields.get(form_field.name)
-        return options if change is None else change(options, form_field.value.strip())
+        if change is None:
+            raise UnknownFormField(form_field.name, tuple(self._fields))
+        return change(options, form_field.value.strip())
 
-    def knows(self, name: str) -> bool:
-        """Whether a field changes anything."""
-        return name in self._fields
+    def check(self, options: FileOptions) -> None:
+        """Refuses options that contradict each other, once a file begins."""
+        if self._may_change_options:
+            check_class_options(options.anonymize, FIELD)
 
     def _set_anonymize(self, options: FileOptions, value: str) -> FileOptions:
         return self._chosen(replace(options, anonymize=read_anonymize(value)))

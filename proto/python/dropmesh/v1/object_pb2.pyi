@@ -497,7 +497,9 @@ class AnonymizeOptions(_message.Message):
 
     @_builtins.property
     def class_options(self) -> _containers.RepeatedCompositeFieldContainer[Global___ClassOptions]:
-        """The options that differ for single classes; at most one entry for each class."""
+        """The options that differ for single classes; at most one entry for each class, and only for a class in `objects`. An entry for
+        another class is refused: it would change nothing, and the class would stay visible.
+        """
 
     @_builtins.property
     def keep_metadata(self) -> _containers.RepeatedScalarFieldContainer[Global___AnonymizeOptions.Metadata.ValueType]:

@@ -29,9 +29,27 @@ def to_options(
 ) -> AnonymizeOptions:
     """Options as they are stored, with these excluded objects.
 
-    Refuses regions that mean nothing, and excluded objects, which a request names elsewhere; `field` is the path of the
-    options in the request.
+    Refuses regions that mean nothing, options of classes that are not covered, and excluded objects, which a request
+    names elsewhere; `field` is the path of the options in the request.
     """
+    options = to_options_unchecked(message, excluded, field)
+    check_class_options(options, field)
+    return options
+
+
+def check_class_options(options: AnonymizeOptions, field: str) -> None:
+    """Refuses options of a class that is not covered: they would change nothing, and the class would stay visible."""
+    for index, name in enumerate(options.classes):
+        if name not in options.objects:
+            covered = ", ".join(one.upper() for one in options.objects)
+            problem = f"{name.upper()} is not covered, since objects is {covered}; add {name.upper()} to objects"
+            raise InvalidField(f"{field}.class_options[{index}].object_class", problem)
+
+
+def to_options_unchecked(
+    message: object_pb2.AnonymizeOptions, excluded: Iterable[ExcludedObject] = (), field: str = "anonymize"
+) -> AnonymizeOptions:
+    """The same where `objects` may follow, so that options of any class are taken."""
     if message.exclude_objects:
         problem = "is set by the mesh; to exclude objects, give their ids as exclude_objects of :process itself"
         raise InvalidField(f"{field}.exclude_objects", problem)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dropmesh.v1 import error_reason_pb2 as reasons
 
-from services.common.base.errors import FieldViolation, InvalidArgument
+from services.common.base.errors import INVALID_VALUE, FieldViolation, InvalidArgument
 
 
 class SeriesRefused(InvalidArgument):
@@ -34,7 +34,7 @@ def bad_value(index: int, channel: str, problem: str) -> SeriesRefused:
         reasons.SERIES_VALUE_INVALID,
         f"{channel}[{index}]: {problem}",
         metadata={"index": str(index), "channel": channel},
-        violations=[FieldViolation(f"{channel}[{index}]", problem)],
+        violations=[FieldViolation(f"{channel}[{index}]", problem, INVALID_VALUE)],
     )
 
 
@@ -44,7 +44,7 @@ def bad_time(index: int, problem: str) -> SeriesRefused:
         reasons.SERIES_TIME_INVALID,
         f"timestamps[{index}]: {problem}",
         metadata={"index": str(index)},
-        violations=[FieldViolation(f"timestamps[{index}]", problem)],
+        violations=[FieldViolation(f"timestamps[{index}]", problem, INVALID_VALUE)],
     )
 
 
@@ -88,5 +88,5 @@ def invalid_field(field: str, problem: str) -> SeriesRefused:
         reasons.INVALID_FIELD,
         f"{field}: {problem}",
         metadata={"field": field},
-        violations=[FieldViolation(field, problem)],
+        violations=[FieldViolation(field, problem, INVALID_VALUE)],
     )

@@ -71,7 +71,6 @@ async def test_fields_hold_for_the_files_after_them(uploads: MediaUploads) -> No
         ("objects", None, b"person, vehicle"),
         ("objects", None, b"face"),
         ("mode", None, b"mosaic"),
-        ("unknown", None, b"whatever"),
         ("labels", None, b"site=bern"),
         ("labels", None, "note=a, b = \u00fc".encode()),
         ("b", "2.jpg", photo("two")),
@@ -125,7 +124,7 @@ async def test_the_holder_of_a_link_sees_names_states_and_options_alone(mesh: Me
     await mesh.invites.insert(
         Invite("inv", "ann", "", secret_sha256, mesh.clock(), mesh.clock() + 10**12, max_uploads=5)
     )
-    body = form(("mode", None, b"solid"), ("a", "1.jpg", photo("one")))
+    body = form(("sender_name", None, b"Mia"), ("a", "1.jpg", photo("one")))
     request = UploadInviteMediaRequest(link=f"inv.{secret}", body=HttpBody(content_type=MULTIPART, data=body))
     answer = await uploads.UploadInviteMedia(stream(request), call_of())
     told = {field.name for field, _ in answer.results[0].media.ListFields()}

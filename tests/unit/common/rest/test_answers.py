@@ -17,7 +17,7 @@ def test_an_error_is_told_with_its_details() -> None:
         reasons.REQUEST_TOO_LARGE,
         "too large",
         metadata={"limit_bytes": "7"},
-        violations=[FieldViolation("a", "b")],
+        violations=[FieldViolation("a", "b", "C")],
         retry_after=timedelta(seconds=1.5),
     )
     told = json.loads(error_json(error))

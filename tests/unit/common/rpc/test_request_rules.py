@@ -7,13 +7,14 @@ from typing import Any
 
 import protovalidate
 import pytest
+from dropmesh.buf.validate import validate_pb2
 from dropmesh.v1 import ingest_service_pb2, processor_service_pb2, query_service_pb2
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
-from services.common.base.errors import InvalidArgument
-from services.common.rpc.request_rules import Rules
+from services.common.base.errors import FieldViolation, InvalidArgument
+from services.common.rpc.request_rules import Rules, pattern_words
 
 REQUESTS = {
     method.input_type.full_name: GetMessageClass(method.input_type)
@@ -42,7 +43,8 @@ def test_a_request_is_refused_where_the_validator_finds_fault_with_it(name: str)
     messages = [REQUESTS[name](), *_with_one_field(REQUESTS[name])]
     refused = [_refused(rules, message) for message in messages]
     assert refused == [
-        [str(violation.proto.message) for violation in validator.collect_violations(message)] for message in messages
+        [violation.proto.rule_id.upper().replace(".", "_") for violation in validator.collect_violations(message)]
+        for message in messages
     ]
 
 
@@ -53,11 +55,87 @@ def test_the_samples_hold_good_and_bad_requests() -> None:
     assert not all(refused)
 
 
+def test_every_pattern_has_words() -> None:
+    patterns = {
+        rules.pattern
+        for kind in REQUESTS.values()
+        for field in _fields(kind.DESCRIPTOR, frozenset())
+        for rules in _string_rules(field.GetOptions().Extensions[validate_pb2.field])
+        if rules.pattern
+    }
+    assert len(patterns) > 20
+    found = {pattern: pattern_words(pattern) for pattern in patterns}
+    assert {pattern: words for pattern, words in found.items() if set("[]^$?|*\\") & set(words)} == {}
+
+
+@pytest.mark.parametrize(
+    ("request_", "field", "description", "reason"),
+    [
+        (
+            ingest_service_pb2.UploadMediaRequest(sha256="x"),
+            "sha256",
+            "must be 64 hexadecimal digits",
+            "STRING_PATTERN",
+        ),
+        (
+            query_service_pb2.CheckHashesRequest(sha256=["a" * 64, "x"]),
+            "sha256[1]",
+            "must be 64 hexadecimal digits",
+            "STRING_PATTERN",
+        ),
+        (
+            ingest_service_pb2.BatchDeleteMediaRequest(names=["x"]),
+            "names[0]",
+            "must be a name such as media/{id}",
+            "STRING_PATTERN",
+        ),
+        (
+            ingest_service_pb2.UploadMediaRequest(anonymize={"regions": [{"box": {"right": -1}}]}),
+            "anonymize.regions[0].box.right",
+            "must be greater than or equal to 0 and less than or equal to 1000000",
+            "DOUBLE_GTE_LTE",
+        ),
+        (
+            ingest_service_pb2.CreateUploadRequest(upload={"labels": {"a b": "c"}}),
+            'upload.labels["a b"]',
+            'the name must have 1 to 63 letters, digits, "_", "." and "-", and begin with a letter or "_"',
+            "STRING_PATTERN",
+        ),
+        (
+            query_service_pb2.ListMediaRequest(order_by="size"),
+            "order_by",
+            "must be one of create_time, create_time desc, filename",
+            "STRING_IN",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_violation_has_its_place_words_and_a_reason(
+    request_: Message, field: str, description: str, reason: str
+) -> None:
+    with pytest.raises(InvalidArgument) as raised:
+        Rules().check(request_)
+    assert raised.value.violations == (FieldViolation(field, description, reason),)
+    assert raised.value.message == f"{field}: {description}"
+
+
+def _fields(descriptor: Any, around: frozenset[str]) -> Iterator[Any]:
+    for field in descriptor.fields:
+        yield field
+        inner = field.message_type
+        if inner is not None and inner.full_name not in around:
+            yield from _fields(inner, around | {inner.full_name})
+
+
+def _string_rules(rules: Any) -> Iterator[Any]:
+    yield from (rules.string, rules.repeated.items.string, rules.map.keys.string, rules.map.values.string)
+
+
 def _refused(rules: Rules, message: Message) -> list[str]:
     try:
         rules.check(message)
     except InvalidArgument as error:
-        return [violation.description for violation in error.violations]
+        return [violation.reason for violation in error.violations]
     return []
 
 

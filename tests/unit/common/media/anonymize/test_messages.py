@@ -50,3 +50,13 @@ def test_a_class_has_one_entry_of_options() -> None:
     faces = object_pb2.ClassOptions(object_class=object_pb2.FACE)
     with pytest.raises(InvalidField, match=r"anonymize\.class_options\[1\]: must be the only entry for FACE"):
         to_options(Options(class_options=[faces, faces]))
+
+
+def test_a_class_with_options_must_be_covered() -> None:
+    of_vehicles = object_pb2.ClassOptions(object_class=object_pb2.VEHICLE, mode=Options.SOLID)
+    of_faces = object_pb2.ClassOptions(object_class=object_pb2.FACE, margin=0.5)
+    fault = r"^upload\.anonymize\.class_options\[1\]\.object_class: VEHICLE is not covered, .*; add VEHICLE to objects$"
+    with pytest.raises(InvalidField, match=fault):
+        to_options(Options(class_options=[of_faces, of_vehicles]), field="upload.anonymize")
+    chosen = Options(objects=[object_pb2.FACE, object_pb2.VEHICLE], class_options=[of_faces, of_vehicles])
+    assert len(to_options(chosen).classes) == 2
