@@ -17,7 +17,7 @@ from services.ingest.http.connection import RATE_WINDOW, HttpConnection
 from services.ingest.http.routes import Route, Routes
 
 # Unfinished bodies that are kept in memory: so many of the largest, and no less than this.
-LARGEST_AT_ONCE = 6
+LARGEST_AT_ONCE = 8
 LEAST_RECEIVING_BYTES = 64 * 1024 * 1024
 
 
