@@ -145,7 +145,7 @@ def _has_another(mesh: Mesh, service: str, pid: int) -> bool:
 
 
 def test_what_is_down_is_told_by_the_health_of_the_whole(tight_mesh):
-    assert httpx.get(f"{tight_mesh.operations_url}/healthz").status_code == 200
+    eventually(lambda: httpx.get(f"{tight_mesh.operations_url}/healthz").status_code == 200)
     # Hung, not killed: the supervisor starts a dead one again before anyone can see that it was down.
     os.kill(tight_mesh.service("query"), signal.SIGSTOP)
     try:
