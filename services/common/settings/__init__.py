@@ -119,7 +119,8 @@ class Settings(BaseModel):
     recent_reads_bytes: int = Field(
         32 * MIB,
         ge=0,
-        description="memory in which query keeps points of series and media that were read in the last minute",
+        description="memory in which query keeps points of series and media that were read in the last minute; "
+        "a read of more than half of it keeps no points",
     )
     upload_hours: float = Field(24.0, gt=0, description="lifetime of a resumable upload")
     purge_days: float = Field(30.0, ge=0, description="time until the record of a deleted media is deleted")
