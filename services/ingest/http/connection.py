@@ -48,10 +48,6 @@ class _Incoming:
     size_bytes: int = 0
 
 
-# Between two requests: an idle connection keeps no body.
-_NO_REQUEST = _Incoming()
-
-
 class HttpConnection(EdgeConnection):
     """Calls the method of each request and writes the answer."""
 
@@ -71,7 +67,7 @@ class HttpConnection(EdgeConnection):
         self._is_paused = False
         # Of the body, since the last check of its rate; None before the first one.
         self._checked_bytes: int | None = None
-        self._incoming = _NO_REQUEST
+        self._incoming = _Incoming()
         self._unary: asyncio.Task[None] | None = None
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -260,7 +256,8 @@ class HttpConnection(EdgeConnection):
 
     def _close_after_last(self) -> None:
         if self._is_idle():
-            self._incoming = _NO_REQUEST
+            # Until the next request the connection keeps no body.
+            self._incoming = _Incoming()
         super()._close_after_last()
 
     def _set_paused(self, paused: bool) -> None:
