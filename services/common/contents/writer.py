@@ -24,7 +24,7 @@ class ContentWriter:
 
     def __init__(self, objects: Objects, now_ns: int) -> None:
         self._hash = hashlib.sha256()
-        self._pieces = PieceWriter(objects, object_key(now_ns), beside=self._hash.update)
+        self._pieces = PieceWriter(objects, object_key(now_ns), digest=self._hash)
         self._written: Written | None = None
 
     @property

@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from services.common.base import hashing
 from services.common.base.errors import ObjectDamaged
 from services.common.objects import Objects
 
@@ -22,7 +23,7 @@ async def whole(objects: Objects, key: str, size_bytes: int, sha256: str) -> Asy
         left -= len(chunk)
         if left < 0:
             raise ObjectDamaged(key)
-        await asyncio.to_thread(digest.update, chunk)
+        await hashing.update(digest, chunk)
     if left or digest.hexdigest() != sha256:
         raise ObjectDamaged(key)
     yield last

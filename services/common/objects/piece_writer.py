@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 
+from services.common.base import hashing
+from services.common.base.hashing import Digest
 from services.common.objects import ObjectInfo, Objects, ObjectWriter
 
 PIECE_BYTES = 2 * 1024 * 1024
-SMALL_BYTES = 16 * 1024
 
 
 class PieceWriter:
     """Gathers small chunks into pieces; ends with `commit` or `abort`, and `abort` after either is harmless.
 
-    `beside` is run in a thread on each piece while that is written. Nothing is begun before there is a piece.
+    `digest` takes each piece while that is written. Nothing is begun before there is a piece.
     """
 
-    def __init__(self, objects: Objects, key: str, beside: Callable[[bytes | bytearray], None] | None = None) -> None:
+    def __init__(self, objects: Objects, key: str, digest: Digest | None = None) -> None:
         self.key = key
         self.size_bytes = 0
         self._objects = objects
-        self._beside = beside
+        self._digest = digest
         # A chunk that is alone stays as it came.
         self._gathered: bytes | bytearray = b""
         self._under_way: asyncio.Task[None] | None = None
@@ -48,19 +48,15 @@ class PieceWriter:
             await self._flush()
 
     async def end(self) -> None:
-        """There are no more bytes: `beside` has seen all of them when it returns; the object is not visible yet."""
+        """There are no more bytes: `digest` has taken all of them when it returns; the object is not visible yet."""
         await self._written()
-        if self._beside is not None:
-            if len(self._gathered) <= SMALL_BYTES:
-                # Handing it to a thread would take longer.
-                self._beside(self._gathered)
-            else:
-                await asyncio.to_thread(self._beside, self._gathered)
-            self._beside = None
+        if self._digest is not None:
+            await hashing.update(self._digest, self._gathered)
+            self._digest = None
 
     async def commit(self) -> ObjectInfo:
         """Makes the object visible and durable."""
-        whole = self.whole if self._beside is None else None
+        whole = self.whole if self._digest is None else None
         if whole is not None:
             return await self._objects.put(self.key, whole)
         await self._flush()
@@ -88,10 +84,10 @@ class PieceWriter:
 
     async def _write(self, piece: bytes | bytearray) -> None:
         writer = await self._opened()
-        if self._beside is None:
+        if self._digest is None:
             await writer.write(memoryview(piece))
         else:
-            await asyncio.gather(asyncio.to_thread(self._beside, piece), writer.write(memoryview(piece)))
+            await asyncio.gather(hashing.update(self._digest, piece), writer.write(memoryview(piece)))
 
     async def _opened(self) -> ObjectWriter:
         if self._writer is None:

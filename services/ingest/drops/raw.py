@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 
 from dropmesh.v1 import error_reason_pb2 as reasons
 
+from services.common.base import hashing
 from services.common.base.errors import InvalidArgument
-
-# Hashing more than this would hold up the other calls.
-_LARGE_BYTES = 256 * 1024
 
 
 def check_size(field: str, raw: bytes, most_bytes: int) -> None:
@@ -26,8 +23,6 @@ def check_size(field: str, raw: bytes, most_bytes: int) -> None:
 
 async def sha256_of(raw: bytes) -> bytes:
     """The hash of a drop."""
-    return await asyncio.to_thread(_sha256, raw) if len(raw) > _LARGE_BYTES else _sha256(raw)
-
-
-def _sha256(raw: bytes) -> bytes:
-    return hashlib.sha256(raw).digest()
+    digest = hashlib.sha256()
+    await hashing.update(digest, raw)
+    return digest.digest()

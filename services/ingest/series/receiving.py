@@ -35,7 +35,7 @@ async def received_body(
 ) -> AsyncIterator[Received]:
     """Takes the bytes; what is yielded can be read until the block is left. The object stays unless it is refused."""
     digest = hashlib.sha256()
-    writer = PieceWriter(objects, key, beside=digest.update)
+    writer = PieceWriter(objects, key, digest=digest)
     try:
         async for chunk in chunks:
             await writer.write(chunk)
