@@ -12,6 +12,8 @@ from google.protobuf import any_pb2
 from google.protobuf.descriptor import MethodDescriptor
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
+from services.common.rpc.auth import NONE_GIVEN, NOT_VALID
+
 Config = dict[str, Any]
 
 # As services/common/rpc/tokens.py makes them.
@@ -41,8 +43,8 @@ def needs_token(method: MethodDescriptor) -> bool:
 def token_refusals() -> Iterator[Config]:
     """Arguments of `refusal`; the routes of public methods come before them. envoy.yaml has the answers over REST."""
     for header, reason, text in (
-        (MISSING, "TOKEN_MISSING", "this method needs a token; send the header Authorization: Bearer dm_…"),
-        (MALFORMED, "TOKEN_INVALID", "this mesh did not issue the token, or it was revoked"),
+        (MISSING, "TOKEN_MISSING", NONE_GIVEN),
+        (MALFORMED, "TOKEN_INVALID", NOT_VALID),
     ):
         details = {"grpc-status-details-bin": _details(reason, text)}
         yield {"status": 401, "text": text, "headers": [GRPC, header], "answer_headers": details}

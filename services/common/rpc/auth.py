@@ -19,6 +19,8 @@ REMEMBERED_NS = 1_000_000_000
 REMEMBERED_MOST = 10_000
 # InfluxDB's clients say "Token".
 SCHEMES = ("bearer", "token")
+NONE_GIVEN = "this method needs a token; send the header Authorization: Bearer dm_…"
+NOT_VALID = "this mesh did not issue the token, or it was revoked; the header must read Authorization: Bearer dm_…"
 SCOPES = {Behavior.READ: Scope.READ, Behavior.WRITE: Scope.WRITE, Behavior.ADMIN: Scope.ADMIN}
 
 
@@ -48,9 +50,7 @@ class Authenticator:
         if authorization is not None:
             return self._caller(await self._token(authorization))
         if self._mode is Mode.TOKENS or token_always:
-            raise Unauthenticated(
-                reasons.TOKEN_MISSING, "this method needs a token; send the header Authorization: Bearer dm_…"
-            )
+            raise Unauthenticated(reasons.TOKEN_MISSING, NONE_GIVEN)
         return LOCAL_CALLER
 
     def _caller(self, token: Token) -> Caller:
@@ -66,7 +66,7 @@ class Authenticator:
             token = await self._tokens.find(text.strip()) if scheme.lower() in SCHEMES else None
             if token is None or token.revoke_time_ns is not None:
                 self._remembered.pop(authorization, None)
-                raise Unauthenticated(reasons.TOKEN_INVALID, "this mesh did not issue the token, or it was revoked")
+                raise Unauthenticated(reasons.TOKEN_INVALID, NOT_VALID)
             if len(self._remembered) >= REMEMBERED_MOST:
                 self._remembered.clear()
             self._remembered[authorization] = (now_ns, token)
