@@ -7,6 +7,7 @@ import pytest
 from services.common.catalog import (
     MAX_DOCUMENT_BYTES,
     Catalog,
+    Collection,
     Delete,
     Increment,
     Insert,
@@ -223,6 +224,31 @@ async def test_of_upserts_on_one_key_in_one_batch_the_newest_stays(catalog: Cata
         "down": (3, 1),
         "alike": (2, 1),
     }
+
+
+@pytest.mark.parametrize("many", [NOTES, CARDS], ids=["few indexes", "many indexes"])
+async def test_of_many_replaced_in_one_batch_each_fares_on_its_own(catalog: Catalog, many: Collection) -> None:
+    unique = {"owner": "o", "name": "n"} if many is NOTES else {"place": 7}
+    documents = [{"_id": f"{number:02}", "a": number, "rank": number} for number in range(37)]
+    await insert(catalog, *documents, {"_id": "taken", **unique}, collection=many)
+    replaced: list[Operation] = [Replace(many, {**document, "a": 100, "b": 1}, 1) for document in documents]
+    replaced[5] = Replace(many, {"_id": "05", **unique}, 1)
+    replaced[9] = Replace(many, {"_id": "09", "a": 1}, 2)
+    replaced[12] = Replace(many, {"_id": "none", "a": 1}, 1)
+    replaced[20] = Replace(many, {"_id": "19", "rank": 3}, 2)
+    replaced[21] = Replace(many, {"_id": "19", "rank": 4}, 2)
+    outcomes = await catalog.batch([*replaced, Insert(EVENTS, {"_id": "e"})])
+    refused = {5: Refusal.EXISTS, **dict.fromkeys((9, 12, 21), Refusal.CONFLICT)}
+    assert [outcome.refusal for outcome in outcomes] == [refused.get(place) for place in range(38)]
+    assert outcomes[20].document == {"_id": "19", "rank": 3, "_version": 3}
+    stored = await catalog.get_many(many, [document["_id"] for document in documents])
+    untouched = (5, 9, 12, 20, 21)
+    assert stored == {
+        document["_id"]: {**document, "_version": 1}
+        if number in untouched
+        else {**document, "a": 100, "b": 1, "_version": 2}
+        for number, document in enumerate(documents)
+    } | {"19": {"_id": "19", "rank": 3, "_version": 3}}
 
 
 async def test_an_empty_batch_is_nothing(catalog: Catalog) -> None:
