@@ -18,6 +18,20 @@ from tests.servers.toxiproxy import Toxiproxy
 
 SCRIPT = Path(__file__).resolve().parents[1] / "support" / "influx_writer.py"
 COUNT = 10_000
+TELEGRAF = """
+[agent]
+  metric_batch_size = 500
+  omit_hostname = true
+[[outputs.influxdb_v2]]
+  urls = ["{url}"]
+  token = "{token}"
+  organization = "any"
+  bucket = "plant"
+[[inputs.mem]]
+[[inputs.file]]
+  files = ["{file}"]
+  data_format = "influx"
+"""
 
 
 @pytest.fixture
@@ -102,3 +116,18 @@ def test_influxdbs_own_client_writes_each_point_once_over_a_cut_connection(
     assert series["point_count"] == str(COUNT)
     points = sender.get(f"/v1/{series['name']}/points").json()
     assert points["channels"][0]["values"] == [number / 7 for number in range(COUNT)]
+
+
+def test_telegraf_writes_series_unchanged(
+    sender: httpx.Client, tokens_mesh: Mesh, token: str, tool: Callable[[str], Path], tmp_path: Path
+) -> None:
+    lines = [f"pump,site=berlin temperature={number / 7!r} {1767225600 + number}000000000" for number in range(3000)]
+    (tmp_path / "lines").write_text("\n".join(lines) + "\n")
+    configuration = tmp_path / "telegraf.conf"
+    configuration.write_text(TELEGRAF.format(url=tokens_mesh.url, token=token, file=tmp_path / "lines"))
+    subprocess.run([tool("telegraf"), "--config", configuration, "--once"], check=True, timeout=120)
+    found = {one["display_name"]: one for one in sender.get("/v1/series", params={"page_size": 100}).json()["series"]}
+    assert found["pump.temperature"]["labels"]["site"] == "berlin"
+    points = sender.get(f"/v1/{found['pump.temperature']['name']}/points").json()
+    assert points["channels"][0]["values"] == [number / 7 for number in range(3000)]
+    assert found["mem.used_percent"]["point_count"] == "1"

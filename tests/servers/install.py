@@ -69,7 +69,7 @@ def _go(tool: Tool) -> None:
     if (sources := GO_SOURCES / tool.package).is_dir():
         _run("go", "build", "-C", sources, "-o", tool.folder / tool.program, ".")
         return
-    _run("go", "install", f"{tool.package}@{tool.version}", env={"GOBIN": str(tool.folder)})
+    _run("go", "install", f"-tags={tool.tags}", f"{tool.package}@{tool.version}", env={"GOBIN": str(tool.folder)})
 
 
 def _maven(tool: Tool) -> None:

@@ -45,6 +45,8 @@ class Tool:
     package: str
     version: str
     program: str
+    tags: str = ""
+    """Go's build tags, which leave out what no test uses."""
 
     @property
     def folder(self) -> Path:
@@ -85,6 +87,7 @@ _LINTERS_VERSION = _digest(NPM_LOCKS / "linters" / "package-lock.json")
 _TYPESCRIPT_VERSION = _digest(NPM_LOCKS / "typescript" / "package-lock.json")
 _POD_SECURITY_VERSION = _digest(*sorted((GO_SOURCES / "pod-security").iterdir()))
 _SPARK_VERSION = _digest(LOCKS / "spark.txt")
+_TELEGRAF_TAGS = "custom,inputs.file,inputs.mem,outputs.influxdb_v2,parsers.influx"
 
 TOOLS = (
     Tool("rabbitmq", Source.APT, "rabbitmq-server", "", "/usr/lib/rabbitmq/bin/rabbitmq-server"),
@@ -98,6 +101,7 @@ TOOLS = (
     Tool("compose", Source.GO, "github.com/compose-spec/compose-go/v2/cmd", "v2.16.2", "cmd"),
     Tool("grpcurl", Source.GO, "github.com/fullstorydev/grpcurl/cmd/grpcurl", "v1.9.4", "grpcurl"),
     Tool("actionlint", Source.GO, "github.com/rhysd/actionlint/cmd/actionlint", "v1.7.12", "actionlint"),
+    Tool("telegraf", Source.GO, "github.com/influxdata/telegraf/cmd/telegraf", "v1.33.0", "telegraf", _TELEGRAF_TAGS),
     Tool("pod-security", Source.GO, "pod-security", _POD_SECURITY_VERSION, "pod-security"),
     Tool("buf", Source.NPM, "@bufbuild/buf", "1.75.0", "node_modules/.bin/buf"),
     Tool("protoc-gen-go", Source.GO, "google.golang.org/protobuf/cmd/protoc-gen-go", "v1.36.11", "protoc-gen-go"),
