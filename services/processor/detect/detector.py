@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from services.common.media.vocabulary import ObjectClass
+from services.processor.detect.candidates import Candidates
 from services.processor.detect.decoders import open_decoder
-from services.processor.detect.model_detector import ModelDetector
+from services.processor.detect.model_detector import ModelDetector, ViewTask
 from services.processor.detect.search import Search, fit_search, search_cost, smallest_sizes
 from services.processor.models.entry import ModelEntry
 from services.processor.models.registry import Registry
@@ -81,7 +82,7 @@ class ComposedDetector:
         thresholds: Mapping[ObjectClass, float] | None = None,
     ) -> list[list[Detection]]:
         """Find the objects of these classes in several pictures, in their order."""
-        return self._detect(pictures, classes, thresholds, Search(turned=True), self._budget_seconds)
+        return self._detect(pictures, classes, thresholds, Search(is_still=True), self._budget_seconds)
 
     def detect_frame(
         self,
@@ -100,7 +101,7 @@ class ComposedDetector:
 
         The budget may not suffice for them, or the caller shrinks the picture first.
         """
-        search, budget = (Search(), FRAME_SECONDS) if is_frame else (Search(turned=True), self._budget_seconds)
+        search, budget = (Search(), FRAME_SECONDS) if is_frame else (Search(is_still=True), self._budget_seconds)
         models = self._models(classes)
         shown = max(1, round(width * shrink)), max(1, round(height * shrink))
         fitted = fit_search(*shown, models, search, budget)
@@ -133,20 +134,37 @@ class ComposedDetector:
         ]
         plan = [(self._detectors[entry.name], _thresholds(entry, served, thresholds or {})) for entry, served in models]
         groups = [model.plan(pictures, searches, wanted) for model, wanted in plan]
-        runs = [
-            partial(model.run, pictures, group, wanted)
-            for (model, wanted), own in zip(plan, groups, strict=True)
-            for group in own
-        ]
-        seen = iter(map(_run, runs) if self._helpers is None else self._helpers.map(_run, runs))
+        seen = self._run(pictures, plan, groups)
+        if search.is_still:
+            closer = [
+                model.plan_closer(pictures, own, candidates, wanted)
+                for (model, wanted), own, candidates in zip(plan, groups, seen, strict=True)
+            ]
+            groups = [[*own, *again] for own, again in zip(groups, closer, strict=True)]
+            more_seen = self._run(pictures, plan, closer)
+            seen = [[*own, *again] for own, again in zip(seen, more_seen, strict=True)]
         found: list[list[Detection]] = [[] for _ in pictures]
-        for (model, wanted), own in zip(plan, groups, strict=True):
-            candidates = list(islice(seen, len(own)))
+        for (model, wanted), own, candidates in zip(plan, groups, seen, strict=True):
             for all_found, more in zip(found, model.detections(pictures, own, candidates, wanted), strict=True):
                 all_found.extend(more)
         for detections in found:
             detections.sort(key=lambda detection: -detection.score)
         return found
+
+    def _run(
+        self,
+        pictures: Sequence[Picture],
+        plan: Sequence[tuple[ModelDetector, Mapping[ObjectClass, float]]],
+        groups: Sequence[Sequence[Sequence[ViewTask]]],
+    ) -> list[list[Sequence[Candidates]]]:
+        """Returns what the groups of each model find."""
+        runs = [
+            partial(model.run, pictures, group, wanted)
+            for (model, wanted), own in zip(plan, groups, strict=True)
+            for group in own
+        ]
+        seen = iter(map(_call, runs) if self._helpers is None else self._helpers.map(_call, runs))
+        return [list(islice(seen, len(own))) for own in groups]
 
     def _models(self, classes: Collection[ObjectClass]) -> list[tuple[ModelEntry, list[ObjectClass]]]:
         """The models that serve these classes, each with those that it serves."""
@@ -202,5 +220,5 @@ def _thresholds(
     return {name: asked.get(name, entry.classes[name].threshold) for name in classes}
 
 
-def _run(task: Callable[[], Result]) -> Result:
+def _call(task: Callable[[], Result]) -> Result:
     return task()

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.common.media.vocabulary import Box, ObjectClass
-from services.processor.detect.candidates import Candidates, join
+from services.processor.detect.candidates import Candidates, Floats, join
 from services.processor.detect.decoders import Decoder
 from services.processor.detect.merge import Sameness, merge
 from services.processor.detect.placing import place, with_shapes, without_unsure
-from services.processor.detect.search import Search, find_views
+from services.processor.detect.search import Search, closer_views, find_views
 from services.processor.detect.tensor import view_tensor
 from services.processor.detect.views import View
 from services.processor.models.entry import ModelEntry
@@ -29,6 +29,8 @@ class ViewTask:
     picture: int
     view: View
     classes: frozenset[ObjectClass]
+    is_closer: bool = False
+    """Whether this is a second search, of an unsure place."""
 
 
 @dataclass(slots=True)
@@ -74,13 +76,42 @@ class ModelDetector:
         tensors = self._model.run(tensor, self._decoder.tensors)
         width, height = group[0].view.input_width, group[0].view.input_height
         wanted = [output for name in thresholds for output in self._entry.classes[name].outputs]
-        decoded = self._decoder.decode(tensors, width, height, wanted, min(thresholds.values()))
+        decoded = self._decoder.decode(tensors, width, height, wanted, self._lowest_score(thresholds))
         found: list[Candidates] = []
         for task, candidates in zip(group, decoded, strict=True):
             classes = [self._entry.classes[name] for name in task.classes]
             shaped = with_shapes(candidates, classes, width, height)
-            found.append(without_unsure(shaped, classes) if task.view.quarter_turns else shaped)
+            if task.is_closer:
+                shaped = without_unsure(shaped, [(served, served.closer) for served in classes])
+            elif task.view.quarter_turns:
+                shaped = without_unsure(shaped, [(served, served.turned) for served in classes])
+            found.append(shaped)
         return found
+
+    def plan_closer(
+        self,
+        pictures: Sequence[Picture],
+        groups: Sequence[Sequence[ViewTask]],
+        found: Sequence[Sequence[Candidates]],
+        thresholds: Mapping[ObjectClass, float],
+    ) -> list[Sequence[ViewTask]]:
+        """Returns the views of the places where these groups are unsure, in groups that take one run each."""
+        closer = {name: served.closer for name, served in self._entry.classes.items() if served.closer is not None}
+        wanted = {name: threshold for name, threshold in thresholds.items() if name in closer}
+        if not wanted:
+            return []
+        tasks: list[ViewTask] = []
+        for index, (picture, seen) in enumerate(zip(pictures, self._placed(pictures, groups, found), strict=True)):
+            height, width = picture.shape[:2]
+            for name, threshold in wanted.items():
+                views = [task.view for task in chain(*groups) if task.picture == index and name in task.classes]
+                boxes, scores = self._merge(seen, name, closer[name].score)
+                places = boxes[scores < threshold].tolist()
+                tasks += [
+                    ViewTask(index, view, frozenset({name}), is_closer=True)
+                    for view in closer_views(width, height, self._entry, closer[name], places, views)
+                ]
+        return _equal_inputs(tasks, self._batch)
 
     def detections(
         self,
@@ -90,32 +121,53 @@ class ModelDetector:
         thresholds: Mapping[ObjectClass, float],
     ) -> list[list[Detection]]:
         """Returns what all groups found together, for every picture."""
+        return [
+            self._detections(seen, thresholds, picture.shape[1], picture.shape[0])
+            for picture, seen in zip(pictures, self._placed(pictures, groups, found), strict=True)
+        ]
+
+    def _placed(
+        self, pictures: Sequence[Picture], groups: Sequence[Sequence[ViewTask]], found: Sequence[Sequence[Candidates]]
+    ) -> list[_Found]:
+        """Returns the candidates of every picture, in its pixels."""
         by_picture = [_Found() for _ in pictures]
-        sizes = [(picture.shape[1], picture.shape[0]) for picture in pictures]
         for task, candidates in zip(chain(*groups), chain(*found), strict=True):
-            placed, cut = place(candidates, task.view, *sizes[task.picture])
+            height, width = pictures[task.picture].shape[:2]
+            placed, cut = place(candidates, task.view, width, height)
+            if task.is_closer:
+                # An object that reaches out of its place is seen whole in another view.
+                placed, cut = placed.only(~cut), cut[~cut]
             by_picture[task.picture].parts.append(placed)
             by_picture[task.picture].cut.append(cut)
-        return [self._merge(each, thresholds, *size) for each, size in zip(by_picture, sizes, strict=True)]
+        return by_picture
 
-    def _merge(
+    def _detections(
         self, found: _Found, thresholds: Mapping[ObjectClass, float], width: int, height: int
     ) -> list[Detection]:
-        candidates, cut = join(found.parts), np.concatenate(found.cut)
         detections: list[Detection] = []
         for object_class, threshold in thresholds.items():
-            served = self._entry.classes[object_class]
-            picked = np.flatnonzero(np.isin(candidates.outputs, served.outputs) & (candidates.scores >= threshold))
-            own = candidates.only(picked)
-            sameness = Sameness(
-                self._entry.nms_iou if served.nms_iou is None else served.nms_iou,
-                self._entry.nms_within if served.nms_within is None else served.nms_within,
-            )
-            boxes, scores = merge(own.boxes, own.scores, cut[picked], sameness)
+            boxes, scores = self._merge(found, object_class, threshold)
+            grow = self._entry.classes[object_class].grow
             for (left, top, right, bottom), score in zip(boxes.tolist(), scores.tolist(), strict=True):
-                box = Box(left, top, right, bottom).expanded(served.grow).clipped(width, height)
+                box = Box(left, top, right, bottom).expanded(grow).clipped(width, height)
                 detections.append(Detection(object_class, score, box))
         return detections
+
+    def _merge(self, found: _Found, object_class: ObjectClass, threshold: float) -> tuple[Floats, Floats]:
+        """Returns one box and score for each object of a class, by falling score."""
+        candidates, cut = join(found.parts), np.concatenate(found.cut)
+        served = self._entry.classes[object_class]
+        picked = np.flatnonzero(np.isin(candidates.outputs, served.outputs) & (candidates.scores >= threshold))
+        own = candidates.only(picked)
+        sameness = Sameness(
+            self._entry.nms_iou if served.nms_iou is None else served.nms_iou,
+            self._entry.nms_within if served.nms_within is None else served.nms_within,
+        )
+        return merge(own.boxes, own.scores, cut[picked], sameness)
+
+    def _lowest_score(self, thresholds: Mapping[ObjectClass, float]) -> float:
+        closer = (self._entry.classes[name].closer for name in thresholds)
+        return min([*thresholds.values(), *(each.score for each in closer if each is not None)])
 
 
 def _equal_inputs(tasks: Sequence[ViewTask], limit: int) -> list[Sequence[ViewTask]]:

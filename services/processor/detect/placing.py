@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from services.processor.detect.candidates import Candidates, Floats
 from services.processor.detect.views import View
-from services.processor.models.entry import ServedClass
+from services.processor.models.entry import Closer, ServedClass, Turned
 
 EDGE_PIXELS = 3
 """A box that comes this close to a tile's edge, in pixels of the input, may go on behind it."""
@@ -28,12 +28,14 @@ def with_shapes(candidates: Candidates, classes: Sequence[ServedClass], width: i
     return candidates.only(keep)
 
 
-def without_unsure(candidates: Candidates, classes: Sequence[ServedClass]) -> Candidates:
-    """The candidates of a turned view that score enough for one."""
+def without_unsure(
+    candidates: Candidates, searches: Iterable[tuple[ServedClass, Turned | Closer | None]]
+) -> Candidates:
+    """The candidates of a turned or closer view that score enough for one."""
     keep = np.zeros(len(candidates), np.bool_)
-    for served in classes:
-        if served.turned is not None:
-            keep |= np.isin(candidates.outputs, served.outputs) & (candidates.scores >= served.turned.threshold)
+    for served, search in searches:
+        if search is not None:
+            keep |= np.isin(candidates.outputs, served.outputs) & (candidates.scores >= search.threshold)
     return candidates.only(keep)
 
 

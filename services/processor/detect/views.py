@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.processor.models.entry import Input, Tiles
@@ -12,6 +13,8 @@ LEVEL_STEP = 2.5
 the parts of one level is looked at on the next."""
 WORTHWHILE_STEP = 1.5
 """A further level is left out where the whole picture is shrunk by little more."""
+AROUND_PLACE = 0.5
+"""How much of its surroundings is seen with a place, on each side, as a share of its longer side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,16 @@ def plan_turned_views(width: int, height: int, model_input: Input, longest_side:
     ]
 
 
+def plan_closer_view(width: int, height: int, stride: int, place: Sequence[float], longest_side: int) -> View:
+    """A place in a picture of this size, with its surroundings; its longer side is scaled to so many pixels."""
+    left, top, right, bottom = place
+    length = max(right - left, bottom - top, 1.0)
+    around = AROUND_PLACE * length
+    sides = max(0, math.floor(left - around)), max(0, math.floor(top - around))
+    ends = min(width, math.ceil(right + around)), min(height, math.ceil(bottom + around))
+    return _scaled_view(*sides, *ends, longest_side / length, stride)
+
+
 def _view(left: int, top: int, right: int, bottom: int, model_input: Input) -> View:
     width, height = right - left, bottom - top
     scale = min(model_input.width / width, model_input.height / height)
@@ -90,9 +103,12 @@ def _view(left: int, top: int, right: int, bottom: int, model_input: Input) -> V
         return View(left, top, right, bottom, scale, model_input.width, model_input.height)
     if not model_input.enlarge:
         scale = min(scale, 1.0)
-    stride = model_input.stride
-    input_width = math.ceil(round(width * scale) / stride) * stride
-    input_height = math.ceil(round(height * scale) / stride) * stride
+    return _scaled_view(left, top, right, bottom, scale, model_input.stride)
+
+
+def _scaled_view(left: int, top: int, right: int, bottom: int, scale: float, stride: int) -> View:
+    input_width = math.ceil(round((right - left) * scale) / stride) * stride
+    input_height = math.ceil(round((bottom - top) * scale) / stride) * stride
     return View(left, top, right, bottom, scale, max(stride, input_width), max(stride, input_height))
 
 

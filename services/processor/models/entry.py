@@ -78,6 +78,17 @@ class Turned(_Value):
     threshold: Share
 
 
+class Closer(_Value):
+    """A second search of a still that is searched in parts: of each place that scores `score` or more, but too little.
+
+    The place is scaled so that its longer side has `longest_side` pixels. What is seen there counts from `threshold`.
+    """
+
+    longest_side: int = Field(gt=0)
+    score: Share
+    threshold: Share
+
+
 class ServedClass(_Value):
     """One class that a detector finds: from which of its outputs, from which score on, and how well.
 
@@ -93,6 +104,7 @@ class ServedClass(_Value):
     largest: Share = 1.0
     smallest: float = Field(default=32, gt=0)
     turned: Turned | None = None
+    closer: Closer | None = None
     grow: Share = 0.0
     tiles: Tiles | None = None
     nms_iou: Share | None = None
@@ -144,8 +156,11 @@ class ModelEntry(_Value):
             raise ValueError("a model needs [input]")
         if self.task is Task.DETECT and not ("name" in self.decoder and self.classes):
             raise ValueError("a detector needs [decoder] with a name, and [classes]")
-        if any(served.turned for served in self.classes.values()) and self.required_input.stride is None:
-            raise ValueError("turned searches need an input of any size: [input] with a stride")
+        if (
+            any(served.turned or served.closer for served in self.classes.values())
+            and self.required_input.stride is None
+        ):
+            raise ValueError("turned and closer searches need an input of any size: [input] with a stride")
         if self.task is Task.CLASSIFY and self.labels is None:
             raise ValueError("a classifier needs labels")
         return self

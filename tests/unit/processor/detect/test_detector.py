@@ -182,6 +182,28 @@ def test_an_object_that_lies_on_its_side_is_found_turned_where_it_scores_enough(
     assert len(detector(tmp_path, upright).detect(picture(), ALL)) == 1
 
 
+def test_an_unsure_place_of_a_large_still_is_found_closer_where_it_scores_enough(tmp_path: Path):
+    save_brightness(tmp_path / "m.onnx")
+    free = {"width": 64, "height": 64, "stride": 32, "padding": 0}
+    tiles = {"max_downscale": 1.0, "overlap": 0.0}
+
+    def with_closer(score: float, threshold: float) -> ComposedDetector:
+        served = TWO_CLASSES["face"] | {"closer": {"longest_side": 32, "score": score, "threshold": threshold}}
+        return detector(
+            tmp_path, entry_for(tmp_path / "m.onnx", "m", input=free, tiles=tiles, classes={"face": served})
+        )
+
+    scene = picture(128, 128)
+    scene[:24, :24] = 255
+    (found,) = with_closer(0.1, 0.5).detect(scene, ALL)
+    assert (found.box, round(found.score, 2)) == (Box(0, 0, 8, 8), 0.56)
+    assert with_closer(0.2, 0.5).detect(scene, ALL) == []
+    assert with_closer(0.1, 0.6).detect(scene, ALL) == []
+    assert with_closer(0.1, 0.5).detect(scene, ALL, {FACE: 0.6}) == []
+    assert with_closer(0.1, 0.5).detect(scene[:64, :64], ALL) == []
+    assert with_closer(0.1, 0.5).detect_frame(scene, ALL, None, None) == []
+
+
 def test_boxes_grow_by_the_share_that_the_registry_names_and_stay_in_the_picture(tmp_path: Path):
     save_saying(tmp_path / "m.onnx", [[0, 20, 40, 40, 0.9]])
     plate = {"license_plate": {"outputs": [0], "threshold": 0.5, "grow": 0.1}}

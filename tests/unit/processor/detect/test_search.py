@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.common.media.vocabulary import ObjectClass
-from services.processor.detect.search import Search, find_views, fit_search, smallest_sizes
-from services.processor.models.entry import ModelEntry
+from services.processor.detect.search import CLOSER_SHARE, Search, closer_views, find_views, fit_search, smallest_sizes
+from services.processor.models.entry import Closer, ModelEntry
 from services.processor.vision.detections import TileShare
 
 FACE, PLATE = ObjectClass.FACE, ObjectClass.LICENSE_PLATE
@@ -77,16 +77,29 @@ def test_a_share_of_the_parts_changes_nothing_about_what_the_parts_are():
     assert shared[0] | shared[1] == set(find_views(4000, 3000, model, [FACE], Search(searches[0].coarser)))
 
 
+def test_unsure_places_are_searched_again_best_first_as_far_as_their_share_goes():
+    model, closer = entry(), Closer(longest_side=64, score=0.1, threshold=0.5)
+    views = list(find_views(4000, 3000, model, [FACE], Search(is_still=True)))
+    places = [(10.0 * number, 0.0, 10.0 * number + 20, 30.0) for number in range(390)]
+    chosen = closer_views(4000, 3000, model, closer, places, views)
+    allowed = CLOSER_SHARE * sum(view.input_megapixels for view in views)
+    assert 0.9 * allowed < sum(view.input_megapixels for view in chosen) <= allowed
+    assert chosen == closer_views(4000, 3000, model, closer, places[: len(chosen)], views)
+    assert closer_views(300, 200, model, closer, places, list(find_views(300, 200, model, [FACE], Search()))) == []
+
+
 def test_only_the_classes_that_ask_for_it_are_searched_turned_and_only_in_stills():
     served = {"outputs": [0], "threshold": 0.5, "turned": {"longest_side": 256, "threshold": 0.6}}
     model = entry(classes={"face": served, "license_plate": {"outputs": [1], "threshold": 0.5}})
-    views = find_views(640, 480, model, [FACE, PLATE], Search(turned=True))
+    views = find_views(640, 480, model, [FACE, PLATE], Search(is_still=True))
     assert [classes for view, classes in views.items() if view.quarter_turns] == [frozenset({FACE})] * 2
     assert not any(view.quarter_turns for view in find_views(640, 480, model, [FACE, PLATE], Search()))
 
 
 @settings(deadline=None)
-@given(width=st.integers(1, 12_000), height=st.integers(1, 12_000), budget=st.floats(0.02, 5), turned=st.booleans())
-def test_the_budget_is_kept_wherever_the_whole_picture_fits_in_it(width: int, height: int, budget: float, turned: bool):
-    search = fit_search(width, height, [(entry(), [FACE, PLATE])], Search(turned=turned), budget)
+@given(width=st.integers(1, 12_000), height=st.integers(1, 12_000), budget=st.floats(0.02, 5), is_still=st.booleans())
+def test_the_budget_is_kept_wherever_the_whole_picture_fits_in_it(
+    width: int, height: int, budget: float, is_still: bool
+):
+    search = fit_search(width, height, [(entry(), [FACE, PLATE])], Search(is_still=is_still), budget)
     assert cost(entry(), width, height, search) <= budget

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.processor.detect.views import plan_turned_views, plan_views
+from services.processor.detect.views import plan_closer_view, plan_turned_views, plan_views
 from services.processor.models.entry import Input, Tiles
 
 FIXED = Input(width=320, height=240)
@@ -57,6 +57,24 @@ def test_turned_views_are_small_and_their_input_lies_on_its_side():
     assert (left.quarter_turns, right.quarter_turns) == (1, 3)
     assert (left.scaled_width, left.scaled_height) == (256, 192)
     assert (left.input_width, left.input_height) == (192, 256)
+
+
+def test_a_closer_view_shows_a_place_at_its_size_with_half_as_much_around_it():
+    view = plan_closer_view(4000, 3000, 32, (1000, 600, 1030, 640), 64)
+    assert (view.left, view.top, view.right, view.bottom) == (980, 580, 1050, 660)
+    assert (view.scale, view.input_width, view.input_height) == (1.6, 128, 128)
+
+
+@given(
+    left=st.floats(0, 3999), top=st.floats(0, 2999), wide=st.floats(0, 4000, exclude_min=True), tall=st.floats(0, 3000)
+)
+def test_a_closer_view_lies_in_the_picture_and_is_small(left: float, top: float, wide: float, tall: float):
+    view = plan_closer_view(4000, 3000, 32, (left, top, min(4000, left + wide), min(3000, top + tall)), 64)
+    assert 0 <= view.left < view.right <= 4000
+    assert 0 <= view.top < view.bottom <= 3000
+    assert max(view.input_width, view.input_height) <= 288
+    assert view.scaled_width <= view.input_width
+    assert view.scaled_height <= view.input_height
 
 
 @pytest.mark.parametrize("model_input", [FIXED, FREE])
