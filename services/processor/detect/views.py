@@ -13,6 +13,8 @@ LEVEL_STEP = 2.5
 the parts of one level is looked at on the next."""
 WORTHWHILE_STEP = 1.5
 """A further level is left out where the whole picture is shrunk by little more."""
+TURNED_SHARE = 0.2
+"""Turned views of a large picture have at least this share of its sides."""
 AROUND_PLACE = 0.5
 """How much of its surroundings is seen with a place, on each side, as a share of its longer side."""
 
@@ -78,8 +80,9 @@ def plan_views(width: int, height: int, model_input: Input, tiles: Tiles | None,
 
 
 def plan_turned_views(width: int, height: int, model_input: Input, longest_side: int) -> list[View]:
-    """The whole picture, shrunk to this side and turned to the left and to the right."""
-    small = model_input.model_copy(update={"width": longest_side, "height": longest_side, "enlarge": False})
+    """The whole picture, shrunk to this side, or a larger one of a larger picture, and turned left and right."""
+    side = min(model_input.width, max(longest_side, round(TURNED_SHARE * max(width, height))))
+    small = model_input.model_copy(update={"width": side, "height": side, "enlarge": False})
     upright = _view(0, 0, width, height, small)
     return [
         View(0, 0, width, height, upright.scale, upright.input_height, upright.input_width, turns) for turns in (1, 3)

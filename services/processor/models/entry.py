@@ -69,7 +69,7 @@ class Tiles(_Value):
 
 
 class Turned(_Value):
-    """A search of a still, shrunk to `longest_side` pixels, for objects that lie on their left or right side.
+    """A search of a still, shrunk to `longest_side` pixels or to a fifth, for objects that lie on their side.
 
     Their score must reach `threshold` too: so turned, a model sees objects where there are none.
     """

@@ -53,10 +53,15 @@ def test_what_is_too_large_for_the_finest_parts_lies_whole_in_a_part_of_a_coarse
 
 
 def test_turned_views_are_small_and_their_input_lies_on_its_side():
-    left, right = plan_turned_views(4000, 3000, FREE, 256)
+    left, right = plan_turned_views(640, 480, FREE, 256)
     assert (left.quarter_turns, right.quarter_turns) == (1, 3)
     assert (left.scaled_width, left.scaled_height) == (256, 192)
     assert (left.input_width, left.input_height) == (192, 256)
+
+
+@pytest.mark.parametrize(("longest", "shown"), [(640, 256), (1280, 256), (2560, 512), (10_000, 640)])
+def test_turned_views_of_larger_pictures_are_larger_up_to_the_models_input(longest: int, shown: int):
+    assert plan_turned_views(longest, longest // 2, FREE, 256)[0].scaled_width == shown
 
 
 def test_a_closer_view_shows_a_place_at_its_size_with_half_as_much_around_it():
