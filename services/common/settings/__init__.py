@@ -152,8 +152,9 @@ class Settings(BaseModel):
     detection_seconds: float = Field(
         5.0,
         gt=0,
-        description="CPU time for the search in one image; a large image gets a warning where more would find smaller "
-        "objects (counted from its size and the models' stated costs, not measured)",
+        description="CPU time for the search in one image, to which a second look at unsure places of a large image "
+        "adds at most a quarter; a large image gets a warning where more would find smaller objects (counted from its "
+        "size and the models' stated costs, not measured)",
     )
     video_seconds: float = Field(4 * 3600.0, gt=0, description="time limit for processing one video")
     worker_memory_bytes: int = Field(2 * GIB, ge=256 * MIB, description="memory limit of one such child process")

@@ -158,13 +158,15 @@ async def test_a_job_may_use_the_threads_of_children_that_rest(tmp_path: Path) -
 
 async def test_children_beyond_the_warm_ones_end_when_idle(tmp_path: Path) -> None:
     gate = tmp_path / "gate"
+    before = children()
     async with open_pool(children=3, idle=timedelta(0)) as pool:
         running = [asyncio.create_task(pool.run(jobs.wait_for, gate, time_limit=LONG)) for _ in range(3)]
-        await asyncio.sleep(0.2)
+        await until(lambda: len(children() - before) == 3)
         gate.touch()
-        pids = set(await asyncio.gather(*running))
-        await until(lambda: sum(map(is_running, pids)) == 1)
-        (left,) = (pid for pid in pids if is_running(pid))
+        await asyncio.gather(*running)
+        # It may be one that came too late for a job.
+        await until(lambda: len(children() - before) == 1)
+        (left,) = children() - before
         assert await pool.run(jobs.pid, time_limit=LONG) == left
     assert not is_running(left)
 
