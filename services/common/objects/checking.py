@@ -7,9 +7,8 @@ import hashlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from services.common.base import hashing
 from services.common.base.errors import ObjectDamaged
-from services.common.objects import Objects
+from services.common.objects import Objects, hashing
 
 
 async def whole(objects: Objects, key: str, size_bytes: int, sha256: str) -> AsyncIterator[bytes]:

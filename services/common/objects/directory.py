@@ -249,7 +249,7 @@ async def _in_thread(function: Callable[..., Result], *arguments: object) -> Res
 
 
 def _open_at(path: Path, offset: int, length: int | None) -> tuple[FileIO, int, bytes]:
-    """A file, which closes itself where nobody takes it, how many bytes to read of it, and the first of them."""
+    """A file that closes itself once it is garbage, how many bytes to read of it, and the first of them."""
     file = FileIO(path)
     try:
         there = max(0, os.fstat(file.fileno()).st_size - offset)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from services.common.base import hashing
-from services.common.base.hashing import Digest
-from services.common.objects import ObjectInfo, Objects, ObjectWriter
+from services.common.objects import ObjectInfo, Objects, ObjectWriter, hashing
+from services.common.objects.hashing import Digest
 
 PIECE_BYTES = 2 * 1024 * 1024
 

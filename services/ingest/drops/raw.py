@@ -6,8 +6,8 @@ import hashlib
 
 from dropmesh.v1 import error_reason_pb2 as reasons
 
-from services.common.base import hashing
 from services.common.base.errors import InvalidArgument
+from services.common.objects import hashing
 
 
 def check_size(field: str, raw: bytes, most_bytes: int) -> None:

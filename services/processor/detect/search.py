@@ -16,7 +16,7 @@ from services.processor.vision.detections import TileShare
 
 COARSER_STEP = 1.05
 CLOSER_SHARE = 0.25
-"""What the second search of unsure places may cost at most, beside the first one; 54 faces in 12 megapixels: 0.15."""
+"""The second search of unsure places costs at most this share of the first; that of 54 faces in 12 megapixels .15."""
 
 
 @dataclass(frozen=True, slots=True)
