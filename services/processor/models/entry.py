@@ -82,9 +82,11 @@ class Closer(_Value):
     """A second search of a still that is searched in parts: of each place that scores `score` or more, but too little.
 
     The place is scaled so that its longer side has `longest_side` pixels. What is seen there counts from `threshold`.
+    Stills whose longer side has fewer than `from_side` pixels are left out.
     """
 
     longest_side: int = Field(gt=0)
+    from_side: int = Field(default=0, ge=0)
     score: Share
     threshold: Share
 

@@ -85,6 +85,7 @@ def test_unsure_places_are_searched_again_best_first_as_far_as_their_share_goes(
     allowed = CLOSER_SHARE * sum(view.input_megapixels for view in views)
     assert 0.9 * allowed < sum(view.input_megapixels for view in chosen) <= allowed
     assert chosen == closer_views(4000, 3000, model, closer, places[: len(chosen)], views)
+    assert closer_views(4000, 3000, model, closer.model_copy(update={"from_side": 4001}), places, views) == []
     assert closer_views(300, 200, model, closer, places, list(find_views(300, 200, model, [FACE], Search()))) == []
 
 
