@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sqlite3
+import time
 import uuid
 
 import numpy as np
@@ -12,10 +13,23 @@ import pandas as pd
 from fastapi import FastAPI, HTTPException, Request
 
 app = FastAPI()
-database = sqlite3.connect(os.environ["REFERENCE_DATABASE"], isolation_level=None, check_same_thread=False)
-database.execute("PRAGMA journal_mode=WAL")
-database.execute("PRAGMA synchronous=FULL")
-database.execute("CREATE TABLE IF NOT EXISTS series (id TEXT PRIMARY KEY, points INTEGER, values_ BLOB NOT NULL)")
+
+
+def _opened() -> sqlite3.Connection:
+    connection = sqlite3.connect(os.environ["REFERENCE_DATABASE"], isolation_level=None, check_same_thread=False)
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            break
+        except sqlite3.OperationalError:
+            # Another worker of this service does the same; SQLite waits for no lock here.
+            time.sleep(0.05)
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("CREATE TABLE IF NOT EXISTS series (id TEXT PRIMARY KEY, points INTEGER, values_ BLOB NOT NULL)")
+    return connection
+
+
+database = _opened()
 
 
 @app.post("/v1/series", status_code=201)
