@@ -135,14 +135,13 @@ class ComposedDetector:
         plan = [(self._detectors[entry.name], _thresholds(entry, served, thresholds or {})) for entry, served in models]
         groups = [model.plan(pictures, searches, wanted) for model, wanted in plan]
         seen = self._run(pictures, plan, groups)
-        if search.is_still:
-            closer = [
-                model.plan_closer(pictures, own, candidates, wanted)
-                for (model, wanted), own, candidates in zip(plan, groups, seen, strict=True)
-            ]
-            groups = [[*own, *again] for own, again in zip(groups, closer, strict=True)]
-            more_seen = self._run(pictures, plan, closer)
-            seen = [[*own, *again] for own, again in zip(seen, more_seen, strict=True)]
+        closer = [
+            model.plan_closer(pictures, own, candidates, wanted)
+            for (model, wanted), own, candidates in zip(plan, groups, seen, strict=True)
+        ]
+        groups = [[*own, *again] for own, again in zip(groups, closer, strict=True)]
+        more_seen = self._run(pictures, plan, closer)
+        seen = [[*own, *again] for own, again in zip(seen, more_seen, strict=True)]
         found: list[list[Detection]] = [[] for _ in pictures]
         for (model, wanted), own, candidates in zip(plan, groups, seen, strict=True):
             for all_found, more in zip(found, model.detections(pictures, own, candidates, wanted), strict=True):

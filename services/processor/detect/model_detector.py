@@ -14,10 +14,10 @@ from services.processor.detect.candidates import Candidates, Floats, join
 from services.processor.detect.decoders import Decoder
 from services.processor.detect.merge import Sameness, merge
 from services.processor.detect.placing import place, with_shapes, without_unsure
-from services.processor.detect.search import Search, closer_views, find_views
+from services.processor.detect.search import Search, closer_views, find_views, wants_closer
 from services.processor.detect.tensor import view_tensor
 from services.processor.detect.views import View
-from services.processor.models.entry import ModelEntry
+from services.processor.models.entry import Closer, ModelEntry
 from services.processor.models.runtime import Model, Provider
 from services.processor.vision.detections import Detection, Picture
 
@@ -29,6 +29,8 @@ class ViewTask:
     picture: int
     view: View
     classes: frozenset[ObjectClass]
+    keeps_unsure: bool = False
+    """Whether candidates that score too little are kept, for a second search of their places."""
     is_closer: bool = False
     """Whether this is a second search, of an unsure place."""
 
@@ -60,11 +62,14 @@ class ModelDetector:
         self, pictures: Sequence[Picture], searches: Sequence[Search], classes: Collection[ObjectClass]
     ) -> list[Sequence[ViewTask]]:
         """Returns the views to run, in groups that take one run each."""
-        tasks = [
-            ViewTask(index, view, searched)
-            for index, (picture, search) in enumerate(zip(pictures, searches, strict=True))
-            for view, searched in find_views(picture.shape[1], picture.shape[0], self._entry, classes, search).items()
-        ]
+        tasks: list[ViewTask] = []
+        for index, (picture, search) in enumerate(zip(pictures, searches, strict=True)):
+            height, width = picture.shape[:2]
+            unsure = {name for name in classes if wants_closer(width, height, self._entry.classes[name].closer, search)}
+            tasks += [
+                ViewTask(index, view, searched, keeps_unsure=not unsure.isdisjoint(searched))
+                for view, searched in find_views(width, height, self._entry, classes, search).items()
+            ]
         return _equal_inputs(tasks, self._batch)
 
     def run(
@@ -76,7 +81,10 @@ class ModelDetector:
         tensors = self._model.run(tensor, self._decoder.tensors)
         width, height = group[0].view.input_width, group[0].view.input_height
         wanted = [output for name in thresholds for output in self._entry.classes[name].outputs]
-        decoded = self._decoder.decode(tensors, width, height, wanted, self._lowest_score(thresholds))
+        lowest = min(thresholds.values())
+        if any(task.keeps_unsure for task in group):
+            lowest = min([lowest, *(each.score for each in self._closer(thresholds).values())])
+        decoded = self._decoder.decode(tensors, width, height, wanted, lowest)
         found: list[Candidates] = []
         for task, candidates in zip(group, decoded, strict=True):
             classes = [self._entry.classes[name] for name in task.classes]
@@ -96,20 +104,19 @@ class ModelDetector:
         thresholds: Mapping[ObjectClass, float],
     ) -> list[Sequence[ViewTask]]:
         """Returns the views of the places where these groups are unsure, in groups that take one run each."""
-        closer = {name: served.closer for name, served in self._entry.classes.items() if served.closer is not None}
-        wanted = {name: threshold for name, threshold in thresholds.items() if name in closer}
-        if not wanted:
+        if not any(task.keeps_unsure for task in chain(*groups)):
             return []
         tasks: list[ViewTask] = []
         for index, (picture, seen) in enumerate(zip(pictures, self._placed(pictures, groups, found), strict=True)):
             height, width = picture.shape[:2]
-            for name, threshold in wanted.items():
-                views = [task.view for task in chain(*groups) if task.picture == index and name in task.classes]
-                boxes, scores = self._merge(seen, name, closer[name].score)
-                places = boxes[scores < threshold].tolist()
+            own = [task for task in chain(*groups) if task.picture == index and task.keeps_unsure]
+            for name, closer in self._closer(thresholds).items():
+                views = [task.view for task in own if name in task.classes]
+                boxes, scores = self._merge(seen, name, closer.score)
+                places = boxes[scores < thresholds[name]].tolist()
                 tasks += [
                     ViewTask(index, view, frozenset({name}), is_closer=True)
-                    for view in closer_views(width, height, self._entry, closer[name], places, views)
+                    for view in closer_views(width, height, self._entry, closer, places, views)
                 ]
         return _equal_inputs(tasks, self._batch)
 
@@ -165,9 +172,10 @@ class ModelDetector:
         )
         return merge(own.boxes, own.scores, cut[picked], sameness)
 
-    def _lowest_score(self, thresholds: Mapping[ObjectClass, float]) -> float:
-        closer = (self._entry.classes[name].closer for name in thresholds)
-        return min([*thresholds.values(), *(each.score for each in closer if each is not None)])
+    def _closer(self, names: Collection[ObjectClass]) -> dict[ObjectClass, Closer]:
+        """How unsure places are searched again, of those of these classes that are."""
+        found = {name: self._entry.classes[name].closer for name in names}
+        return {name: closer for name, closer in found.items() if closer is not None}
 
 
 def _equal_inputs(tasks: Sequence[ViewTask], limit: int) -> list[Sequence[ViewTask]]:

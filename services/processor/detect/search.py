@@ -50,11 +50,16 @@ def find_views(
     return views
 
 
+def wants_closer(width: int, height: int, closer: Closer | None, search: Search) -> bool:
+    """Whether unsure places of such a picture are searched again."""
+    return search.is_still and closer is not None and max(width, height) >= closer.from_side
+
+
 def closer_views(
     width: int, height: int, entry: ModelEntry, closer: Closer, places: Iterable[Sequence[float]], views: Sequence[View]
 ) -> list[View]:
-    """The views of unsure places after these views, the best place first; none in a picture that is small."""
-    if max(width, height) < closer.from_side or not any(view.is_part_of(width, height) for view in views):
+    """The views of unsure places after these views, the best place first; none where the whole picture was enough."""
+    if not any(view.is_part_of(width, height) for view in views):
         return []
     stride = entry.required_input.stride or 1
     left = CLOSER_SHARE * sum(view.input_megapixels for view in views)

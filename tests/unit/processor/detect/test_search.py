@@ -7,7 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.common.media.vocabulary import ObjectClass
-from services.processor.detect.search import CLOSER_SHARE, Search, closer_views, find_views, fit_search, smallest_sizes
+from services.processor.detect.search import (
+    CLOSER_SHARE,
+    Search,
+    closer_views,
+    find_views,
+    fit_search,
+    smallest_sizes,
+    wants_closer,
+)
 from services.processor.models.entry import Closer, ModelEntry
 from services.processor.vision.detections import TileShare
 
@@ -85,8 +93,17 @@ def test_unsure_places_are_searched_again_best_first_as_far_as_their_share_goes(
     allowed = CLOSER_SHARE * sum(view.input_megapixels for view in views)
     assert 0.9 * allowed < sum(view.input_megapixels for view in chosen) <= allowed
     assert chosen == closer_views(4000, 3000, model, closer, places[: len(chosen)], views)
-    assert closer_views(4000, 3000, model, closer.model_copy(update={"from_side": 4001}), places, views) == []
     assert closer_views(300, 200, model, closer, places, list(find_views(300, 200, model, [FACE], Search()))) == []
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "is_still", "wanted"),
+    [(2000, 10, True, True), (10, 2000, True, True), (1999, 1999, True, False), (2000, 2000, False, False)],
+)
+def test_unsure_places_are_searched_again_in_large_stills(width: int, height: int, is_still: bool, wanted: bool):
+    closer = Closer(longest_side=64, from_side=2000, score=0.1, threshold=0.5)
+    assert wants_closer(width, height, closer, Search(is_still=is_still)) is wanted
+    assert not wants_closer(width, height, None, Search(is_still=is_still))
 
 
 def test_only_the_classes_that_ask_for_it_are_searched_turned_and_only_in_stills():
