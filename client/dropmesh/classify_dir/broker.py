@@ -25,6 +25,7 @@ BROKEN = (AMQPError, ChannelInvalidStateError, DeliveryError, ConnectionError, T
 REFUSALS = (ChannelPreconditionFailed, ChannelAccessRefused, ChannelLockedResource)
 WRONG_USER = (AuthenticationError, ProbableAuthenticationError)
 REPLY_SECONDS = 10.0
+SESSION_SECONDS = 30.0
 PAUSE_SECONDS = 0.5
 
 
@@ -127,12 +128,14 @@ class Broker:
         connection = await aio_pika.connect(self._url, timeout=REPLY_SECONDS)
         try:
             connection.close_callbacks.add(self._on_close)
-            channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
-            channel.close_callbacks.add(self._on_close)
-            await channel.set_qos(prefetch_count=self._prefetch)
-            await self._declare(channel, self._profile.requests.queue)
-            replies = await self._declare(channel, self._profile.replies.queue)
-            await replies.consume(self.replies.put)
+            # A broker that goes away meanwhile may leave a call without an answer or an error.
+            async with asyncio.timeout(SESSION_SECONDS):
+                channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
+                channel.close_callbacks.add(self._on_close)
+                await channel.set_qos(prefetch_count=self._prefetch)
+                await self._declare(channel, self._profile.requests.queue)
+                replies = await self._declare(channel, self._profile.replies.queue)
+                await replies.consume(self.replies.put)
             self._channel = channel
             self._connected.set()
             self._note("connected", f"to RabbitMQ; sends to {self._name(self._profile.requests.queue)}")
