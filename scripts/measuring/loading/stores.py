@@ -9,7 +9,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from itertools import product
 
+import httpx
+
+from scripts.measuring.loading.mesh import LoadedMesh
 from scripts.measuring.loading.mixed_callers import Callers
 from scripts.measuring.loading.server_mesh import ServerMesh, server_mesh
 from scripts.measuring.loading.store_verdict import loops, verdict
@@ -22,6 +26,10 @@ FAULTS: dict[str, Callable[[Link], None]] = {
     "black hole": Link.swallow,
     "300 ms delay": partial(Link.delay, seconds=0.15),
 }
+# Those in which a store answers nothing, so that readiness has to say so.
+AWAY = ("cut", "black hole")
+READINESS_SECONDS = 5.0
+GIVE_UP_SECONDS = 30.0
 WARM_UP_SECONDS = 5.0
 
 
@@ -48,10 +56,13 @@ def _run(servers: ServerMesh, arguments: argparse.Namespace) -> int:
     with Callers(mesh.url, arguments.callers, mesh.admin, is_mixed=True) as callers:
         time.sleep(WARM_UP_SECONDS)
         before = loops(mesh)
-        for name, link in links.items() if arguments.seconds else ():
-            callers.begin(f"{name} away for {arguments.seconds:g} s")
-            with _broken(link, Link.cut):
-                time.sleep(arguments.seconds)
+        told: list[tuple[str, float, float]] = []
+        for name, kind in product(links, AWAY) if arguments.seconds else ():
+            callers.begin(f"{name} away for {arguments.seconds:g} s, {kind}")
+            with _broken(links[name], FAULTS[kind]):
+                red = _seconds_until(mesh, name, answers=False)
+                time.sleep(max(0.0, arguments.seconds - red))
+            told.append((f"{name}, {kind}", red, _seconds_until(mesh, name, answers=True)))
             time.sleep(2)
         chance = random.Random(arguments.seed)  # noqa: S311 - no secret
         faults = [(name, kind) for name in links for kind in chance.choices(list(FAULTS), k=arguments.faults)]
@@ -69,7 +80,21 @@ def _run(servers: ServerMesh, arguments: argparse.Namespace) -> int:
             time.sleep(WARM_UP_SECONDS)
     for phase in callers.phases:
         print(phase.line(), flush=True)
-    return verdict(mesh, callers, before, arguments.patience)
+    for what, red, green in told:
+        print(f"readiness, {what}: red after {red:.1f} s, green after {green:.1f} s (at most {READINESS_SECONDS:g})")
+    is_late = any(max(red, green) > READINESS_SECONDS for _, red, green in told)
+    return verdict(mesh, callers, before, arguments.patience) or int(is_late)
+
+
+def _seconds_until(mesh: LoadedMesh, store: str, *, answers: bool) -> float:
+    """How long it takes until readiness says that a store answers, or that it does not."""
+    began = time.monotonic()
+    while (seconds := time.monotonic() - began) < GIVE_UP_SECONDS:
+        ready = httpx.get(f"http://127.0.0.1:{mesh.port + 1}/readyz/ingest", timeout=10)
+        if (ready.json()["stores"][store] == "answers") is answers:
+            break
+        time.sleep(0.1)
+    return seconds
 
 
 @contextmanager
