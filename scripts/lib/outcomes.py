@@ -10,16 +10,19 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers.report import not_allowed
+
 FILE = "DROPMESH_TEST_OUTCOMES"
 
 
 @dataclass(frozen=True)
 class Outcomes:
-    """The tests of a run: how many passed and were left out, and which failed."""
+    """The tests of a run: how many passed and were left out, which failed, and why some were left out that may not."""
 
     passed: int = 0
     skipped: int = 0
     failed: tuple[str, ...] = ()
+    not_allowed: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, file: Path) -> Outcomes:
@@ -27,11 +30,12 @@ class Outcomes:
         if not file.exists():
             return cls()
         kept = json.loads(file.read_text())
-        return cls(kept["passed"], kept["skipped"], tuple(kept["failed"]))
+        return cls(kept["passed"], kept["skipped"], tuple(kept["failed"]), tuple(kept["not_allowed"]))
 
     def after(self, second: Outcomes) -> Outcomes:
         """The whole, once the tests that failed were run again."""
-        return Outcomes(self.passed + second.passed, self.skipped + second.skipped, second.failed)
+        passed, skipped = self.passed + second.passed, self.skipped + second.skipped
+        return Outcomes(passed, skipped, second.failed, self.not_allowed + second.not_allowed)
 
 
 def passed_only_again(first: Outcomes, second: Outcomes) -> list[str]:
@@ -39,14 +43,15 @@ def passed_only_again(first: Outcomes, second: Outcomes) -> list[str]:
     return sorted(set(first.failed) - set(second.failed))
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Writes the file; with several workers, only the process that has the terminal does."""
     words: dict[str, set[str]] = {}
     for word in ("passed", "skipped", "failed", "error"):
         reports = terminalreporter.stats.get(word, [])
         words[word] = {report.nodeid for report in reports if getattr(report, "nodeid", None)}
     failed = words["failed"] | words["error"]
-    outcomes = Outcomes(len(words["passed"] - failed), len(words["skipped"] - failed), tuple(sorted(failed)))
+    passed, skipped = len(words["passed"] - failed), len(words["skipped"] - failed)
+    outcomes = Outcomes(passed, skipped, tuple(sorted(failed)), tuple(not_allowed(config)))
     if file := os.environ.get(FILE):
         Path(file).write_text(json.dumps(asdict(outcomes)))
 

@@ -64,7 +64,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     workeroutput: dict[str, object] | None = getattr(session.config, "workeroutput", None)
     if workeroutput is not None:
         workeroutput["used"] = session.config.stash[REPORT].used
-    elif exitstatus == pytest.ExitCode.OK and _not_allowed(session.config):
+    elif exitstatus == pytest.ExitCode.OK and not_allowed(session.config):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
@@ -90,12 +90,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         write(f"    in {', '.join(files)}")
     if not report.left_out:
         write("nothing")
-    if _not_allowed(config):
+    if not_allowed(config):
         write("--require-all: leaving these out is a failure", red=True)
 
 
-def _not_allowed(config: pytest.Config) -> list[str]:
-    if not config.getoption("--require-all"):
+def not_allowed(config: pytest.Config) -> list[str]:
+    """Returns the reasons for which tests were left out that all were required of."""
+    if not config.getoption("--require-all", default=False):
         return []
     return [reason for reason in config.stash[REPORT].left_out if _needed(reason) not in config.getoption("excepted")]
 

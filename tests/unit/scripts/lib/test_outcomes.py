@@ -54,6 +54,18 @@ def test_a_test_that_passes_only_at_the_second_run_is_found(tmp_path: Path, work
     assert first.after(second) == Outcomes(passed=2, skipped=1, failed=failed[:2])
 
 
+def test_what_may_not_be_left_out_is_said_though_the_second_run_does_not_meet_it(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text(_TESTS)
+    strict = ("-p", "tests.servers.report", "--require-all")
+    first, _ = run(tmp_path, *strict)
+    assert first.not_allowed == ("needs a moon: not risen",)
+    assert run(tmp_path, *strict, "--except", "a moon")[0].not_allowed == ()
+
+    second, _ = run(tmp_path, *strict, "--last-failed", "--last-failed-no-failures=none")
+    assert second.not_allowed == ()
+    assert first.after(second).not_allowed == first.not_allowed
+
+
 def test_the_list_counts_by_file() -> None:
     assert flaky_report([]) == "passed only at the second run: 0"
     assert flaky_report(["a.py::test_x", "a.py::test_y[1]", "b.py::test_z"]) == (
