@@ -10,8 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.report import not_allowed
-
 FILE = "DROPMESH_TEST_OUTCOMES"
 
 
@@ -45,6 +43,9 @@ def passed_only_again(first: Outcomes, second: Outcomes) -> list[str]:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Writes the file; with several workers, only the process that has the terminal does."""
+    # pytest complains of a plugin of the tests that is imported before it.
+    from tests.servers.report import not_allowed
+
     words: dict[str, set[str]] = {}
     for word in ("passed", "skipped", "failed", "error"):
         reports = terminalreporter.stats.get(word, [])
