@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 import aio_pika
-from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
+from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage, AbstractQueue
 from aio_pika.exceptions import (
     AMQPError,
     AuthenticationError,
@@ -18,14 +18,16 @@ from aio_pika.exceptions import (
     ProbableAuthenticationError,
 )
 from aiormq.exceptions import ChannelAccessRefused, ChannelLockedResource
+from dropmesh.classify_dir.ending import answer_within
 from dropmesh.v1.classification_pb2 import ClassificationProfile as Profile
 from google.protobuf import json_format
 
-BROKEN = (AMQPError, ChannelInvalidStateError, DeliveryError, ConnectionError, TimeoutError, OSError, RuntimeError)
+# The last is the client's answer to a broker that hangs up before its first frame.
+BROKEN = (AMQPError, ChannelInvalidStateError, DeliveryError, OSError, RuntimeError, StopAsyncIteration)
 REFUSALS = (ChannelPreconditionFailed, ChannelAccessRefused, ChannelLockedResource)
 WRONG_USER = (AuthenticationError, ProbableAuthenticationError)
 REPLY_SECONDS = 10.0
-SESSION_SECONDS = 30.0
+CLOSE_SECONDS = 1.0
 PAUSE_SECONDS = 0.5
 
 
@@ -98,8 +100,8 @@ class Broker:
             if channel is None:
                 continue
             try:
-                await asyncio.wait_for(
-                    channel.default_exchange.publish(message, self._name(requests.queue)), REPLY_SECONDS
+                await answer_within(
+                    REPLY_SECONDS, channel.default_exchange.publish(message, self._name(requests.queue))
                 )
             except BROKEN:
                 # An unroutable request or a missing confirmation: the queues are declared again.
@@ -114,8 +116,8 @@ class Broker:
         if channel is None:
             return True
         try:
-            found = await channel.declare_queue(
-                self._name(self._profile.requests.queue), passive=True, timeout=REPLY_SECONDS
+            found = await answer_within(
+                REPLY_SECONDS, channel.declare_queue(self._name(self._profile.requests.queue), passive=True)
             )
         except BROKEN:
             self._lost.set()
@@ -125,18 +127,10 @@ class Broker:
     async def _session(self) -> None:
         """Holds one connection until it is lost; raises the error if it cannot be made."""
         self._lost.clear()
-        connection = await aio_pika.connect(self._url, timeout=REPLY_SECONDS)
+        connection = await answer_within(REPLY_SECONDS, aio_pika.connect(self._url))
         try:
             connection.close_callbacks.add(self._on_close)
-            # A broker that goes away meanwhile may leave a call without an answer or an error.
-            async with asyncio.timeout(SESSION_SECONDS):
-                channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
-                channel.close_callbacks.add(self._on_close)
-                await channel.set_qos(prefetch_count=self._prefetch)
-                await self._declare(channel, self._profile.requests.queue)
-                replies = await self._declare(channel, self._profile.replies.queue)
-                await replies.consume(self.replies.put)
-            self._channel = channel
+            self._channel = await answer_within(REPLY_SECONDS, self._open_channel(connection))
             self._connected.set()
             self._note("connected", f"to RabbitMQ; sends to {self._name(self._profile.requests.queue)}")
             await self._lost.wait()
@@ -144,7 +138,16 @@ class Broker:
             self._connected.clear()
             self._channel = None
             with suppress(*BROKEN):
-                await asyncio.wait_for(connection.close(), 1.0)
+                await answer_within(CLOSE_SECONDS, connection.close())
+
+    async def _open_channel(self, connection: AbstractConnection) -> AbstractChannel:
+        channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
+        channel.close_callbacks.add(self._on_close)
+        await channel.set_qos(prefetch_count=self._prefetch)
+        await self._declare(channel, self._profile.requests.queue)
+        replies = await self._declare(channel, self._profile.replies.queue)
+        await replies.consume(self.replies.put)
+        return channel
 
     async def _declare(self, channel: AbstractChannel, queue: Profile.Queue) -> AbstractQueue:
         return await channel.declare_queue(

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from aio_pika.abc import AbstractIncomingMessage
-from dropmesh.classify_dir.broker import BROKEN, Broker
-from dropmesh.classify_dir.ending import end_all
+from dropmesh.classify_dir.broker import BROKEN, REPLY_SECONDS, Broker
+from dropmesh.classify_dir.ending import answer_within, end_all
 from dropmesh.classify_dir.journal import Journal
 from dropmesh.classify_dir.messages import Reply, ReplyUnreadable, decode_reply, encode_request
 from dropmesh.classify_dir.options import Options
@@ -271,7 +271,7 @@ async def _acknowledge(messages: Iterable[AbstractIncomingMessage]) -> None:
     for message in messages:
         # Where the connection is gone RabbitMQ sends the reply again, and it is ignored.
         with suppress(*BROKEN):
-            await message.ack()
+            await answer_within(REPLY_SECONDS, message.ack())
 
 
 def _summary(reply: Reply) -> str:

@@ -68,19 +68,20 @@ class ClassifyWorker:
         ended = asyncio.Event()
         connection = await aio_pika.connect(self._url, timeout=REPLY_SECONDS)
         try:
-            channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
             connection.close_callbacks.add(lambda *_: ended.set())
-            channel.close_callbacks.add(lambda *_: ended.set())
-            await channel.set_qos(prefetch_count=self._prefetch)
-            dead = await declare(channel, self._profile.dead) if self._profile.dead.name else None
-            if not self._profile.replies.reply_to:
-                await declare(channel, self._profile.replies.queue)
-            requests = await declare(channel, self._profile.requests.queue)
+            async with asyncio.timeout(REPLY_SECONDS):
+                channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
+                channel.close_callbacks.add(lambda *_: ended.set())
+                await channel.set_qos(prefetch_count=self._prefetch)
+                dead = await declare(channel, self._profile.dead) if self._profile.dead.name else None
+                if not self._profile.replies.reply_to:
+                    await declare(channel, self._profile.replies.queue)
+                requests = await declare(channel, self._profile.requests.queue)
 
-            async def handle(message: AbstractIncomingMessage) -> None:
-                await self._handle(channel, message, ended)
+                async def handle(message: AbstractIncomingMessage) -> None:
+                    await self._handle(channel, message, ended)
 
-            await requests.consume(handle)
+                await requests.consume(handle)
             log.info("answers requests for labels", extra={"queue": requests.name})
             counting = asyncio.create_task(self._count(channel, requests, dead, ended))
             await wait_for_any(ended, stopping)
@@ -95,15 +96,18 @@ class ClassifyWorker:
 
     async def _handle(self, channel: AbstractChannel, message: AbstractIncomingMessage, ended: asyncio.Event) -> None:
         self._in_work += 1
-        with self._metrics.work_in_progress.labels(CLASSIFICATIONS.name).track_inprogress():
-            outcome = await self._answering.answer(_received(message))
-            try:
-                name = await self._bring(channel, message, outcome, ended)
-            except BROKEN:
-                # Whether RabbitMQ has it is not known: over a new connection the request comes again.
-                ended.set()
-                name = "released"
-        self._in_work -= 1
+        try:
+            with self._metrics.work_in_progress.labels(CLASSIFICATIONS.name).track_inprogress():
+                outcome = await self._answering.answer(_received(message))
+                try:
+                    name = await self._bring(channel, message, outcome, ended)
+                except BROKEN:
+                    # Whether RabbitMQ has it is not known: over a new connection the request comes again.
+                    ended.set()
+                    name = "released"
+        finally:
+            # Also where the client cancels this, whose connection was lost.
+            self._in_work -= 1
         self._metrics.work_done.labels(CLASSIFICATIONS.name, name).inc()
 
     async def _bring(
