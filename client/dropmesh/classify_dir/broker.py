@@ -27,6 +27,7 @@ BROKEN = (AMQPError, ChannelInvalidStateError, DeliveryError, OSError, RuntimeEr
 REFUSALS = (ChannelPreconditionFailed, ChannelAccessRefused, ChannelLockedResource)
 WRONG_USER = (AuthenticationError, ProbableAuthenticationError)
 REPLY_SECONDS = 10.0
+SET_UP_SECONDS = 30.0
 CLOSE_SECONDS = 1.0
 PAUSE_SECONDS = 0.5
 
@@ -130,7 +131,7 @@ class Broker:
         connection = await answer_within(REPLY_SECONDS, aio_pika.connect(self._url))
         try:
             connection.close_callbacks.add(self._on_close)
-            self._channel = await answer_within(REPLY_SECONDS, self._open_channel(connection))
+            self._channel = await answer_within(SET_UP_SECONDS, self._open_channel(connection))
             self._connected.set()
             self._note("connected", f"to RabbitMQ; sends to {self._name(self._profile.requests.queue)}")
             await self._lost.wait()
@@ -150,9 +151,12 @@ class Broker:
         return channel
 
     async def _declare(self, channel: AbstractChannel, queue: Profile.Queue) -> AbstractQueue:
-        return await channel.declare_queue(
-            self._name(queue), durable=queue.durable, passive=queue.passive, arguments=_arguments(queue) or None
-        )
+        name, arguments = self._name(queue), _arguments(queue) or None
+        declared = channel.declare_queue(name, durable=queue.durable, passive=queue.passive, arguments=arguments)
+        try:
+            return await answer_within(REPLY_SECONDS, declared)
+        except TimeoutError:
+            raise TimeoutError(f"RabbitMQ does not answer for the queue {name}") from None
 
     def _name(self, queue: Profile.Queue) -> str:
         return queue.name.replace("{platform}", self._platform)

@@ -8,6 +8,8 @@ from aio_pika.abc import AbstractChannel, AbstractQueue
 from dropmesh.v1.classification_pb2 import ClassificationProfile as Profile
 from google.protobuf import json_format
 
+from services.common.queue.rabbitmq.connection import REPLY_SECONDS
+
 
 async def declare(channel: AbstractChannel, queue: Profile.Queue) -> AbstractQueue:
     """Makes a queue where it is missing, or checks that it exists; RabbitMQ refuses one with other arguments."""
@@ -16,6 +18,13 @@ async def declare(channel: AbstractChannel, queue: Profile.Queue) -> AbstractQue
         name: int(value) if isinstance(value, float) and value.is_integer() else value
         for name, value in json_format.MessageToDict(queue.arguments).items()
     }
-    return await channel.declare_queue(
-        queue.name, durable=queue.durable, passive=queue.passive, arguments=arguments or None
-    )
+    try:
+        return await channel.declare_queue(
+            queue.name,
+            durable=queue.durable,
+            passive=queue.passive,
+            arguments=arguments or None,
+            timeout=REPLY_SECONDS,
+        )
+    except TimeoutError:
+        raise TimeoutError(f"RabbitMQ does not answer for the queue {queue.name}") from None

@@ -22,6 +22,7 @@ from services.processor.classify_queue.dead_letters import CLASSIFICATIONS
 from services.processor.classify_queue.queues import declare
 
 PAUSE_SECONDS = 1.0
+SET_UP_SECONDS = 30.0
 COUNTED_EVERY_SECONDS = 2.0
 log = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ class ClassifyWorker:
         connection = await aio_pika.connect(self._url, timeout=REPLY_SECONDS)
         try:
             connection.close_callbacks.add(lambda *_: ended.set())
-            async with asyncio.timeout(REPLY_SECONDS):
+            async with asyncio.timeout(SET_UP_SECONDS):
                 channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
                 channel.close_callbacks.add(lambda *_: ended.set())
                 await channel.set_qos(prefetch_count=self._prefetch)
@@ -194,7 +195,8 @@ class ClassifyWorker:
                 depth.set(await _length(channel, requests) + self._in_work)
                 if dead is not None:
                     letters.set(await _length(channel, dead))
-            except BROKEN:
+            except BROKEN as error:
+                log.warning("RabbitMQ counts no requests for labels", extra={"cause": repr(error)})
                 ended.set()
                 return
             await asyncio.sleep(COUNTED_EVERY_SECONDS)

@@ -63,6 +63,7 @@ async def test_a_request_is_sent_though_the_connection_fails_at_any_point_of_its
     amqp_url: str, monkeypatch: pytest.MonkeyPatch, is_silent: bool
 ) -> None:
     monkeypatch.setattr(module, "REPLY_SECONDS", 2.0)
+    monkeypatch.setattr(module, "SET_UP_SECONDS", 2.0)
     monkeypatch.setattr(module, "PAUSE_SECONDS", 0.05)
     profile = load_profile("dropmesh")
     profile.requests.queue.name = f"test.{uuid.uuid4().hex}"
