@@ -78,23 +78,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--shared", type=Path, default=SHARED, help="folder of labelled pictures and pulled weights")
     parser.add_argument("--seconds", type=float, default=5.0, help="budget of a picture (5), the mesh's setting")
     parser.add_argument("--turned", type=int, choices=(0, 1, 2, 3), default=0, help="quarters to turn pictures by (0)")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--pictures", type=int, help=f"of each size ({CANVASES[1]} of 1 megapixel to {CANVASES[48]} of 48)"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="of the first picture; each further one has the next")
     options = parser.parse_args(arguments)
     if not (options.shared / "training").is_dir():
         sys.exit(f"no labelled pictures: there is no folder {options.shared}; name one with --shared")
     crops, backgrounds = read_crops(options.shared, SMALLEST_SOURCE), read_backgrounds(options.shared)
     with tempfile.TemporaryDirectory() as folder:
         tools = _open_tools(options.weights, options.shared, options.seconds, Path(folder))
-        print("recall at IoU .5 / share of the objects whose pixels are covered to 98 %; by longer side in pixels")
+        print(
+            "recall at IoU .5 / share of the objects whose pixels are covered to 98 % / recall of all that are as large"
+        )
+        print("or larger; by longer side in pixels")
         for megapixels in options.megapixels or SIZES:
             width, height = SIZES[megapixels]
             outcomes = {name: _Outcome() for name in tools}
-            for number in range(CANVASES[megapixels]):
+            pictures = options.pictures or CANVASES[megapixels]
+            for number in range(pictures):
                 lengths = LENGTHS * OBJECTS[megapixels]
                 canvas = draw_canvas(width, height, lengths, crops, backgrounds, options.seed + number)
                 for name, tool in tools.items():
                     _measure(canvas.turned(options.turned), tool, outcomes[name])
-            _print(megapixels, outcomes, CANVASES[megapixels])
+            _print(megapixels, outcomes, pictures)
         for tool in tools.values():
             if isinstance(tool, _Deface):
                 tool.close()
@@ -162,20 +169,28 @@ def _measure(canvas: Canvas, tool: Tool, outcome: _Outcome) -> None:
     outcome.false_covers += sum(not any(one.box.intersection(crop) for crop in canvas.crops) for one in found)
 
 
-def _print(megapixels: int, outcomes: Mapping[str, _Outcome], canvases: int) -> None:
+def _print(megapixels: int, outcomes: Mapping[str, _Outcome], pictures: int) -> None:
     width, height = SIZES[megapixels]
-    print(f"\n{megapixels} megapixels ({width}x{height}), {canvases} pictures")
+    print(f"\n{megapixels} megapixels ({width}x{height}), {pictures} pictures")
     for name, outcome in outcomes.items():
-        per_picture = f"{outcome.seconds / canvases:.2f} CPU s, {outcome.false_covers / canvases:.1f} false covers"
+        per_picture = f"{outcome.seconds / pictures:.2f} CPU s, {outcome.false_covers / pictures:.1f} false covers"
         print(f"  {name}: {per_picture} a picture")
-    print("    " + " " * 24 + "".join(f"{name:>16}" for name in outcomes))
+    print("    " + " " * 24 + "".join(f"{name:>22}" for name in outcomes))
     rows = sorted({key for outcome in outcomes.values() for key in outcome.rows})
     for key in rows:
         object_class, length = key
-        counts = [outcome.rows[key] for outcome in outcomes.values()]
-        title = f"{object_class.replace('_', ' ')} {length} px, {counts[0].objects}"
-        cells = [f"{row.found / row.objects:.2f} / {row.covered / row.objects:.2f}" for row in counts]
-        print(f"    {title:24}" + "".join(f"{cell:>16}" for cell in cells))
+        counts = [(outcome.rows[key], _larger_found(outcome, *key)) for outcome in outcomes.values()]
+        title = f"{object_class.replace('_', ' ')} {length} px, {counts[0][0].objects}"
+        cells = [
+            f"{row.found / row.objects:.2f} / {row.covered / row.objects:.2f} / {all_:.2f}" for row, all_ in counts
+        ]
+        print(f"    {title:24}" + "".join(f"{cell:>22}" for cell in cells))
+
+
+def _larger_found(outcome: _Outcome, object_class: ObjectClass, length: int) -> float:
+    """The share that is found of the objects of a class that are as long or longer."""
+    rows = [row for (other, longer), row in outcome.rows.items() if other is object_class and longer >= length]
+    return sum(row.found for row in rows) / sum(row.objects for row in rows)
 
 
 if __name__ == "__main__":
