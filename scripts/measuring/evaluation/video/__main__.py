@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from scripts.measuring.benchmarks.deface import installed_deface
 from scripts.measuring.evaluation.labelled import SHARED
 from scripts.measuring.evaluation.video.coverage import open_frames
 from scripts.measuring.evaluation.video.flashes import write_flashes
@@ -39,7 +39,7 @@ def main() -> int:
     """Reads the command line, measures, prints."""
     parser = argparse.ArgumentParser(prog="scripts/evaluate video", description=__doc__)
     parser.add_argument("--shared", type=Path, default=SHARED, help="folder of clips and pulled weights")
-    parser.add_argument("--deface", default=shutil.which("deface"), help="the command `deface`, where it is at hand")
+    parser.add_argument("--deface", help="the command `deface` (installed into the user's cache)")
     parser.add_argument("--only", default="", help="measure the clips alone whose name holds this text")
     parser.add_argument("--make-references", action="store_true", help="make the reference tracks anew; slow")
     options = parser.parse_args()
@@ -67,19 +67,19 @@ def main() -> int:
                 if reference.clip == flashes.name
                 else first_part(clips / reference.clip, folder / "in.mp4", reference.frames)
             )
-            _measure(reference, source, folder, detectors, options.deface)
+            _measure(reference, source, folder, detectors, options.deface or str(installed_deface()))
     return 0
 
 
 def _measure(
-    reference: Reference, source: Path, folder: Path, detectors: dict[str, ComposedDetector], deface: str | None
+    reference: Reference, source: Path, folder: Path, detectors: dict[str, ComposedDetector], deface: str
 ) -> None:
     target = folder / "out.mp4"
     runs: dict[str, Callable[[], float]] = {
         weights: partial(_anonymize, source, target, reference.object_class, detector)
         for weights, detector in detectors.items()
     }
-    if deface and reference.object_class is ObjectClass.FACE:
+    if reference.object_class is ObjectClass.FACE:
         runs["deface"] = partial(_deface, deface, source, target)
     for by, run in runs.items():
         target.unlink(missing_ok=True)

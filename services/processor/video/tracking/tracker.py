@@ -25,6 +25,8 @@ LOST_LOOKS: Final = 3
 """An object that is not seen for longer than either is another one when it is seen again."""
 FARTHEST: Final = 1.2
 """The largest distance at which a prediction and a detection are one object: side by side, without a gap."""
+MOST_TIMES_LARGER: Final = 4.0
+"""How many times larger one of the two may be, in area: the spectacles of a face are not the face."""
 
 
 @dataclass(slots=True)
@@ -128,17 +130,20 @@ class Tracker:
 
 
 def _distances(predicted: Sequence[Box], found: Sequence[Box]) -> NDArray[np.float64]:
-    """One less the overlap, more the squared distance of the centres relative to what encloses both: 0 to 2."""
+    """One less the overlap, more the squared distance of the centres relative to what encloses both: 0 to 2.
+
+    More than any of these where one is too much larger than the other.
+    """
     one, other = _numbers(predicted)[:, None], _numbers(found)[None]
     shared = np.clip(np.minimum(one[..., 2:], other[..., 2:]) - np.maximum(one[..., :2], other[..., :2]), 0, None)
     overlap = shared.prod(axis=-1)
-    areas = (one[..., 2:] - one[..., :2]).prod(axis=-1) + (other[..., 2:] - other[..., :2]).prod(axis=-1)
+    one_area, other_area = ((each[..., 2:] - each[..., :2]).prod(axis=-1) for each in (one, other))
+    areas = one_area + other_area
     around = np.maximum(one[..., 2:], other[..., 2:]) - np.minimum(one[..., :2], other[..., :2])
     apart = (one[..., :2] + one[..., 2:] - other[..., :2] - other[..., 2:]) / 2
-    distances: NDArray[np.float64] = (
-        1 - overlap / (areas - overlap) + np.square(apart).sum(axis=-1) / np.square(around).sum(axis=-1)
-    )
-    return distances
+    distances = 1 - overlap / (areas - overlap) + np.square(apart).sum(axis=-1) / np.square(around).sum(axis=-1)
+    smaller = np.minimum(one_area, other_area)
+    return np.where(areas - smaller > MOST_TIMES_LARGER * smaller, 2 * FARTHEST, distances)
 
 
 def _numbers(boxes: Sequence[Box]) -> NDArray[np.float64]:
