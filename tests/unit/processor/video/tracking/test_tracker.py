@@ -62,6 +62,19 @@ def test_finds_an_object_again_where_its_movement_leads() -> None:
     assert path.box_at(20, line).left == pytest.approx(10 + 6 * 20, abs=4)
 
 
+def test_a_part_that_is_found_in_the_place_of_an_object_is_not_the_object() -> None:
+    line = timeline(20)
+    tracker = Tracker(line)
+    for frame in range(20):
+        tracker.update(frame, [at(105, 105, size=30, score=0.2)] if 5 <= frame < 15 else [at(100, size=80)])
+
+    whole, part = tracker.finish()
+
+    assert [whole.box_at(frame, line).left for frame in (4, 15)] == [100, 100]
+    assert whole.box_at(10, line).width >= 80
+    assert list(part.frames) == list(range(5, 15))
+
+
 def test_an_object_that_was_gone_for_long_is_another() -> None:
     tracker = Tracker(timeline(60))
     for frame in range(60):
