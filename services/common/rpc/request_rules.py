@@ -78,7 +78,11 @@ class Rules:
         if self._sets_no_ruled_field(message):
             return
         violations = [
-            FieldViolation(_path(violation), _words(violation), violation.proto.rule_id.upper().replace(".", "_"))
+            FieldViolation(
+                _path(violation),
+                _words(violation, message.DESCRIPTOR),
+                violation.proto.rule_id.upper().replace(".", "_"),
+            )
             for violation in self._validator.collect_violations(message)
         ]
         if violations:
@@ -139,15 +143,28 @@ def _step(element: Any) -> str:
     return f"{element.field_name}[{shown}]"
 
 
-def _words(violation: protovalidate.Violation) -> str:
-    """The rule in words, where the validator would show a regular expression or a list with an empty entry."""
+def _words(violation: protovalidate.Violation, message: Any) -> str:
+    """The rule in words, where the validator would show a regular expression, a list with an empty entry or numbers."""
     rule = violation.proto.rule_id
     if rule == "string.pattern":
         words = pattern_words(str(violation.rule_value))
         return f"the name {words}" if violation.proto.for_key else words
     if rule == "string.in":
         return f"must be one of {', '.join(filter(None, map(str, violation.rule_value)))}"
+    if rule in ("enum.not_in", "enum.defined_only"):
+        return f"must be one of {', '.join(_allowed_values(violation, message))}"
     return str(violation.proto.message)
+
+
+def _allowed_values(violation: protovalidate.Violation, message: Any) -> list[str]:
+    """The names of the values that the contract allows in an enum field."""
+    field: Any = None
+    for element in violation.proto.field.elements:
+        field = message.fields_by_name[element.field_name]
+        message = field.message_type
+    rules = field.GetOptions().Extensions[validate_pb2.field]
+    excluded = (rules.repeated.items if rules.HasField("repeated") else rules).enum.not_in
+    return [value.name for value in field.enum_type.values if value.number and value.number not in excluded]
 
 
 def pattern_words(pattern: str) -> str:

@@ -107,6 +107,18 @@ def test_every_pattern_has_words() -> None:
             "must be one of create_time, create_time desc, filename",
             "STRING_IN",
         ),
+        (
+            processor_service_pb2.DetectObjectsRequest(objects=["FACE", "OBJECT_CLASS_UNSPECIFIED"]),
+            "objects[1]",
+            "must be one of FACE, PERSON, LICENSE_PLATE, VEHICLE",
+            "ENUM_NOT_IN",
+        ),
+        (
+            ingest_service_pb2.UploadMediaRequest(anonymize={"mode": 99}),
+            "anonymize.mode",
+            "must be one of BLUR, MOSAIC, SOLID, GRADIENT",
+            "ENUM_DEFINED_ONLY",
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
