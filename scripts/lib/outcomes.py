@@ -15,7 +15,7 @@ FILE = "DROPMESH_TEST_OUTCOMES"
 
 @dataclass(frozen=True)
 class Outcomes:
-    """The tests of a run: how many passed and were left out, which failed, and why some were left out that may not."""
+    """The tests of a run: how many passed and were left out, which failed, and the forbidden reasons of leaving out."""
 
     passed: int = 0
     skipped: int = 0

@@ -69,6 +69,8 @@ def main() -> int:
         print(f"\n{flaky_report(flaky)}")
     print(f"\ntime: {_minutes(tests_seconds)} for the tests, {_minutes(time.monotonic() - began)} in all")
     print(f"suite: {outcomes.passed} passed, {len(outcomes.failed)} failed, {outcomes.skipped} skipped", flush=True)
+    for reason in outcomes.not_allowed:
+        print(f"failed: a test was left out, which --require-all forbids: {reason}", flush=True)
     return status or (0 if is_covered and not outcomes.not_allowed else 1)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import pika
 import pytest
 
 from tests.e2e.mesh import eventually
@@ -22,6 +23,14 @@ def broker() -> Iterator[str]:
             yield url
     except Missing as missing:
         pytest.skip(str(missing))
+
+
+def waiting(url: str, queue: str) -> int:
+    """How many messages a queue holds for the next consumer."""
+    connection = pika.BlockingConnection(pika.URLParameters(url))
+    count: int = connection.channel().queue_declare(queue, passive=True).method.message_count
+    connection.close()
+    return count
 
 
 def test_a_classifier_that_cannot_be_changed_labels_five_hundred_images(broker, tmp_path):
@@ -52,6 +61,7 @@ def test_a_classifier_that_cannot_be_changed_labels_five_hundred_images(broker, 
             "failed": 1,
         }
         assert "classified                500" in run.terminal
+        assert waiting(broker, "from_ai") == 0
     refusals = (tmp_path / "classifier").read_text()
     assert "PRECONDITION_FAILED" not in refusals
     assert "406" not in refusals

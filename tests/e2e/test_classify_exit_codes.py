@@ -82,7 +82,7 @@ def test_3_rabbitmq_is_away_or_refuses_the_user_and_a_later_run_goes_on(
     nowhere = f"amqp://guest:guest@127.0.0.1:{free_port()}/"
     with platform(images, output, "--amqp", nowhere, "--connect-seconds", "0.5", *MODELCLS) as run:
         assert run.wait() == 3, run.terminal
-    assert "RabbitMQ was not reached for 0.5 s (" in run.terminal
+    assert "RabbitMQ could not be used for 0.5 s (" in run.terminal
     with platform(images, output, "--amqp", broker.replace("guest:guest", "guest:wrong"), *MODELCLS) as run:
         assert run.wait() == 3, run.terminal
     assert "RabbitMQ refuses the user or the password" in run.terminal

@@ -95,7 +95,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 def not_allowed(config: pytest.Config) -> list[str]:
-    """Returns the reasons for which tests were left out that all were required of."""
+    """Returns the reasons for which tests were left out although --require-all forbids it."""
     if not config.getoption("--require-all", default=False):
         return []
     return [reason for reason in config.stash[REPORT].left_out if _needed(reason) not in config.getoption("excepted")]

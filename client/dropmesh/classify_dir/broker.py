@@ -22,7 +22,7 @@ from dropmesh.classify_dir.ending import answer_within
 from dropmesh.v1.classification_pb2 import ClassificationProfile as Profile
 from google.protobuf import json_format
 
-# The last is the client's answer to a broker that hangs up before its first frame.
+# aio-pika raises StopAsyncIteration where a broker hangs up before its first frame.
 BROKEN = (AMQPError, ChannelInvalidStateError, DeliveryError, OSError, RuntimeError, StopAsyncIteration)
 REFUSALS = (ChannelPreconditionFailed, ChannelAccessRefused, ChannelLockedResource)
 WRONG_USER = (AuthenticationError, ProbableAuthenticationError)
@@ -67,20 +67,23 @@ class Broker:
     async def keep(self) -> None:
         """Stays connected until cancelled; raises BrokerRefused or BrokerGone."""
         loop = asyncio.get_running_loop()
-        away_since = loop.time()
+        away_since, told = loop.time(), ""
         while True:
             try:
                 await self._session()
-                away_since = loop.time()
+                away_since, told = loop.time(), ""
                 self._note("lost", "the connection to RabbitMQ")
             except REFUSALS as error:
                 raise BrokerRefused(f"RabbitMQ refuses the queues of this profile: {error}") from None
             except WRONG_USER as error:
                 raise BrokerRefused(f"RabbitMQ refuses the user or the password: {error}") from None
             except BROKEN as error:
+                cause = f"{type(error).__name__}: {error}"
+                if cause != told:
+                    self._note("waits", f"for RabbitMQ: {cause}")
+                    told = cause
                 if loop.time() - away_since > self._gone_after:
-                    cause = f"{type(error).__name__}: {error}"
-                    raise BrokerGone(f"RabbitMQ was not reached for {self._gone_after:g} s ({cause})") from None
+                    raise BrokerGone(f"RabbitMQ could not be used for {self._gone_after:g} s ({cause})") from None
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def send(self, image_id: str, body: bytes, content_type: str, expire_after_seconds: float) -> None:

@@ -28,7 +28,7 @@ async def answer_within(seconds: float, call: Coroutine[Any, Any, Result]) -> Re
     A connection that closes cancels the calls that wait for its answers: that is a ConnectionError here.
     """
     task = asyncio.create_task(call)
-    task.add_done_callback(_look_at)
+    task.add_done_callback(_retrieve_error)
     try:
         await asyncio.wait((task,), timeout=seconds)
     finally:
@@ -40,7 +40,7 @@ async def answer_within(seconds: float, call: Coroutine[Any, Any, Result]) -> Re
     return task.result()
 
 
-def _look_at(task: asyncio.Task[Any]) -> None:
+def _retrieve_error(task: asyncio.Task[Any]) -> None:
     # Else the error of a call that was given up is printed at the end.
     if not task.cancelled():
         task.exception()

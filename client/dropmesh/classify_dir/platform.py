@@ -65,6 +65,7 @@ class Platform:
         self._files: asyncio.Queue[Found] = asyncio.Queue(SENDERS)
         self._waiting: dict[str, _Waiting] = {}
         self._room = asyncio.Event()
+        self._storing = asyncio.Lock()
         self._replied_at = float("-inf")
         self.names: set[str] = set()
         """The files that were found."""
@@ -127,6 +128,9 @@ class Platform:
         await self._files.join()
         while self._waiting:
             await self._wait_for_room()
+        async with self._storing:
+            # The last replies are stored; now they are taken from the queue as well.
+            pass
 
     def _is_recent(self, found: Found) -> bool:
         return self._now().timestamp() - found.modified_ns / 1e9 < 2 * self._options.scan_seconds
@@ -225,8 +229,9 @@ class Platform:
             self._replied_at = asyncio.get_running_loop().time()
             while not replies.empty():
                 messages.append(replies.get_nowait())
-            await asyncio.gather(*map(self._store, messages))
-            await _acknowledge(messages)
+            async with self._storing:
+                await asyncio.gather(*map(self._store, messages))
+                await _acknowledge(messages)
 
     async def _store(self, message: AbstractIncomingMessage) -> None:
         try:

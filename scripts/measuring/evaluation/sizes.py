@@ -182,7 +182,7 @@ def _print(megapixels: int, outcomes: Mapping[str, _Outcome], pictures: int) -> 
         counts = [(outcome.rows[key], _larger_found(outcome, *key)) for outcome in outcomes.values()]
         title = f"{object_class.replace('_', ' ')} {length} px, {counts[0][0].objects}"
         cells = [
-            f"{row.found / row.objects:.2f} / {row.covered / row.objects:.2f} / {all_:.2f}" for row, all_ in counts
+            f"{row.found / row.objects:.2f} / {row.covered / row.objects:.2f} / {larger:.2f}" for row, larger in counts
         ]
         print(f"    {title:24}" + "".join(f"{cell:>22}" for cell in cells))
 

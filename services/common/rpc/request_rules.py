@@ -159,7 +159,8 @@ def _words(violation: protovalidate.Violation, message: Any) -> str:
 def _allowed_values(violation: protovalidate.Violation, message: Any) -> list[str]:
     """The names of the values that the contract allows in an enum field."""
     field: Any = None
-    for element in violation.proto.field.elements:
+    path: Any = violation.proto.field
+    for element in path.elements:
         field = message.fields_by_name[element.field_name]
         message = field.message_type
     rules = field.GetOptions().Extensions[validate_pb2.field]

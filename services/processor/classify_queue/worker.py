@@ -13,9 +13,9 @@ from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
 from aio_pika.exceptions import ChannelPreconditionFailed, DeliveryError
 from dropmesh.v1.classification_pb2 import ClassificationProfile as Profile
 
-from services.common.base.loops import Backoff, pause, wait_for_any
+from services.common.base.loops import Backoff, is_cancelled, pause, wait_for_any
 from services.common.base.telemetry import Metrics
-from services.common.queue.rabbitmq.connection import BROKEN, REPLY_SECONDS
+from services.common.queue.rabbitmq.connection import BROKEN, REPLY_SECONDS, open_connection
 from services.common.queue.rabbitmq.names import ATTEMPTS, DEAD_SINCE, DELIVERIES, REASON
 from services.processor.classify_queue.answering import Answered, Answering, PutBack, Received, Refused, Reply
 from services.processor.classify_queue.dead_letters import CLASSIFICATIONS
@@ -59,6 +59,11 @@ class ClassifyWorker:
         while not stopping.is_set():
             try:
                 await self._session(stopping)
+            except asyncio.CancelledError:
+                # A connection that closes cancels those who wait for its answers.
+                if is_cancelled():
+                    raise
+                log.warning("no requests for labels", extra={"cause": "the connection was closed", "advice": ""})
             except BROKEN as error:
                 advice = "the queue has other arguments; see the profile" * isinstance(error, ChannelPreconditionFailed)
                 log.warning("no requests for labels", extra={"cause": repr(error), "advice": advice})
@@ -67,7 +72,7 @@ class ClassifyWorker:
     async def _session(self, stopping: asyncio.Event) -> None:
         """Answers over one connection, until it is lost or the event is set."""
         ended = asyncio.Event()
-        connection = await aio_pika.connect(self._url, timeout=REPLY_SECONDS)
+        connection = await open_connection(self._url)
         try:
             connection.close_callbacks.add(lambda *_: ended.set())
             async with asyncio.timeout(SET_UP_SECONDS):
@@ -102,8 +107,9 @@ class ClassifyWorker:
                 outcome = await self._answering.answer(_received(message))
                 try:
                     name = await self._bring(channel, message, outcome, ended)
-                except BROKEN:
+                except BROKEN as error:
                     # Whether RabbitMQ has it is not known: over a new connection the request comes again.
+                    log.warning("a request for labels waits for another connection", extra={"cause": repr(error)})
                     ended.set()
                     name = "released"
         finally:
@@ -196,14 +202,14 @@ class ClassifyWorker:
                 if dead is not None:
                     letters.set(await _length(channel, dead))
             except BROKEN as error:
-                log.warning("RabbitMQ counts no requests for labels", extra={"cause": repr(error)})
+                log.warning("the requests for labels cannot be counted", extra={"cause": repr(error)})
                 ended.set()
                 return
             await asyncio.sleep(COUNTED_EVERY_SECONDS)
 
 
 async def _length(channel: AbstractChannel, queue: AbstractQueue) -> int:
-    found = await channel.declare_queue(queue.name, passive=True)
+    found = await channel.declare_queue(queue.name, passive=True, timeout=REPLY_SECONDS)
     return found.declaration_result.message_count or 0
 
 

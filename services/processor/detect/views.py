@@ -14,7 +14,7 @@ the parts of one level is looked at on the next."""
 WORTHWHILE_STEP = 1.5
 """A further level is left out where the whole picture is shrunk by little more."""
 TURNED_SHARE = 0.4
-"""Turned views of a large picture have at least this share of its sides."""
+"""Turned views of a large picture have at least this share of its sides, as far as the model's input allows."""
 AROUND_PLACE = 0.5
 """How much of its surroundings is seen with a place, on each side, as a share of its longer side."""
 

@@ -39,7 +39,7 @@ def main() -> int:
     """Reads the command line, measures, prints."""
     parser = argparse.ArgumentParser(prog="scripts/evaluate video", description=__doc__)
     parser.add_argument("--shared", type=Path, default=SHARED, help="folder of clips and pulled weights")
-    parser.add_argument("--deface", help="the command `deface` (installed into the user's cache)")
+    parser.add_argument("--deface", help="the command `deface` (installed into the user's cache where it is missing)")
     parser.add_argument("--only", default="", help="measure the clips alone whose name holds this text")
     parser.add_argument("--make-references", action="store_true", help="make the reference tracks anew; slow")
     options = parser.parse_args()
@@ -67,12 +67,12 @@ def main() -> int:
                 if reference.clip == flashes.name
                 else first_part(clips / reference.clip, folder / "in.mp4", reference.frames)
             )
-            _measure(reference, source, folder, detectors, options.deface or str(installed_deface()))
+            _measure(reference, source, folder, detectors, options.deface)
     return 0
 
 
 def _measure(
-    reference: Reference, source: Path, folder: Path, detectors: dict[str, ComposedDetector], deface: str
+    reference: Reference, source: Path, folder: Path, detectors: dict[str, ComposedDetector], deface: str | None
 ) -> None:
     target = folder / "out.mp4"
     runs: dict[str, Callable[[], float]] = {
@@ -80,7 +80,7 @@ def _measure(
         for weights, detector in detectors.items()
     }
     if reference.object_class is ObjectClass.FACE:
-        runs["deface"] = partial(_deface, deface, source, target)
+        runs["deface"] = partial(_deface, deface or str(installed_deface()), source, target)
     for by, run in runs.items():
         target.unlink(missing_ok=True)
         cpu_seconds = run()

@@ -113,16 +113,21 @@ class RabbitConnection:
 
     async def _open_connection(self) -> AbstractConnection:
         if self._connection is None or not _is_open(self._connection):
-            try:
-                self._connection = await aio_pika.connect(self._url, timeout=REPLY_SECONDS)
-            except InvalidFrameError as error:
-                # RabbitMQ closes the connection instead of opening the virtual host.
-                host = unquote(urlsplit(self._url).path[1:]) or "/"
-                raise ConnectionError(f"no virtual host {host!r}, or the user may not use it") from error
-            except StopAsyncIteration as error:
-                # The client's answer to a broker, or a proxy before it, that hangs up before its first frame.
-                raise ConnectionError("the connection was closed before the broker answered") from error
+            self._connection = await open_connection(self._url)
         return self._connection
+
+
+async def open_connection(url: str) -> AbstractConnection:
+    """Connects; raises one of `BROKEN` where that fails."""
+    try:
+        return await aio_pika.connect(url, timeout=REPLY_SECONDS)
+    except InvalidFrameError as error:
+        # RabbitMQ closes the connection instead of opening the virtual host.
+        host = unquote(urlsplit(url).path[1:]) or "/"
+        raise ConnectionError(f"no virtual host {host!r}, or the user may not use it") from error
+    except StopAsyncIteration as error:
+        # The client's answer to a broker, or a proxy before it, that hangs up before its first frame.
+        raise ConnectionError("the connection was closed before the broker answered") from error
 
 
 def _is_open(connection: AbstractConnection) -> bool:

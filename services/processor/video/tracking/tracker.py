@@ -27,6 +27,9 @@ FARTHEST: Final = 1.2
 """The largest distance at which a prediction and a detection are one object: side by side, without a gap."""
 MOST_TIMES_LARGER: Final = 4.0
 """How many times larger one of the two may be, in area: the spectacles of a face are not the face."""
+PART_INSIDE: Final = 0.8
+PART_SECONDS: Final = 3.0
+"""While a part of an object is found, by so much in its last place, it is waited for so long, and in that place too."""
 
 
 @dataclass(slots=True)
@@ -35,6 +38,7 @@ class _Follow:
     expected: BoxFilter
     seconds: float
     misses: int = 0
+    is_seen_in_part: bool = False
 
 
 class Tracker:
@@ -65,9 +69,8 @@ class Tracker:
                 if follow.misses == 0:
                     follow.path.end(frame)
                 follow.misses += 1
-        self._end(
-            [one for one in self._open if one.misses > LOST_LOOKS and seconds - one.seconds > LOST_SECONDS], frame
-        )
+                follow.is_seen_in_part |= _shows_part(follow.path, detections, boxes)
+        self._end([one for one in self._open if _is_lost(one, seconds)], frame)
         for index, detection in enumerate(detections):
             if index not in seen:
                 path = ObjectPath(detection.object_class, self._last_look)
@@ -102,6 +105,7 @@ class Tracker:
         follow.expected.update(box, seconds)
         follow.seconds = seconds
         follow.misses = 0
+        follow.is_seen_in_part = False
 
     def _end(self, follows: Sequence[_Follow], frame: int) -> None:
         for follow in follows:
@@ -117,6 +121,9 @@ class Tracker:
         if not self._open or not boxes:
             return []
         distances = _distances([follow.expected.predict(seconds) for follow in self._open], boxes)
+        in_part = np.array([follow.is_seen_in_part for follow in self._open])[:, None]
+        last_seen = _distances([follow.path.ends[1] for follow in self._open], boxes)
+        distances = np.where(in_part, np.minimum(distances, last_seen), distances)
         same_class = np.array(
             [[one.path.object_class is other.object_class for other in detections] for one in self._open]
         )
@@ -127,6 +134,22 @@ class Tracker:
             for row, column in zip(rows, columns, strict=True)
             if distances[row, column] <= FARTHEST
         ]
+
+
+def _is_lost(follow: _Follow, seconds: float) -> bool:
+    patience = PART_SECONDS if follow.is_seen_in_part else LOST_SECONDS
+    return follow.misses > LOST_LOOKS and seconds - follow.seconds > patience
+
+
+def _shows_part(path: ObjectPath, detections: Sequence[Detection], boxes: Sequence[Box]) -> bool:
+    """Whether a part of an object is found in the place where it was last seen."""
+    whole = path.ends[1]
+    return any(
+        detection.object_class is path.object_class
+        and MOST_TIMES_LARGER * box.area < whole.area
+        and box.intersection(whole) >= PART_INSIDE * box.area
+        for detection, box in zip(detections, boxes, strict=True)
+    )
 
 
 def _distances(predicted: Sequence[Box], found: Sequence[Box]) -> NDArray[np.float64]:

@@ -62,17 +62,20 @@ def test_finds_an_object_again_where_its_movement_leads() -> None:
     assert path.box_at(20, line).left == pytest.approx(10 + 6 * 20, abs=4)
 
 
-def test_a_part_that_is_found_in_the_place_of_an_object_is_not_the_object() -> None:
-    line = timeline(20)
+def test_an_object_of_which_only_a_part_is_found_for_a_while_is_covered_whole() -> None:
+    line = timeline(80)
     tracker = Tracker(line)
-    for frame in range(20):
-        tracker.update(frame, [at(105, 105, size=30, score=0.2)] if 5 <= frame < 15 else [at(100, size=80)])
+    for frame in range(0, 80, 2):
+        part_only = 20 <= frame < 60
+        tracker.update(frame, [at(105, 105, size=30, score=0.2)] if part_only else [at(100, size=80)])
 
     whole, part = tracker.finish()
 
-    assert [whole.box_at(frame, line).left for frame in (4, 15)] == [100, 100]
-    assert whole.box_at(10, line).width >= 80
-    assert list(part.frames) == list(range(5, 15))
+    assert (whole.covered_from(line), whole.covered_to(line)) == (0, 79)
+    for frame in range(80):
+        box = whole.box_at(frame, line)
+        assert (box.left <= 100, box.right >= 180) == (True, True)
+    assert list(part.frames) == list(range(20, 60, 2))
 
 
 def test_an_object_that_was_gone_for_long_is_another() -> None:
