@@ -121,9 +121,9 @@ class Tracker:
         if not self._open or not boxes:
             return []
         distances = _distances([follow.expected.predict(seconds) for follow in self._open], boxes)
-        in_part = np.array([follow.is_seen_in_part for follow in self._open])[:, None]
-        last_seen = _distances([follow.path.ends[1] for follow in self._open], boxes)
-        distances = np.where(in_part, np.minimum(distances, last_seen), distances)
+        if in_part := [index for index, follow in enumerate(self._open) if follow.is_seen_in_part]:
+            last_seen = _distances([self._open[index].path.ends[1] for index in in_part], boxes)
+            distances[in_part] = np.minimum(distances[in_part], last_seen)
         same_class = np.array(
             [[one.path.object_class is other.object_class for other in detections] for one in self._open]
         )
