@@ -39,7 +39,7 @@ def direct_read(route: Config, method: MethodDescriptor, service_route: Config) 
     headers = [*match["headers"], NOT_GRPC, *([NOT_CSV] if method.name == ALSO_AS_CSV else [])]
     return {
         "match": {**match, "headers": headers},
-        "route": {**service_route, "cluster": f"{service_route['cluster']}_http", **_retries(service_route)},
+        "route": {**service_route, **_retries(service_route)},
         "typed_per_filter_config": {**route.get("typed_per_filter_config", {}), **dict.fromkeys(FOR_GRPC, OFF)},
     }
 

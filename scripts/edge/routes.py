@@ -118,7 +118,7 @@ def _grpc_routes() -> list[Entry]:
 
 
 def _timeouts(cluster: str, method: MethodDescriptor) -> Config:
-    route: Config = {"cluster": cluster}
+    route: Config = {"cluster": f"{cluster}_http"}
     if method.client_streaming or method.server_streaming:
         # As long as bytes flow: the connection manager's idle timeout ends a stream that stands still.
         return {**route, "timeout": "0s"}

@@ -51,7 +51,6 @@ from services.ingest.erasures.series import SeriesKind
 from services.ingest.erasures.worker import ErasureWorker
 from services.ingest.erasures.writes import ErasureWrites
 from services.ingest.http.door import HttpDoor
-from services.ingest.http.routes import http_routes
 from services.ingest.invites.writes import InviteWrites
 from services.ingest.media.batch import MediaBatches
 from services.ingest.media.changes import MediaChanges
@@ -157,7 +156,7 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
         RetentionWrites(retention, now_ns=time.time_ns),
     )
     door = HttpDoor(
-        http_routes(methods),
+        methods,
         settings.http_socket("ingest"),
         max_whole_bytes=settings.max_drop_bytes,
         drain=timedelta(seconds=settings.drain_seconds),

@@ -23,7 +23,7 @@ from services.common.media.store import MediaStore
 from services.common.media.work import MediaWork
 from services.common.queue.depths import QueueDepths
 from services.common.rest.reads.door import ReadDoor
-from services.common.rpc.server import MAX_MESSAGE_BYTES
+from services.common.rpc.grpc_methods import MAX_MESSAGE_BYTES
 from services.common.series.computed.store import ComputedStore
 from services.common.series.measured import SeriesFinder
 from services.common.series.store import SeriesStore

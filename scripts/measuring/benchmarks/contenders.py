@@ -26,13 +26,14 @@ MESH = "the mesh"
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A service that runs; `drained` returns once all that it accepted is done."""
+    """A service that runs; `drained` returns once all that it accepted is done. Of a mesh, `data` is its folder."""
 
     name: str
     port: int
     cpu_seconds: Callable[[], float]
     syncs: SyncCount
     drained: Callable[[], None] = lambda: None
+    data: Path = Path()
 
 
 @dataclass(frozen=True, slots=True)

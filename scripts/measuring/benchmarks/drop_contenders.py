@@ -49,7 +49,9 @@ def _mesh(folder: Path, servers: Servers | None) -> Iterator[Contender]:
     with loaded_mesh(settings={**syncs.environment, **stores}) as mesh:
         is_waiting = _in_sqlite(mesh.data / "catalog.sqlite") if servers is None else _in_mongo(stores)
         cpu = mesh.cpu_seconds
-        yield Contender(MESH, mesh.port, lambda: sum(cpu().values()), syncs, lambda: _await_settled(is_waiting))
+        yield Contender(
+            MESH, mesh.port, lambda: sum(cpu().values()), syncs, lambda: _await_settled(is_waiting), mesh.data
+        )
 
 
 def _await_settled(is_waiting: Callable[[], bool]) -> None:

@@ -72,16 +72,17 @@ def request_ways(
 
 def stream_ways(mesh: Contender, numbers: count[int], amount: int) -> dict[str, Way]:
     """A turn of each kind of stream."""
-    return {name: partial(_stream_of_next, mesh, numbers, amount, send) for name, send in STREAMS.items()}
+    return {name: partial(streamed_of_next, mesh, numbers, amount, send) for name, send in STREAMS.items()}
 
 
 def _requests_of_next(one: Contender, numbers: count[int], amount: int, connections: int) -> Figures:
     return _requests(one, DropSeries(next(numbers), amount), connections)
 
 
-def _stream_of_next(
+def streamed_of_next(
     mesh: Contender, numbers: count[int], amount: int, send: Callable[[int, list[bytes]], int]
 ) -> Figures:
+    """A turn: so many drops by one stream, until each has its measurement."""
     return _streamed(mesh, DropSeries(next(numbers), amount), send)
 
 

@@ -8,12 +8,12 @@ from typing import Any
 
 from services.common.base.errors import DropmeshError
 from services.common.rest.answers import OK, error_json
+from services.common.rest.connection import HEADERS
 from services.common.rpc.call import Call
 from services.common.rpc.methods import Kind
 from services.common.rpc.status import error_headers, error_http_status
 from services.ingest.http.answers import response_json
 from services.ingest.http.body import Piece
-from services.ingest.http.connection import METADATA
 from services.ingest.http.routes import Route, Routes
 
 Message = MutableMapping[str, Any]
@@ -29,7 +29,7 @@ class DoorApp:
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """One request."""
-        headers = [(name.decode(), value.decode("latin-1")) for name, value in scope["headers"] if name in METADATA]
+        headers = [(name.decode(), value.decode("latin-1")) for name, value in scope["headers"] if name in HEADERS]
         content_type = next((value.decode() for name, value in scope["headers"] if name == b"content-type"), "")
         call = Call(headers, lambda: False)
         try:

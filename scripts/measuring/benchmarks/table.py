@@ -18,8 +18,8 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
-from scripts.measuring.benchmarks import drop_contenders, drops, photo_contenders, uploads
-from scripts.measuring.benchmarks.contenders import MESH
+from scripts.measuring.benchmarks import drop_contenders, drops, grpc_drops, photo_contenders, uploads
+from scripts.measuring.benchmarks.contenders import MESH, Contender
 from scripts.measuring.benchmarks.figures import Figures, in_turns, milliseconds, number, ratios
 from scripts.measuring.benchmarks.load import get_request
 from scripts.measuring.benchmarks.read_contenders import Reader, readers
@@ -78,6 +78,21 @@ def _drop_lines(folder: Path, arguments: argparse.Namespace, servers: Servers | 
         found = in_turns(drops.stream_ways(running[MESH], numbers, arguments.streamed), arguments.turns)
         for name, one in found.items():
             yield f"a drop of a stream, {name}", one, max(strongest, key=lambda figures: figures.per_second)
+        if servers is None:
+            yield from _grpc_lines(folder, running[MESH], numbers, arguments)
+
+
+def _grpc_lines(folder: Path, mesh: Contender, numbers: count[int], arguments: argparse.Namespace) -> Iterator[Line]:
+    with grpc_drops.plain_grpc(folder) as peer:
+        for one in (mesh, peer):
+            grpc_drops.calls_of_next(one, numbers, 200, 16)
+        for connections in CONNECTIONS:
+            ways = {
+                one.name: partial(grpc_drops.calls_of_next, one, numbers, arguments.drops // 2, connections)
+                for one in (mesh, peer)
+            }
+            found = in_turns(ways, arguments.turns)
+            yield f"a drop by gRPC, {connections} connections", found[MESH], found[peer.name]
 
 
 def _photo_lines(folder: Path, arguments: argparse.Namespace, servers: Servers | None) -> Iterator[Line]:

@@ -1,29 +1,60 @@
-"""One connection of the edge to an HTTP door, as far as the doors are alike."""
+"""One connection of the edge to a service's door: HTTP/1.1, in whose bodies gRPC comes too."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from typing import Any, Self, cast
 
 import httptools
 
+from services.common.rpc.http1.calls import GrpcCall, GrpcMethod
+
+# Those that methods read, and those that say what a body is.
+HEADERS = frozenset(
+    {
+        b"accept",
+        b"authorization",
+        b"content-type",
+        b"grpc-encoding",
+        b"if-none-match",
+        b"if-range",
+        b"last-event-id",
+        b"range",
+        b"traceparent",
+        b"x-body-length",
+        b"x-envoy-original-method",
+        b"x-envoy-original-path",
+        b"x-forwarded-for",
+        b"x-invite-pin",
+        b"x-request-id",
+    }
+)
 log = logging.getLogger(__name__)
 
 
 class EdgeConnection(asyncio.Protocol):
-    """Has a door's subclass called back for each part of a request, of which one follows the other.
+    """Answers gRPC, and has a door's subclass called for each part of a REST request. One request follows the other.
 
     `connections` holds those that are open, and `tasks` the calls under way.
     """
 
     _transport: asyncio.Transport
 
-    def __init__(self, connections: set[Self], tasks: set[asyncio.Task[None]]) -> None:
+    def __init__(
+        self, grpc_methods: Mapping[bytes, GrpcMethod], connections: set[Self], tasks: set[asyncio.Task[None]]
+    ) -> None:
+        self._grpc_methods = grpc_methods
         self._connections: set[Any] = connections
         self._tasks = tasks
-        self._is_last = False
+        self._url = b""
+        self._headers: list[tuple[str, str]] = []
+        self._is_read = self._is_answered = True
+        self._is_last = self._is_paused = False
+        self._grpc_call: GrpcCall | None = None
+        # Of the request under way: it ends when the edge hangs up.
+        self._task: asyncio.Task[None] | None = None
         self._writable: asyncio.Future[None] | None = None
         self._parser = httptools.HttpRequestParser(self)
 
@@ -36,6 +67,8 @@ class EdgeConnection(asyncio.Protocol):
         """The edge hung up, as it does when its client did."""
         self.resume_writing()
         self._connections.discard(self)
+        if self._task is not None:
+            self._task.cancel()
         # It refers to this connection, which would stay until the garbage collector comes by.
         del self._parser
 
@@ -59,14 +92,100 @@ class EdgeConnection(asyncio.Protocol):
         except httptools.HttpParserError:
             self._transport.close()
 
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        if not self._is_idle():
+            # The edge awaits each answer: this is some other program.
+            self._transport.close()
+        self._url = b""
+        self._headers = []
+        self._is_read = self._is_answered = False
+
+    def on_url(self, url: bytes) -> None:
+        """Some of its path and query."""
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header of it."""
+        name = name.lower()
+        if name in HEADERS:
+            self._headers.append((name.decode(), value.decode("latin-1")))
+
+    def on_headers_complete(self) -> None:
+        """Its body follows."""
+        if self._transport.is_closing():
+            return
+        called = self._grpc_methods.get(self._url)
+        if called is None:
+            self._on_head()
+        else:
+            self._grpc_call = GrpcCall(called, self._headers, self)
+            self._task = self._begin(self._answer_grpc(self._grpc_call))
+
+    def on_body(self, piece: bytes) -> None:
+        """Some bytes of its body."""
+        if self._grpc_call is None:
+            self._on_piece(piece)
+        else:
+            self._grpc_call.requests.feed(piece)
+
+    def on_message_complete(self) -> None:
+        """Its body ended as it should."""
+        self._is_read = True
+        if self._transport.is_closing():
+            return
+        if self._grpc_call is None:
+            self._on_whole()
+        else:
+            self._grpc_call.requests.end()
+        self._close_after_last()
+
     def finish(self) -> None:
         """Takes no more requests; one under way is answered first."""
         self._is_last = True
         self._close_after_last()
 
-    def _is_idle(self) -> bool:
-        """Whether no request is under way."""
+    def write(self, data: bytes) -> None:
+        """Sends bytes of an answer."""
+        if not self._transport.is_closing():
+            self._transport.write(data)
+
+    async def drained(self) -> None:
+        """Returns once the edge takes more."""
+        if self._writable is not None:
+            await self._writable
+
+    def pause(self, paused: bool) -> None:
+        """Reads no further, or goes on."""
+        if self._transport.is_closing() or paused is self._is_paused:
+            return
+        self._is_paused = paused
+        if paused:
+            self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()
+
+    def abort(self) -> None:
+        """Breaks off, so that the edge does not take what it has for the whole answer."""
+        self._transport.abort()
+
+    def is_closing(self) -> bool:
+        """Whether no answer is awaited any more."""
+        return self._transport.is_closing()
+
+    def _on_head(self) -> None:
+        """The headers of a REST request are complete."""
+
+    def _on_piece(self, piece: bytes) -> None:
+        """Some bytes of its body came."""
+
+    def _on_whole(self) -> None:
+        """Its body is complete."""
         raise NotImplementedError
+
+    async def _answer_grpc(self, call: GrpcCall) -> None:
+        await call.answer()
+        self._end()
 
     def _begin(self, answering: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(answering)
@@ -81,10 +200,17 @@ class EdgeConnection(asyncio.Protocol):
             # Else the edge would wait for an answer.
             self._transport.abort()
 
-    def _write(self, data: bytes) -> None:
-        if not self._transport.is_closing():
-            self._transport.write(data)
+    def _end(self, last: bytes = b"") -> None:
+        self.write(last)
+        self._is_answered = True
+        self._close_after_last()
+
+    def _is_idle(self) -> bool:
+        return self._is_read and self._is_answered
 
     def _close_after_last(self) -> None:
-        if self._is_last and self._is_idle():
-            self._transport.close()
+        if self._is_idle():
+            # Until the next request the connection keeps nothing of this one.
+            self._grpc_call = self._task = None
+            if self._is_last:
+                self._transport.close()

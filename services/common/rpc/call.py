@@ -12,6 +12,8 @@ from services.common.rpc.identity import ANYONE, Caller
 REQUEST_ID = "x-request-id"
 # Set by the edge where the call came over REST.
 REST_PATH = "x-envoy-original-path"
+# The edge removes this header of an answer and answers with the status that it holds: gRPC has no 201, 206 or 304.
+HTTP_STATUS = "x-http-code"
 
 
 @dataclass(slots=True)

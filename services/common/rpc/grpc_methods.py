@@ -7,22 +7,18 @@ from contextlib import aclosing
 from typing import Any
 
 import grpc
-from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
 from grpc_reflection.v1alpha._async import ReflectionServicer
 from grpc_reflection.v1alpha.reflection import SERVICE_NAME
 
 from services.common.base.errors import DropmeshError
-from services.common.rpc.call import REQUEST_ID, REST_PATH, Call
+from services.common.rpc.call import HTTP_STATUS, REQUEST_ID, Call
 from services.common.rpc.guard import Guard
 from services.common.rpc.methods import Kind, Method, Undecodable, wrong_text
 from services.common.rpc.status import error_headers, error_status
 
-# The edge removes this header and answers with the status it holds: gRPC has no 201, 206 or 304 of its own.
-HTTP_STATUS = "x-http-code"
-# No message. The edge would end a body that broke off as if it were whole; at this it closes the connection instead.
-UNREADABLE_ANSWER = b"\xff"
+MAX_MESSAGE_BYTES = 80 * 1024 * 1024
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
@@ -37,7 +33,6 @@ def _handler(method: Method) -> grpc.RpcMethodHandler[Any, Any]:
     invoke = method.invoke
     is_stream = method.kind in (Kind.CLIENT_STREAM, Kind.BOTH_STREAM)
     one = (lambda requests: requests) if is_stream else FirstOf
-    is_raw = method.descriptor.output_type is HttpBody.DESCRIPTOR
 
     async def answer(requests: AsyncIterator[Any], context: Context) -> Any:
         call = Call(context.invocation_metadata() or (), context.cancelled)
@@ -61,8 +56,6 @@ def _handler(method: Method) -> grpc.RpcMethodHandler[Any, Any]:
                         await _send_headers(context, call)
                     await context.write(message)
         except DropmeshError as error:
-            if is_begun and is_raw and call.header(REST_PATH) is not None:
-                await context.write(UNREADABLE_ANSWER)
             await _abort(context, error, call)
             raise
         context.set_trailing_metadata(((REQUEST_ID, call.request_id),))
@@ -70,10 +63,10 @@ def _handler(method: Method) -> grpc.RpcMethodHandler[Any, Any]:
             await _send_headers(context, call)
 
     # To the server each request is a stream, so that it calls the method before it has read a message.
-    read = _reader(method.request)
+    read = reader(method.request)
     if method.kind in (Kind.SERVER_STREAM, Kind.BOTH_STREAM):
-        return grpc.stream_stream_rpc_method_handler(answers, read, _serialize)
-    return grpc.stream_unary_rpc_method_handler(answer, read, _serialize)
+        return grpc.stream_stream_rpc_method_handler(answers, read, serialize)
+    return grpc.stream_unary_rpc_method_handler(answer, read, serialize)
 
 
 class FirstOf:
@@ -105,7 +98,7 @@ class GuardedReflection(ReflectionServicer):  # type: ignore[misc]
             raise
 
 
-def _reader(request: type[Message]) -> Callable[[bytes], Any]:
+def reader(request: type[Message]) -> Callable[[bytes], Any]:
     """Decodes requests; gRPC would answer one that cannot be decoded with Python's own text."""
 
     def read(data: bytes) -> Any:
@@ -117,8 +110,9 @@ def _reader(request: type[Message]) -> Callable[[bytes], Any]:
     return read
 
 
-def _serialize(message: Message | bytes) -> bytes:
-    return message if isinstance(message, bytes) else message.SerializeToString(deterministic=True)
+def serialize(message: Message) -> bytes:
+    """The bytes of an answer."""
+    return message.SerializeToString(deterministic=True)
 
 
 async def _send_headers(context: Context, call: Call) -> None:

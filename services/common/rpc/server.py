@@ -20,7 +20,7 @@ from services.common.base.background import Background, Loop, PutOff, give_back_
 from services.common.base.loops import pause
 from services.common.base.probes import ANSWERS, StoreProbe
 from services.common.base.telemetry import Metrics
-from services.common.rpc.grpc_methods import GuardedReflection, grpc_handler
+from services.common.rpc.grpc_methods import MAX_MESSAGE_BYTES, GuardedReflection, grpc_handler
 from services.common.rpc.guard import Guard
 from services.common.rpc.methods import Method
 from services.common.rpc.operations import Readiness, clear_socket, serve_operations
@@ -33,7 +33,6 @@ CONTRACT = [
     for service in file.DESCRIPTOR.services_by_name.values()
 ]
 METADATA_BYTES = 128 * 1024
-MAX_MESSAGE_BYTES = 80 * 1024 * 1024
 COLLECT_AFTER_OBJECTS = 10_000
 log = logging.getLogger(__name__)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -15,6 +15,7 @@ from services.common.invites.pages import HTML, refused_page, uploaded_page
 from services.common.rest.answers import LAST_CHUNK, OK, error_json, http_head
 from services.common.rest.connection import EdgeConnection
 from services.common.rpc.call import Call
+from services.common.rpc.http1.calls import GrpcMethod
 from services.common.rpc.methods import Kind
 from services.common.rpc.status import error_headers, error_http_status
 from services.ingest.http.answers import HEAD_OF_LINES, response_json
@@ -25,7 +26,6 @@ from services.ingest.http.lines import LinesAnswer, UnfinishedLine, drops_of_lin
 from services.ingest.http.pages import wants_page
 from services.ingest.http.routes import Route
 
-METADATA = frozenset({b"authorization", b"traceparent", b"x-request-id", b"x-invite-pin", b"x-forwarded-for"})
 # What a body must bring in each window of time, unless this end has paused it.
 LEAST_BYTES = 4096
 RATE_WINDOW = timedelta(seconds=20)
@@ -37,15 +37,17 @@ class _Incoming:
     """A request as far as it was read; `route` is None until its headers are complete, and where it was refused."""
 
     url: bytes = b""
-    content_type: str = ""
-    accept: str = ""
-    headers: list[tuple[str, str | bytes]] = field(default_factory=list)
+    headers: Sequence[tuple[str, str]] = ()
     route: Route | None = None
     first: Any = None
     streamed: IncomingBody | None = None
     arriving: ArrivingRequest | None = None
     pieces: list[bytes] = field(default_factory=list)
     size_bytes: int = 0
+
+    def header(self, name: str) -> str:
+        """A header of it; empty where it has none."""
+        return next((value for key, value in self.headers if key == name), "")
 
 
 class HttpConnection(EdgeConnection):
@@ -54,29 +56,25 @@ class HttpConnection(EdgeConnection):
     def __init__(
         self,
         find: Find,
+        grpc_methods: Mapping[bytes, GrpcMethod],
         receiving: Receiving,
         max_whole_bytes: int,
         connections: set[Self],
         tasks: set[asyncio.Task[None]],
     ) -> None:
-        super().__init__(connections, tasks)
+        super().__init__(grpc_methods, connections, tasks)
         self._find = find
         self._receiving = receiving
         self._max_whole_bytes = max_whole_bytes
-        self._is_read = self._is_answered = True
-        self._is_paused = False
         # Of the body, since the last check of its rate; None before the first one.
         self._checked_bytes: int | None = None
         self._incoming = _Incoming()
-        self._unary: asyncio.Task[None] | None = None
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The edge hung up, as it does when its client did."""
         super().connection_lost(exc)
         if self._incoming.streamed is not None:
             self._incoming.streamed.lose()
-        elif self._unary is not None:
-            self._unary.cancel()
 
     def data_received(self, data: bytes) -> None:
         """Some bytes came."""
@@ -99,37 +97,21 @@ class HttpConnection(EdgeConnection):
 
     def on_message_begin(self) -> None:
         """A request begins."""
-        self._incoming = _Incoming()
-        self._is_read = self._is_answered = False
+        super().on_message_begin()
         self._checked_bytes = None
 
-    def on_url(self, url: bytes) -> None:
-        """Some of its path and query."""
-        self._incoming.url += url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """A header of it."""
-        name = name.lower()
-        if name in METADATA:
-            self._incoming.headers.append((name.decode(), value.decode("latin-1")))
-        elif name == b"content-type":
-            self._incoming.content_type = value.decode("latin-1")
-        elif name == b"accept":
-            self._incoming.accept = value.decode("latin-1")
-
-    def on_headers_complete(self) -> None:
-        """Its body follows."""
-        incoming = self._incoming
+    def _on_head(self) -> None:
+        incoming = self._incoming = _Incoming(self._url, self._headers)
         path, _, query = incoming.url.decode("latin-1").partition("?")
         try:
             route = self._find(self._parser.get_method(), path)
-            incoming.first = route.first_message(path, query, incoming.content_type)
+            incoming.first = route.first_message(path, query, incoming.header("content-type"))
         except DropmeshError as refusal:
             self._begin(self._refuse_at_end(incoming, refusal))
             return
         incoming.route = route
         if route.kind is not Kind.UNARY:
-            call, body = self._call(incoming), IncomingBody(self._set_paused)
+            call, body = self._call(incoming), IncomingBody(self.pause)
             incoming.streamed = body
             if route.kind is Kind.BOTH_STREAM:
                 unfinished = UnfinishedLine(self._receiving, call)
@@ -138,8 +120,7 @@ class HttpConnection(EdgeConnection):
             else:
                 self._begin(self._answer(route, incoming, body.messages(incoming.first), call))
 
-    def on_body(self, piece: bytes) -> None:
-        """Some bytes of its body."""
+    def _on_piece(self, piece: bytes) -> None:
         incoming = self._incoming
         if self._checked_bytes is not None:
             self._checked_bytes += len(piece)
@@ -155,10 +136,8 @@ class HttpConnection(EdgeConnection):
                 else:
                     incoming.arriving.feed((kept,))
 
-    def on_message_complete(self) -> None:
-        """Its body ended as it should."""
+    def _on_whole(self) -> None:
         incoming = self._incoming
-        self._is_read = True
         if incoming.streamed is not None:
             incoming.streamed.end()
         elif incoming.arriving is not None:
@@ -166,8 +145,7 @@ class HttpConnection(EdgeConnection):
         elif incoming.route is not None:
             pieces, incoming.pieces = incoming.pieces, []
             getattr(incoming.first, incoming.route.body).data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-            self._unary = self._begin(self._answer(incoming.route, incoming, incoming.first, self._call(incoming)))
-        self._close_after_last()
+            self._task = self._begin(self._answer(incoming.route, incoming, incoming.first, self._call(incoming)))
 
     def _await_rest(self) -> None:
         """Calls the method of a request whose body is not complete: it asks for the rest once the caller is known."""
@@ -175,18 +153,18 @@ class HttpConnection(EdgeConnection):
         route = incoming.route
         if route is not None and incoming.streamed is None and incoming.arriving is None:
             call = self._call(incoming)
-            arriving = ArrivingRequest(incoming.first, route.body, call, self._receiving, self._set_paused)
+            arriving = ArrivingRequest(incoming.first, route.body, call, self._receiving, self.pause)
             arriving.feed(incoming.pieces)
             incoming.pieces, incoming.arriving = [], arriving
-            self._unary = self._begin(self._answer(route, incoming, arriving, call))
+            self._task = self._begin(self._answer(route, incoming, arriving, call))
 
     def _call(self, incoming: _Incoming) -> Call:
-        return Call(incoming.headers, self._transport.is_closing)
+        return Call(incoming.headers, self.is_closing)
 
     async def _answer(self, route: Route, incoming: _Incoming, request: Any, call: Call) -> None:
         try:
             response = await route.method.invoke(request, call)
-            is_page = wants_page(incoming.url, incoming.accept)
+            is_page = wants_page(incoming.url, incoming.header("accept"))
             answer = uploaded_page(response.results) if is_page else response_json(response)
         except DropmeshError as error:
             _discard(incoming)
@@ -203,8 +181,7 @@ class HttpConnection(EdgeConnection):
                 async for response in responses:
                     answer = answer or self._begin_lines()
                     answer.add(response)
-                    if self._writable is not None:
-                        await self._writable
+                    await self.drained()
         except DropmeshError as error:
             if answer is None:
                 self._refuse(incoming, error)
@@ -219,13 +196,13 @@ class HttpConnection(EdgeConnection):
             _discard(incoming)
 
     def _begin_lines(self) -> LinesAnswer:
-        self._write(HEAD_OF_LINES)
+        self.write(HEAD_OF_LINES)
         return LinesAnswer(self._transport)
 
     async def _refuse_at_end(self, incoming: _Incoming, error: DropmeshError) -> None:
         # A caller without a token holds nothing up, and one that has to come again gets the answer at once.
         if not (self._is_read or isinstance(error, Unauthenticated) or error.retry_after is not None):
-            incoming.streamed = incoming.streamed or IncomingBody(self._set_paused)
+            incoming.streamed = incoming.streamed or IncomingBody(self.pause)
             await incoming.streamed.rest()
         self._refuse(incoming, error)
 
@@ -234,7 +211,7 @@ class HttpConnection(EdgeConnection):
         if incoming.url.startswith(PATH):
             status = influx_http_status(error, status)
             self._respond(status, influx_error_json(error, status), headers)
-        elif wants_page(incoming.url, incoming.accept):
+        elif wants_page(incoming.url, incoming.header("accept")):
             self._respond(status, refused_page(error), headers, is_page=True)
         else:
             self._respond(status, error_json(error), headers)
@@ -246,28 +223,11 @@ class HttpConnection(EdgeConnection):
         else:
             self._end(http_head(status, len(answer), headers) + answer)
 
-    def _end(self, last: bytes) -> None:
-        self._write(last)
-        self._is_answered = True
-        self._close_after_last()
-
-    def _is_idle(self) -> bool:
-        return self._is_read and self._is_answered
-
     def _close_after_last(self) -> None:
         if self._is_idle():
             # Until the next request the connection keeps no body.
             self._incoming = _Incoming()
         super()._close_after_last()
-
-    def _set_paused(self, paused: bool) -> None:
-        if self._transport.is_closing() or paused is self._is_paused:
-            return
-        self._is_paused = paused
-        if paused:
-            self._transport.pause_reading()
-        else:
-            self._transport.resume_reading()
 
 
 def _discard(incoming: _Incoming) -> None:

@@ -12,9 +12,11 @@ from datetime import timedelta
 
 from services.common.base.loops import pause
 from services.common.rest.serving import let_finish, listen
+from services.common.rpc.http1.calls import grpc_methods
+from services.common.rpc.methods import Method
 from services.ingest.http.arriving import Receiving
 from services.ingest.http.connection import RATE_WINDOW, HttpConnection
-from services.ingest.http.routes import Route, Routes
+from services.ingest.http.routes import Routes, http_routes
 
 # Unfinished bodies that are kept in memory: so many of the largest, and no less than this.
 LARGEST_AT_ONCE = 8
@@ -25,9 +27,11 @@ class HttpDoor:
     """Listens for the requests of some routes."""
 
     def __init__(
-        self, routes: Iterable[Route], address: str, *, max_whole_bytes: int, drain: timedelta = timedelta(seconds=10)
+        self, methods: Iterable[Method], address: str, *, max_whole_bytes: int, drain: timedelta = timedelta(seconds=10)
     ) -> None:
-        self._routes = Routes(routes)
+        methods = tuple(methods)
+        self._routes = Routes(http_routes(methods))
+        self._grpc_methods = grpc_methods(methods)
         self._address = address
         self._max_whole_bytes = max_whole_bytes
         self._receiving = Receiving(max(LEAST_RECEIVING_BYTES, LARGEST_AT_ONCE * max_whole_bytes))
@@ -47,4 +51,11 @@ class HttpDoor:
         await let_finish(self._tasks, self._drain)
 
     def _connection(self) -> HttpConnection:
-        return HttpConnection(self._routes.find, self._receiving, self._max_whole_bytes, self._connections, self._tasks)
+        return HttpConnection(
+            self._routes.find,
+            self._grpc_methods,
+            self._receiving,
+            self._max_whole_bytes,
+            self._connections,
+            self._tasks,
+        )

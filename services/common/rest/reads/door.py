@@ -13,6 +13,7 @@ from datetime import timedelta
 from services.common.rest.reads.connection import ReadConnection
 from services.common.rest.reads.routes import Routes
 from services.common.rest.serving import let_finish, listen
+from services.common.rpc.http1.calls import grpc_methods
 from services.common.rpc.methods import Method
 
 
@@ -20,7 +21,9 @@ class ReadDoor:
     """Listens for reads."""
 
     def __init__(self, methods: Iterable[Method], address: str, *, drain: timedelta) -> None:
+        methods = tuple(methods)
         self._routes = Routes(methods)
+        self._grpc_methods = grpc_methods(methods)
         self._address = address
         self._drain = drain
         self._calls: set[asyncio.Task[None]] = set()
@@ -28,9 +31,12 @@ class ReadDoor:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Takes requests until `stopping` is set; those under way then have the drain time to finish."""
-        server = await listen(self._address, lambda: ReadConnection(self._routes.find, self._connections, self._calls))
+        server = await listen(self._address, self._connection)
         await stopping.wait()
         server.close()
         for connection in tuple(self._connections):
             connection.finish()
         await let_finish(self._calls, self._drain)
+
+    def _connection(self) -> ReadConnection:
+        return ReadConnection(self._routes.find, self._grpc_methods, self._connections, self._calls)

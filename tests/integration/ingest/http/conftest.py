@@ -17,7 +17,6 @@ from services.common.rpc.call import Call
 from services.common.rpc.guard import Guard
 from services.common.settings import Mode
 from services.ingest.http.door import HttpDoor
-from services.ingest.http.routes import http_routes
 from tests.support.http_doors import Door, open_door
 
 SERVICE = ingest_service_pb2.DESCRIPTOR.services_by_name["IngestService"]
@@ -96,11 +95,11 @@ def mode() -> Mode:
 async def door(mode: Mode) -> AsyncIterator[Door]:
     echo = Echo()
     guard = Guard(Authenticator(None, mode), Metrics(), max_in_flight=8)  # type: ignore[arg-type]
-    routes = http_routes(guard.methods(SERVICE, echo))
+    methods = guard.methods(SERVICE, echo)
     drain = timedelta(seconds=0.2)
 
     def run(at: str, stopping: asyncio.Event) -> Awaitable[None]:
-        return HttpDoor(routes, at, max_whole_bytes=LIMIT, drain=drain).run(stopping)
+        return HttpDoor(methods, at, max_whole_bytes=LIMIT, drain=drain).run(stopping)
 
     async with open_door(echo, run) as opened:
         yield opened

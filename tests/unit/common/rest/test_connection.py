@@ -8,15 +8,15 @@ from typing import Any
 from services.common.rest.connection import EdgeConnection
 
 
-class Connection(EdgeConnection):
-    def on_body(self, piece: bytes) -> None:
-        """The parser refers to its methods."""
+class Transport(asyncio.Transport):
+    def is_closing(self) -> bool:
+        return False
 
 
 async def test_a_connection_that_was_lost_waits_for_no_collection() -> None:
     connections: set[Any] = set()
-    connection = Connection(connections, set())
-    connection.connection_made(asyncio.Transport())
+    connection = EdgeConnection({}, connections, set())
+    connection.connection_made(Transport())
     connection.data_received(b"POST /v1/measurements HTTP/1.1\r\ncontent-length: 10\r\n\r\nhalf")
     connection.connection_lost(None)
     left = weakref.ref(connection)

@@ -45,7 +45,7 @@ async def test_an_idle_connection_keeps_no_body() -> None:
     )
     tasks: set[asyncio.Task[None]] = set()
     transport = Transport()
-    connection = HttpConnection(lambda *_: route, Receiving(1000), 1000, set(), tasks)
+    connection = HttpConnection(lambda *_: route, {}, Receiving(1000), 1000, set(), tasks)
     connection.connection_made(transport)
     for pieces in ((b"whole",), (b"ha", b"lf")):
         body = b"".join(pieces)
