@@ -16,8 +16,10 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 
 from scripts.measuring.benchmarks.concurrent_writes import Way, compare, receipt_insert
-from services.common.catalog import Collection, Increment, Insert, Operation
+from services.common.catalog import Collection, Increment, Insert, Operation, Upsert
+from services.common.catalog.documents import to_document
 from services.common.catalog.mongo.catalog import MongoCatalog
+from services.common.drops.measurements import MEASUREMENTS, Measurement
 from services.common.drops.receipts import RECEIPTS
 from tests.servers.mongodb import mongodb
 
@@ -38,7 +40,7 @@ def main() -> int:
 
 
 async def _run(url: str, seconds: float) -> None:
-    catalog = await MongoCatalog.open(url, (RECEIPTS, UNNUMBERED, COUNTERS))
+    catalog = await MongoCatalog.open(url, (RECEIPTS, UNNUMBERED, MEASUREMENTS, COUNTERS))
 
     async def plain(operations: Sequence[Operation]) -> None:
         for operation in operations:
@@ -48,6 +50,7 @@ async def _run(url: str, seconds: float) -> None:
     kinds: dict[str, Callable[[str], Operation]] = {
         "insert of a receipt": receipt_insert,
         "the same without a number": lambda key: Insert(UNNUMBERED, receipt_insert(key).document),
+        "upsert of a measurement": _measurement,
         "count in one document": lambda _: Increment(COUNTERS, "all", {"n": 1}),
     }
     for kind, make in kinds.items():
@@ -55,6 +58,11 @@ async def _run(url: str, seconds: float) -> None:
             await compare(kind, ways, make, callers, seconds)
     await catalog._client.drop_database(catalog._client.get_default_database().name)
     await catalog.close()
+
+
+def _measurement(key: str) -> Operation:
+    measurement = Measurement(key, "bench", "", 0, 4, 0.5, 0.1, 0.1, 0.0, 1.0, key, 1, 0, 0)
+    return Upsert(MEASUREMENTS, to_document(measurement), newer_by="sequence")
 
 
 if __name__ == "__main__":

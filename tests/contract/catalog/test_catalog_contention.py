@@ -103,3 +103,31 @@ async def test_numbers_and_counts_across_processes(catalog_url: str, catalog: Ca
     assert outcome.document["number"] > every[-1]
     await processes.run(catalog_url, "count", "x", "y", "z")
     assert await catalog.get(COUNTERS, "shared") == {"_id": "shared", "n": 150, "_version": 150}
+
+
+async def test_of_groups_that_replace_alike_each_document_has_one_winner(catalog: Catalog, other: Catalog) -> None:
+    documents = [{"_id": f"{number:02}", "rank": number} for number in range(40)]
+    await insert(catalog, *documents)
+    wanted = [Replace(NOTES, {**document, "rank": 7}, 1) for document in documents]
+    groups = [wanted, wanted[::-1], wanted[10:30]]
+    found = await asyncio.gather(*(one.batch(group) for one in (catalog, other) for group in groups))
+    winners = Counter(
+        operation.document["_id"]
+        for group, outcomes in zip(groups * 2, found, strict=True)
+        for operation, outcome in zip(group, outcomes, strict=True)
+        if outcome.applied
+    )
+    assert winners == {document["_id"]: 1 for document in documents}
+    assert {outcome.refusal for outcomes in found for outcome in outcomes} == {None, Refusal.CONFLICT}
+
+
+async def test_of_groups_of_upserts_the_newest_stays(catalog: Catalog, other: Catalog) -> None:
+    groups = [
+        [Upsert(NOTES, {"_id": f"{number:02}", "created_ns": turn}, newer_by="created_ns") for number in range(40)]
+        for turn in (3, 1, 5, 2, 4, 5)
+    ]
+    found = await asyncio.gather(*((catalog, other)[n % 2].batch(group) for n, group in enumerate(groups)))
+    stored = await catalog.get_many(NOTES, [f"{number:02}" for number in range(40)])
+    assert {note["created_ns"] for note in stored.values()} == {5}
+    for number, note in enumerate(stored[key] for key in sorted(stored)):
+        assert note["_version"] == sum(outcomes[number].applied for outcomes in found)

@@ -16,6 +16,8 @@ from services.common.catalog import Collection, Document, Index
 from services.common.catalog.paging import Comparison, Segment, members_only, ordering
 
 _PLACES = "_index"
+# Of a document that was replaced together with others: by which command.
+MARK = "_mark"
 _OPERATORS = {Comparison.AT_LEAST: "$gte", Comparison.ABOVE: "$gt", Comparison.BELOW: "$lt"}
 # IndexOptionsConflict and IndexKeySpecsConflict.
 _CONFLICTS = frozenset({85, 86})
@@ -77,9 +79,11 @@ class MongoCollection:
             if error.code != _INDEX_NOT_FOUND:
                 raise
 
-    def stored(self, document: Document, version: int) -> Document:
+    def stored(self, document: Document, version: int, mark: bytes | None = None) -> Document:
         """A document as the server holds it."""
         stored = {**document, "_version": version}
+        if mark is not None:
+            stored[MARK] = mark
         places = {
             index.name: {field: document[field] for field in index.fields}
             for index in self._members
@@ -94,6 +98,7 @@ class MongoCollection:
     def loaded(self, stored: Document) -> Document:
         """The document that the server holds."""
         stored.pop(_PLACES, None)
+        stored.pop(MARK, None)
         return stored
 
     def search(self, index: Index, segment: Segment) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The order of a group's writes: operations on one key follow each other, all others run at once."""
+"""The order of a group's writes: operations on one key follow each other, all others are sent together."""
 
 from __future__ import annotations
 
@@ -6,16 +6,38 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from services.common.catalog import Delete, Increment, Insert, Operation
+from services.common.catalog import Delete, Increment, Insert, Operation, Replace, Upsert
 
 
 @dataclass(slots=True)
 class Step:
-    """Places in the group of insertions (by collection), counts (by collection and key) and other operations."""
+    """Operations by their place in the group; those that one command holds lie together.
 
-    insertions: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
-    counts: dict[tuple[str, str], list[int]] = field(default_factory=lambda: defaultdict(list))
-    others: list[int] = field(default_factory=list)
+    No key comes twice, except among the counts of one document.
+    """
+
+    insertions: dict[str, dict[int, Insert]] = field(default_factory=lambda: defaultdict(dict))
+    """By collection, as replacements are."""
+    replacements: dict[str, dict[int, Replace]] = field(default_factory=lambda: defaultdict(dict))
+    upserts: dict[tuple[str, str | None], dict[int, Upsert]] = field(default_factory=lambda: defaultdict(dict))
+    """By collection, and the field that says which of two documents is newer."""
+    counts: dict[tuple[str, str], dict[int, Increment]] = field(default_factory=lambda: defaultdict(dict))
+    """By collection and key."""
+    deletions: dict[int, Delete] = field(default_factory=dict)
+
+    def add(self, place: int, operation: Operation) -> None:
+        """Adds an operation."""
+        name = operation.collection.name
+        if isinstance(operation, Insert):
+            self.insertions[name][place] = operation
+        elif isinstance(operation, Replace):
+            self.replacements[name][place] = operation
+        elif isinstance(operation, Upsert):
+            self.upserts[name, operation.newer_by][place] = operation
+        elif isinstance(operation, Increment):
+            self.counts[name, operation.key][place] = operation
+        else:
+            self.deletions[place] = operation
 
 
 def write_order(operations: Sequence[Operation]) -> list[Step]:
@@ -32,10 +54,5 @@ def write_order(operations: Sequence[Operation]) -> list[Step]:
         last[name] = (turn, counts)
         if turn == len(found):
             found.append(Step())
-        if isinstance(operation, Insert):
-            found[turn].insertions[name[0]].append(place)
-        elif counts:
-            found[turn].counts[name].append(place)
-        else:
-            found[turn].others.append(place)
+        found[turn].add(place, operation)
     return found

@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from typing import Any
 
 from pymongo.asynchronous.collection import AsyncCollection
-from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
+from pymongo.errors import PyMongoError
 
-from services.common.catalog import Delete, Document, Increment, Insert, Operation, Outcome, Refusal, Replace, Upsert
-from services.common.catalog.counting import counted, gives_way
+from services.common.catalog import Delete, Document, Increment, Insert, Operation, Outcome
+from services.common.catalog.counting import counted
 from services.common.catalog.grouping import Failure
 from services.common.catalog.mongo.collection import MongoCollection
-from services.common.catalog.mongo.errors import DUPLICATE_KEY, translated
+from services.common.catalog.mongo.commands import DONE, add, delete_one, insert_all, replace_all, upsert_all
+from services.common.catalog.mongo.errors import translated
 from services.common.catalog.mongo.write_order import Step, write_order
 
-_EXISTS = Outcome(Refusal.EXISTS)
-_CONFLICT = Outcome(Refusal.CONFLICT)
-_STALE = Outcome(Refusal.STALE)
-_DONE = Outcome()
-
-_Found = list[tuple[int, Outcome | Failure]]
+_Found = Mapping[int, Outcome | Failure]
 
 
 class MongoWrites:
-    """Applies groups of operations: insertions of a collection by one command, the rest side by side.
+    """Applies groups of operations: those of one kind and collection by one command, deletions side by side.
 
     Nothing is sent twice from here. Where the server supports retryable writes (replica sets do), the driver repeats a
     write whose answer was lost; elsewhere the callers get StoreUnavailable.
@@ -37,156 +33,75 @@ class MongoWrites:
 
     async def apply(self, operations: Sequence[Operation]) -> list[Outcome | Failure]:
         """Applies operations, those on one key in their order."""
-        outcomes: list[Outcome | Failure] = [_DONE] * len(operations)
+        outcomes: list[Outcome | Failure] = [DONE] * len(operations)
         for step in write_order(operations):
-            for part in await asyncio.gather(*self._parts(step, operations)):
-                for place, outcome in part:
+            for found in await asyncio.gather(*self._parts(step)):
+                for place, outcome in found.items():
                     outcomes[place] = outcome
         return outcomes
 
-    def _parts(self, step: Step, operations: Sequence[Operation]) -> list[Coroutine[Any, Any, _Found]]:
-        parts = [self._insert(name, places, operations) for name, places in step.insertions.items()]
-        parts += [self._count(name, key, places, operations) for (name, key), places in step.counts.items()]
-        parts += [self._one(place, operations[place]) for place in step.others]
+    def _parts(self, step: Step) -> list[Coroutine[Any, Any, _Found]]:
+        parts: list[Coroutine[Any, Any, _Found]] = []
+        for name, insertions in step.insertions.items():
+            parts.append(_placed(insertions, self._insert(name, list(insertions.values()))))
+        for name, replacements in step.replacements.items():
+            wanted = list(replacements.values())
+            parts.append(_placed(replacements, replace_all(self._collections[name], wanted)))
+        for (name, newer_by), upserts in step.upserts.items():
+            documents = [upsert.document for upsert in upserts.values()]
+            parts.append(_placed(upserts, upsert_all(self._collections[name], documents, newer_by)))
+        for (name, key), counts in step.counts.items():
+            parts.append(self._count(self._collections[name], key, counts))
+        for place, deletion in step.deletions.items():
+            parts.append(_placed([place], self._delete(deletion)))
         return parts
 
-    async def _insert(self, name: str, places: list[int], operations: Sequence[Operation]) -> _Found:
-        given = [operation.document for place in places if isinstance(operation := operations[place], Insert)]
-        try:
-            documents = await self._numbered(self._collections[name], given)
-            refused = await self._insert_all(self._collections[name], documents)
-        except PyMongoError as error:
-            return [(place, Failure(translated(error))) for place in places]
-        return [
-            (place, refused.get(at) or Outcome(None, document))
-            for at, (place, document) in enumerate(zip(places, documents, strict=True))
-        ]
-
-    async def _numbered(self, collection: MongoCollection, given: list[Document]) -> list[Document]:
-        documents = [{**document, "_version": 1} for document in given]
+    async def _insert(self, name: str, insertions: Sequence[Insert]) -> list[Outcome | Failure]:
+        collection = self._collections[name]
+        documents = [insertion.document for insertion in insertions]
         sequence = collection.collection.sequence
-        if sequence is None:
-            return documents
-        before = await _add(self._sequences, collection.collection.name, {"value": len(documents)})
-        last = 0 if before is None else before["value"]
-        for number, document in enumerate(documents, last + 1):
-            document[sequence] = number
-        return documents
+        if sequence is not None:
+            before = await add(self._sequences, name, {"value": len(documents)})
+            last = 0 if before is None else before["value"]
+            documents = [{**document, sequence: last + number} for number, document in enumerate(documents, 1)]
+        return await insert_all(collection, documents)
 
-    async def _insert_all(self, collection: MongoCollection, documents: list[Document]) -> dict[int, Outcome | Failure]:
-        try:
-            await collection.documents.insert_many(
-                [collection.stored(document, 1) for document in documents], ordered=False
-            )
-        except BulkWriteError as error:
-            details = error.details or {}
-            if details.get("writeConcernErrors"):
-                raise
-            return {found["index"]: _refusal(found) for found in details["writeErrors"]}
-        return {}
+    async def _delete(self, deletion: Delete) -> list[Outcome | Failure]:
+        return [await delete_one(self._collections[deletion.collection.name], deletion.key, deletion.version)]
 
-    async def _count(self, name: str, key: str, places: list[int], operations: Sequence[Operation]) -> _Found:
-        amounts = [operation.amounts for place in places if isinstance(operation := operations[place], Increment)]
+    async def _count(self, collection: MongoCollection, key: str, counts: Mapping[int, Increment]) -> _Found:
         try:
-            documents = await self._count_all(self._collections[name], key, amounts)
+            documents = await _count_all(collection, key, [count.amounts for count in counts.values()])
         except (PyMongoError, TypeError, ValueError, OverflowError) as error:
-            if len(places) > 1:
-                return [found for place in places for found in await self._count(name, key, [place], operations)]
-            return [(places[0], _failure(error))]
-        return [(place, Outcome(None, document)) for place, document in zip(places, documents, strict=True)]
-
-    async def _count_all(
-        self, collection: MongoCollection, key: str, amounts: list[Mapping[str, int]]
-    ) -> list[Document]:
-        total: dict[str, int] = {"_version": len(amounts)}
-        for each in amounts:
-            for field, amount in each.items():
-                total[field] = total.get(field, 0) + amount
-        before = await _add(collection.documents, key, total)
-        document = None if before is None else collection.loaded(before)
-        found: list[Document] = []
-        for each in amounts:
-            version = 0 if document is None else document["_version"]
-            document = {**counted(document, key, each), "_version": version + 1}
-            found.append(document)
-        return found
-
-    async def _one(self, place: int, operation: Operation) -> _Found:
-        collection = self._collections[operation.collection.name]
-        try:
-            if isinstance(operation, Replace):
-                outcome = await _write_over(collection, operation.document, operation.version)
-            elif isinstance(operation, Upsert):
-                outcome = await _upsert(collection, operation)
-            elif isinstance(operation, Delete):
-                outcome = await _delete(collection, operation)
-            else:
-                raise TypeError(f"not an operation: {operation!r}")
-        except (PyMongoError, TypeError) as error:
-            return [(place, _failure(error))]
-        return [(place, outcome)]
+            if len(counts) == 1:
+                return dict.fromkeys(counts, _failure(error))
+            # One alone is to blame.
+            alone = [await self._count(collection, key, {place: count}) for place, count in counts.items()]
+            return {place: outcome for found in alone for place, outcome in found.items()}
+        return {place: Outcome(None, document) for place, document in zip(counts, documents, strict=True)}
 
 
-async def _add(documents: AsyncCollection[Document], key: str, amounts: Mapping[str, int]) -> Document | None:
-    # The document before: for the one after, some servers return a later state that includes the counts of others.
-    while True:
-        try:
-            found: Document | None = await documents.find_one_and_update({"_id": key}, {"$inc": amounts}, upsert=True)
-        except DuplicateKeyError:
-            # Another client inserted the document first; try again.
-            continue
-        return found
-
-
-async def _write_over(collection: MongoCollection, document: Document, version: int) -> Outcome:
+async def _placed(places: Iterable[int], outcomes: Coroutine[Any, Any, list[Outcome | Failure]]) -> _Found:
+    """The outcomes of a command by their places; where it failed as a whole, each has its error."""
     try:
-        result = await collection.documents.replace_one(
-            {"_id": document["_id"], "_version": version}, collection.stored(document, version + 1)
-        )
-    except DuplicateKeyError:
-        return _EXISTS
-    return Outcome(None, {**document, "_version": version + 1}) if result.matched_count else _CONFLICT
+        return dict(zip(places, await outcomes, strict=True))
+    except (PyMongoError, TypeError) as error:
+        return dict.fromkeys(places, _failure(error))
 
 
-async def _upsert(collection: MongoCollection, operation: Upsert) -> Outcome:
-    document, newer_by = operation.document, operation.newer_by
-    wanted = ["_version"] if newer_by is None else ["_version", newer_by]
-    missed = False
-    while True:
-        stored = await collection.documents.find_one({"_id": document["_id"]}, wanted)
-        if stored is None:
-            if missed:
-                # The key was free before and after: what is taken is a place in a unique index.
-                return _EXISTS
-            try:
-                await collection.documents.insert_one(collection.stored(document, 1))
-            except DuplicateKeyError:
-                missed = True
-                continue
-            return Outcome(None, {**document, "_version": 1})
-        if newer_by is not None and not gives_way(stored.get(newer_by), document.get(newer_by)):
-            return _STALE
-        outcome = await _write_over(collection, document, stored["_version"])
-        if outcome.refusal is not Refusal.CONFLICT:
-            return outcome
-        missed = False
-
-
-async def _delete(collection: MongoCollection, operation: Delete) -> Outcome:
-    key = {"_id": operation.key}
-    if operation.version is None:
-        await collection.documents.delete_one(key)
-        return _DONE
-    result = await collection.documents.delete_one({**key, "_version": operation.version})
-    if result.deleted_count or await collection.documents.find_one(key, ["_id"]) is None:
-        return _DONE
-    return _CONFLICT
-
-
-def _refusal(found: Mapping[str, Any]) -> Outcome | Failure:
-    if found["code"] == DUPLICATE_KEY:
-        return _EXISTS
-    return Failure(ValueError(str(found.get("errmsg"))))
+async def _count_all(collection: MongoCollection, key: str, amounts: list[Mapping[str, int]]) -> list[Document]:
+    total: dict[str, int] = {"_version": len(amounts)}
+    for each in amounts:
+        for field, amount in each.items():
+            total[field] = total.get(field, 0) + amount
+    before = await add(collection.documents, key, total)
+    document = None if before is None else collection.loaded(before)
+    found: list[Document] = []
+    for each in amounts:
+        version = 0 if document is None else document["_version"]
+        document = {**counted(document, key, each), "_version": version + 1}
+        found.append(document)
+    return found
 
 
 def _failure(error: Exception) -> Failure:
