@@ -16,7 +16,7 @@ from datetime import timedelta
 from functools import partial
 
 from services.common.base.errors import DropmeshError, ObjectDamaged, ObjectMissing, ResourceExhausted, Unavailable
-from services.common.base.loops import Backoff, pause
+from services.common.base.loops import Backoff, pause, until_stopped
 from services.common.base.telemetry import Metrics
 from services.common.drops.measurements import Measurements
 from services.common.drops.receipt import Receipt, ReceiptState
@@ -27,8 +27,7 @@ from services.common.tracing import Tracing
 from services.processor.drops.leases import LEASE, holding
 from services.processor.drops.results import DropResult, DropRules, drop_result, unreadable_drop
 
-# Also how long a worker may take to stop.
-WAIT = timedelta(seconds=1)
+WAIT = timedelta(seconds=5)
 RETRY_AFTER = timedelta(seconds=2)
 BUSY_RECEIPTS = 20
 ROUND_SECONDS = 0.15
@@ -74,7 +73,8 @@ class DropWorker:
         backoff = Backoff()
         while not stopping.is_set():
             try:
-                claims = await self._queue.claim(topic, limit=most, lease=LEASE, wait=WAIT)
+                claiming = self._queue.claim(topic, limit=most, lease=LEASE, wait=WAIT)
+                claims = await until_stopped(claiming, stopping) or ()
                 began = time.monotonic()
                 async with holding(self._queue, claims):
                     is_busy = bool(claims) and await self._process(claims) >= BUSY_RECEIPTS

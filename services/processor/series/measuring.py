@@ -15,6 +15,7 @@ from dropmesh.v1 import processor_service_pb2, series_pb2
 
 from services.common.base.errors import FailedPrecondition, InvalidArgument, InvalidField
 from services.common.base.instants import from_timestamp
+from services.common.base.loops import until_stopped
 from services.common.drops.measurements import Measurements
 from services.common.objects import Objects
 from services.common.queue import Claim, Queue
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 MOST_POINTS = 10_000_000
 MANY_POINTS = 1_000_000
 LEASE = timedelta(minutes=2)
-WAIT = timedelta(seconds=1)
+WAIT = timedelta(seconds=5)
 RETRY_AFTER = timedelta(seconds=2)
 CLAIMED = 20
 log = logging.getLogger(__name__)
@@ -116,7 +117,8 @@ class SeriesMeasuring:
         if await self._series.has_any():
             await import_heavy()
         while not stopping.is_set():
-            for claim in await self._queue.claim(SERIES, limit=CLAIMED, lease=LEASE, wait=WAIT):
+            claiming = self._queue.claim(SERIES, limit=CLAIMED, lease=LEASE, wait=WAIT)
+            for claim in await until_stopped(claiming, stopping) or ():
                 await self._work(claim)
 
     async def _work(self, claim: Claim) -> None:
