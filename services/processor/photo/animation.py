@@ -33,7 +33,7 @@ def anonymize_animation(
     advance: Callable[[int], None],
 ) -> PhotoResult:
     """Cover objects in every frame; decoded twice, so that no more than one frame is held at a time."""
-    # Following objects needs SciPy, which stills do without.
+    # Following objects needs the modules for videos, which stills do without.
     from services.processor.video.orientation import Orientation
     from services.processor.video.render import find_excluded, plan_frames
     from services.processor.video.timeline import Timeline

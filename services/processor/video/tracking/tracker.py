@@ -11,11 +11,11 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from services.common.media.vocabulary import Box
 from services.processor.video.timeline import Timeline
 from services.processor.video.tracking.appearance import Appearance
+from services.processor.video.tracking.assignment import cheapest_pairs
 from services.processor.video.tracking.box_filter import BoxFilter
 from services.processor.video.tracking.object_path import ObjectPath
 from services.processor.vision.detections import Detection
@@ -128,12 +128,8 @@ class Tracker:
             [[one.path.object_class is other.object_class for other in detections] for one in self._open]
         )
         distances = np.where(same_class, distances, 2 * FARTHEST)
-        rows, columns = linear_sum_assignment(np.minimum(distances, 2 * FARTHEST))
-        return [
-            (self._open[row], int(column))
-            for row, column in zip(rows, columns, strict=True)
-            if distances[row, column] <= FARTHEST
-        ]
+        pairs = cheapest_pairs(np.minimum(distances, 2 * FARTHEST))
+        return [(self._open[row], column) for row, column in pairs if distances[row, column] <= FARTHEST]
 
 
 def _is_lost(follow: _Follow, seconds: float) -> bool:
