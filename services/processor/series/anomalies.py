@@ -17,10 +17,10 @@ from statistics import NormalDist, median
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 
-from services.processor.series.forecast import FEWEST_POINTS, FEWEST_SEASONS, TooShort, without_gaps
-from services.processor.series.seasonality import season_length
+from services.processor.series.forecasting.forecast import FEWEST_POINTS, FEWEST_SEASONS, TooShort, without_gaps
+from services.processor.series.forecasting.seasonality import season_length
+from services.processor.series.student import student_reach
 
 Points = NDArray[np.float64]
 # The season's length and the smoothing factors are learned from this many points: how a series moves, not where to.
@@ -137,7 +137,7 @@ def _margins(level: float) -> list[float]:
     A quantile of the errors is as uncertain as the deviation of half as many.
     """
     freedom = np.maximum(np.arange(RECENT_ERRORS + 1) // 2, 1)
-    margins: list[float] = stdtrit(freedom, 0.5 + level / 2).tolist()
+    margins: list[float] = student_reach(level, freedom.astype(np.float64)).tolist()
     return margins
 
 

@@ -1,15 +1,15 @@
-"""The jobs of the forecasting process, which alone imports statsmodels and the modules that need it."""
+"""The jobs of the forecasting process."""
 
 from __future__ import annotations
 
-import importlib
-import sys
 from dataclasses import dataclass
 
 import numpy as np
 
 from services.common.workers.jobs import job
 from services.common.workers.worker import Worker
+from services.processor.series.anomalies import find_anomalies
+from services.processor.series.forecasting.forecast import TooShort, forecast
 from services.processor.series.loading import too_short
 
 
@@ -41,19 +41,13 @@ class Odd:
 
 @job
 def prepare() -> None:
-    """Imports what takes seconds, and forecasts once."""
-    # pandas imports pyarrow wherever it is installed, and this process has no use for its 36 MB.
-    sys.modules["pyarrow"] = None  # type: ignore[assignment]
-    forecasting = importlib.import_module("services.processor.series.forecast")
-    importlib.import_module("services.processor.series.anomalies")
-    forecasting.forecast(np.arange(40.0) + np.sin(np.arange(40.0)), 3)
+    """Forecasts once, which imports all that it needs."""
+    forecast(np.arange(40.0) + np.sin(np.arange(40.0)), 3)
 
 
 @job
 def predict(_worker: Worker[None], values: bytes, horizon: int, level: float, season: int | None) -> Predicted:
     """Forecasts the next points; the values come as float64."""
-    from services.processor.series.forecast import TooShort, forecast
-
     try:
         found = forecast(np.frombuffer(values), horizon, level, season)
     except TooShort as short:
@@ -73,9 +67,6 @@ def predict(_worker: Worker[None], values: bytes, horizon: int, level: float, se
 @job
 def find_odd(_worker: Worker[None], values: bytes, level: float, season: int | None, most: int) -> tuple[Odd, ...]:
     """Finds the points that were not expected, the oddest first and at most so many."""
-    from services.processor.series.anomalies import find_anomalies
-    from services.processor.series.forecast import TooShort
-
     try:
         found = find_anomalies(np.frombuffer(values), level, season)
     except TooShort as short:

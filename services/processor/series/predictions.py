@@ -40,10 +40,7 @@ LIMITS = ChildLimits(1024 * 1024 * 1024, result_bytes=8 * 1024 * 1024)
 
 
 class SeriesPredictions:
-    """Forecasts in a process that starts when a series was stored, and ends when no call came for long.
-
-    statsmodels takes seconds to import and 150 MB, which a mesh without series need not have.
-    """
+    """Forecasts in a process that starts when a series was stored, and ends when no call came for long."""
 
     def __init__(
         self,

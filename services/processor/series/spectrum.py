@@ -119,7 +119,7 @@ def spectral_metrics(points: Points, sample_rate_hz: float, unit: str = "", peak
 def dominant_frequencies(spectrum: Spectrum, count: int) -> tuple[DominantFrequency, ...]:
     """Returns the highest peaks, the highest first; a parabola through three bins places each between them."""
     heights = spectrum.amplitudes
-    found = _peaks(heights)
+    found = local_maxima(heights)
     highest = found[np.argsort(heights[found])[::-1][:count]]
     step = float(spectrum.frequencies_hz[1] - spectrum.frequencies_hz[0]) if len(heights) > 1 else 0.0
     peaks = []
@@ -132,7 +132,7 @@ def dominant_frequencies(spectrum: Spectrum, count: int) -> tuple[DominantFreque
     return tuple(peaks)
 
 
-def _peaks(heights: Points) -> NDArray[np.intp]:
+def local_maxima(heights: Points) -> NDArray[np.intp]:
     """Where a height, or a run of equal heights, is above its neighbours; of a run its middle."""
     ends = np.append(np.flatnonzero(heights[1:] != heights[:-1]), len(heights) - 1)
     starts = np.append(0, ends[:-1] + 1)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from services.processor.series.anomalies import find_anomalies
-from services.processor.series.forecast import TooShort
+from services.processor.series.forecasting.forecast import TooShort
 
 COUNT = 400
 SPIKES = (130, 211, 320)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from services.processor.series.forecast import NAIVE, TooShort, forecast
+from services.processor.series.forecasting.forecast import NAIVE, TooShort, forecast
 
 # Passengers of international airlines by month, in thousands (Box and Jenkins).
 PASSENGERS = np.fromstring(
@@ -64,6 +64,24 @@ def test_a_constant_series_goes_on():
 def test_the_same_series_always_has_the_same_forecast():
     first, second = forecast(seasonal(3), 12), forecast(seasonal(3), 12)
     assert np.array_equal(first.upper, second.upper)
+
+
+@pytest.mark.parametrize("factor", [1e-300, 1e300])
+def test_the_unit_does_not_matter(factor):
+    points = seasonal(2)
+    expected, found = forecast(points, 12), forecast(points * factor, 12)
+    assert found.method == expected.method
+    np.testing.assert_allclose(found.upper / factor, expected.upper, rtol=1e-6)
+    assert found.backtests[0].root_mean_square_error / factor == pytest.approx(
+        expected.backtests[0].root_mean_square_error
+    )
+
+
+@pytest.mark.parametrize("points", [np.resize([1.0, 1e-300, 1e-300], 60), np.resize([1e308, -1e308, 1e-300], 60)])
+@pytest.mark.parametrize("last", [1.0, 1e-300, 1e308])
+def test_points_of_any_size_have_a_forecast(points, last):
+    points[-1] = last
+    assert np.isfinite(forecast(points, 7, season=3).points).all()
 
 
 def test_gaps_are_bridged():

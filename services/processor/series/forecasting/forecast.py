@@ -1,22 +1,19 @@
-"""The next points of a series: of several methods, the one that best forecast the points held back.
-
-statsmodels takes seconds to import and 100 MB of memory: only the process that forecasts imports this module.
-"""
+"""The next points of a series: of several methods, the one that best forecast the points held back."""
 
 from __future__ import annotations
 
-import warnings
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from statsmodels.tsa.exponential_smoothing.ets import ETSModel
-from statsmodels.tsa.forecasting.theta import ThetaModel
 
-from services.processor.series.seasonality import season_length
+from services.processor.series.forecasting.seasonality import season_length
+from services.processor.series.forecasting.smoothing import Smoothing
+from services.processor.series.forecasting.theta import Theta
 
 Points = NDArray[np.float64]
 FEWEST_POINTS = 12
@@ -25,8 +22,6 @@ FEWEST_SEASONS = 3
 # What is older than this many points, or seasons, is not looked at: it costs time and rarely helps.
 RECENT_POINTS = 300
 RECENT_SEASONS = 8
-MOST_STEPS = 25
-SIMULATIONS = 500
 NAIVE = "seasonal_naive"
 
 
@@ -85,29 +80,34 @@ def forecast(values: Points, horizon: int, level: float = 0.95, season: int | No
     points = without_gaps(values)
     if len(points) < FEWEST_POINTS:
         raise TooShort(len(points), FEWEST_POINTS)
+    # In units of a power of two, which changes no digit, squares stay within the range of numbers.
+    exponent = int(np.frexp(np.max(np.abs(points)))[1])
+    points = np.ldexp(points, -exponent)
     length = season_length(points) if season is None else max(1, season)
     if len(points) < FEWEST_SEASONS * length:
         raise TooShort(len(points), FEWEST_SEASONS * length)
     recent = points[-max(RECENT_POINTS, RECENT_SEASONS * length) :]
     held_back = min(max(length, min(horizon, len(recent) // 5)), len(recent) // 3)
     known, future = recent[:-held_back], recent[-held_back:]
-    methods, backtests = _methods(recent, length), []
-    with warnings.catch_warnings():
-        # An optimizer that stops early still gives a forecast, which the backtest judges.
-        warnings.simplefilter("ignore")
-        for method, fit in methods.items():
-            tried = _tried(method, fit, known, future)
-            if tried is not None:
-                backtests.append(tried)
+    methods = _methods(recent, length)
+    # What leaves the range of numbers nevertheless is left out.
+    with np.errstate(all="ignore"):
+        backtests = [tried for method, fit in methods.items() if (tried := _tried(method, fit, known, future))]
         # Sorting keeps the order of equals, so the simplest method wins a tie.
         backtests.sort(key=lambda tried: tried.mean_absolute_error)
-        fitted = methods[backtests[0].method](recent)
-        expected = fitted.points(horizon)
-        # A method knows its noise, and not how wrong its assumptions are; the points held back show both.
-        deviations = np.maximum(fitted.deviations(horizon), backtests[0].root_mean_square_error)
-    margin = _margin_factor(level) * deviations
+        predictions = ((tried, _predicted(methods[tried.method], recent, horizon)) for tried in backtests)
+        best, (expected, deviations) = next((tried, found) for tried, found in predictions if found is not None)
+    # A method knows its noise, and not how wrong its assumptions are; the points held back show both.
+    margin = _margin_factor(level) * np.maximum(deviations, best.root_mean_square_error)
     return Forecast(
-        backtests[0].method, length, level, expected, expected - margin, expected + margin, tuple(backtests), held_back
+        best.method,
+        length,
+        level,
+        np.ldexp(expected, exponent),
+        np.ldexp(expected - margin, exponent),
+        np.ldexp(expected + margin, exponent),
+        tuple(_enlarged(tried, exponent) for tried in backtests),
+        held_back,
     )
 
 
@@ -131,24 +131,39 @@ def _methods(points: Points, season: int) -> dict[str, _Method]:
     methods: dict[str, _Method] = {NAIVE: lambda known: _SeasonalNaive(known, season)}
     if float(np.ptp(points)) == 0:
         return methods
-    methods["ets"] = lambda known: _Smoothed(known, 1, None)
-    methods["theta"] = lambda known: _Theta(known, season)
+    methods["ets"] = lambda known: Smoothing(known, 1, "plain")
+    methods["theta"] = lambda known: Theta(known, season)
     if season > 1:
-        methods["holt_winters_additive"] = lambda known: _Smoothed(known, season, "add")
+        methods["holt_winters_additive"] = lambda known: Smoothing(known, season, "additive")
         if float(np.min(points)) > 0:
-            methods["holt_winters_multiplicative"] = lambda known: _Smoothed(known, season, "mul")
+            methods["holt_winters_multiplicative"] = lambda known: Smoothing(known, season, "multiplicative")
     return methods
 
 
 def _tried(method: str, fit: _Method, known: Points, future: Points) -> Backtest | None:
-    """Returns a method's errors, or None where it cannot be fitted to these points."""
+    """Returns a method's errors, or None where it cannot follow these points."""
     try:
         errors = fit(known).points(len(future)) - future
-    except (ValueError, ZeroDivisionError, np.linalg.LinAlgError):
+    except ValueError:
         return None
     if not np.isfinite(errors).all():
         return None
     return Backtest(method, float(np.mean(np.abs(errors))), float(np.sqrt(np.mean(errors**2))))
+
+
+def _predicted(fit: _Method, known: Points, count: int) -> tuple[Points, Points] | None:
+    """Returns the next points and their deviations, or None where a method cannot follow these points."""
+    try:
+        fitted = fit(known)
+    except ValueError:
+        return None
+    expected, deviations = fitted.points(count), fitted.deviations(count)
+    return (expected, deviations) if np.isfinite(expected + deviations).all() else None
+
+
+def _enlarged(tried: Backtest, exponent: int) -> Backtest:
+    errors = tried.mean_absolute_error, tried.root_mean_square_error
+    return Backtest(tried.method, *(math.ldexp(error, exponent) for error in errors))
 
 
 class _SeasonalNaive:
@@ -163,57 +178,3 @@ class _SeasonalNaive:
 
     def deviations(self, count: int) -> Points:
         return self._deviation * np.sqrt(np.arange(count) // len(self._last) + 1)
-
-
-class _Smoothed:
-    """Exponential smoothing with a damped trend: Holt-Winters with a season, ETS without."""
-
-    def __init__(self, known: Points, season: int, seasonal: str | None) -> None:
-        model = ETSModel(
-            known,
-            error="add",
-            trend="add",
-            damped_trend=True,
-            seasonal=seasonal,
-            seasonal_periods=season if seasonal else None,
-            initialization_method="heuristic",
-        )
-        self._fitted: Any = model.fit(disp=False, maxiter=MOST_STEPS)
-
-    def points(self, count: int) -> Points:
-        return np.asarray(self._fitted.forecast(count))
-
-    def deviations(self, count: int) -> Points:
-        # One seed, so that a series always has the same forecast.
-        random = np.random.default_rng(0)
-        paths = self._fitted.simulate(count, anchor="end", repetitions=SIMULATIONS, rng=random)
-        deviations: Points = np.std(np.asarray(paths).reshape(count, SIMULATIONS), axis=1)
-        return deviations
-
-
-class _Theta:
-    """The theta method, on a series without its season: a straight line and simple smoothing, averaged."""
-
-    def __init__(self, known: Points, season: int) -> None:
-        self._is_product = float(np.min(known)) > 0
-        kind = "multiplicative" if self._is_product else "additive"
-        model = ThetaModel(known, period=season, deseasonalize=season > 1, use_test=False, method=kind)
-        self._fitted: Any = model.fit()
-        self._known = known
-        self._season = season
-
-    def points(self, count: int) -> Points:
-        return np.asarray(self._fitted.forecast(count))
-
-    def deviations(self, count: int) -> Points:
-        # The library's own intervals fit another model, which takes ten times as long as the forecast.
-        alpha = float(self._fitted.params["alpha"])
-        factors = np.asarray(self._fitted.forecast_components(max(count, self._season))["seasonal"])
-        past = np.resize(factors[: self._season][::-1], len(self._known))[::-1]
-        level = self._known / past if self._is_product else self._known - past
-        errors, expected = [], float(level[0])
-        for value in level.tolist():
-            errors.append(value - expected)
-            expected += alpha * (value - expected)
-        deviations = np.std(errors[1:]) * np.sqrt(1 + alpha**2 * np.arange(count))
-        return np.asarray(deviations * factors[:count] if self._is_product else deviations)
