@@ -7,7 +7,7 @@ FROM ${BASE} AS packages
 WORKDIR /opt/dropmesh
 RUN python3 -m venv .venv
 COPY requirements/runtime.txt requirements/pages.txt requirements/
-COPY scripts/lib/trim.sh scripts/lib/
+COPY scripts/lib/trim.sh scripts/lib/symbols.py scripts/lib/
 RUN .venv/bin/pip install --no-cache-dir --no-compile --only-binary :all: --require-hashes -r requirements/runtime.txt && \
     .venv/bin/pip install --no-cache-dir --no-compile --only-binary :all: --no-deps --require-hashes -r requirements/pages.txt && \
     scripts/lib/trim.sh "$(echo .venv/lib/python3*/site-packages)" && cd .venv/lib/python3*/site-packages && \
@@ -16,7 +16,7 @@ RUN .venv/bin/pip install --no-cache-dir --no-compile --only-binary :all: --requ
     chmod 755 /opt/dropmesh/.venv/bin/dropmesh
 COPY . .
 # Nothing can be written beside the sources later; what starts is compiled now.
-RUN .venv/bin/python -m compileall -q -j 0 -x '/(pyarrow|scipy|botocore|onnx|av)/' .venv/lib services client proto scripts batch
+RUN .venv/bin/python -m compileall -q -j 0 -x '/(pyarrow|botocore|onnx|av)/' .venv/lib services client proto scripts batch
 
 FROM ${BASE}
 COPY --from=packages /opt/dropmesh /opt/dropmesh

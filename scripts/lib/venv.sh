@@ -22,7 +22,7 @@ find_python() {
 ensure_venv() {
     local lock=$root/requirements/$1.txt pages=$root/requirements/pages.txt stamp=$venv/.dropmesh-$1 python rest wanted paths
     python=$(find_python) || return
-    rest="$(cksum <"$pages") $(cksum <"$root/scripts/lib/trim.sh") $root client"
+    rest="$(cksum <"$pages") $(cat "$root/scripts/lib/trim.sh" "$root/scripts/lib/symbols.py" | cksum) $root client"
     wanted="$(cksum <"$lock") $rest"
     if [ -x "$venv/bin/python" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then
         return
@@ -42,7 +42,7 @@ ensure_venv() {
     "$venv/bin/python" -m pip install --quiet --no-compile --disable-pip-version-check --no-input --only-binary :all: \
         --no-deps --require-hashes -r "$pages" || return
     paths=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
-    "$root/scripts/lib/trim.sh" "$paths" || return
+    PYTHON=$venv/bin/python "$root/scripts/lib/trim.sh" "$paths" || return
     printf '%s\n' "$root" "$root/proto/python" "$root/client" >"$paths/dropmesh.pth"
     echo "$wanted" >"$stamp"
     if [ "$1" = dev ]; then
