@@ -26,6 +26,11 @@ def write_transcoding_edge(folder: Path, port: int, *, without: Collection[str],
         kept = [one for one in listed if _is_grpc(one) or one.get("route", {}).get("cluster") not in without]
         listed[:] = map(_to_grpc_server, kept)
     (folder / "routes.yaml").write_text(as_yaml(routes))
+    clusters = yaml.safe_load((folder / "clusters.yaml").read_text())
+    for cluster in clusters["resources"]:
+        # The mesh's own edge asks, and a plain service could not answer.
+        cluster.pop("health_checks", None)
+    (folder / "clusters.yaml").write_text(as_yaml(clusters))
 
 
 def _is_grpc(route: Config) -> bool:

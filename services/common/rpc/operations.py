@@ -42,33 +42,37 @@ async def serve_operations(
     Below /authorize it answers 200 where `recognize` takes the request's token, so that the edge may read its body.
     """
 
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def answer(head: bytes) -> tuple[str, str, bytes]:
+        path = head.split(b" ", 2)[1] if head.count(b" ") > 1 else b""
+        if path.startswith(b"/readyz"):
+            return _readiness(readiness())
+        if path.startswith(b"/damage"):
+            return _damage(readiness())
+        if path.startswith(b"/authorize/"):
+            return await _authorization(head, recognize)
+        if path.startswith(b"/serving"):
+            return _serving(readiness())
+        return _metrics(metrics)
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError):
-            head = await reader.readuntil(b"\r\n\r\n")
-            path = head.split(b" ", 2)[1] if head.count(b" ") > 1 else b""
-            if path.startswith(b"/readyz"):
-                status, kind, body = _readiness(readiness())
-            elif path.startswith(b"/damage"):
-                status, kind, body = _damage(readiness())
-            elif path.startswith(b"/authorize/"):
-                status, kind, body = await _authorization(head, recognize)
-            elif path.startswith(b"/serving"):
-                status, kind, body = _serving(readiness())
-            else:
-                status, kind, body = _metrics(metrics)
-            writer.write(
-                f"HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {len(body)}\r\n"
-                "connection: close\r\n\r\n".encode()
-                + body
-            )
-            await writer.drain()
+            is_last = False
+            while not is_last:
+                head = await reader.readuntil(b"\r\n\r\n")
+                # The edge asks again and again over one connection.
+                is_last = b"HTTP/1.1\r\n" not in head or b"\r\nconnection: close\r\n" in head.lower()
+                status, kind, body = await answer(head)
+                more = "connection: close\r\n" if is_last else ""
+                headers = f"content-type: {kind}\r\ncontent-length: {len(body)}\r\n{more}"
+                writer.write(f"HTTP/1.1 {status}\r\n{headers}\r\n".encode() + body)
+                await writer.drain()
         writer.close()
 
     clear_socket(address)
     if address.startswith("unix:"):
-        return await asyncio.start_unix_server(answer, address.removeprefix("unix:"))
+        return await asyncio.start_unix_server(converse, address.removeprefix("unix:"))
     host, _, port = address.rpartition(":")
-    return await asyncio.start_server(answer, host or None, int(port))
+    return await asyncio.start_server(converse, host or None, int(port))
 
 
 def clear_socket(address: str) -> None:

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.common.base.errors import StoreFull
-from services.common.base.probes import Ask, Hear, StoreProbe
+from services.common.base.probes import PAUSE_SECONDS, Ask, Hear, StoreProbe
 from services.common.base.telemetry import Metrics
 from services.common.catalog import Catalog
 from services.common.catalog.sqlite.catalog import SqliteCatalog
 from services.common.objects import Objects
 from services.common.objects.directory import DirectoryObjects
+from services.common.queue.embedded import EmbeddedQueue
 from services.common.stores.breaker import Breaker
 from services.common.stores.collections import COLLECTIONS
 from services.common.stores.open import Stores
@@ -22,6 +23,8 @@ from services.common.stores.topics import TOPICS
 
 # No document, and no object, has it.
 NAME = "probe"
+# A disk does not go away as another machine does.
+EMBEDDED_PAUSE_SECONDS = 2.0
 # With less, what is written for one photo may not fit.
 SCARCE_BYTES = 32 * 1024 * 1024
 
@@ -50,7 +53,14 @@ def probed(stores: Stores, metrics: Metrics) -> ProbedStores:
         "objects": lambda: _ask_objects(stores.objects, metrics),
         "queue": lambda: queue.depth(TOPICS[0]),
     }
-    probes = [StoreProbe(store, ask, metrics, hears.get(store)) for store, ask in asks.items()]
+    pauses = {
+        "catalog": EMBEDDED_PAUSE_SECONDS if isinstance(stores.catalog, SqliteCatalog) else PAUSE_SECONDS,
+        "objects": EMBEDDED_PAUSE_SECONDS if isinstance(stores.objects, DirectoryObjects) else PAUSE_SECONDS,
+        "queue": EMBEDDED_PAUSE_SECONDS if isinstance(queue, EmbeddedQueue) else PAUSE_SECONDS,
+    }
+    probes = [
+        StoreProbe(store, ask, metrics, hears.get(store), pause_seconds=pauses[store]) for store, ask in asks.items()
+    ]
     return ProbedStores(Stores(catalog, objects, queue), probes)
 
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 RAW_TYPE = "application/octet-stream"
 # Imported where there are series: pyarrow takes 60 MB of the process.
 HEAVY = "services.query.series.points"
-LOOK_SECONDS = 1.0
+LOOK_SECONDS = 2.0
 
 
 class SeriesReads:

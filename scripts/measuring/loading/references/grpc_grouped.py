@@ -7,8 +7,6 @@ import sys
 import grpc
 import uvloop
 from dropmesh.v1.ingest_service_pb2 import DropMeasurementsRequest, DropMeasurementsResponse
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_health.v1._async import HealthServicer
 
 from scripts.measuring.loading.references.group_commit import Dropzone
 
@@ -34,10 +32,6 @@ async def main(address: str) -> None:
     server = grpc.aio.server()
     methods = {"DropMeasurements": handler}
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("dropmesh.v1.IngestService", methods),))
-    # The edge asks for it.
-    health = HealthServicer()
-    health_pb2_grpc.add_HealthServicer_to_server(health, server)
-    await health.set("", health_pb2.HealthCheckResponse.SERVING)
     server.add_insecure_port(address)
     await server.start()
     await server.wait_for_termination()
