@@ -20,7 +20,8 @@ def test_health_names_a_store_that_is_damaged():
     port = free_port_pair()
     config = EdgeConfig(listen=f"127.0.0.1:{port}", operations=f"127.0.0.1:{port + 1}")
     damaged = {"catalog": "is damaged: database disk image is malformed"}
-    readiness = Readiness({**damaged, "queue": "answers"}, [], {}, is_leaving=False, is_ready=False)
+    stores = {**damaged, "queue": "answers"}
+    readiness = Readiness(stores, [], {}, is_leaving=False, is_ready=False)
     # Not pytest's own folder: the path of a unix socket has to be short.
     with tempfile.TemporaryDirectory(prefix="dropmesh-") as folder:
         edge_folder = Path(folder) / "edge"
@@ -36,9 +37,10 @@ def test_health_names_a_store_that_is_damaged():
                         await asyncio.sleep(0.05)
                     with_damage = await http.get("/healthz")
                     for_clients = await http.get(f"http://127.0.0.1:{port}/healthz")
-                    server.close()
+                    stores.clear()
                     return with_damage, for_clients, await http.get("/healthz")
             finally:
+                server.close()
                 edge.kill()
                 await edge.wait()
 

@@ -51,6 +51,8 @@ def test_every_metric_and_label_of_the_dashboard_and_alerts_is_in_a_scrape(mesh,
     photo = client.post("/v1/media", files={"photo": ("photo.jpg", ensure_sample(tmp_path).read_bytes())})
     name = photo.json()["results"][0]["media"]["name"]
     eventually(lambda: client.get(f"/v1/{name}").json()["state"] == "PROCESSED", 120)
+    # Envoy shows what a histogram has counted every 5 s.
+    eventually(lambda: "envoy_http_downstream_rq_time_bucket" in scraped(mesh), 30)
     found = scraped(mesh)
     # A mesh without faults has no sample of it yet; its label is declared.
     found["dropmesh_loop_restarts_total"] |= {"loop"}
