@@ -20,6 +20,7 @@ from services.common.media.detected_objects import MediaObjects
 from services.common.media.listing.pages import MediaLists
 from services.common.media.store import MediaStore
 from services.common.rest.reads.door import ReadDoor
+from services.common.rest.reads.kept import KeptAnswers
 from services.common.retention.store import RetentionStore
 from services.common.series.measured import SeriesFinder
 from services.common.series.store import SeriesStore
@@ -63,15 +64,15 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
     downloads = Downloads(media, objects, presigned=presigned)
     holders = Holders(Invites(catalog))
     recent = Recent(settings.recent_reads_bytes)
-    texts = MediaTexts(recent)
+    texts, kept = MediaTexts(recent), KeptAnswers(catalog, recent)
     series_reads = SeriesReads(series, SeriesFinder(series, sources), measurements, objects, recent)
     methods = service.methods(
         DocumentReads(),
-        MeasurementReads(measurements, receipts, recent),
+        MeasurementReads(measurements, receipts, recent, kept),
         SourceReads(sources),
-        ReceiptReads(receipts),
-        MediaReads(media, MediaObjects(catalog), hub, texts),
-        MediaListReads(MediaLists(catalog), texts),
+        ReceiptReads(receipts, kept),
+        MediaReads(media, MediaObjects(catalog), hub, texts, kept),
+        MediaListReads(MediaLists(catalog), texts, kept),
         HashReads(media),
         MediaArchives(media, objects),
         LimitReads(settings, StatisticsStore(catalog)),
@@ -81,7 +82,7 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
         UploadReads(Uploads(catalog, objects)),
         InviteReads(Invites(catalog), media),
         InvitePages(Invites(catalog), holders, MediaLists(catalog)),
-        StatisticsReads(StatisticsStore(catalog), recent),
+        StatisticsReads(StatisticsStore(catalog), recent, kept),
         series_reads,
         ErasureReads(Erasures(catalog)),
         RetentionReads(RetentionStore(catalog)),

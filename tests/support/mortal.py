@@ -60,6 +60,10 @@ class MortalCatalog:
         self._check()
         return await self._catalog.count(*arguments)
 
+    async def state(self) -> Any:
+        self._check()
+        return await self._catalog.state()
+
     async def close(self) -> None:
         """It is the test's."""
 

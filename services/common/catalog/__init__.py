@@ -22,7 +22,7 @@ The promise:
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
@@ -199,6 +199,10 @@ class Catalog(Protocol):
         self, collection: Collection, index: str, equals: Sequence[Scalar] = (), within: Range | None = None
     ) -> int:
         """How many documents such a search has; the cost is a small one for each."""
+        ...
+
+    async def state(self) -> Hashable | None:
+        """A value that is another one after every write, by any process; None where the adapter knows none."""
         ...
 
     async def close(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Hashable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -56,6 +56,10 @@ class RefusingCatalog:
     ) -> int:
         """See `Catalog`."""
         return await self._run(self._catalog.count(collection, index, equals, within))
+
+    async def state(self) -> Hashable | None:
+        """See `Catalog`."""
+        return await self._run(self._catalog.state())
 
     async def close(self) -> None:
         """See `Catalog`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
 
 from dropmesh.v1 import query_service_pb2
 from google.api.httpbody_pb2 import HttpBody
@@ -14,6 +15,7 @@ from services.common.drops.measurements import Measurements
 from services.common.drops.messages import lineage_messages
 from services.common.drops.names import named_measurement, stored_source
 from services.common.drops.receipts import Receipts
+from services.common.rest.reads.kept import KeptAnswer, KeptAnswers
 from services.common.rpc.call import Call
 from services.common.rpc.page_tokens import page_size, page_start, page_token
 from services.query.drops.answers import MeasurementPage, OneMeasurement
@@ -26,18 +28,25 @@ Selection = query_service_pb2.ListMeasurementsRequest | query_service_pb2.Export
 class MeasurementReads:
     """Reads of measurements."""
 
-    def __init__(self, measurements: Measurements, receipts: Receipts, recent: Recent) -> None:
+    def __init__(self, measurements: Measurements, receipts: Receipts, recent: Recent, kept: KeptAnswers) -> None:
         self._measurements = measurements
         self._receipts = receipts
         self._recent = recent
+        self._kept = kept
 
-    async def GetMeasurement(self, request: query_service_pb2.GetMeasurementRequest, call: Call) -> OneMeasurement:
+    async def GetMeasurement(self, request: query_service_pb2.GetMeasurementRequest, call: Call) -> KeptAnswer:
         """Returns the measurement of an instant, in any notation of its offset."""
+        return await self._kept.answer(request, call, partial(self._one, request, call))
+
+    async def _one(self, request: query_service_pb2.GetMeasurementRequest, call: Call) -> OneMeasurement:
         named = named_measurement(request.name, "name", call.caller)
         return OneMeasurement(await self._measurements.get(call.caller, named), call.caller.owner)
 
-    async def ListMeasurements(self, request: query_service_pb2.ListMeasurementsRequest, call: Call) -> MeasurementPage:
+    async def ListMeasurements(self, request: query_service_pb2.ListMeasurementsRequest, call: Call) -> KeptAnswer:
         """Lists measurements by time."""
+        return await self._kept.answer(request, call, partial(self._page, request, call))
+
+    async def _page(self, request: query_service_pb2.ListMeasurementsRequest, call: Call) -> MeasurementPage:
         owner = call.caller.asked_owner(request.owner)
         page, end = await self._measurements.stored_by_time(
             owner,

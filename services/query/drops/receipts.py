@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
 
 from dropmesh.v1 import measurement_pb2, query_service_pb2
 from google.api.httpbody_pb2 import HttpBody
@@ -12,6 +13,7 @@ from services.common.drops.messages import receipt_message, receipt_state
 from services.common.drops.names import stored_source
 from services.common.drops.receipt import check_raw_kept
 from services.common.drops.receipts import Receipts
+from services.common.rest.reads.kept import KeptAnswer, KeptAnswers
 from services.common.rpc.call import Call
 from services.common.rpc.page_tokens import page_size, page_start, page_token
 
@@ -23,18 +25,25 @@ LOOKED_AT_MOST = 2000
 class ReceiptReads:
     """Reads of receipts."""
 
-    def __init__(self, receipts: Receipts) -> None:
+    def __init__(self, receipts: Receipts, kept: KeptAnswers) -> None:
         self._receipts = receipts
+        self._kept = kept
 
-    async def GetReceipt(self, request: query_service_pb2.GetReceiptRequest, call: Call) -> measurement_pb2.Receipt:
+    async def GetReceipt(self, request: query_service_pb2.GetReceiptRequest, call: Call) -> KeptAnswer:
         """Returns the state of a drop, and its findings."""
+        return await self._kept.answer(request, call, partial(self._one, request, call))
+
+    async def _one(self, request: query_service_pb2.GetReceiptRequest, call: Call) -> measurement_pb2.Receipt:
         receipt = await self._receipts.get(call.caller, resource_id(request.name))
         return receipt_message(receipt, call.caller.owner)
 
-    async def ListReceipts(
+    async def ListReceipts(self, request: query_service_pb2.ListReceiptsRequest, call: Call) -> KeptAnswer:
+        """Lists the caller's receipts, newest first."""
+        return await self._kept.answer(request, call, partial(self._page, request, call))
+
+    async def _page(
         self, request: query_service_pb2.ListReceiptsRequest, call: Call
     ) -> query_service_pb2.ListReceiptsResponse:
-        """Lists the caller's receipts, newest first."""
         size = page_size(request.page_size)
         # An administrator's list is another one than that of the same subject without the right.
         whose = f"{call.caller.owner}\0{call.caller.is_admin}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import partial
 
 from dropmesh.v1 import media_pb2, query_service_pb2
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -14,6 +15,7 @@ from services.common.media.anonymize.messages import to_class
 from services.common.media.listing.filters import MediaFilter, MediaOrder
 from services.common.media.listing.pages import MediaLists
 from services.common.media.vocabulary import MediaKind, MediaState
+from services.common.rest.reads.kept import KeptAnswer, KeptAnswers
 from services.common.rpc.call import Call
 from services.common.rpc.page_tokens import page_size, page_start, page_token
 from services.query.media.answers import MediaPage, MediaTexts
@@ -22,12 +24,16 @@ from services.query.media.answers import MediaPage, MediaTexts
 class MediaListReads:
     """Reads of lists of media."""
 
-    def __init__(self, lists: MediaLists, texts: MediaTexts) -> None:
+    def __init__(self, lists: MediaLists, texts: MediaTexts, kept: KeptAnswers) -> None:
         self._lists = lists
         self._texts = texts
+        self._kept = kept
 
-    async def ListMedia(self, request: query_service_pb2.ListMediaRequest, call: Call) -> MediaPage:
+    async def ListMedia(self, request: query_service_pb2.ListMediaRequest, call: Call) -> KeptAnswer:
         """Lists the media that a caller sees."""
+        return await self._kept.answer(request, call, partial(self._page, request, call))
+
+    async def _page(self, request: query_service_pb2.ListMediaRequest, call: Call) -> MediaPage:
         call.caller.asked_owner(request.owner)
         whose = whose_list(call)
         page = await self._lists.page(

@@ -13,6 +13,7 @@ from services.common.media.messages import is_settled, object_message
 from services.common.media.model import Media
 from services.common.media.store import MediaStore
 from services.common.rest.json import LINES_OF_JSON
+from services.common.rest.reads.kept import KeptAnswer, KeptAnswers
 from services.common.rpc.call import Call
 from services.common.rpc.page_tokens import page_size, page_start, page_token
 from services.query.events.hub import EventHub
@@ -31,6 +32,7 @@ class MediaReads:
         objects: MediaObjects,
         hub: EventHub,
         texts: MediaTexts,
+        kept: KeptAnswers,
         *,
         reminder_seconds: float = REMINDER_SECONDS,
         now_ns: Callable[[], int] = time.time_ns,
@@ -39,12 +41,18 @@ class MediaReads:
         self._media_objects = objects
         self._hub = hub
         self._texts = texts
+        self._kept = kept
         self._forecast = WorkForecast(media, now_ns)
         self._reminder_seconds = reminder_seconds
 
-    async def GetMedia(self, request: query_service_pb2.GetMediaRequest, call: Call) -> OneMedia:
+    async def GetMedia(self, request: query_service_pb2.GetMediaRequest, call: Call) -> KeptAnswer:
         """Returns one media."""
-        return await self._shown(await self._media.get(call.caller, resource_id(request.name)))
+
+        async def read() -> OneMedia:
+            return await self._shown(await self._media.get(call.caller, resource_id(request.name)))
+
+        # When one that waits is expected to be done depends on the time.
+        return await self._kept.answer(request, call, read, lasts=lambda shown: is_settled(shown.media))
 
     async def WatchMedia(
         self, request: query_service_pb2.WatchMediaRequest, call: Call

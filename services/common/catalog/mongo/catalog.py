@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from pymongo import AsyncMongoClient, ReadPreference
@@ -144,6 +144,10 @@ class MongoCatalog:
                 raise translated(error) from error
             total += int(answer["n"])
         return total
+
+    async def state(self) -> Hashable | None:
+        """See `Catalog`."""
+        return None
 
     async def close(self) -> None:
         """See `Catalog`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -126,6 +126,10 @@ class SqliteCatalog:
             ((counted,),) = self.database.look(partial(_all, sql, values))
             total += counted
         return total
+
+    async def state(self) -> Hashable | None:
+        """See `Catalog`."""
+        return self.database.state()
 
     async def close(self) -> None:
         """See `Catalog`."""

@@ -93,6 +93,12 @@ class SqliteDatabase:
         except sqlite3.Error as error:
             raise self._noted(error) from error
 
+    def state(self) -> int:
+        """A number that is another one after every transaction that wrote, by any process."""
+        # Written is by another connection than the one that reads, also in this process.
+        ((version,),) = self.look(lambda connection: connection.execute("PRAGMA data_version").fetchall())
+        return int(version)
+
     async def close(self) -> None:
         """Waits for writes under way, then closes the file."""
         if self._closed:

@@ -13,12 +13,14 @@ from dropmesh.v1.measurement_pb2 import Receipt as ReceiptMessage
 from dropmesh.v1.query_service_pb2 import ListReceiptsRequest
 
 from services.common.base.errors import AlreadyExists, NotFound
-from services.common.catalog import Range
+from services.common.caching.recent import Recent
+from services.common.catalog import Catalog, Range
 from services.common.drops.measurements import Measurements
 from services.common.drops.names import NamedMeasurement, named_measurement
 from services.common.drops.receipt import Receipt
 from services.common.drops.receipts import Receipts
 from services.common.drops.sources import Source, Sources
+from services.common.rest.reads.kept import KeptAnswers
 from services.common.rpc.identity import Caller, Scope
 from services.common.settings import Settings
 from services.common.stores.open import Stores, open_stores
@@ -35,6 +37,7 @@ ALL = Range()
 
 @dataclass
 class Fleet:
+    catalog: Catalog
     receipts: Receipts
     measurements: Measurements
     sources: Sources
@@ -55,7 +58,9 @@ async def fleet(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         address = request.getfixturevalue("mongo_url").rstrip("/")
         settings = Settings(data=tmp_path, catalog=f"{address}/sources_{uuid.uuid4().hex}", queue="embedded")
     stores: Stores = await open_stores(settings)
-    yield Fleet(Receipts(stores.catalog, stores.objects), Measurements(stores.catalog), Sources(stores.catalog))
+    yield Fleet(
+        stores.catalog, Receipts(stores.catalog, stores.objects), Measurements(stores.catalog), Sources(stores.catalog)
+    )
     await stores.close()
 
 
@@ -77,7 +82,7 @@ async def test_receipts_are_listed_by_source(fleet: Fleet) -> None:
     made = [(source, (await fleet.drop(source, 1.0)).id) for source in ("", "pump-3", "pump-4", "pump-3", "")]
     await fleet.drop("pump-3", 1.0, caller=bob)
     waiting, _ = await fleet.receipts.keep(ANNA, b"[]", b"x" * 32, source="pump-3", now_ns=1)
-    reads = ReceiptReads(fleet.receipts)
+    reads = ReceiptReads(fleet.receipts, KeptAnswers(fleet.catalog, Recent(1_000_000)))
 
     async def listed(caller: Caller, source: str, state: str = "", size: int = 0) -> list[str]:
         request = ListReceiptsRequest(source=source, page_size=size, state=ReceiptMessage.State.Value(state or "NEW"))
@@ -85,7 +90,7 @@ async def test_receipts_are_listed_by_source(fleet: Fleet) -> None:
             request.ClearField("state")
         names: list[str] = []
         while True:
-            page = await reads.ListReceipts(request, call_of(caller))
+            page = (await reads.ListReceipts(request, call_of(caller))).message()
             assert len(page.receipts) <= (size or 50)
             names += [receipt.name.removeprefix("receipts/") for receipt in page.receipts]
             if not page.next_page_token:

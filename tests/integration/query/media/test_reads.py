@@ -20,6 +20,7 @@ from services.common.caching.recent import Recent
 from services.common.events.log import EventLog
 from services.common.invites.store import Invite, new_secret
 from services.common.rest.json import json_text
+from services.common.rest.reads.kept import KeptAnswers
 from services.common.rpc.call import Call
 from services.common.rpc.identity import Caller, Scope
 from services.query.events.hub import EventHub
@@ -36,6 +37,10 @@ DAY_NS = 86_400 * 10**9
 TEXTS = MediaTexts(Recent(0))
 
 
+def kept(mesh: MediaMesh) -> KeptAnswers:
+    return KeptAnswers(mesh.catalog, Recent(1_000_000))
+
+
 @pytest.fixture
 async def hub(mesh: MediaMesh) -> AsyncIterator[EventHub]:
     hub, stopping = EventHub(EventLog(mesh.catalog), mesh.stores.queue.bell, mesh.clock), asyncio.Event()
@@ -47,7 +52,7 @@ async def hub(mesh: MediaMesh) -> AsyncIterator[EventHub]:
 
 @pytest.fixture
 def reads(mesh: MediaMesh, hub: EventHub) -> MediaReads:
-    return MediaReads(mesh.media, mesh.found, hub, TEXTS)
+    return MediaReads(mesh.media, mesh.found, hub, TEXTS, kept(mesh))
 
 
 async def test_a_watcher_sees_each_change_until_the_end(mesh: MediaMesh, reads: MediaReads) -> None:
@@ -64,7 +69,7 @@ async def test_a_watcher_sees_each_change_until_the_end(mesh: MediaMesh, reads: 
 
 async def test_a_watcher_is_reminded_where_nothing_changes(mesh: MediaMesh, hub: EventHub) -> None:
     name = f"media/{(await mesh.upload(photo('one'))).media.id}"
-    reads = MediaReads(mesh.media, mesh.found, hub, TEXTS, reminder_seconds=0.0)
+    reads = MediaReads(mesh.media, mesh.found, hub, TEXTS, kept(mesh), reminder_seconds=0.0)
     watching = aiter(reads.WatchMedia(WatchMediaRequest(name=name), call_of()))
     first = await anext(watching)
     assert await anext(watching) == first
@@ -75,7 +80,7 @@ async def test_a_photo_that_waits_says_when_it_is_expected_to_be_done(mesh: Medi
     mesh.clock.advance(4)
     assert await finish(mesh, done, b"covered")
     name = f"media/{(await mesh.upload(photo('waits'))).media.id}"
-    reads = MediaReads(mesh.media, mesh.found, hub, TEXTS, now_ns=mesh.clock)
+    reads = MediaReads(mesh.media, mesh.found, hub, TEXTS, kept(mesh), now_ns=mesh.clock)
     shown = (await reads.GetMedia(GetMediaRequest(name=name), call_of())).message()
     assert shown.processing.expect_time.ToNanoseconds() == mesh.clock() + 4 * 10**9
     processed = (await reads.GetMedia(GetMediaRequest(name=f"media/{done.id}"), call_of())).message()
@@ -83,7 +88,7 @@ async def test_a_photo_that_waits_says_when_it_is_expected_to_be_done(mesh: Medi
 
 
 async def test_pages_follow_each_other_and_belong_to_their_list(mesh: MediaMesh) -> None:
-    reads = MediaListReads(mesh.lists, TEXTS)
+    reads = MediaListReads(mesh.lists, TEXTS, kept(mesh))
     for number in range(5):
         mesh.clock.advance(1)
         await mesh.upload(photo(str(number)))
@@ -130,7 +135,7 @@ async def test_a_links_holder_sees_the_state_of_what_came_through_it(mesh: Media
 async def test_thirty_days_of_uploads_move_on_at_midnight_in_utc(mesh: MediaMesh) -> None:
     midnight_ns = (mesh.clock.now_ns // DAY_NS + 1) * DAY_NS
     admin = call_of(Caller("root", "root", frozenset({Scope.ADMIN})))
-    reads = StatisticsReads(mesh.statistics, Recent(10**6), mesh.clock)
+    reads = StatisticsReads(mesh.statistics, Recent(10**6), kept(mesh), mesh.clock)
 
     async def counts(call: Call) -> list[int]:
         answer = await reads.GetStatistics(GetStatisticsRequest(), call)
