@@ -22,7 +22,7 @@ from services.common.rpc.methods import Method
 from services.common.rpc.server import serve
 from services.common.rpc.tokens import Tokens
 from services.common.settings import Mode, Settings, SettingsError
-from services.common.settings.open_files import allow_open_files
+from services.common.settings.open_files import allow_open_files, most_waits
 from services.common.settings.reading import load_settings
 from services.common.stores.open import open_stores
 from services.common.stores.probes import probed
@@ -89,7 +89,7 @@ async def _open_and_serve(name: str, descriptor: ServiceDescriptor, bootstrap: B
             authenticator,
             metrics,
             max_in_flight=settings.max_in_flight,
-            max_waits=settings.max_waits,
+            max_waits=most_waits(settings),
             # In mode open every caller is one.
             shared=settings.mode is Mode.TOKENS,
             tracing=tracing,

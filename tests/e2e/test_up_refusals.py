@@ -45,7 +45,7 @@ def test_too_few_open_files_are_named_with_the_number_that_is_needed(folder):
     limited = ["-c", 'ulimit -n 64; exec "$0" -m scripts.mesh.up "$@"', sys.executable, "--data", str(folder)]
     ran = subprocess.run(["bash", *limited], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
     assert ran.returncode == 1
-    said = "scripts/up: this process may open 64 files, and DROPMESH_MAX_IN_FLIGHT=512 needs 768: raise the limit"
+    said = "scripts/up: this process may open 64 files, and DROPMESH_MAX_IN_FLIGHT=512 needs 1408: raise the limit"
     assert ran.stderr.startswith(said)
 
 

@@ -1,7 +1,7 @@
 """Drops by gRPC into a mesh, by its doors and by its gRPC servers, beside a plain service of grpc.aio.
 
 The edge sends gRPC to the doors, over HTTP/1.1. A second edge before the same mesh sends it to the gRPC servers, over
-HTTP/2; that is what the plain service gets, too, which parses, checks and aggregates a drop and commits it before the
+HTTP/2. The plain service has such an edge too; it parses, checks and aggregates a drop and commits it before the
 answer. Rates are also those of the client, which is Python's.
 """
 
@@ -119,7 +119,10 @@ def _by_servers(folder: Path, mesh: Contender) -> Iterator[Contender]:
     write_transcoding_edge(run, port, without=())
     with ExitStack() as stack:
         edge = started(stack, envoy_command("--log-level", "error"), {**os.environ}, folder / "second_edge.log", run)
+        give_up = time.monotonic() + STARTED_WITHIN_SECONDS
         while not listens(port):
+            if time.monotonic() > give_up:
+                raise RuntimeError(f"it did not start:\n{(folder / 'second_edge.log').read_text()[-2000:]}")
             time.sleep(0.1)
         # Of the mesh's own edge nothing is asked meanwhile.
         yield replace(

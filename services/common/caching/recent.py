@@ -42,6 +42,12 @@ class Recent:
         self._kept[key] = value, size_bytes, self._seconds()
         self.held_bytes += size_bytes
 
+    def forget(self, key: Hashable) -> None:
+        """Drops the value of a key."""
+        found = self._kept.pop(key, None)
+        if found is not None:
+            self.held_bytes -= found[1]
+
     def has_room_for(self, size_bytes: int) -> bool:
         """Whether values that are read together leave room for others; those that do not would only push these out."""
         return size_bytes <= self._limit_bytes // 2

@@ -91,10 +91,7 @@ class EmbeddedQueue:
                 await self._database.write(lambda connection: self._make_due(connection, topic), durable=False)
                 continue
             if next_due_ns is not None and next_due_ns <= now_ns:
-                # The same message is claimed again where a power cut takes the claim.
-                if claims := await self._database.write(
-                    lambda connection: self._take(connection, topic, limit, lease), durable=False
-                ):
+                if claims := await self._taken(topic, limit, lease):
                     return claims
                 continue
             left = give_up - clock()
@@ -102,6 +99,18 @@ class EmbeddedQueue:
                 return []
             until_due = left if next_due_ns is None else (next_due_ns - now_ns) / SECOND_NS
             await pause(max(0.001, min(left, until_due)), notified)
+
+    async def _taken(self, topic: Topic, limit: int, lease: timedelta) -> list[Claim]:
+        # The same message is claimed again where a power cut takes the claim.
+        taking = self._database.submit(lambda connection: self._take(connection, topic, limit, lease), durable=False)
+        try:
+            claims: list[Claim] = await asyncio.shield(taking)
+        except asyncio.CancelledError:
+            # The writing thread cannot be stopped: what it claimed has no worker.
+            for claim in await taking:
+                await self.put_back(claim)
+            raise
+        return claims
 
     async def extend(self, claim: Claim, lease: timedelta) -> bool:
         """See the port."""

@@ -69,6 +69,9 @@ class EdgeConnection(asyncio.Protocol):
         self._connections.discard(self)
         if self._task is not None:
             self._task.cancel()
+        if self._grpc_call is not None:
+            self._grpc_call.requests.discard()
+            self._grpc_call = None
         # It refers to this connection, which would stay until the garbage collector comes by.
         del self._parser
 
@@ -124,6 +127,8 @@ class EdgeConnection(asyncio.Protocol):
 
     def on_body(self, piece: bytes) -> None:
         """Some bytes of its body."""
+        if self._transport.is_closing():
+            return
         if self._grpc_call is None:
             self._on_piece(piece)
         else:
@@ -195,8 +200,10 @@ class EdgeConnection(asyncio.Protocol):
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
             log.error("unexpected exception while a request was answered", exc_info=error)
+        if error is not None or task.cancelled():
             # Else the edge would wait for an answer.
             self._transport.abort()
 

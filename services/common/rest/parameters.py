@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import Any, cast
 from urllib.parse import unquote
 
@@ -28,22 +27,13 @@ Path = list[FieldDescriptor]
 
 def read_query(query: str, message: Message, *, body: str) -> None:
     """Sets the fields that a query names, except the one that holds the body; raises InvalidArgument."""
-    kind: Any = type(message)
-    message.MergeFromString(_fields(query, kind, body))
-
-
-# Clients ask the same again and again.
-@lru_cache(maxsize=1024)
-def _fields(query: str, kind: Any, body: str) -> bytes:
     parameters = []
     for parameter in query.split("&"):
         name, equals, text = parameter.partition("=")
         if name and equals:
             text = text if TIME_WITH_OFFSET.search(text) else text.replace("+", " ")
             parameters.append((unquote(name), text))
-    message: Message = kind()
     read_parameters(parameters, message, body=body)
-    return message.SerializeToString()
 
 
 def read_parameters(parameters: Iterable[tuple[str, str]], message: Message, *, body: str = "") -> None:

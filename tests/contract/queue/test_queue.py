@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -118,6 +119,20 @@ async def test_what_is_put_back_has_lost_no_attempt(queue, topic):
         assert await queue.put_back(claim) is True
     assert await queue.put_back(claim) is False
     assert await queue.dead_letters(topic) == []
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_what_a_cancelled_claim_took_is_claimed_at_once(queue, topic, turns):
+    await queue.publish(topic, [b"work"])
+    claiming = asyncio.create_task(queue.claim(topic, limit=1, lease=LEASE, wait=SOON))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    claiming.cancel()
+    with suppress(asyncio.CancelledError):
+        for claim in await claiming:
+            await queue.put_back(claim)
+    claim = await claim_one(queue, topic)
+    assert (claim.body, claim.attempt) == (b"work", 1)
 
 
 async def test_what_is_put_back_with_delay_waits(queue, topic):

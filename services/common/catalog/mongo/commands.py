@@ -88,7 +88,16 @@ async def upsert_all(
             found |= zip(over, await replace_all(collection, list(over.values())), strict=True)
         for at, outcome in found.items():
             # Another client wrote it meanwhile: once more. Where a key was free twice, a unique index has no place.
-            is_late = outcome is CONFLICT or (outcome is EXISTS and at in new and at not in were_free)
+            is_late = (
+                outcome is CONFLICT
+                or (outcome is EXISTS and at in new and at not in were_free)
+                # Whether it was written or not, another look shows which is newer.
+                or (
+                    isinstance(outcome, Failure)
+                    and isinstance(outcome.error, StoreUnavailable)
+                    and newer_by is not None
+                )
+            )
             if not is_late:
                 outcomes[at] = outcome
         were_free = set(new)
@@ -134,15 +143,16 @@ async def _without_match(
     if count == len(sent):
         return dict.fromkeys(sent, CONFLICT)
     keys = [document["_id"] for document in sent.values()]
-    stored = {one["_id"]: one for one in await collection.documents.find({"_id": {"$in": keys}}).to_list()}
+    found = await collection.documents.find({"_id": {"$in": keys}}, ["_version", MARK]).to_list()
+    stored = {one["_id"]: one for one in found}
     missed: list[int] = []
     unsure: list[int] = []
     for at, document in sent.items():
         now = stored.get(document["_id"])
         if now is not None and now.get(MARK) == mark:
             continue
-        # Gone, or written by another client later: it may have been as wanted in between.
-        is_unsure = now is None or now["_version"] > document["_version"]
+        # Gone, or written by another client since: it may have been as wanted in between.
+        is_unsure = now is None or now["_version"] != document["_version"]
         (unsure if is_unsure else missed).append(at)
     left = count - len(missed)
     if left not in {0, len(unsure)}:

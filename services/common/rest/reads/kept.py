@@ -39,20 +39,24 @@ class KeptAnswers:
         """
         state = await self._catalog.state()
         # What another caller sees may differ.
-        key = (state, type(request), request.SerializeToString(deterministic=True), call.caller, day)
+        key = (type(request), request.SerializeToString(deterministic=True), call.caller, day)
         kept: KeptAnswer | None = None if state is None else self._recent.get(key)
         if kept is not None:
-            return kept
+            if kept.state == state:
+                return kept
+            self._recent.forget(key)
         answer = await make()
-        return KeptAnswer(answer, self._recent, key if state is not None and lasts(answer) else None)
+        return KeptAnswer(answer, state, self._recent, key if state is not None and lasts(answer) else None)
 
 
 class KeptAnswer(ByHand):
     """An answer that is kept, where it has a key, once its JSON was asked for."""
 
-    __slots__ = ("_answer", "_key", "_recent", "_text")
+    __slots__ = ("_answer", "_key", "_recent", "_text", "state")
 
-    def __init__(self, answer: Message | ByHand, recent: Recent, key: Hashable | None) -> None:
+    def __init__(self, answer: Message | ByHand, state: Hashable | None, recent: Recent, key: Hashable | None) -> None:
+        self.state = state
+        """That of the catalog before the answer was made."""
         self._answer = answer
         self._recent = recent
         self._key = key

@@ -15,6 +15,8 @@ from services.common.base.errors import DropmeshError, InvalidArgument, Resource
 PREFIX_BYTES = 5
 # More than this is read of a body only while its next message is waited for.
 MOST_UNREAD_BYTES = 1024 * 1024
+# A thousand times as much may come out: more would hold up other calls.
+UNPACKED_AT_ONCE_BYTES = 4096
 _WINDOW_BITS = {"gzip": 31, "deflate": 15}
 
 
@@ -70,7 +72,12 @@ class IncomingRequests:
         del self._unread[: PREFIX_BYTES + size_bytes]
         if self._is_paused and len(self._unread) < MOST_UNREAD_BYTES // 2:
             self._pause(False)
-        return self._read(self._unpacked(message) if is_compressed else message)
+        if is_compressed:
+            if len(message) > UNPACKED_AT_ONCE_BYTES:
+                message = await asyncio.to_thread(self._unpacked, message)
+            else:
+                message = self._unpacked(message)
+        return self._read(message)
 
     def _next_size(self) -> int | None:
         """Of the next message, once its prefix is there; raises ResourceExhausted."""
