@@ -21,7 +21,8 @@ document that it is joined to. Large bytes are in the objects store, under the k
 
 In MongoDB each box with `_id` is a collection. A document also has `_index`: copies of the fields of its unique and
 sparse indexes, if all fields of that index are set. To use such an index, search by the copies:
-`{"_index.NAME.FIELD": …}`. The other indexes are on the fields themselves.
+`{"_index.NAME.FIELD": …}`. The other indexes are on the fields themselves. `_mark` says by which command a document was
+replaced that was replaced together with others.
 
 In SQLite each box with `_id` is a table of the same name. `_document` is the document as BSON; `_id`, `_version` and
 each field of an index have a column of their own. A sequence is only in its column. Search by the columns:
