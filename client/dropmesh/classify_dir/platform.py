@@ -247,6 +247,8 @@ class Platform:
         if not await self._results.store(reply, seconds):
             self._journal.write("ignored", name, "its labels are stored already, or it is of another folder")
             self._progress.duplicates += 1
+            # The reply to an earlier run's request may have been stored before this run sent the image.
+            self._answered(reply.image_id)
         elif reply.error is not None:
             if self._answered(reply.image_id):
                 self._failed(name, reply.error)
