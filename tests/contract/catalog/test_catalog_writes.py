@@ -310,3 +310,37 @@ async def test_a_batch_that_may_be_lost_to_a_power_cut_is_seen_as_others_are(cat
     (outcome,) = await catalog.batch([Insert(NOTES, {"_id": "0"})], durable=False)
     assert outcome.refusal is Refusal.EXISTS
     assert len(await catalog.get_many(NOTES, [f"{n}" for n in range(6)])) == 6
+
+
+async def test_of_replacements_together_each_is_applied_or_refused_on_its_own(catalog: Catalog) -> None:
+    await insert(catalog, *({"_id": key, "rank": 1} for key in "abcd"))
+    await one(catalog, Replace(NOTES, {"_id": "b", "rank": 2}, 1))
+    outcomes = await catalog.batch([Replace(NOTES, {"_id": key, "rank": 3}, 1) for key in ("a", "b", "none", "c")])
+    assert [outcome.refusal for outcome in outcomes] == [None, Refusal.CONFLICT, Refusal.CONFLICT, None]
+    found = await catalog.get_many(NOTES, ["a", "b", "none", "c", "d"])
+    assert {key: (document["rank"], document["_version"]) for key, document in found.items()} == {
+        "a": (3, 2),
+        "b": (2, 2),
+        "c": (3, 2),
+        "d": (1, 1),
+    }
+
+
+async def test_replacements_of_one_document_follow_each_other_in_a_batch(catalog: Catalog) -> None:
+    await insert(catalog, {"_id": "a", "rank": 1})
+    outcomes = await catalog.batch(
+        [Replace(NOTES, {"_id": "a", "rank": 2}, 1), Replace(NOTES, {"_id": "a", "rank": 3}, 2)]
+    )
+    assert all(outcome.applied for outcome in outcomes)
+    assert await catalog.get(NOTES, "a") == {"_id": "a", "rank": 3, "_version": 3}
+
+
+async def test_of_replacements_together_one_that_takes_a_unique_value_is_refused_alone(catalog: Catalog) -> None:
+    await insert(catalog, *({"_id": key, "owner": "ann", "name": key} for key in "abc"))
+    taken = [("a", "d"), ("b", "d"), ("c", "e")]
+    outcomes = await catalog.batch(
+        [Replace(NOTES, {"_id": key, "owner": "ann", "name": name}, 1) for key, name in taken]
+    )
+    assert [outcome.refusal for outcome in outcomes] == [None, Refusal.EXISTS, None]
+    found = await catalog.get_many(NOTES, ["a", "b", "c"])
+    assert {key: document["name"] for key, document in found.items()} == {"a": "d", "b": "b", "c": "e"}
