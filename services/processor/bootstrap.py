@@ -29,7 +29,6 @@ from services.common.series.measured import SeriesFinder
 from services.common.series.store import SeriesStore
 from services.common.service import Service, Wiring
 from services.common.settings import PREFIX
-from services.common.statistics.store import StatisticsStore
 from services.common.stores.topics import TOPICS
 from services.common.webhooks.store import Deliveries, Webhooks
 from services.common.workers.confinement import ChildLimits
@@ -82,7 +81,7 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
         tracing=service.tracing,
     )
     depths = QueueDepths(service.queue, TOPICS, metrics)
-    folding = StatisticsFolding(StatisticsStore(catalog), tracing=service.tracing)
+    folding = StatisticsFolding(catalog, tracing=service.tracing)
 
     children = settings.workers or os.cpu_count() or 1
     threads = max(1, (os.cpu_count() or 1) // children)

@@ -65,7 +65,7 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
     holders = Holders(Invites(catalog))
     recent = Recent(settings.recent_reads_bytes)
     texts, kept = MediaTexts(recent), KeptAnswers(catalog, recent)
-    series_reads = SeriesReads(series, SeriesFinder(series, sources), measurements, objects, recent)
+    series_reads = SeriesReads(catalog, SeriesFinder(series, sources), measurements, objects, recent)
     methods = service.methods(
         DocumentReads(),
         MeasurementReads(measurements, receipts, recent, kept),

@@ -24,7 +24,7 @@ from services.common.stores.topics import TOPICS
 # No document, and no object, has it.
 NAME = "probe"
 # A disk does not go away as another machine does.
-EMBEDDED_PAUSE_SECONDS = 2.0
+EMBEDDED_PAUSE_SECONDS = 4.0
 # With less, what is written for one photo may not fit.
 SCARCE_BYTES = 32 * 1024 * 1024
 

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Sequence
 
 from services.common.base.loops import pause
+from services.common.catalog import Catalog
+from services.common.catalog.writes_seen import WritesSeen
 from services.common.media.model import Media
 from services.common.statistics.store import StatisticsStore
 from services.common.tracing import Tracing
@@ -20,21 +22,27 @@ class StatisticsFolding:
     """A loop that counts uncounted media."""
 
     def __init__(
-        self, statistics: StatisticsStore, now_ns: Callable[[], int] = time.time_ns, tracing: Tracing | None = None
+        self, catalog: Catalog, now_ns: Callable[[], int] = time.time_ns, tracing: Tracing | None = None
     ) -> None:
-        self._statistics = statistics
+        self._catalog = catalog
+        self._statistics = StatisticsStore(catalog)
         self._now_ns = now_ns
         self._tracing = tracing or Tracing()
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Folds until the service stops."""
+        writes = WritesSeen(self._catalog)
         while not stopping.is_set():
-            began_ns = self._now_ns()
-            folded = await self._statistics.fold(now_ns=began_ns, limit=FOLDED_MOST)
-            if self._tracing.is_on:
-                self._trace(folded, began_ns)
-            if len(folded) < FOLDED_MOST:
+            has_more = await writes.are_new() and await self._fold()
+            if not has_more:
                 await pause(PAUSE_SECONDS, stopping)
+
+    async def _fold(self) -> bool:
+        began_ns = self._now_ns()
+        folded = await self._statistics.fold(now_ns=began_ns, limit=FOLDED_MOST)
+        if self._tracing.is_on:
+            self._trace(folded, began_ns)
+        return len(folded) == FOLDED_MOST
 
     def _trace(self, folded: Sequence[Media], began_ns: int) -> None:
         end_ns = self._now_ns()

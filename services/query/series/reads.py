@@ -17,6 +17,8 @@ from services.common.base.labels import read_labels
 from services.common.base.loops import pause
 from services.common.base.names import resource_id
 from services.common.caching.recent import Recent
+from services.common.catalog import Catalog
+from services.common.catalog.writes_seen import WritesSeen
 from services.common.drops.measurements import Measurements
 from services.common.drops.names import DEFAULT_SOURCE
 from services.common.objects import Objects
@@ -44,13 +46,14 @@ class SeriesReads:
 
     def __init__(
         self,
-        store: SeriesStore,
+        catalog: Catalog,
         finder: SeriesFinder,
         measurements: Measurements,
         objects: Objects,
         recent: Recent,
     ) -> None:
-        self._series = store
+        self._catalog = catalog
+        self._series = SeriesStore(catalog)
         self._finder = finder
         self._measurements = measurements
         self._series_objects = objects
@@ -66,7 +69,8 @@ class SeriesReads:
 
     async def prepare(self, stopping: asyncio.Event) -> None:
         """Prepares soon after the first series was stored."""
-        while not await self.prepare_if_any():
+        writes = WritesSeen(self._catalog)
+        while not (await writes.are_new() and await self.prepare_if_any()):
             if await pause(LOOK_SECONDS, stopping):
                 return
         await stopping.wait()

@@ -68,7 +68,7 @@ def finder_of(stores: Stores) -> SeriesFinder:
 
 def reads_of(stores: Stores) -> SeriesReads:
     measurements = Measurements(stores.catalog)
-    return SeriesReads(SeriesStore(stores.catalog), finder_of(stores), measurements, stores.objects, Recent(0))
+    return SeriesReads(stores.catalog, finder_of(stores), measurements, stores.objects, Recent(0))
 
 
 def measuring_of(stores: Stores) -> SeriesMeasuring:
