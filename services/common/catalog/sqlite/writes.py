@@ -34,8 +34,6 @@ def apply(connection: sqlite3.Connection, group: Sequence[Prepared]) -> list[Out
             outcomes += _insert(connection, table, run, numbers.get(table.name))
         elif kind is Upsert:
             outcomes += _upsert(connection, table, list(run))
-        elif kind is Replace:
-            outcomes += _replace(connection, table, list(run))
         else:
             outcomes += [_apply_one(connection, *prepared) for prepared in run]
     return outcomes
@@ -85,34 +83,7 @@ def _insert(
     return outcomes
 
 
-def _replace(connection: sqlite3.Connection, table: Table, run: Sequence[Prepared]) -> list[Outcome | Failure]:
-    return _replace_together(connection, table, run) or [_apply_one(connection, *prepared) for prepared in run]
-
-
-def _replace_together(
-    connection: sqlite3.Connection, table: Table, run: Sequence[tuple[Table, Any, bytes]]
-) -> list[Outcome | Failure] | None:
-    """One call for all of them; None, and nothing is changed, where one is refused: it does not say which."""
-    if len(run) == 1 or table.has_many_indexes:
-        return None
-    outcomes: list[Outcome | Failure] = []
-    rows: list[tuple[Any, ...]] = []
-    for _, operation, encoded in run:
-        document, version = operation.document, operation.version
-        outcomes.append(Outcome(None, {**document, "_version": version + 1}))
-        rows.append((version + 1, encoded, *map(document.get, table.columns), document["_id"], version))
-    connection.execute("SAVEPOINT together")
-    try:
-        applied = connection.executemany(table.replace_all, rows).rowcount
-    except sqlite3.IntegrityError:
-        applied = 0
-    if applied < len(rows):
-        connection.execute("ROLLBACK TO together")
-    connection.execute("RELEASE together")
-    return outcomes if applied == len(rows) else None
-
-
-def _replace_one(connection: sqlite3.Connection, table: Table, operation: Replace, encoded: bytes) -> Outcome:
+def _replace(connection: sqlite3.Connection, table: Table, operation: Replace, encoded: bytes) -> Outcome:
     return _write_over(connection, table, operation.document, encoded, operation.version)
 
 
@@ -192,7 +163,7 @@ def _write_over(
 
 
 _APPLY: dict[type[Operation], Callable[..., Outcome]] = {
-    Replace: _replace_one,
+    Replace: _replace,
     Upsert: _upsert_one,
     Increment: _increment,
     Delete: _delete,
