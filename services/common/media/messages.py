@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import fields
 from operator import attrgetter
 
-import grpc
 from dropmesh.v1 import error_reason_pb2 as reasons
 from dropmesh.v1 import media_pb2, model_pb2, object_pb2
 from google.rpc.status_pb2 import Status
 
-from services.common.base.errors import DropmeshError
+from services.common.base.errors import Code, DropmeshError
 from services.common.base.etags import etag_of
 from services.common.base.instants import SECOND_NS, to_duration, to_timestamp
 from services.common.base.names import resource_name
@@ -26,7 +25,6 @@ _SAME_FIELDS = tuple(
     field.name for field in fields(Metadata) if field.name in media_pb2.MediaMetadata.DESCRIPTOR.fields_by_name
 )
 _same_values = attrgetter(*_SAME_FIELDS)
-_CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
 def media_name(media_id: str) -> str:
@@ -169,7 +167,7 @@ def failure_status(failure: Failure) -> Status:
 
 class _StoredError(DropmeshError):
     def __init__(self, failure: Failure) -> None:
-        self.code = _CODES[failure.code]  # type: ignore[misc]
+        self.code = Code(failure.code)  # type: ignore[misc]
         super().__init__(reasons.ErrorReason.Value(failure.reason), failure.message, metadata=failure.metadata)
 
 

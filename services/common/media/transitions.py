@@ -269,7 +269,7 @@ def purge(media: Media) -> Media | None:
 
 def failure_of(error: DropmeshError) -> Failure:
     """Returns an error as it is stored."""
-    return Failure(error.code.value[0], reasons.ErrorReason.Name(error.reason), error.message, error.metadata)
+    return Failure(error.code.value, reasons.ErrorReason.Name(error.reason), error.message, error.metadata)
 
 
 def _ended(media: Media, state: MediaState, failure: Failure | None, now_ns: int) -> Media:

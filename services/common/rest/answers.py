@@ -35,7 +35,7 @@ def error_json(error: DropmeshError) -> bytes:
         {"@type": f"type.googleapis.com/{detail.DESCRIPTOR.full_name}", **message_values(detail)}
         for detail in error_details(error)
     ]
-    return values_text({"code": error.code.value[0], "message": error.message, "details": details})
+    return values_text({"code": error.code.value, "message": error.message, "details": details})
 
 
 def _lines(headers: Mapping[str, str]) -> str:

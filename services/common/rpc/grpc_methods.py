@@ -19,6 +19,7 @@ from services.common.rpc.methods import Kind, Method, Undecodable, wrong_text
 from services.common.rpc.status import error_headers, error_status
 
 MAX_MESSAGE_BYTES = 80 * 1024 * 1024
+_GRPC_CODES = {code.value[0]: code for code in grpc.StatusCode}
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
@@ -128,4 +129,4 @@ async def _abort(context: Context, error: DropmeshError, call: Call) -> None:
     ]
     if error.http_status is not None:
         metadata.append((HTTP_STATUS, str(error.http_status)))
-    await context.abort(error.code, error.message, tuple(metadata))
+    await context.abort(_GRPC_CODES[error.code], error.message, tuple(metadata))

@@ -16,7 +16,6 @@ from datetime import timedelta
 from functools import cache
 from typing import Any
 
-import grpc
 from dropmesh.v1 import behavior_pb2
 from dropmesh.v1 import error_reason_pb2 as reasons
 from dropmesh.v1.behavior_pb2 import Behavior
@@ -24,6 +23,7 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 
 from services.common.base import telemetry
 from services.common.base.errors import (
+    Code,
     DataLoss,
     DropmeshError,
     InvalidArgument,
@@ -233,13 +233,13 @@ class _Watch:
         self._guard.enter(self._call)
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        code = grpc.StatusCode.OK
+        code = Code.OK
         try:
             if isinstance(error, DropmeshError):
                 code = error.code
                 _log_refusal(self._name, error)
             elif isinstance(error, (asyncio.CancelledError, GeneratorExit)):
-                code = grpc.StatusCode.CANCELLED
+                code = Code.CANCELLED
             elif isinstance(error, Exception):
                 code = _Fault.code
                 log.error("unexpected exception in an RPC handler", exc_info=error, extra={"method": self._name})
@@ -262,7 +262,7 @@ async def _with_first(first: Any, rest: AsyncIterator[Any]) -> AsyncIterator[Any
 
 
 class _Fault(DropmeshError):
-    code = grpc.StatusCode.INTERNAL
+    code = Code.INTERNAL
 
     def __init__(self, identifier: str) -> None:
         super().__init__(
@@ -273,7 +273,7 @@ class _Fault(DropmeshError):
 
 
 class _NotImplemented(DropmeshError):
-    code = grpc.StatusCode.UNIMPLEMENTED
+    code = Code.UNIMPLEMENTED
 
 
 async def _missing(_request: object, _call: Call) -> Any:

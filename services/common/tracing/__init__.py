@@ -143,6 +143,6 @@ def _note(span: Any, error: BaseException) -> None:
     from opentelemetry.trace import Status, StatusCode
 
     if isinstance(error, DropmeshError):
-        span.set_attribute("rpc.grpc.status_code", error.code.value[0])
+        span.set_attribute("rpc.grpc.status_code", error.code.value)
     elif isinstance(error, Exception):
         span.set_status(Status(StatusCode.ERROR, type(error).__name__))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import grpc
 import orjson
 
-from services.common.base.errors import DropmeshError
+from services.common.base.errors import Code, DropmeshError
 
 PATH = b"/api/v2/"
 _CODES = {
@@ -30,4 +29,4 @@ def influx_error_json(error: DropmeshError, status: int) -> bytes:
 
 def influx_http_status(error: DropmeshError, status: int) -> int:
     """The HTTP status: a write that others were faster than is one to retry, and its clients retry after 503 alone."""
-    return 503 if error.code is grpc.StatusCode.ABORTED else status
+    return 503 if error.code is Code.ABORTED else status

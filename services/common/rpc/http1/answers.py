@@ -40,7 +40,7 @@ def _status(call: Call, error: DropmeshError | None) -> Mapping[str, str]:
     if error is None:
         return {"grpc-status": "0", REQUEST_ID: call.request_id}
     told = {
-        "grpc-status": str(error.code.value[0]),
+        "grpc-status": str(error.code.value),
         "grpc-message": quote(error.message, safe=_PRINTABLE),
         "grpc-status-details-bin": b64encode(error_status(error).SerializeToString()).decode().rstrip("="),
         REQUEST_ID: call.request_id,

@@ -55,6 +55,15 @@ async def test_a_job_gets_what_was_made_ready_once_and_gives_back_its_result() -
         assert await pool.run(jobs.echo, content, time_limit=LONG) == content
 
 
+@pytest.mark.parametrize("job_module", ["services.processor.media.jobs", "services.ingest.metadata.jobs"])
+def test_a_child_loads_neither_grpc_nor_an_event_loop(job_module: str) -> None:
+    code = (
+        f"import sys, services.common.workers.child, {job_module}; print(*{{'grpc', 'asyncio'}} & sys.modules.keys())"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert loaded.stdout.split() == []
+
+
 async def test_a_job_that_hangs_ends_in_time_and_the_next_one_runs() -> None:
     async with open_pool() as pool:
         before = await pool.run(jobs.pid, time_limit=LONG)

@@ -3,11 +3,10 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 
-import grpc
 from dropmesh.v1 import error_reason_pb2 as reasons
 from google.protobuf import json_format
 
-from services.common.base.errors import FieldViolation, InvalidArgument
+from services.common.base.errors import Code, FieldViolation, InvalidArgument
 from services.common.rest.answers import error_json, http_head, stream_head
 from services.common.rpc.status import ERROR_STATUS, error_status
 
@@ -29,7 +28,7 @@ def test_an_error_is_told_with_its_details() -> None:
 
 
 def test_every_error_of_ours_has_a_status() -> None:
-    codes = {grpc.StatusCode[kind] for kind in ("INTERNAL", "UNAVAILABLE", "ALREADY_EXISTS", "RESOURCE_EXHAUSTED")}
+    codes = {Code[kind] for kind in ("INTERNAL", "UNAVAILABLE", "ALREADY_EXISTS", "RESOURCE_EXHAUSTED")}
     assert codes <= set(ERROR_STATUS)
 
 
