@@ -16,10 +16,11 @@ from services.common.rest.answers import LAST_CHUNK, OK, error_json, http_head
 from services.common.rest.connection import EdgeConnection
 from services.common.rpc.call import Call
 from services.common.rpc.http1.calls import GrpcMethod
+from services.common.rpc.http1.receiving import Receiving
 from services.common.rpc.methods import Kind
 from services.common.rpc.status import error_headers, error_http_status
 from services.ingest.http.answers import HEAD_OF_LINES, response_json
-from services.ingest.http.arriving import ArrivingRequest, Receiving
+from services.ingest.http.arriving import ArrivingRequest
 from services.ingest.http.body import IncomingBody
 from services.ingest.http.influx import PATH, influx_error_json, influx_http_status
 from services.ingest.http.lines import LinesAnswer, UnfinishedLine, drops_of_lines

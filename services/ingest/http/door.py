@@ -13,8 +13,8 @@ from datetime import timedelta
 from services.common.base.loops import pause
 from services.common.rest.serving import let_finish, listen
 from services.common.rpc.http1.calls import grpc_methods
+from services.common.rpc.http1.receiving import Receiving
 from services.common.rpc.methods import Method
-from services.ingest.http.arriving import Receiving
 from services.ingest.http.connection import RATE_WINDOW, HttpConnection
 from services.ingest.http.routes import Routes, http_routes
 

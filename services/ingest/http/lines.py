@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator
 from dropmesh.v1.ingest_service_pb2 import StreamDropsRequest, StreamDropsResponse
 
 from services.common.rpc.call import Call
+from services.common.rpc.http1.receiving import Receiving
 from services.ingest.http.answers import line_json
-from services.ingest.http.arriving import Receiving
 
 
 class UnfinishedLine:

@@ -14,11 +14,14 @@ from services.common.base.errors import DropmeshError
 from services.common.rpc.call import REST_PATH, Call
 from services.common.rpc.grpc_methods import MAX_MESSAGE_BYTES, FirstOf, reader, serialize
 from services.common.rpc.http1.answers import answer_end, answer_head, messages_chunk, refusal
+from services.common.rpc.http1.receiving import Receiving
 from services.common.rpc.http1.requests import IncomingRequests
 from services.common.rpc.methods import Kind, Method
 
 # Messages that wait for the end of a turn of the event loop are sent before it from so many bytes on.
 MOST_WAITING_BYTES = 64 * 1024
+# Unfinished messages that are kept in memory: so many of the largest.
+LARGEST_AT_ONCE = 8
 
 
 class Connection(Protocol):
@@ -42,17 +45,19 @@ class Connection(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class GrpcMethod:
-    """A method, and how its requests are decoded."""
+    """A method, how its requests are decoded, and what counts the bytes of unfinished ones."""
 
     method: Method
     read: Callable[[bytes], Any]
+    receiving: Receiving
 
 
 def grpc_methods(methods: Iterable[Method]) -> dict[bytes, GrpcMethod]:
     """Methods by the path at which gRPC calls them."""
+    receiving = Receiving(LARGEST_AT_ONCE * MAX_MESSAGE_BYTES)
     return {
         f"/{method.descriptor.containing_service.full_name}/{method.name}".encode(): GrpcMethod(
-            method, reader(method.request)
+            method, reader(method.request), receiving
         )
         for method in methods
     }
@@ -65,8 +70,9 @@ class GrpcCall:
         self._method = called.method
         self._connection = connection
         self._call = Call(headers, connection.is_closing)
-        encoding = self._call.header("grpc-encoding") or "identity"
-        self.requests = IncomingRequests(called.read, encoding, MAX_MESSAGE_BYTES, connection.pause)
+        self.requests = IncomingRequests(
+            called.read, self._call, called.receiving, connection.pause, most_bytes=MAX_MESSAGE_BYTES
+        )
         self._waiting: list[bytes] = []
         self._waiting_bytes = 0
         self._is_begun = False

@@ -10,6 +10,8 @@ from typing import Any
 from dropmesh.v1 import error_reason_pb2 as reasons
 
 from services.common.base.errors import DropmeshError, InvalidArgument, ResourceExhausted
+from services.common.rpc.call import Call
+from services.common.rpc.http1.receiving import Receiving
 
 # Before each message: whether it is compressed, and its size in four bytes.
 PREFIX_BYTES = 5
@@ -24,15 +26,25 @@ class IncomingRequests:
     """Iterates over the requests; the connection feeds it, and is paused while too much is unread."""
 
     def __init__(
-        self, read: Callable[[bytes], Any], encoding: str, most_bytes: int, set_paused: Callable[[bool], None]
+        self,
+        read: Callable[[bytes], Any],
+        call: Call,
+        receiving: Receiving,
+        set_paused: Callable[[bool], None],
+        *,
+        most_bytes: int,
     ) -> None:
         self._read = read
-        self._encoding = encoding
-        self._most_bytes = most_bytes
+        self._call = call
+        self._encoding = call.header("grpc-encoding") or "identity"
+        self._receiving = receiving
         self._set_paused = set_paused
+        self._most_bytes = most_bytes
         self._unread = bytearray()
+        self._counted_bytes = 0
         self._is_whole = self._is_unwanted = self._is_paused = False
         self._arrived: asyncio.Future[None] | None = None
+        self._failure: DropmeshError | None = None
 
     def feed(self, piece: bytes) -> None:
         """Adds the next bytes of the body."""
@@ -40,6 +52,7 @@ class IncomingRequests:
             return
         self._unread += piece
         if self._arrived is not None:
+            self._count()
             self._wake()
         elif len(self._unread) >= MOST_UNREAD_BYTES:
             self._pause(True)
@@ -53,6 +66,7 @@ class IncomingRequests:
         """Drops what is unread and what still arrives: the call has ended."""
         self._is_unwanted = True
         self._unread.clear()
+        self._give_back()
         self._pause(False)
 
     def __aiter__(self) -> IncomingRequests:
@@ -67,9 +81,12 @@ class IncomingRequests:
             self._pause(False)
             self._arrived = asyncio.get_running_loop().create_future()
             await self._arrived
+            if self._failure is not None:
+                raise self._failure
         message = bytes(memoryview(self._unread)[PREFIX_BYTES : PREFIX_BYTES + size_bytes])
         is_compressed = self._unread[0] != 0
         del self._unread[: PREFIX_BYTES + size_bytes]
+        self._give_back()
         if self._is_paused and len(self._unread) < MOST_UNREAD_BYTES // 2:
             self._pause(False)
         if is_compressed:
@@ -108,6 +125,23 @@ class IncomingRequests:
             f"a message is larger than the limit of {self._most_bytes} bytes",
             metadata={"limit_bytes": str(self._most_bytes)},
         )
+
+    def _count(self) -> None:
+        """Counts what is held of a large message; what every call may hold is not counted."""
+        more_bytes = len(self._unread) - MOST_UNREAD_BYTES - self._counted_bytes
+        if more_bytes <= 0:
+            return
+        try:
+            self._receiving.take(self._call.holder, more_bytes)
+        except DropmeshError as error:
+            self._failure = error.with_traceback(None)
+        else:
+            self._counted_bytes += more_bytes
+
+    def _give_back(self) -> None:
+        if self._counted_bytes:
+            self._receiving.give_back(self._call.holder, self._counted_bytes)
+            self._counted_bytes = 0
 
     def _wake(self) -> None:
         arrived, self._arrived = self._arrived, None

@@ -8,7 +8,8 @@ from dropmesh.v1 import ingest_service_pb2
 
 from services.common.base.errors import ResourceExhausted, TooSlow
 from services.common.rpc.call import Call
-from services.ingest.http.arriving import ArrivingRequest, Receiving
+from services.common.rpc.http1.receiving import Receiving
+from services.ingest.http.arriving import ArrivingRequest
 from services.ingest.http.connection import LEAST_BYTES, RATE_WINDOW
 
 

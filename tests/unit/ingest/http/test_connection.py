@@ -9,8 +9,8 @@ from typing import Any
 from dropmesh.v1.ingest_service_pb2 import DropMeasurementsRequest, DropMeasurementsResponse
 
 from services.common.rpc.call import Call
+from services.common.rpc.http1.receiving import Receiving
 from services.common.rpc.methods import Kind
-from services.ingest.http.arriving import Receiving
 from services.ingest.http.connection import HttpConnection
 
 

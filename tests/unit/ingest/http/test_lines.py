@@ -8,7 +8,7 @@ import pytest
 from dropmesh.v1.ingest_service_pb2 import StreamDropsRequest
 
 from services.common.base.errors import ResourceExhausted
-from services.ingest.http.arriving import Receiving
+from services.common.rpc.http1.receiving import Receiving
 from services.ingest.http.lines import UnfinishedLine, drops_of_lines, lines
 from tests.support.calls import call_of, stream
 

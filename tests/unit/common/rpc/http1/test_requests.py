@@ -8,6 +8,8 @@ import pytest
 from dropmesh.v1 import error_reason_pb2 as reasons
 
 from services.common.base.errors import DropmeshError
+from services.common.rpc.call import Call
+from services.common.rpc.http1.receiving import Receiving
 from services.common.rpc.http1.requests import MOST_UNREAD_BYTES, IncomingRequests
 
 LIMIT = 4 * 1024 * 1024
@@ -16,9 +18,14 @@ LIMIT = 4 * 1024 * 1024
 class Reading:
     """What a connection knows of one body: whether it reads on."""
 
-    def __init__(self, encoding: str = "identity", most_bytes: int = LIMIT) -> None:
+    def __init__(
+        self, encoding: str = "identity", most_bytes: int = LIMIT, receiving: Receiving | None = None, holder: str = ""
+    ) -> None:
         self.is_paused = False
-        self.requests = IncomingRequests(bytes, encoding, most_bytes, self._set_paused)
+        call = Call((("grpc-encoding", encoding),), lambda: False, holder=holder)
+        self.requests = IncomingRequests(
+            bytes, call, receiving or Receiving(2 * LIMIT), self._set_paused, most_bytes=most_bytes
+        )
 
     def _set_paused(self, paused: bool) -> None:
         self.is_paused = paused
@@ -124,3 +131,26 @@ async def test_what_no_one_wants_is_dropped():
     assert not reading.is_paused
     reading.requests.feed(frame(bytes(2 * MOST_UNREAD_BYTES)))
     assert not reading.is_paused
+
+
+async def test_one_caller_has_half_of_the_bytes_of_unfinished_messages_and_gives_them_back():
+    receiving = Receiving(4 * MOST_UNREAD_BYTES)
+    message = bytes(3 * MOST_UNREAD_BYTES - 10)
+    first, second, other = (Reading(receiving=receiving, holder=holder) for holder in ("ann", "ann", "bob"))
+    reads = [asyncio.ensure_future(anext(one.requests)) for one in (first, second, other)]
+    await asyncio.sleep(0)
+    for one in (first, second, other):
+        one.requests.feed(frame(message)[:-1])
+    with pytest.raises(DropmeshError, match="half of it for one caller") as caught:
+        await reads[1]
+    assert caught.value.reason == reasons.TOO_BUSY
+    second.requests.discard()
+    first.requests.feed(b"\0")
+    assert await reads[0] == message
+    third = Reading(receiving=receiving, holder="ann")
+    read = asyncio.ensure_future(anext(third.requests))
+    await asyncio.sleep(0)
+    third.requests.feed(frame(message))
+    assert await read == message
+    other.requests.feed(b"\0")
+    assert await reads[2] == message
