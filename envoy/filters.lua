@@ -107,6 +107,22 @@ function envoy_on_request(handle)
     end)
     headers:replace(":path", path)
   end
+  -- The transcoder would let the query take the place of what the path names.
+  local in_path = question ~= nil and handle:metadata():get("in_path")
+  if in_path then
+    for name in path:sub(question + 1):gmatch("([^&=]+)=") do
+      name = name:gsub("%%(%x%x)", function(code)
+        return string.char(tonumber(code, 16))
+      end)
+      if in_path[name] then
+        local problem = "is a part of the path; the query cannot set it"
+        handle:streamInfo():dynamicMetadata():set("dropmesh", "unknown_field", name)
+        handle:streamInfo():dynamicMetadata():set("dropmesh", "problem", problem)
+        handle:respond({ [":status"] = "400" }, name .. ": " .. problem)
+        return
+      end
+    end
+  end
   -- An answer to HEAD has no body, an error neither; and most methods know only GET.
   if headers:get(":method") == "HEAD" then
     handle:streamInfo():dynamicMetadata():set("dropmesh", "head", true)

@@ -109,8 +109,10 @@ function envoy_on_request(handle)
   end
   local field, fault = unknown_field(body:getBytes(0, body:length()), handle:filterContext():get("message"))
   if field ~= nil then
+    local problem = "the body of this method has no such field"
     handle:streamInfo():dynamicMetadata():set("dropmesh", "unknown_field", field)
-    handle:respond({ [":status"] = "400" }, field .. ": the body of this method has no such field")
+    handle:streamInfo():dynamicMetadata():set("dropmesh", "problem", problem)
+    handle:respond({ [":status"] = "400" }, field .. ": " .. problem)
   elseif fault ~= nil then
     handle:respond({ [":status"] = "400" }, "the body is no JSON: " .. fault)
   end

@@ -44,6 +44,7 @@ ARRIVAL_SECONDS = 30
 ARRIVAL_SECONDS_RAW = 300
 RETRIES = 2
 VARIABLE = re.compile(r"\{\w+(?:=([\w/*]+))?\}")
+NAME_OF_VARIABLE = re.compile(r"\{(\w+)")
 BUFFER = "envoy.filters.http.buffer"
 TRANSCODER = "envoy.filters.http.grpc_json_transcoder"
 JSON_KEYS = "json_keys"
@@ -60,15 +61,16 @@ ANOTHER_INSTANCE: Config = {
     "host_selection_retry_max_attempts": 5,
 }
 # What the Lua filter reads of a route: the service is asked as if by GET, and the client gets the headers alone.
-AS_GET: Config = {"filter_metadata": {"envoy.filters.http.lua": {"as_get": True}}}
+AS_GET: Config = {"as_get": True}
 
 
 @dataclass(frozen=True, slots=True)
 class RestPath:
-    """A path of the contract, as a regular expression, and what each HTTP method does there."""
+    """A path of the contract, as a regular expression, what each HTTP method does there, and the fields it names."""
 
     pattern: str
     methods: dict[str, MethodDescriptor]
+    variables: dict[str, Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +187,7 @@ def _rest_routes(*, tokens: bool) -> list[Entry]:
         taken = {*path.methods, "OPTIONS"}
         if "HEAD" not in taken and "GET" in taken and _has_end(method := path.methods["GET"]):
             taken.add("HEAD")
-            as_get = {**_rest_route(path, "HEAD", method, tokens=tokens), "metadata": AS_GET}
-            found.append(Entry(as_get, needs_token(method)))
+            found.append(Entry(_rest_route(path, "HEAD", method, AS_GET, tokens=tokens), needs_token(method)))
         all_need_one = all(map(needs_token, path.methods.values()))
         found += [Entry(route, all_need_one) for route in _without_service(path, ", ".join(sorted(taken)))]
     return found
@@ -216,7 +217,12 @@ def _without_service(path: RestPath, allowed: str) -> list[Config]:
     ]
 
 
-def _rest_route(path: RestPath, http_method: str, method: MethodDescriptor, *, tokens: bool) -> Config:
+def _rest_route(
+    path: RestPath, http_method: str, method: MethodDescriptor, settings: Config | None = None, *, tokens: bool
+) -> Config:
+    for_lua = dict(settings or {})
+    if in_path := path.variables[http_method if http_method in path.methods else "GET"]:
+        for_lua["in_path"] = dict.fromkeys(in_path, True)
     route: Config = {
         "match": {
             "safe_regex": {"regex": path.pattern},
@@ -232,11 +238,13 @@ def _rest_route(path: RestPath, http_method: str, method: MethodDescriptor, *, t
         kind = "type.googleapis.com/envoy.extensions.filters.http.buffer.v3.BufferPerRoute"
         filters[BUFFER] = {"@type": kind, **limit}
     if body is not None:
-        route["metadata"] = _kept(method)
+        for_lua |= _kept(method)
         if _takes_json(method):
             filters[JSON_KEYS] = _json_keys(body)
         if tokens and needs_token(method):
             filters |= AUTHORIZED
+    if for_lua:
+        route["metadata"] = {"filter_metadata": {"envoy.filters.http.lua": for_lua}}
     if filters:
         route["typed_per_filter_config"] = filters
     return route
@@ -254,13 +262,9 @@ def _json_keys(body: Descriptor) -> Config:
 
 
 def _kept(method: MethodDescriptor) -> Config:
-    """Metadata for the Lua filter, of a route whose body the edge keeps until it is whole."""
+    """The limits of a body that the edge keeps until it is whole, for the Lua filter."""
     longest_seconds = _arrival_seconds(method) + PIXELS_SECONDS
-    return {
-        "filter_metadata": {
-            "envoy.filters.http.lua": {"most_kept_bytes": _body_bytes(method), "longest_seconds": longest_seconds}
-        }
-    }
+    return {"most_kept_bytes": _body_bytes(method), "longest_seconds": longest_seconds}
 
 
 def _body_bytes(method: MethodDescriptor) -> int:
@@ -303,7 +307,8 @@ NOT_TRANSCODED: Config = {
 @cache
 def rest_paths() -> tuple[RestPath, ...]:
     """Every REST path of the contract, busiest first where it matters."""
-    found: dict[str, dict[str, MethodDescriptor]] = {}
+    methods: dict[str, dict[str, MethodDescriptor]] = {}
+    variables: dict[str, dict[str, Sequence[str]]] = {}
     for service in SERVICES.values():
         for method in service.methods:
             rule = method.GetOptions().Extensions[annotations_pb2.http]
@@ -315,8 +320,17 @@ def rest_paths() -> tuple[RestPath, ...]:
                 custom = kind == "custom"
                 verb = binding.custom.kind if custom else kind.upper()
                 template = binding.custom.path if custom else getattr(binding, kind)
-                found.setdefault(_pattern(template), {})[verb] = method
-    return tuple(RestPath(pattern, methods) for pattern, methods in sorted(found.items(), key=_specific_first))
+                pattern = _pattern(template)
+                methods.setdefault(pattern, {})[verb] = method
+                variables.setdefault(pattern, {})[verb] = _variables(template, method)
+    ordered = sorted(methods.items(), key=_specific_first)
+    return tuple(RestPath(pattern, own, variables[pattern]) for pattern, own in ordered)
+
+
+def _variables(template: str, method: MethodDescriptor) -> list[str]:
+    """The fields that a path names; in a query each may have either of two names."""
+    fields = (method.input_type.fields_by_name[name] for name in NAME_OF_VARIABLE.findall(template))
+    return [name for field in fields for name in dict.fromkeys((field.name, field.json_name))]
 
 
 def _pattern(template: str) -> str:

@@ -31,7 +31,6 @@ PATHS = [
     "/v1/measurements?order_by=time%20desc&start=2024-01-01T00:00:00Z",
     "/v1/measurements?order_by=time+desc&end=2024-01-01T00:00:02+00:00",
     "/v1/sources/pump/measurements?pageSize=1",
-    "/v1/sources/pump/measurements?source=default",
     "/v1/{measurement}/lineage",
     "/v1/sources",
     "/v1/sources/pump",
@@ -97,6 +96,7 @@ MALFORMED = [
     ("/v1/measurements?start=2024-01-01T00:00:00Z&colour=red", "colour"),
     ("/v1/media?camera_model=%ff", "camera_model"),
     ("/v1/media/%ff", "name"),
+    ("/v1/sources/pump/measurements?source=default", "source"),
 ]
 
 

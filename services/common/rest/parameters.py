@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, cast
 from urllib.parse import unquote
 
@@ -21,25 +21,28 @@ BOOLEANS = {
     **dict.fromkeys(("false", "f", "no", "n", "0"), False),
 }
 # In a query, forms and libraries write a blank as a plus; only in the offset of a time it means itself.
+IN_PATH = "is a part of the path; the query cannot set it"
 TIME_WITH_OFFSET = re.compile(r"\d\d:\d\d[\d:.]*\+\d\d:?\d\d$")
 Path = list[FieldDescriptor]
 
 
-def read_query(query: str, message: Message, *, body: str) -> None:
-    """Sets the fields that a query names, except the one that holds the body; raises InvalidArgument."""
+def read_query(query: str, message: Message, *, body: str, in_path: Collection[str] = ()) -> None:
+    """Sets the fields that a query names, except the one that holds the body and those that the path has."""
     parameters = []
     for parameter in query.split("&"):
         name, equals, text = parameter.partition("=")
         if name and equals:
             text = text if TIME_WITH_OFFSET.search(text) else text.replace("+", " ")
             parameters.append((unquote(name), text))
-    read_parameters(parameters, message, body=body)
+    read_parameters(parameters, message, body=body, in_path=in_path)
 
 
-def read_parameters(parameters: Iterable[tuple[str, str]], message: Message, *, body: str = "") -> None:
+def read_parameters(
+    parameters: Iterable[tuple[str, str]], message: Message, *, body: str = "", in_path: Collection[str] = ()
+) -> None:
     """Sets fields by their names, with dots between them, from percent-encoded texts; raises InvalidArgument."""
     # All names are looked up before any value is read.
-    found = [(name, _path(message.DESCRIPTOR, name, body), _decoded(name, text)) for name, text in parameters]
+    found = [(name, _path(message.DESCRIPTOR, name, body, in_path), _decoded(name, text)) for name, text in parameters]
     values: dict[str, Any] = {}
     for name, path, text in found:
         _put(values, name, path, text)
@@ -49,13 +52,15 @@ def read_parameters(parameters: Iterable[tuple[str, str]], message: Message, *, 
         raise _find_fault(found, message) from error
 
 
-def _path(descriptor: Any, name: str, body: str) -> Path:
+def _path(descriptor: Any, name: str, body: str, in_path: Collection[str]) -> Path:
     path: Path = []
     of = descriptor
     for part in name.split("."):
         field = None if of is None else of.fields_by_name.get(part) or of.fields_by_camelcase_name.get(part)
         if field is None or (of is descriptor and field.name == body):
             raise _malformed(name, "this method has no such parameter", UNKNOWN_FIELD)
+        if of is descriptor and field.name in in_path:
+            raise _malformed(name, IN_PATH, UNKNOWN_FIELD)
         path.append(field)
         of = field.message_type
     return path

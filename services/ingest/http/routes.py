@@ -43,10 +43,11 @@ class Route:
         if content_type and self.kind is not Kind.BOTH_STREAM:
             getattr(message, self.body).content_type = content_type
         found = self.path.fullmatch(path) if self.path.groups else None
-        if found is not None:
-            read_parameters(list(found.groupdict().items()), message)
+        variables = {} if found is None else found.groupdict()
+        if variables:
+            read_parameters(variables.items(), message)
         if query:
-            read_query(query, message, body=self.body)
+            read_query(query, message, body=self.body, in_path=variables)
         if self.kind is Kind.BOTH_STREAM:
             # Else each line of the body would be answered with the same error.
             _RULES.check(message)

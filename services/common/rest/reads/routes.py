@@ -39,7 +39,7 @@ class Route:
             else:
                 setattr(message, name, text)
         if query:
-            read_query(query, message, body="")
+            read_query(query, message, body="", in_path=variables)
         return message
 
 
