@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,7 @@ from dropmesh.v1 import ingest_service_pb2, ingest_service_pb2_grpc
 from google.api.httpbody_pb2 import HttpBody
 from google.protobuf import json_format
 
-from tests.e2e.errors import grpc_error, trailer
+from tests.e2e.errors import grpc_error, reason_of, trailer
 from tests.e2e.mesh import DROP, MOST_DROP_BYTES, Mesh, bearer, eventually
 
 # What is another one each time.
@@ -158,3 +159,12 @@ def settled(client: httpx.Client, name: str) -> Any:
 
 def reason_in(answer: Answer) -> str:
     return str(answer.body["details"][0]["reason"])
+
+
+@pytest.mark.parametrize("path", ["/v1/measurements", "/v1/measurements:stream", "/v1/media", "/v1/series"])
+def test_a_packed_body_is_refused_before_anything_is_stored(client, path):
+    answer = client.post(path, content=gzip.compress(DROP), headers={"content-encoding": "GZIP"})
+    assert (answer.status_code, reason_of(answer)) == (415, "REQUEST_MALFORMED"), answer.text
+    assert answer.json()["message"].startswith("content-encoding: ")
+    assert answer.json()["details"][0]["metadata"] == {"field": "content-encoding"}
+    assert client.post("/v1/measurements", content=DROP, headers={"content-encoding": "identity"}).status_code == 202

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from dropmesh.v1 import error_reason_pb2 as reasons
 
 from services.common.base.errors import NotFound
+from services.common.base.etags import etag_of
 from services.common.catalog import (
     Catalog,
     Collection,
@@ -63,6 +64,11 @@ class Measurement:
     receive_time_ns: int
     process_time_ns: int
     version: int = 0
+
+    @property
+    def etag(self) -> str:
+        """The etag of this state: one that was deleted and dropped again has its old version, but another sequence."""
+        return etag_of(f"{self.sequence}.{self.version}")
 
 
 @dataclass(slots=True)

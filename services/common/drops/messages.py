@@ -61,7 +61,7 @@ def measurement_message(measurement: Measurement, viewer: str) -> contract.Measu
     """A measurement."""
     return contract.Measurement(
         name=measurement_name(measurement.owner, measurement.source, measurement.time_ns, viewer),
-        etag=f'"{measurement.version}"',
+        etag=measurement.etag,
         time=to_timestamp(measurement.time_ns),
         count=measurement.count,
         mean=measurement.mean,

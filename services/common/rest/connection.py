@@ -16,6 +16,7 @@ HEADERS = frozenset(
     {
         b"accept",
         b"authorization",
+        b"content-encoding",
         b"content-type",
         b"grpc-encoding",
         b"if-none-match",

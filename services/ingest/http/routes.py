@@ -11,7 +11,7 @@ from dropmesh.v1 import error_reason_pb2 as reasons
 from google.api import annotations_pb2
 from google.protobuf.message import Message
 
-from services.common.base.errors import NotFound
+from services.common.base.errors import InvalidArgument, NotFound
 from services.common.rest.parameters import read_parameters, read_query
 from services.common.rest.paths import path_pattern
 from services.common.rest.raw_bodies import takes_raw_bytes
@@ -19,6 +19,10 @@ from services.common.rpc.methods import Kind, Method
 from services.common.rpc.request_rules import Rules
 
 _RULES = Rules()
+# Bytes are stored as they come, and a compressed drop would be quarantined after its answer.
+COMPRESSIONS = frozenset({"gzip", "x-gzip", "deflate", "br", "zstd", "compress"})
+# Its method unpacks the body.
+UNPACKING = "WriteLines"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,16 @@ class Route:
     def kind(self) -> Kind:
         """Which side sends a stream."""
         return self.method.kind
+
+    def check_encoding(self, encoding: str) -> None:
+        """Raises InvalidArgument for a compressed body."""
+        if encoding.strip().lower() in COMPRESSIONS and self.method.name != UNPACKING:
+            raise InvalidArgument(
+                reasons.REQUEST_MALFORMED,
+                f"content-encoding: a body that is packed as {encoding} is not unpacked here; send it as it is",
+                metadata={"field": "content-encoding"},
+                http_status=415,
+            )
 
     def first_message(self, path: str, query: str, content_type: str) -> Any:
         """The request, or a stream's first message, without the body's bytes; raises InvalidArgument."""

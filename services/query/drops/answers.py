@@ -75,9 +75,10 @@ def _text(measurement: Measurement, viewer: str) -> str:
     sample = measurement.sample_stddev
     deviation = "" if sample is None else f'"sample_stddev":{number_text(sample)},'
     name = measurement_name(measurement.owner, measurement.source, measurement.time_ns, viewer)
+    etag = measurement.etag.replace('"', '\\"')
     return (
         f'{{"name":"{name}",'
-        f'"etag":"\\"{measurement.version}\\"",'
+        f'"etag":"{etag}",'
         f'"time":"{format_timestamp(measurement.time_ns)}",'
         f'"count":"{measurement.count}",'
         f'"mean":{number_text(measurement.mean)},'

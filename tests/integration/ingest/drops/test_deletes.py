@@ -152,7 +152,7 @@ async def test_a_measurement_is_deleted_with_its_lineage(drops: Drops) -> None:
     await drops.process(reading())
     receipt = await drops.process(reading())
     assert await reason(drops.delete_measurement(etag='"0"')) == "ETAG_MISMATCH"
-    await drops.delete_measurement(etag=f'"{(await drops.measurement()).version}"')
+    await drops.delete_measurement(etag=(await drops.measurement()).etag)
     assert (await drops.seconds(), await drops.lineage()) == ([], [])
     assert (await drops.receipts.get(ANN, receipt.id)).raw == reading()
     assert await reason(drops.delete_measurement()) == "MEASUREMENT_NOT_FOUND"
@@ -202,3 +202,12 @@ async def test_a_drop_that_takes_a_measurement_over_keeps_its_lineage(drops: Dro
     assert await drops.lineage() == [newer.id]
     await asyncio.gather(*(drops.delete_measurement(allow_missing=True) for _ in range(5)))
     assert (await drops.seconds(), await drops.lineage()) == ([], [])
+
+
+async def test_the_etag_of_a_deleted_measurement_deletes_no_later_one(drops: Drops) -> None:
+    await drops.process(reading())
+    etag = (await drops.measurement()).etag
+    await drops.delete_measurement()
+    await drops.process(reading(value=2))
+    assert await reason(drops.delete_measurement(etag=etag)) == "ETAG_MISMATCH"
+    assert (await drops.measurement()).mean == 2

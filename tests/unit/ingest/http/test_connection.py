@@ -42,6 +42,7 @@ async def test_an_idle_connection_keeps_no_body() -> None:
         body="body",
         method=SimpleNamespace(invoke=invoke),
         first_message=lambda *_: DropMeasurementsRequest(),
+        check_encoding=lambda _: None,
     )
     tasks: set[asyncio.Task[None]] = set()
     transport = Transport()
