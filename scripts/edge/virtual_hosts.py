@@ -26,7 +26,7 @@ def route_configuration(origins: str = LOCAL_ORIGINS, hosts: tuple[str, ...] = (
         "name": "known",
         "domains": list(hosts) or ["*"],
         "typed_per_filter_config": {CORS: _cors(origins)},
-        "matcher": route_tree([*([_foreign_pages(origins)] if hosts else []), *ordered]),
+        "matcher": route_tree([_no_ascii(), *([_foreign_pages(origins)] if hosts else []), *ordered]),
     }
     strangers = {"name": "strangers", "domains": ["*"], "routes": [_foreign_host()]}
     resource = {
@@ -50,6 +50,12 @@ def _cors(origins: str) -> Config:
         "grpc-message, grpc-status-details-bin",
         "max_age": "3600",
     }
+
+
+def _no_ascii() -> Config:
+    """Refuses what HTTP/2 lets through and the doors, which speak HTTP/1.1, cannot read."""
+    headers = [{"name": ":path", "string_match": {"safe_regex": {"regex": "[!-~]*"}}, "invert_match": True}]
+    return refusal(400, "the path or the query has characters that are not ASCII; percent-encode them", headers)
 
 
 def _foreign_pages(origins: str) -> Config:

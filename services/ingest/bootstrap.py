@@ -189,6 +189,7 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
     media_loops = (media_out.run, media_out.run_sweep, sweep.run)
     series_loops = (series_outbox.run, series_sweep.run, replaced.run)
     async with readers:
+        await door.open()
         yield Wiring(methods, (door.run, *drop_loops, *media_loops, *series_loops, erasing.run, expiring.run))
         # The last calls end after the loops.
         await drops_out.publish_waiting()

@@ -173,6 +173,7 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
                 metrics=metrics,
             )
             queue_loops = (answers.run,)
+        await door.open()
         yield Wiring(
             methods,
             (

@@ -92,4 +92,5 @@ async def wire(service: Service) -> AsyncIterator[Wiring]:
     with suppress(StoreUnavailable):
         # Before the service says that it is ready; a store that is away is no reason not to start.
         await series_reads.prepare_if_any()
+    await door.open()
     yield Wiring(methods, (door.run, hub.run, series_reads.prepare, recent.run))

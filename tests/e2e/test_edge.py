@@ -327,3 +327,12 @@ def test_a_service_that_is_down_answers_503_until_it_is_started_again(tight_mesh
 
 def _succeeds(http: httpx.Client, method: str, path: str, more: dict[str, Any]) -> bool:
     return http.request(method, path, **more).is_success
+
+
+@pytest.mark.parametrize("path", ["/v1/series?prefix=ü", "/v1/retention?owner=ü"])
+def test_what_http_1_does_not_have_in_a_path_is_refused_over_http_2_too(mesh, path):
+    curl = ["curl", "-sS", "--http2-prior-knowledge", "-w", "\n%{http_code}", mesh.url + path]
+    text, _, status = subprocess.run(curl, check=True, capture_output=True, text=True).stdout.rpartition("\n")
+    assert status == "400", text
+    assert json.loads(text)["details"][0]["reason"] == "REQUEST_MALFORMED"
+    assert "percent-encode" in json.loads(text)["message"]

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
+
+
+class Listening(Protocol):
+    """What a door does."""
+
+    async def open(self) -> None: ...
+
+    async def run(self, stopping: asyncio.Event) -> None: ...
 
 
 @dataclass
@@ -19,17 +26,17 @@ class Door:
     running: asyncio.Task[None]
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        while not Path(self.path).exists():  # noqa: ASYNC110, ASYNC240
-            await asyncio.sleep(0.01)
         return await asyncio.open_unix_connection(self.path)
 
 
 @asynccontextmanager
-async def open_door(echo: Any, run: Callable[[str, asyncio.Event], Awaitable[None]]) -> AsyncIterator[Door]:
-    """A door that answers by the methods of `echo`; `run` takes its address, and the event that ends it."""
+async def open_door(echo: Any, make: Callable[[str], Listening]) -> AsyncIterator[Door]:
+    """A door that answers by the methods of `echo`; `make` takes its address."""
     with tempfile.TemporaryDirectory(prefix="dropmesh-") as folder:
         stopping = asyncio.Event()
-        running = asyncio.ensure_future(run(f"unix:{folder}/http.sock", stopping))
+        door = make(f"unix:{folder}/http.sock")
+        await door.open()
+        running = asyncio.create_task(door.run(stopping))
         yield Door(f"{folder}/http.sock", echo, stopping, running)
         stopping.set()
         await running

@@ -7,19 +7,23 @@ from collections.abc import Callable, Collection
 from datetime import timedelta
 
 from services.common.rpc.operations import clear_socket
+from services.common.settings import SettingsError
 
 # Connections that the edge may make at once: over a unix socket one more fails instead of waiting.
 BACKLOG = 4096
 
 
 async def listen(address: str, connection: Callable[[], asyncio.Protocol]) -> asyncio.AbstractServer:
-    """Listens at host:port or unix:/path."""
+    """Listens at host:port or unix:/path; raises SettingsError where that is not possible."""
     loop = asyncio.get_running_loop()
-    clear_socket(address)
-    if address.startswith("unix:"):
-        return await loop.create_unix_server(connection, address.removeprefix("unix:"), backlog=BACKLOG)
-    host, _, port = address.rpartition(":")
-    return await loop.create_server(connection, host or None, int(port), backlog=BACKLOG)
+    try:
+        clear_socket(address)
+        if address.startswith("unix:"):
+            return await loop.create_unix_server(connection, address.removeprefix("unix:"), backlog=BACKLOG)
+        host, _, port = address.rpartition(":")
+        return await loop.create_server(connection, host or None, int(port), backlog=BACKLOG)
+    except OSError as error:
+        raise SettingsError(f"cannot listen at {address} (DROPMESH_HTTP): {error}") from error
 
 
 async def let_finish(calls: Collection[asyncio.Task[None]], longest: timedelta) -> None:

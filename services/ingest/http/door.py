@@ -26,6 +26,8 @@ LEAST_RECEIVING_BYTES = 64 * 1024 * 1024
 class HttpDoor:
     """Listens for the requests of some routes."""
 
+    _server: asyncio.AbstractServer
+
     def __init__(
         self, methods: Iterable[Method], address: str, *, max_whole_bytes: int, drain: timedelta = timedelta(seconds=10)
     ) -> None:
@@ -39,13 +41,16 @@ class HttpDoor:
         self._tasks: set[asyncio.Task[None]] = set()
         self._connections: set[HttpConnection] = set()
 
+    async def open(self) -> None:
+        """Listens; raises SettingsError where that is not possible, since the service cannot do without."""
+        self._server = await listen(self._address, self._connection)
+
     async def run(self, stopping: asyncio.Event) -> None:
         """Takes requests until `stopping` is set; those under way then have the drain time to finish."""
-        server = await listen(self._address, self._connection)
         while not await pause(RATE_WINDOW.total_seconds(), stopping):
             for connection in tuple(self._connections):
                 connection.check_rate()
-        server.close()
+        self._server.close()
         for connection in tuple(self._connections):
             connection.finish()
         await let_finish(self._tasks, self._drain)

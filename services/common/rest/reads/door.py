@@ -20,6 +20,8 @@ from services.common.rpc.methods import Method
 class ReadDoor:
     """Listens for reads."""
 
+    _server: asyncio.AbstractServer
+
     def __init__(self, methods: Iterable[Method], address: str, *, drain: timedelta) -> None:
         methods = tuple(methods)
         self._routes = Routes(methods)
@@ -29,11 +31,14 @@ class ReadDoor:
         self._calls: set[asyncio.Task[None]] = set()
         self._connections: set[ReadConnection] = set()
 
+    async def open(self) -> None:
+        """Listens; raises SettingsError where that is not possible, since the service cannot do without."""
+        self._server = await listen(self._address, self._connection)
+
     async def run(self, stopping: asyncio.Event) -> None:
         """Takes requests until `stopping` is set; those under way then have the drain time to finish."""
-        server = await listen(self._address, self._connection)
         await stopping.wait()
-        server.close()
+        self._server.close()
         for connection in tuple(self._connections):
             connection.finish()
         await let_finish(self._calls, self._drain)

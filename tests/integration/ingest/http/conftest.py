@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -97,11 +97,7 @@ async def door(mode: Mode) -> AsyncIterator[Door]:
     guard = Guard(Authenticator(None, mode), Metrics(), max_in_flight=8)  # type: ignore[arg-type]
     methods = guard.methods(SERVICE, echo)
     drain = timedelta(seconds=0.2)
-
-    def run(at: str, stopping: asyncio.Event) -> Awaitable[None]:
-        return HttpDoor(methods, at, max_whole_bytes=LIMIT, drain=drain).run(stopping)
-
-    async with open_door(echo, run) as opened:
+    async with open_door(echo, lambda at: HttpDoor(methods, at, max_whole_bytes=LIMIT, drain=drain)) as opened:
         yield opened
 
 

@@ -18,7 +18,7 @@ from services.common.rest.reads.routes import Route
 from services.common.rpc.auth import Authenticator
 from services.common.rpc.call import Call
 from services.common.rpc.guard import Guard
-from services.common.settings import Mode
+from services.common.settings import Mode, SettingsError
 from tests.support.http_doors import Door, open_door
 
 # The contract asks for so many at least.
@@ -75,7 +75,7 @@ async def door(mode: Mode) -> AsyncIterator[Door]:
     guard = Guard(Authenticator(None, mode), Metrics(), max_in_flight=2)  # type: ignore[arg-type]
     methods = guard.methods(SERVICE, echo)
     drain = timedelta(seconds=0.2)
-    async with open_door(echo, lambda at, stopping: ReadDoor(methods, at, drain=drain).run(stopping)) as opened:
+    async with open_door(echo, lambda at: ReadDoor(methods, at, drain=drain)) as opened:
         yield opened
 
 
@@ -205,3 +205,9 @@ async def test_a_door_that_closes_answers_what_is_under_way_and_ends_the_rest(do
     await door.running
     for one in (other, writer):
         one.close()
+
+
+async def test_a_door_that_cannot_listen_says_where(tmp_path):
+    door = ReadDoor((), f"unix:{tmp_path}/{'long' * 40}", drain=timedelta(0))
+    with pytest.raises(SettingsError, match=r"cannot listen at unix:.*DROPMESH_HTTP"):
+        await door.open()

@@ -85,7 +85,7 @@ async def door() -> AsyncIterator[Door]:
     guard = Guard(Authenticator(cast(Tokens, None), Mode.OPEN), Metrics(), max_in_flight=4)
     methods = (*guard.methods(QUERY, echo), *guard.methods(INGEST, echo))
     drain = timedelta(seconds=0.2)
-    async with open_door(echo, lambda at, stopping: ReadDoor(methods, at, drain=drain).run(stopping)) as opened:
+    async with open_door(echo, lambda at: ReadDoor(methods, at, drain=drain)) as opened:
         yield opened
 
 
