@@ -6,6 +6,8 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from services.common.base.requests import KeptRequest, NamedRequest
+
 PREFIX = "series/"
 LONE_CHANNEL = "value"
 TIME_COLUMN = "time"
@@ -47,6 +49,11 @@ class Body:
     format: str
     request_id: str = ""
 
+    @property
+    def request(self) -> NamedRequest | None:
+        """The request that it came with; None where its caller gave no id."""
+        return NamedRequest(self.request_id, bytes.fromhex(self.sha256)) if self.request_id else None
+
 
 @dataclass(frozen=True, slots=True)
 class Series:
@@ -77,6 +84,10 @@ class Series:
     bodies: tuple[Body, ...] = ()
     body_pages: int = 0
     """How many pages of older bodies there are."""
+    create_request: KeptRequest | None = None
+    """The request that created it, where its caller gave it an id; known however many appends follow."""
+    requests: tuple[KeptRequest, ...] = ()
+    """The last requests whose bodies went with deleted points."""
     deleting_since_ns: int | None = None
     traceparent: str = ""
     """The span of the call that stored its last points, as W3C writes it; empty without traces."""
@@ -113,6 +124,14 @@ class Series:
     def next_tick(self) -> int:
         """The tick of the next point of an evenly spaced series."""
         return self.chunks[-1].first_tick + self.chunks[-1].point_count if self.chunks else 0
+
+    @property
+    def known_requests(self) -> tuple[KeptRequest, ...]:
+        """Those that a retry is compared with, oldest first: at least the create and the last 32 appends."""
+        created = () if self.create_request is None else (self.create_request,)
+        of_bodies = [body.request for body in self.bodies]
+        appended = [request.kept() for request in of_bodies if request is not None]
+        return tuple(dict.fromkeys((*created, *self.requests, *appended)))
 
     def overlapping(self, start_ns: int | None, end_ns: int | None) -> Sequence[Chunk]:
         """The chunks that may hold points at or after `start_ns` and before `end_ns`."""

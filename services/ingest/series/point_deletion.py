@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from services.common.base.requests import KEPT_MOST
 from services.common.objects import Objects
 from services.common.rpc.identity import Caller
 from services.common.series.computed.store import ComputedStore
@@ -89,6 +90,8 @@ def _with_chunks(series: Series, chunks: tuple[Chunk, ...], now_ns: int) -> Seri
         size_bytes=sum(chunk.size_bytes for chunk in chunks),
         bodies=(),
         body_pages=0,
+        # A retry is recognised although its body is gone.
+        requests=series.known_requests[-KEPT_MOST:],
         revision=series.revision + 1,
         update_time_ns=now_ns,
     )

@@ -10,7 +10,7 @@ from itertools import chain
 from pathlib import Path
 from weakref import WeakValueDictionary
 
-from services.common.base.requests import request_id_reused
+from services.common.base.requests import came_before
 from services.common.objects import Objects
 from services.common.rpc.identity import Caller
 from services.common.series.model import Body, Chunk, Series, body_key, chunk_points
@@ -91,6 +91,7 @@ class SeriesStoring:
     ) -> tuple[Series, bool]:
         body, now_ns = await asyncio.to_thread(incoming.parse), self._now_ns()
         layout = new_layout(body, new.asked, now_ns)
+        request = incoming.body.request
         series = Series(
             id=new.id,
             owner=caller.owner,
@@ -104,6 +105,7 @@ class SeriesStoring:
             spacing_hz=layout.spacing_hz,
             rate_is_known=layout.rate_is_known,
             start_ns=layout.start_ns,
+            create_request=None if request is None else request.kept(),
         )
         chunks = await self._written(series, body, incoming, unnamed)
         whole = _with_points(series, (), chunks, incoming.body)
@@ -115,15 +117,13 @@ class SeriesStoring:
 
     async def _first(self, caller: Caller, new: NewSeries, body: Body) -> Series:
         first = await self._store.get(caller, new.id)
-        same = [one.sha256 == body.sha256 for one in first.bodies if one.request_id == body.request_id]
-        if same and not any(same):
-            raise request_id_reused(new.request_id)
+        came_before(first.known_requests, body.request)
         return first
 
     async def _append(self, caller: Caller, series_id: str, incoming: Incoming, unnamed: UnnamedObjects) -> Series:
         for attempt in range(TRIES):
             series = await self._store.get(caller, series_id)
-            if _came_before(series, incoming.body):
+            if came_before(series.known_requests, incoming.body.request):
                 return series
             body = await asyncio.to_thread(incoming.parse)
             checked_append(body, series)
@@ -186,12 +186,3 @@ def _with_points(series: Series, kept: tuple[Chunk, ...], chunks: tuple[Chunk, .
         size_bytes=sum(chunk.size_bytes for chunk in whole),
         bodies=(*series.bodies, replace(body, point_count=count - series.point_count)),
     )
-
-
-def _came_before(series: Series, body: Body) -> bool:
-    if not body.request_id:
-        return False
-    earlier = next((one for one in series.bodies if one.request_id == body.request_id), None)
-    if earlier is not None and earlier.sha256 != body.sha256:
-        raise request_id_reused(body.request_id)
-    return earlier is not None

@@ -88,6 +88,48 @@ async def test_a_request_id_stores_and_appends_once(writer: SeriesWriter) -> Non
     assert await writer.values("s") == [1, 2]
 
 
+@pytest.mark.parametrize("spaced", [True, False])
+async def test_a_retry_is_recognised_after_points_were_deleted(writer: SeriesWriter, spaced: bool) -> None:
+    def body(*values: float) -> bytes:
+        return values_json(values) if spaced else parquet_body({"value": np.array(values)}, np.array(values, np.int64))
+
+    first, second = str(uuid.uuid4()), str(uuid.uuid4())
+    asked = {"sample_rate_hz": 1e9, "start_ns": 0} if spaced else {}
+    await writer.create(body(0, 1, 2), "s", request_id=first, **asked)
+    await writer.append(body(3, 4), "s", request_id=second)
+    for deleted in range(1, 4):
+        await writer.point_deletion.delete(ANN, "s", 0, deleted)
+        retried = await writer.append(body(3, 4), "s", request_id=second)
+        assert retried.point_count == 5 - deleted
+        with pytest.raises(AlreadyExists):
+            await writer.append(body(5), "s", request_id=second)
+    assert await writer.values("s") == [3, 4]
+    assert (await writer.append(body(5), "s", request_id=str(uuid.uuid4()))).point_count == 3
+
+
+async def test_another_create_with_the_id_of_an_emptied_series_is_refused(writer: SeriesWriter) -> None:
+    request_id = str(uuid.uuid4())
+    await writer.create(values_json([1]), "s", request_id=request_id, start_ns=0)
+    for n in range(40):
+        await writer.append(values_json([n]), "s", request_id=str(uuid.uuid4()))
+    await writer.point_deletion.delete(ANN, "s", 0, 2**62)
+    await writer.create(values_json([1]), "s", request_id=request_id, start_ns=0)
+    with pytest.raises(AlreadyExists):
+        await writer.create(values_json([2]), "s", request_id=request_id, start_ns=0)
+
+
+async def test_the_last_32_appends_are_recognised_after_deletions_and_no_more_are_kept(writer: SeriesWriter) -> None:
+    await writer.create(values_json([0]), "s", request_id=str(uuid.uuid4()), sample_rate_hz=1.0, start_ns=0)
+    ids = [str(uuid.uuid4()) for _ in range(40)]
+    for n, request_id in enumerate(ids):
+        await writer.append(values_json([n]), "s", request_id=request_id)
+        if n % 10 == 9:
+            await writer.point_deletion.delete(ANN, "s", 0, n * 10**9)
+    for n in range(8, 40):
+        series = await writer.append(values_json([n]), "s", request_id=ids[n])
+    assert (series.point_count, len(series.bodies), len(series.requests)) == (2, 0, 32)
+
+
 async def test_another_owner_neither_appends_nor_deletes(writer: SeriesWriter) -> None:
     await writer.create(values_json([1]), "s")
     with pytest.raises(NotFound):
