@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from services.common.series.model import LONE_CHANNEL, TIME_COLUMN, Channel, Series
 from services.ingest.series.asked import Asked
 from services.ingest.series.formats.body import Declared, ParsedBody
-from services.ingest.series.formats.refusals import bad_time, channels_differ, invalid_field
+from services.ingest.series.formats.refusals import SeriesRefused, bad_time, channels_differ, invalid_field
 
 CHANNEL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,62}", re.ASCII)
 MOST_CHANNELS = 64
@@ -48,8 +48,11 @@ def checked_append(body: ParsedBody, series: Series) -> None:
     """Refuses a body whose points do not have the layout of the series that they are to follow."""
     expected = [channel.name for channel in series.channels]
     named = [name for name in body.names if name is not None]
-    if len(body.names) != len(expected) or (named and expected not in ([LONE_CHANNEL], named)):
+    if len(body.names) != len(expected) or (named and named != expected):
         raise channels_differ(", ".join(expected), ", ".join(named) or f"{len(body.names)} without names")
+    for channel, unit in zip(series.channels, _unit_of_each(body.declared.units, len(expected)), strict=True):
+        if unit not in ("", channel.unit):
+            raise _unit_differs(channel, unit)
     if body.has_times and series.spacing_hz is not None:
         raise bad_time(0, "must be left out: the points of this series are evenly spaced")
     if not body.has_times and series.spacing_hz is None:
@@ -73,8 +76,22 @@ def _channels(names: Sequence[str | None], asked: Sequence[str], units: Sequence
             )
         if name == TIME_COLUMN or name in chosen[:place]:
             raise invalid_field("channels", f"{name!r} is already the name of the times or of another channel")
-    each = list(units) * (len(names) if len(units) == 1 else 1) or [""] * len(names)
+    each = _unit_of_each(units, len(names))
     return tuple(Channel(name, unit) for name, unit in zip(chosen, each, strict=True))
+
+
+def _unit_of_each(units: Sequence[str], channels: int) -> list[str]:
+    return list(units) * (channels if len(units) == 1 else 1) or [""] * channels
+
+
+def _unit_differs(channel: Channel, unit: str) -> SeriesRefused:
+    if not channel.unit:
+        return invalid_field("unit", f"channel {channel.name!r} has no unit, not {unit!r}: leave the unit out")
+    return invalid_field(
+        "unit",
+        f"channel {channel.name!r} is in {channel.unit!r}, not {unit!r}: send the values in {channel.unit!r},"
+        " or store another series",
+    )
 
 
 def _unnamed(place: int, count: int) -> str:
