@@ -27,6 +27,7 @@ from services.common.series.store import SeriesStore
 from services.ingest.media.uploads import whole_body
 from services.ingest.series.asked import Asked, NewSeries
 from services.ingest.series.deletion import SeriesDeletion
+from services.ingest.series.formats.refusals import invalid_field
 from services.ingest.series.outbox import SeriesOutbox
 from services.ingest.series.replaced import ReplacedObjects
 
@@ -166,21 +167,32 @@ class SeriesWrites:
 
 async def _body(first: Any, rest: AsyncIterator[Any], call: Call, channels: tuple[str, ...]) -> AsyncIterator[bytes]:
     """The bytes of a body, or what typed points are as bytes."""
-    if not first.HasField("points"):
-        async for chunk in whole_body(first, rest, call):
+    carriers = _carriers(first, rest)
+    leading = await anext(carriers, first)
+    if not isinstance(leading, type(first)) or not leading.HasField("points"):
+        async for chunk in whole_body(leading, carriers, call):
             yield chunk
         return
-    from services.ingest.series.formats.refusals import invalid_field
     from services.ingest.series.formats.typed_points import TypedPoints
 
-    both = invalid_field("points", "must not be set beside a body")
-    if first.HasField("body"):
-        raise both
-    typed = TypedPoints(first.points, channels)
-    yield await asyncio.to_thread(typed.written, first.points)
-    async for message in rest:
-        if not isinstance(message, type(first)):
-            # A piece of a body that came by REST, with `points` in the query.
-            raise both
+    typed = TypedPoints(leading.points, channels)
+    yield await asyncio.to_thread(typed.written, leading.points)
+    async for message in carriers:
         yield await asyncio.to_thread(typed.written, message.points)
     yield typed.finished()
+
+
+async def _carriers(first: Any, rest: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    """The messages with a piece of the body or with points; the first may have the other fields alone."""
+    carried: set[str] = set()
+    message = first
+    while message is not None:
+        # A piece of a body that came by REST is no message of the contract.
+        is_piece = not isinstance(message, type(first))
+        fields = {"body"} if is_piece else {field for field in ("body", "points") if message.HasField(field)}
+        carried |= fields
+        if len(carried) > 1:
+            raise invalid_field("points", "must not be set beside a body")
+        if fields:
+            yield message
+        message = await anext(rest, None)
