@@ -61,9 +61,9 @@ class RawBody:
         """The first bytes."""
         return self.data[:size]
 
-    def opened(self) -> pa.NativeFile:
-        """The bytes for a reader of Arrow's."""
-        return pa.BufferReader(self.data)
+    def opened(self, begin: int = 0, end: int | None = None) -> pa.NativeFile:
+        """The bytes from `begin` to `end`, for a reader of Arrow's."""
+        return pa.BufferReader(pa.py_buffer(self.data)[begin:end])
 
     def give_back(self) -> None:
         """Frees the memory of the bytes that were read from the file; they are read again where they are needed."""

@@ -1,6 +1,8 @@
 """A series as CSV: an optional header line, an optional first column of times, and a column for each channel.
 
-The separator is a comma; where the first line has none, a semicolon or a tab.
+The separator is a comma; where the first line has none, a semicolon or a tab. Without a column of times the place of a
+line gives its instant, so an empty line is a missing value of each channel; before a header and after the last value
+empty lines mean nothing.
 """
 
 from __future__ import annotations
@@ -26,11 +28,12 @@ SEPARATORS = (",", ";", "\t")
 TIME_NAMES = frozenset({"time", "timestamp", "timestamps", "_time"})
 GAPS = ["", "NaN", "nan", "NAN", "null", "NULL"]
 _START_BYTES = 256 * 1024
+_END_BYTES = 64 * 1024
 
 
 def parse_csv(raw: RawBody) -> ParsedBody:
     """Looks at the first line, then reads block by block."""
-    cells, separator = _first_line(raw)
+    cells, separator, first_at = _first_line(raw)
     has_header = not any(_is_number(cell) or _is_instant(cell) for cell in cells if cell)
     has_times = cells[0].strip().lower() in TIME_NAMES if has_header else _is_instant(cells[0])
     if len(cells) > MOST_COLUMNS:
@@ -41,18 +44,19 @@ def parse_csv(raw: RawBody) -> ParsedBody:
     return ParsedBody(
         tuple(names[1:] if has_times else names),
         has_times,
-        _blocks(raw, separator, names, has_header, has_times),
+        _blocks(raw, first_at if has_header else 0, separator, names, has_header, has_times),
     )
 
 
-def _first_line(raw: RawBody) -> tuple[list[str], str]:
-    """Returns the cells of the first line, and the separator."""
+def _first_line(raw: RawBody) -> tuple[list[str], str, int]:
+    """Returns the cells of the first line that is not empty, the separator, and the byte that the line begins at."""
     start = raw.start(_START_BYTES)
+    first_at = len(start) - len(start.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n"))
     try:
-        text = start.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "ignore" if len(start) == _START_BYTES else "strict")
+        text = start[first_at:].decode("utf-8", "ignore" if len(start) == _START_BYTES else "strict")
     except UnicodeDecodeError:
         raise unreadable(FORMAT, "it is not UTF-8") from None
-    line = text.lstrip("\r\n").splitlines()[:1]
+    line = text.splitlines()[:1]
     separator = next((one for one in SEPARATORS if line and one in line[0]), SEPARATORS[0])
     try:
         cells = next(csv.reader(line, delimiter=separator), [])
@@ -60,7 +64,17 @@ def _first_line(raw: RawBody) -> tuple[list[str], str]:
         raise unreadable(FORMAT, str(error)) from None
     if not cells or "\0" in line[0]:
         raise empty_series()
-    return cells, separator
+    return cells, separator, first_at
+
+
+def _end(raw: RawBody) -> int:
+    """The byte after the last value and one line end."""
+    end = raw.size_bytes
+    while tail := raw.data[max(0, end - _END_BYTES) : end]:
+        if kept := tail.rstrip(b"\r\n"):
+            return min(raw.size_bytes, end - len(tail) + len(kept) + 1)
+        end -= len(tail)
+    return end
 
 
 def _is_number(cell: str) -> bool:
@@ -80,7 +94,7 @@ def _is_instant(cell: str) -> bool:
 
 
 def _blocks(
-    raw: RawBody, separator: str, names: list[str | None], has_header: bool, has_times: bool
+    raw: RawBody, begin: int, separator: str, names: list[str | None], has_header: bool, has_times: bool
 ) -> Iterator[Block]:
     columns = len(names)
     keys = [str(place) for place in range(columns)]
@@ -89,10 +103,10 @@ def _blocks(
     reading = arrow_csv.ReadOptions(
         use_threads=False, block_size=BLOCK_BYTES, column_names=keys, skip_rows=1 if has_header else 0
     )
-    parsing = arrow_csv.ParseOptions(delimiter=separator, newlines_in_values=False)
+    parsing = arrow_csv.ParseOptions(delimiter=separator, newlines_in_values=False, ignore_empty_lines=has_times)
     first_index = 0
     try:
-        with raw.opened() as file, arrow_csv.open_csv(file, reading, parsing, options) as reader:
+        with raw.opened(begin, _end(raw)) as file, arrow_csv.open_csv(file, reading, parsing, options) as reader:
             for batch in reader:
                 times = _times(batch.column(0), first_index) if has_times else None
                 found = range(1 if has_times else 0, columns)

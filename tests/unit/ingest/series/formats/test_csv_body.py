@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from dropmesh.v1 import error_reason_pb2 as reasons
 
+from services.ingest.series.formats import csv_body
 from services.ingest.series.formats.body import RawBody
 from services.ingest.series.formats.csv_body import parse_csv
 from services.ingest.series.formats.refusals import SeriesRefused
@@ -46,3 +48,36 @@ def test_an_error_names_the_first_bad_index(text: bytes, reason: str, named: str
         list(parse_csv(RawBody(text)).blocks)
     assert refused.value.reason == reasons.ErrorReason.Value(reason)
     assert refused.value.message.startswith(f"{named}: ")
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize(
+    ("lines", "columns"),
+    [
+        (["value", "1", "", "3", "4", "", ""], [[1, None, 3, 4]]),
+        (["value", "", "1"], [[None, 1]]),
+        (["", "", "value", "1"], [[1]]),
+        (["\ufeff", "value", "1"], [[1]]),
+        (["value", "1", '""', "", ""], [[1, None]]),
+        (["1", "", "", "2", ""], [[1, None, None, 2]]),
+        (["", "1", "2"], [[None, 1, 2]]),
+        (["x,y", "1,2", "", "3,4", ""], [[1, None, 3], [2, None, 4]]),
+        (["", "time,x", "", "7,1", "", "8,2", ""], [[1, 2]]),
+    ],
+)
+def test_an_empty_line_keeps_the_place_of_the_later_values(line_end, lines, columns) -> None:
+    (block,) = parse_csv(RawBody(line_end.join(lines).encode())).blocks
+    found = [[None if np.isnan(value) else value for value in column.tolist()] for column in block.columns]
+    assert found == columns
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("end", ["", "\n", "\r\n" * 40])
+@pytest.mark.parametrize("block_bytes", [8, 9, 10, 11])
+def test_empty_lines_are_counted_across_blocks(monkeypatch, line_end, end, block_bytes) -> None:
+    monkeypatch.setattr(csv_body, "BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(csv_body, "_END_BYTES", 7)
+    texts = ["1", "", "", "22", "", "333", "", "", "", "", "", "", "", "", "", "", "", "4"]
+    text = line_end.join(["value", *texts]) + end
+    found = [value for block in parse_csv(RawBody(text.encode())).blocks for value in block.columns[0].tolist()]
+    assert [None if np.isnan(value) else value for value in found] == [float(one) if one else None for one in texts]
