@@ -7,12 +7,18 @@ from dataclasses import dataclass, field
 from mmap import ACCESS_READ, MADV_DONTNEED, mmap
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
 from services.common.series.points import Times, Values
 
 BLOCK_POINTS = 128 * 1024
 EXACT_INTEGERS = 2**53
+
+
+def reaches(values: Values, magnitude: int) -> bool:
+    """Whether a value is at or beyond the magnitude; makes no copy of the values."""
+    return bool(np.fmax.reduce(values, initial=0) >= magnitude or np.fmin.reduce(values, initial=0) <= -magnitude)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,8 @@ from pyarrow import csv as arrow_csv
 
 from services.common.base.timestamps import TimestampRefused, parse_timestamp
 from services.common.series.points import Times, Values
-from services.ingest.series.formats.body import Block, ParsedBody, RawBody
-from services.ingest.series.formats.refusals import bad_time, bad_value, empty_series, unreadable
+from services.ingest.series.formats.body import EXACT_INTEGERS, Block, ParsedBody, RawBody, reaches
+from services.ingest.series.formats.refusals import bad_time, bad_value, empty_series, inexact_integer, unreadable
 from services.ingest.series.formats.times import parsed_times
 
 FORMAT = "csv"
@@ -135,7 +135,21 @@ def _values(texts: pa.Array, name: str, first_index: int) -> Values:
         # What Python reads and Arrow does not, such as "1e400".
         numbers = pa.array([None if text is None else float(text) for text in texts.to_pylist()], pa.float64())
     values: Values = numbers.to_numpy(zero_copy_only=False)
+    if reaches(values, EXACT_INTEGERS):
+        _check_integers(texts, values, name, first_index)
     return values
+
+
+def _check_integers(texts: pa.Array, values: Values, name: str, first_index: int) -> None:
+    """Refuses integers beyond 2^53; the nearest of them round to 2^53."""
+    large = np.flatnonzero(np.abs(values) >= EXACT_INTEGERS)
+    written = texts.take(pa.array(large))
+    is_inexact = pc.and_not(
+        pc.match_substring_regex(written, r"^[+-]?[0-9]+$"),
+        pc.match_substring_regex(written, rf"^[+-]?0*{EXACT_INTEGERS}$"),
+    ).to_numpy(zero_copy_only=False)
+    if is_inexact.any():
+        raise inexact_integer(first_index + int(large[is_inexact.argmax()]), name)
 
 
 def _times(texts: pa.Array, first_index: int) -> Times:

@@ -11,11 +11,20 @@ import orjson
 
 from services.common.base.timestamps import TimestampRefused, parse_timestamp
 from services.common.series.points import Times, Values
-from services.ingest.series.formats.body import BLOCK_POINTS, Block, Declared, ParsedBody, RawBody
+from services.ingest.series.formats.body import (
+    BLOCK_POINTS,
+    EXACT_INTEGERS,
+    Block,
+    Declared,
+    ParsedBody,
+    RawBody,
+    reaches,
+)
 from services.ingest.series.formats.refusals import (
     bad_time,
     bad_value,
     channels_differ,
+    inexact_integer,
     invalid_field,
     too_large,
     unreadable,
@@ -41,6 +50,7 @@ LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,62}", re.ASCII)
 MOST_LABELS = 64
 MOST_TEXT = 200
 MOST_UNIT = 32
+_WIDE_INTEGER = re.compile(rb"([\[,\s])(?:\d{20}|-\d{19})\d*(?![\d.eE])")
 _NUMBERS = frozenset({int, float})
 _GAPS = frozenset({int, float, type(None)})
 
@@ -50,9 +60,15 @@ def parse_json(raw: RawBody) -> ParsedBody:
     if raw.size_bytes > MOST_BYTES:
         raise too_large("JSON", MOST_BYTES)
     try:
-        found = orjson.loads(memoryview(raw.data))
+        names, times, columns, declared = _parts(orjson.loads(memoryview(raw.data)))
     except orjson.JSONDecodeError as error:
         raise unreadable(FORMAT, str(error)) from None
+    if any(reaches(column, 2**63) for column in columns):
+        _check_wide_integers(raw)
+    return ParsedBody(names, times is not None, _blocks(times, columns), declared)
+
+
+def _parts(found: Any) -> tuple[tuple[str | None, ...], Times | None, tuple[Values, ...], Declared]:
     if not isinstance(found, dict):
         raise unreadable(FORMAT, 'it is not an object such as {"values": [1.5, 2.5]}')
     if unknown := found.keys() - KEYS:
@@ -62,7 +78,14 @@ def parse_json(raw: RawBody) -> ParsedBody:
     lengths = {len(column) for column in columns} | (set() if times is None else {len(times)})
     if len(lengths) > 1:
         raise channels_differ("values and timestamps of one length", ", ".join(map(str, sorted(lengths))))
-    return ParsedBody(names, times is not None, _blocks(times, columns), _declared(found, units))
+    return names, times, columns, _declared(found, units)
+
+
+def _check_wide_integers(raw: RawBody) -> None:
+    """Refuses integers beyond 64 bits; orjson makes floats of them, so the body is read again with narrower ones."""
+    narrower, count = _WIDE_INTEGER.subn(rb"\g<1>9223372036854775807", raw.data)
+    if count:
+        _parts(orjson.loads(narrower))
 
 
 def _channels(found: dict[str, Any]) -> tuple[tuple[str | None, ...], tuple[str, ...], tuple[Values, ...]]:
@@ -92,7 +115,12 @@ def _values(found: Any, channel: str) -> Values:
         index = next(place for place, value in enumerate(found) if type(value) not in _GAPS)
         raise bad_value(index, channel, f"{str(found[index])[:50]!r} is not a number")
     # A missing value becomes NaN here, and is refused later where gaps are not allowed.
-    return np.array(found, dtype=np.float64) if found else np.empty(0)
+    values = np.array(found, dtype=np.float64) if found else np.empty(0)
+    if int in kinds and reaches(values, EXACT_INTEGERS):
+        for index in np.flatnonzero(np.abs(values) >= EXACT_INTEGERS).tolist():
+            if type(found[index]) is int and abs(found[index]) > EXACT_INTEGERS:
+                raise inexact_integer(index, channel)
+    return values
 
 
 def _times(found: Any) -> Times | None:

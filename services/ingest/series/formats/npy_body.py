@@ -10,7 +10,7 @@ from numpy.lib import format as npy
 
 from services.common.series.points import Values
 from services.ingest.series.formats.body import BLOCK_POINTS, EXACT_INTEGERS, Block, ParsedBody, RawBody
-from services.ingest.series.formats.refusals import bad_value, unreadable
+from services.ingest.series.formats.refusals import inexact_integer, unreadable
 
 FORMAT = "npy"
 MAGIC = b"\x93NUMPY"
@@ -58,5 +58,5 @@ def as_float64(values: np.ndarray, name: str, first_index: int) -> Values:
             else values > EXACT_INTEGERS
         )
         if inexact.any():
-            raise bad_value(first_index + int(inexact.argmax()), name, "an integer beyond 2^53 is not kept exactly")
+            raise inexact_integer(first_index + int(inexact.argmax()), name)
     return np.ascontiguousarray(values, dtype=np.float64)

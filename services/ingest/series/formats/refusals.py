@@ -38,6 +38,11 @@ def bad_value(index: int, channel: str, problem: str) -> SeriesRefused:
     )
 
 
+def inexact_integer(index: int, channel: str) -> SeriesRefused:
+    """An integer that float64 may not hold."""
+    return bad_value(index, channel, "an integer beyond 2^53 is not kept exactly; send it as a float to round it")
+
+
 def bad_time(index: int, problem: str) -> SeriesRefused:
     """A timestamp that cannot be stored."""
     return SeriesRefused(

@@ -36,6 +36,9 @@ def test_a_header_and_times_are_there_or_not(text, names, times, columns) -> Non
     ("text", "reason", "named"),
     [
         (b"x\n1\noops\n3", "SERIES_VALUE_INVALID", "x[1]"),
+        (b"x\n1\n9007199254740993\n", "SERIES_VALUE_INVALID", "x[1]"),
+        (b"x\n9007199254740992\n\n-9007199254740993", "SERIES_VALUE_INVALID", "x[2]"),
+        (b"x,y\n1,2\n1e400,123456789012345678901234567890", "SERIES_VALUE_INVALID", "y[1]"),
         (b"x,y\n1,2\n3,1_0", "SERIES_VALUE_INVALID", "y[1]"),
         (b"time,x\n2026-01-01T00:00:00Z,1\n2026-01-01T00:00:00,1", "SERIES_TIME_INVALID", "timestamps[1]"),
         (b"time,x\n2026-01-01T00:00:00Z,1\n,1", "SERIES_TIME_INVALID", "timestamps[1]"),
@@ -81,3 +84,9 @@ def test_empty_lines_are_counted_across_blocks(monkeypatch, line_end, end, block
     text = line_end.join(["value", *texts]) + end
     found = [value for block in parse_csv(RawBody(text.encode())).blocks for value in block.columns[0].tolist()]
     assert [None if np.isnan(value) else value for value in found] == [float(one) if one else None for one in texts]
+
+
+def test_floats_of_any_size_and_integers_up_to_2_53_are_values() -> None:
+    texts = ["9007199254740992", "-09007199254740992", "9007199254740993.0", "1e300", "-1E20", "9007199254740993e0"]
+    (block,) = parse_csv(RawBody("\n".join(texts).encode())).blocks
+    assert block.columns[0].tolist() == [float(text) for text in texts]

@@ -25,6 +25,17 @@ def test_what_a_body_says_beside_its_points_is_read() -> None:
     ("text", "reason", "named"),
     [
         (b'{"values": [1, "2", 3]}', "SERIES_VALUE_INVALID", "values[1]"),
+        (b'{"values": [1, 9007199254740992, 9007199254740993]}', "SERIES_VALUE_INVALID", "values[2]"),
+        (b'{"values": [1e300, -9007199254740993, null]}', "SERIES_VALUE_INVALID", "values[1]"),
+        (b'{"values": [18446744073709551615]}', "SERIES_VALUE_INVALID", "values[0]"),
+        (b'{"values": [1e20,18446744073709551616]}', "SERIES_VALUE_INVALID", "values[1]"),
+        (b'{"values": [-9223372036854775809]}', "SERIES_VALUE_INVALID", "values[0]"),
+        (b'{"values": [1.5,\n123456789012345678901234567890]}', "SERIES_VALUE_INVALID", "values[1]"),
+        (
+            b'{"channels": [{"name": "x", "values": [1]}, {"name": "y", "values": [ 1234567890123456789012 ]}]}',
+            "SERIES_VALUE_INVALID",
+            "y[0]",
+        ),
         (b'{"values": [1, 2, true]}', "SERIES_VALUE_INVALID", "values[2]"),
         (b'{"values": 1}', "INVALID_FIELD", "values"),
         (b'{"values": [1], "value": 2}', "INVALID_FIELD", "value"),
@@ -45,3 +56,19 @@ def test_an_error_names_the_field_and_the_first_bad_index(text: bytes, reason: s
         list(parse_json(RawBody(text)).blocks)
     assert refused.value.reason == reasons.ErrorReason.Value(reason)
     assert refused.value.message.startswith(f"{named}: ")
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        "9007199254740992, -9007199254740992",
+        "9007199254740993.0, 1e300, -1E20",
+        "100000000000000000000.0, 123456789012345678901e2, -0.12345678901234567890123",
+    ],
+)
+def test_floats_of_any_size_and_integers_up_to_2_53_are_values(numbers: str) -> None:
+    text = f'{{"display_name": "[1, 123456789012345678901234567890]", "values": [{numbers}]}}'
+    body = parse_json(RawBody(text.encode()))
+    (block,) = body.blocks
+    assert block.columns[0].tolist() == [float(number) for number in numbers.split(", ")]
+    assert body.declared.display_name == "[1, 123456789012345678901234567890]"
