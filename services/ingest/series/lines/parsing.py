@@ -21,6 +21,14 @@ PRECISIONS_NS = {"": 1, "ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_00
 TRUE, FALSE = {"t", "T", "true", "True", "TRUE"}, {"f", "F", "false", "False", "FALSE"}
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d{1,20}", re.ASCII)
+# What splits a text, after what hides it: an escape and, among fields, a string, which a quote opens right after "=".
+# A string that nothing closes reaches to the end of the text. Elsewhere quotes are characters as any others.
+_STRING = r'="(?:[^"\\]++|\\.)*+"?'
+_MARK = re.compile(r"\\.|[ ,=]", re.DOTALL)
+_FIELD_MARK = re.compile(rf"\\.|{_STRING}|[ ,=]", re.DOTALL)
+# The measurement and its tags; and a whole line, which a line break in a string does not end.
+_SERIES = re.compile(r"(?:[^\\ \n]++|\\[^\n])*+")
+_LINE = re.compile(rf"[^\S\n]*+#[^\n]*+|[ \r]*+{_SERIES.pattern}(?:[^=\\\n]++|{_STRING}|\\[^\n]|[=\\])*+", re.DOTALL)
 _UNESCAPED = re.compile(r"\\([,= \\])")
 _SHOWN = 200
 
@@ -92,30 +100,34 @@ Series = tuple[str, tuple[tuple[str, str], ...]]
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
-    """The lines, each with its number; a line break between the quotes of a string is part of it."""
-    pieces: list[str] = []
-    is_open = False
-    for number, piece in enumerate(text.split("\n"), 1):
-        is_odd = '"' in piece and bool(piece.count('"') - piece.count('\\"') & 1)
-        if pieces:
-            pieces.append(piece)
-            is_open ^= is_odd
-        elif is_odd and '="' in piece and not piece.lstrip().startswith("#"):
-            pieces, is_open = [piece], True
-        else:
-            yield number, piece
-        if pieces and not is_open:
-            yield number - len(pieces) + 1, "\n".join(pieces)
-            pieces = []
-    if pieces:
-        yield number - len(pieces) + 1, "\n".join(pieces)
+    """The lines, each with its number; a line break in a string is part of it."""
+    if '="' not in text:
+        yield from enumerate(text.split("\n"), 1)
+        return
+    start, number = 0, 1
+    while start <= len(text):
+        end = text.find("\n", start)
+        end = len(text) if end < 0 else end
+        breaks = 0
+        if text.find('="', start, end) >= 0:
+            end = _end(_LINE, text, start)
+            breaks = text.count("\n", start, end)
+        yield number, text[start:end]
+        start, number = end + 1, number + breaks + 1
 
 
 def _parsed(line: str, unit_ns: int, now_ns: int) -> tuple[Series, list[tuple[str, float]], int]:
-    parts = [part for part in _split(line, " ") if part]
+    parts = [part for part in _parts(line) if part]
     if not 2 <= len(parts) <= 3:
         raise LineRefused("expected a measurement with tags, fields, and at most a timestamp, with blanks between")
     return _series(parts[0]), _fields(parts[1]), _time(parts[2], unit_ns) if len(parts) == 3 else now_ns
+
+
+def _parts(line: str) -> list[str]:
+    if '="' not in line:
+        return _split(line, " ")
+    fields_at = _end(_SERIES, line)
+    return [line[:fields_at], *_split(line[fields_at:], " ", _FIELD_MARK)]
 
 
 def _series(text: str) -> Series:
@@ -135,7 +147,7 @@ def _series(text: str) -> Series:
 
 def _fields(text: str) -> list[tuple[str, float]]:
     fields = []
-    for pair in _split(text, ","):
+    for pair in _split(text, ",", _FIELD_MARK):
         name, value = _pair(pair, "field")
         _check_text("the field", name)
         fields.append((name, _value(name, value)))
@@ -143,7 +155,7 @@ def _fields(text: str) -> list[tuple[str, float]]:
 
 
 def _pair(text: str, what: str) -> tuple[str, str]:
-    name, *value = _split(text, "=")
+    name, *value = _split(text, "=", _FIELD_MARK if what == "field" else _MARK)
     if not name or len(value) != 1 or not value[0]:
         raise LineRefused(f"invalid {what} format: expected {what}=value, found {text[:70]!r}")
     return _unescaped(name), value[0] if what == "field" else _unescaped(value[0])
@@ -183,22 +195,20 @@ def _check_text(what: str, text: str) -> None:
         raise LineRefused(f"{what} has {len(text)} characters; 1 to {MOST_TEXT} are allowed")
 
 
-def _split(text: str, at: str) -> list[str]:
-    """Splits where the character is neither escaped nor between quotes."""
-    if "\\" not in text and '"' not in text:
+def _end(pattern: re.Pattern[str], text: str, start: int = 0) -> int:
+    found = pattern.match(text, start)
+    return found.end() if found else start
+
+
+def _split(text: str, at: str, marks: re.Pattern[str] = _MARK) -> list[str]:
+    """Splits where the character is neither escaped nor in a string, if the marks know strings."""
+    if "\\" not in text and '="' not in text:
         return text.split(at)
-    parts, start, place, is_quoted = [], 0, 0, False
-    first_equals = text.find("=")
-    while place < len(text):
-        character = text[place]
-        if character == "\\":
-            place += 1
-        elif character == '"' and 0 <= first_equals < place:
-            is_quoted = not is_quoted
-        elif character == at and not is_quoted:
-            parts.append(text[start:place])
-            start = place + 1
-        place += 1
+    parts, start = [], 0
+    for mark in marks.finditer(text):
+        if mark[0][0] == at:
+            parts.append(text[start : mark.start()])
+            start = mark.start() + 1
     return [*parts, text[start:]]
 
 

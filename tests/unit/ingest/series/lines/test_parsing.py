@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.ingest.series.lines.parsing import LineKey, ParsedLines, parse_lines
@@ -92,6 +95,119 @@ def test_a_line_break_in_a_string_starts_no_line() -> None:
     found = parsed('m f="a\nevil f=1 1\nb" 2\nn f=1 3')
     assert [key.measurement for key in found.points] == ["n"]
     assert (found.refused_lines, found.first_refused.number if found.first_refused else 0) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (
+            'disk,size=3.5",len=4",host=a free=7 5',
+            {("disk", ("host", "a"), ("len", '4"'), ("size", '3.5"'), "free"): 7},
+        ),
+        ('disk,size=3.5" free=7 5', {("disk", ("size", '3.5"'), "free"): 7}),
+        (
+            'm,t="x v=1 5\nn v=2 5\no v=3 5',
+            {("m", ("t", '"x'), "v"): 1, ("n", "v"): 2, ("o", "v"): 3},
+        ),
+        ('m,t="a\\ b",u="c\\,d" v=1 5', {("m", ("t", '"a b"'), ("u", '"c,d"'), "v"): 1}),
+        ('"m" "v"=1,w"=2 5\nn v=3 5', {('"m"', '"v"'): 1, ('"m"', 'w"'): 2, ("n", "v"): 3}),
+        ('# m f="a\nn v=1 5', {("n", "v"): 1}),
+    ],
+)
+def test_quotes_outside_of_values_are_characters(text: str, found: dict[tuple[object, ...], float]) -> None:
+    assert points(text) == {key: [(5, value)] for key, value in found.items()}
+
+
+@pytest.mark.parametrize("value", ['1"', '"a\\"b, c=d e"', '"a\\\\"', '"a\nevil f=1 1\nb"', '"a,b="', '"a"b'])
+def test_a_value_with_a_quote_refuses_its_line_alone(value: str) -> None:
+    found = parsed(f'a f=1 1\nm,t="x g=2,f={value},h=3 2\nb f=2 2')
+    assert [key.measurement for key in found.points] == ["a", "b"]
+    assert (found.refused_lines, found.first_refused.number if found.first_refused else 0) == (1, 2)
+
+
+def test_a_string_without_an_end_takes_the_rest_of_the_body() -> None:
+    found = parsed('a f=1 1\nm f="text 2\nevil f=1 1\\')
+    assert [key.measurement for key in found.points] == ["a"]
+    assert found.refused_lines == 1
+
+
+PIECES = ["m", ",t=1", ",t=", ' f=1,g"=5 5\n', ' f="', '="', *'a1=, "\\\n#']
+
+
+@settings(max_examples=500)
+@given(st.lists(st.sampled_from(PIECES), max_size=30).map("".join))
+def test_every_text_is_read_as_a_reader_of_one_character_at_a_time_reads_it(text: str) -> None:
+    read = [(number, plain_point(units)) for number, units in plain_lines(text)]
+    expected: dict[LineKey, list[tuple[int, float]]] = {}
+    for _, point in read:
+        for key, pair in point or []:
+            expected.setdefault(key, []).append(pair)
+    found = parsed(text)
+    assert {key: list(zip(*pair, strict=True)) for key, pair in found.points.items()} == expected
+    refused = [number for number, point in read if point is None]
+    assert (found.refused_lines, found.first_refused and found.first_refused.number) == (
+        len(refused),
+        refused[0] if refused else None,
+    )
+
+
+def plain_lines(text: str) -> Iterator[tuple[int, list[str]]]:
+    """The lines as characters, escapes and strings; without blank lines and comments."""
+    units: list[str] = []
+    place, number, in_fields = 0, 1, False
+    while place <= len(text):
+        unit = text[place : place + 1]
+        line = "".join(units).lstrip()
+        is_comment = line.startswith("#")
+        if unit == "\\" and text[place + 1 : place + 2] not in ("", "\n"):
+            unit = text[place : place + 2]
+        elif unit == '"' and not is_comment and units[-1:] == ["="] and in_fields:
+            end = place + 1
+            while end < len(text) and text[end] != '"':
+                end += 2 if text[end] == "\\" else 1
+            unit = text[place : end + 1]
+        if unit in ("", "\n"):
+            if line and not is_comment:
+                yield number, units
+            number += 1 + "".join(units).count("\n")
+            units, in_fields = [], False
+        else:
+            units.append(unit)
+            in_fields |= unit == " " and bool(line)
+        place += len(unit) or 1
+
+
+def plain_point(units: list[str]) -> list[tuple[LineKey, tuple[int, float]]] | None:
+    """The values of a line of small numbers; None where it is refused."""
+    parts = [part for part in plain_parts(units, " ") if part]
+    if not 2 <= len(parts) <= 3 or (len(parts) == 3 and not re.fullmatch("[15]+", "".join(parts[2]))):
+        return None
+    time_ns = int("".join(parts[2])) if len(parts) == 3 else 7
+    measurement, *tags = [[plain_text(one) for one in plain_parts(part, "=")] for part in plain_parts(parts[0], ",")]
+    fields = [[plain_text(one) for one in plain_parts(part, "=")] for part in plain_parts(parts[1], ",")]
+    if any(len(pair) != 2 or not all(pair) for pair in [*tags, *fields]) or time_ns >= 9_214_646_400_000_000_000:
+        return None
+    names = [name for name, _ in tags]
+    if len(set(names)) < len(names) or not all(re.fullmatch("[a-z][a-z0-9]*", name) for name in names):
+        return None
+    if measurement == [""] or not all(re.fullmatch("[15]+", value) for _, value in fields):
+        return None
+    labels = tuple(sorted((name, value) for name, value in tags))
+    return [(LineKey("=".join(measurement), labels, name), (time_ns, float(value))) for name, value in fields]
+
+
+def plain_parts(units: list[str], at: str) -> list[list[str]]:
+    parts: list[list[str]] = [[]]
+    for unit in units:
+        if unit == at:
+            parts.append([])
+        else:
+            parts[-1].append(unit)
+    return parts
+
+
+def plain_text(units: list[str]) -> str:
+    return "".join(unit[1] if unit in ("\\,", "\\=", "\\ ", "\\\\") else unit for unit in units)
 
 
 @given(st.text(alphabet='ab,= \\"\n1i.#-', max_size=80))
