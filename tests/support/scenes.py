@@ -80,6 +80,9 @@ class Storage:
     time_base: Fraction = FRAME_TIME
     clockwise: int = 0
     sound: str | None = None
+    layout: str = "mono"
+    heard: Sequence[tuple[float, float]] | None = None
+    """From when to when there is sound, in seconds; None is all the time."""
     tags: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, str] = field(default_factory=dict)
 
@@ -103,7 +106,12 @@ def write_video(path: Path, scene: Scene, storage: Storage | None = None) -> Pat
         stream.bit_rate = 4_000_000
         if storage.clockwise:
             stream.set_display_rotation(-storage.clockwise)
-        sound = container.add_stream(storage.sound, rate=48_000, layout="mono") if storage.sound else None
+        sound = (
+            # FFmpeg's own encoder of Vorbis is experimental.
+            container.add_stream(storage.sound, rate=48_000, layout=storage.layout, options={"strict": "experimental"})
+            if storage.sound
+            else None
+        )
         for number in range(scene.frames):
             frame = av.VideoFrame.from_ndarray(scene.picture(number), format="bgr24")
             frame.pts = storage.times[number] if storage.times else number
@@ -112,16 +120,19 @@ def write_video(path: Path, scene: Scene, storage: Storage | None = None) -> Pat
         container.mux(stream.encode())
         if sound is not None:
             assert isinstance(sound, AudioStream)
-            _write_tone(container, sound, float(scene.frames * storage.time_base))
+            _write_tone(container, sound, storage.heard or [(0.0, float(scene.frames * storage.time_base))])
     return path
 
 
-def _write_tone(container: av.container.OutputContainer, sound: AudioStream, seconds: float) -> None:
-    times = np.arange(round(48_000 * seconds)) / 48_000
-    tone = (np.sin(times * 2 * np.pi * 440) * 8000).astype(np.int16)[None]
-    frame = av.AudioFrame.from_ndarray(tone, format="s16", layout="mono")
-    frame.sample_rate, frame.time_base, frame.pts = 48_000, Fraction(1, 48_000), 0
-    container.mux(sound.encode(frame))
+def _write_tone(
+    container: av.container.OutputContainer, sound: AudioStream, heard: Sequence[tuple[float, float]]
+) -> None:
+    for start, end in heard:
+        times = np.arange(round(48_000 * start), round(48_000 * end)) / 48_000
+        tone = (np.sin(times * 2 * np.pi * 440) * 8000).astype(np.int16)[None]
+        frame = av.AudioFrame.from_ndarray(tone, format="s16", layout="mono")
+        frame.sample_rate, frame.time_base, frame.pts = 48_000, Fraction(1, 48_000), round(48_000 * start)
+        container.mux(sound.encode(frame))
     container.mux(sound.encode())
 
 

@@ -62,7 +62,7 @@ class Beep:
         self._hold = max(0, self._hold - count)
         self._done += count
         self._level = float(levels[-1])
-        return np.broadcast_to(levels * tone, samples.shape).astype(np.float32)
+        return np.tile((levels * tone).astype(np.float32), (samples.shape[0], 1))
 
 
 class Noise:

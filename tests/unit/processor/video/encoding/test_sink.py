@@ -128,9 +128,9 @@ def test_sound_is_left_out_on_demand(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("sound", [Sound.DISTORT, Sound.BEEP])
-@pytest.mark.parametrize("codec", ["aac", "pcm_s16le"])
-def test_sound_is_disguised_on_demand(tmp_path: Path, sound: Sound, codec: str) -> None:
-    source = write_video(tmp_path / "in.mov", SHORT, Storage(sound=codec))
+@pytest.mark.parametrize(("codec", "layout"), [("aac", "mono"), ("pcm_s16le", "mono"), ("aac", "stereo")])
+def test_sound_is_disguised_on_demand(tmp_path: Path, sound: Sound, codec: str, layout: str) -> None:
+    source = write_video(tmp_path / "in.mov", SHORT, Storage(sound=codec, layout=layout))
 
     result = anonymize(source, tmp_path / "out.mp4", options=replace(SOLID_FACES, sound=sound))
 
