@@ -11,6 +11,7 @@ from typing import Final
 import av
 import numpy as np
 from av.audio.stream import AudioStream
+from numpy.typing import NDArray
 
 from scripts.measuring.evaluation.containers.combinations import Combination
 from scripts.measuring.evaluation.containers.samples import FRAME_SECONDS, FRAMES, TONE_HZ, write_sample
@@ -48,8 +49,16 @@ class _Played:
     rotation: int
     bits: int
     transfer: int
-    sounds: Sequence[tuple[float, float]]
-    """Of each: its seconds and its loudest frequency."""
+    sounds: Sequence[_Heard]
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """One sound: the seconds of its samples, those from its first to its last time, and its loudest frequency."""
+
+    seconds: float
+    timed_seconds: float
+    hertz: float
 
 
 def outcome_of(combination: Combination, folder: Path) -> Outcome:
@@ -94,11 +103,13 @@ def _faults(before: _Played, after: _Played, combination: Combination) -> list[s
         faults.append(f"transfer {after.transfer} instead of {before.transfer}")
     if len(after.sounds) != len(combination.sounds):
         faults.append(f"{len(after.sounds)} of {len(combination.sounds)} sounds")
-    for (was, _), (seconds, hertz) in zip(before.sounds, after.sounds, strict=False):
-        if abs(was - seconds) > _SOUND_TOLERANCE_SECONDS:
-            faults.append(f"{seconds:.2f} of {was:.2f} s of sound")
-        if abs(hertz - TONE_HZ) > _TOLERANCE_HZ:
-            faults.append(f"a tone of {hertz:.0f} Hz")
+    for was, heard in zip(before.sounds, after.sounds, strict=False):
+        if abs(was.seconds - heard.seconds) > _SOUND_TOLERANCE_SECONDS:
+            faults.append(f"{heard.seconds:.2f} of {was.seconds:.2f} s of sound")
+        if abs(was.timed_seconds - heard.timed_seconds) > _SOUND_TOLERANCE_SECONDS:
+            faults.append(f"sound over {heard.timed_seconds:.2f} instead of {was.timed_seconds:.2f} s")
+        if abs(heard.hertz - TONE_HZ) > _TOLERANCE_HZ:
+            faults.append(f"a tone of {heard.hertz:.0f} Hz")
     return faults
 
 
@@ -116,12 +127,19 @@ def _play(path: Path) -> _Played:
     )
 
 
-def _hear(path: Path, number: int) -> tuple[float, float]:
+def _hear(path: Path, number: int) -> _Heard:
+    parts: list[NDArray[np.int16]] = []
+    start = end = 0.0
     with av.open(str(path)) as container:
         stream: AudioStream = container.streams.audio[number]
-        resampler = av.AudioResampler("s16p", "mono", stream.rate)
-        parts = [part.to_ndarray()[0] for frame in container.decode(stream) for part in resampler.resample(frame)]
         rate = stream.rate
+        resampler = av.AudioResampler("s16p", "mono", rate)
+        for frame in container.decode(stream):
+            # A frame without a time follows the one before it.
+            time = end if frame.pts is None else float(frame.pts * (frame.time_base or Fraction(0)))
+            start = start if parts else time
+            end = time + frame.samples / frame.sample_rate
+            parts.extend(part.to_ndarray()[0] for part in resampler.resample(frame))
     samples = np.concatenate(parts) if parts else np.zeros(1, np.int16)
     loudness = np.abs(np.fft.rfft(samples * np.hanning(len(samples))))
-    return len(samples) / rate, float(np.argmax(loudness) * rate / len(samples))
+    return _Heard(len(samples) / rate, end - start, float(np.argmax(loudness) * rate / len(samples)))

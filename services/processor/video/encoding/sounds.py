@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from fractions import Fraction
 from typing import Final, Protocol
 
 import av
@@ -111,8 +112,11 @@ class _Converted:
 
     def _encode(self, frame: AudioFrame | None) -> None:
         for resampled in self._resampler.resample(frame) if self._resampler else ():
+            # A frame that needs no change comes back as it was, with its time in units of the source's container.
+            rate = resampled.sample_rate
+            pts = round((resampled.pts or 0) * (resampled.time_base or Fraction(1, rate)) * rate)
             # Times of a container are rounded, so one frame may seem to begin before the one before it ends.
-            resampled.pts = max(resampled.pts or 0, self._next_pts)
+            resampled.pts, resampled.time_base = max(pts, self._next_pts), Fraction(1, rate)
             self._next_pts = resampled.pts + resampled.samples
             self._container.mux(self._stream.encode(self._disguised(resampled)))
 
