@@ -40,6 +40,11 @@ class KeptTags:
         """An EXIF block with the orientation and these tags alone; no bytes where there is nothing to say."""
         if not (self.image or self.photo or self.gps):
             return orientation_exif(orientation)
+        written: bytes = self.block(orientation).tobytes()
+        return written
+
+    def block(self, orientation: int) -> Exif:
+        """The same for Pillow's encoders that make a block of their own: from bytes they would write ASCII alone."""
         block = Exif()
         if orientation != UPRIGHT:
             block[Base.Orientation] = orientation
@@ -47,8 +52,9 @@ class KeptTags:
         for ifd, tags in ((IFD.Exif, self.photo), (IFD.GPSInfo, self.gps)):
             if tags:
                 block.get_ifd(ifd).update(tags)
-        written: bytes = block.tobytes()
-        return written
+                # Pillow's encoders look for the block among the tags.
+                block[ifd] = dict(tags)
+        return block
 
 
 NO_TAGS: Final = KeptTags()
@@ -115,11 +121,28 @@ def _block(exif: Exif, ifd: IFD) -> Tags:
     return block
 
 
+class _Utf8(str):
+    """A text that Pillow writes as UTF-8, as cameras do; of any other text it writes ASCII, with a ? for the rest."""
+
+    __slots__ = ()
+
+    def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
+        """Its bytes in UTF-8, for any encoding that Pillow names."""
+        del encoding
+        return super().encode("utf-8", errors)
+
+
 def _text(value: Any) -> str:
-    text = "".join(char for char in str(value).split("\0")[0] if char.isprintable() and char.isascii()).strip()
+    # Pillow reads EXIF's bytes as Latin-1.
+    raw = (value if isinstance(value, bytes) else str(value).encode("latin-1", "replace")).split(b"\0")[0]
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        text = raw.decode("latin-1")
+    text = "".join(char for char in text if char.isprintable()).strip()
     if not text:
         raise ValueError("no text")
-    return text[:_MOST_CHARACTERS]
+    return _Utf8(text[:_MOST_CHARACTERS])
 
 
 def _matching(pattern: re.Pattern[str]) -> Callable[[Any], str]:

@@ -40,17 +40,15 @@ def is_deep(raster: Raster) -> bool:
     return raster.pixels.dtype == np.uint16 and raster.channels in {Channels.RGB, Channels.RGBA}
 
 
-def write_deep_page(file: IO[bytes], raster: Raster, exif: bytes, icc_profile: bytes | None) -> None:
+def write_deep_page(file: IO[bytes], raster: Raster, exif: Image.Exif, icc_profile: bytes | None) -> None:
     """Writes one page, its header first; compressed without loss."""
     height, width, samples = raster.pixels.shape
     differences = raster.pixels.astype("<u2")
     differences[:, 1:] -= raster.pixels[:, :-1]
     strip = zlib.compress(differences.tobytes(), _FAST)
     ifd = Tags.ImageFileDirectory_v2()
-    kept = Image.Exif()
-    kept.load(exif)
-    for tag in kept:
-        ifd[tag] = kept.get_ifd(tag) if tag in TiffTags.TAGS_V2_GROUPS else kept[tag]
+    for tag in exif:
+        ifd[tag] = exif.get_ifd(tag) if tag in TiffTags.TAGS_V2_GROUPS else exif[tag]
     ifd[Tags.IMAGEWIDTH], ifd[Tags.IMAGELENGTH] = width, height
     ifd[Tags.BITSPERSAMPLE] = (16,) * samples
     ifd[Tags.COMPRESSION], ifd[Tags.PREDICTOR] = _ADOBE_DEFLATE, _DIFFERENCES

@@ -126,7 +126,7 @@ class PillowSource:
     def _still_options(self, raster: Raster) -> Mapping[str, Any]:
         shown = {"icc_profile": self.icc_profile}
         if self.media_type is AVIF:
-            return {**shown, "quality": _LOSSY_QUALITY[AVIF], "speed": 8, "exif": self.kept.exif(raster.orientation)}
+            return {**shown, "quality": _LOSSY_QUALITY[AVIF], "speed": 8, "exif": self.kept.block(raster.orientation)}
         if self.media_type is HEIC:
             # The decoder turned the pixels upright.
             exif = {"exif": block} if (block := self.kept.exif(UPRIGHT)) else {}
@@ -138,7 +138,7 @@ class PillowSource:
         with TiffImagePlugin.AppendingTiffWriter(output, new=True) as pages:
             for number, frame in enumerate(frames):
                 # Pillow does not move the blocks of later pages to their place.
-                exif = (NO_TAGS if number else self.kept).exif(frame.raster.orientation)
+                exif = (NO_TAGS if number else self.kept).block(frame.raster.orientation)
                 if is_deep(frame.raster):
                     write_deep_page(pages, frame.raster, exif, self.icc_profile)
                     pages.newFrame()
@@ -168,7 +168,7 @@ class PillowSource:
         output = io.BytesIO()
         shared: dict[str, Any] = {"save_all": True, "append_images": others, "duration": durations}
         if self.media_type is AVIF:
-            exif = self.kept.exif(read_orientation(self._image.info.get("exif")))
+            exif = self.kept.block(read_orientation(self._image.info.get("exif")))
             shared |= {"quality": _LOSSY_QUALITY[AVIF], "speed": 8, "exif": exif}
             shared |= {"icc_profile": self.icc_profile}
         else:

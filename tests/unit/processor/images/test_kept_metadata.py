@@ -114,6 +114,34 @@ def test_a_long_name_of_a_camera_is_cut() -> None:
     assert exif[Base.Model] == "x" * 100
 
 
+class Utf8(str):
+    """A text that Pillow writes as cameras do."""
+
+    def encode(self, encoding: str = "", errors: str = "") -> bytes:
+        return super().encode("utf-8")
+
+
+@pytest.mark.parametrize("covered", [True, False])
+@pytest.mark.parametrize("kind", FORMATS)
+def test_names_in_other_letters_stay_whole(kind: str, covered: bool) -> None:
+    make, model, lens = "Müller", "Kamera Ü 写真", "50 µ"
+    named = {Base.Make: make, Base.Model: model, Base.LensModel: lens}
+    block = exif_block(**{f"tag{int(tag)}": Utf8(text) for tag, text in named.items()})
+    if kind == "AVIF":
+        # Pillow reads the EXIF of a turned one as ASCII.
+        del block[Base.Orientation]
+    block[IFD.Exif] = dict(block.get_ifd(IFD.Exif))
+    output = io.BytesIO()
+    picture = Image.linear_gradient("L").convert("RGB").resize((64, 48))
+    # Pillow writes bytes of these two anew, in ASCII.
+    picture.save(output, kind, exif=block if kind in {"TIFF", "AVIF"} else block.tobytes())
+
+    exif = kept(output.getvalue(), [KeptMetadata.CAMERA], covered=covered)
+
+    read = {**exif, **exif.get_ifd(IFD.Exif)}
+    assert {tag: read[tag].encode("latin-1").decode() for tag in named} == named
+
+
 @pytest.mark.parametrize("kind", ["GIF", "BMP"])
 def test_formats_without_exif_keep_nothing(kind: str) -> None:
     output = io.BytesIO()

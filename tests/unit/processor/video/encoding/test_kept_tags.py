@@ -32,6 +32,12 @@ def test_tags_that_are_named_stay_and_no_others() -> None:
     assert "secret" not in kept_tags(TAGS, KeptMetadata).values()
 
 
+def test_names_in_other_letters_stay() -> None:
+    for name in ("iPhone 15 Prö", "写真"):
+        tags = {"com.apple.quicktime.model": name}
+        assert kept_tags(tags, [KeptMetadata.CAMERA]) == tags
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -40,6 +46,8 @@ def test_tags_that_are_named_stay_and_no_others() -> None:
         ("make", "x" * 101),
         ("make", "two\nlines"),
         ("make", ""),
+        ("make", "not UTF-8: \ufffd"),
+        ("make", "turned \u202e round"),
     ],
 )
 def test_a_value_of_another_form_is_left_out(name: str, value: str) -> None:
