@@ -137,6 +137,11 @@ def _anonymize(
     ended = time.perf_counter()
     if (bits := bits_of_result(header.bits)) < header.bits:
         warnings.append(f"the pictures were converted from {header.bits} to {bits} bits")
+    if header.width % 2 or header.height % 2:
+        even = f"{header.width + header.width % 2} x {header.height + header.height % 2}"
+        warnings.append(
+            f"the frames of {header.width} x {header.height} pixels became {even}: their sides must be even"
+        )
     width, height = tracked.orientation.upright_size(header.width, header.height)
     return VideoResult(
         tracks=describe_paths(tracked, covered, header.width, header.height),

@@ -15,7 +15,14 @@ from PIL import JpegImagePlugin
 
 from services.common.media.refusals import DamagedMedia
 from services.common.media.types import JPEG
-from services.processor.images.codecs.pillow import TRUNCATED, load_image, open_image, to_image, to_raster
+from services.processor.images.codecs.pillow import (
+    PICTURES_DROPPED,
+    TRUNCATED,
+    load_image,
+    open_image,
+    to_image,
+    to_raster,
+)
 from services.processor.images.frames import Frame
 from services.processor.images.kept_metadata import NO_TAGS
 from services.processor.images.limits import ImageLimits
@@ -66,6 +73,9 @@ class JpegSource:
         self.icc_profile: bytes | None = image.info.get("icc_profile")
         self._complete = _is_complete(data)
         self.warnings = [] if self._complete else [TRUNCATED]
+        # The index of the pictures behind the first one, such as those of a stereo camera.
+        if "mp" in self._image.info:
+            self.warnings.append(PICTURES_DROPPED)
         self.kept = NO_TAGS
 
     def frames(self) -> Iterator[Frame]:
@@ -80,7 +90,7 @@ class JpegSource:
             if pixels is not None and pixels.shape[1::-1] == self._image.size:
                 return Raster(pixels, Channels(mode), self._orientation)
         image, whole = load_image(self._data, self.media_type)
-        if not whole and not self.warnings:
+        if not whole and TRUNCATED not in self.warnings:
             self.warnings.append(TRUNCATED)
         return to_raster(image, self._orientation)
 

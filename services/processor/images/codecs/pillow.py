@@ -25,6 +25,7 @@ Image.MAX_IMAGE_PIXELS = None
 pillow_heif.register_heif_opener(thumbnails=False)
 
 TRUNCATED = "the data ends early or is damaged: what can be decoded was anonymized"
+PICTURES_DROPPED = "of several pictures in the file, only the first is in the output"
 BROKEN = (OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, RuntimeError, struct.error, zlib.error)
 """The errors that Pillow's plugins raise for malformed data."""
 _LENIENT = threading.Lock()

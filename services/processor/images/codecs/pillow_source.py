@@ -12,6 +12,7 @@ from services.common.media.types import AVIF, HEIC, PNG, TIFF, MediaType
 from services.processor.images.codecs.deep_tiff import is_deep, read_deep_page, write_deep_page
 from services.processor.images.codecs.pillow import (
     BROKEN,
+    PICTURES_DROPPED,
     TRUNCATED,
     load_image,
     open_image,
@@ -28,7 +29,6 @@ from services.processor.images.orientation import UPRIGHT, read_orientation
 from services.processor.images.raster import Channels, Raster
 
 DEPTH_LOST: Final = "more than 8 bits a channel came out as 8"
-PICTURES_DROPPED: Final = "of several pictures in the file, only the first is in the output"
 _ORIENTATION_TAG, _BITS_TAG = 0x0112, 0x0102
 _LOSSY_QUALITY = {AVIF: 85, HEIC: 75}
 _TIFF_COMPRESSIONS = frozenset({"raw", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "packbits", "jpeg", "zstd"})

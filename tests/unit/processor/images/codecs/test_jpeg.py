@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import io
+
 import pytest
+from PIL import Image
 
 from services.common.media.refusals import DamagedMedia
 from services.processor.anonymize.options import AnonymizeOptions
@@ -14,6 +17,15 @@ def test_everything_behind_the_end_of_a_jpeg_goes() -> None:
     content = tagged("JPEG") + SECRET * 3 + tagged("JPEG")
     for detector in (FakeDetector(), FakeDetector(CORNER)):
         assert SECRET not in anonymize_photo(content, AnonymizeOptions(), detector).content
+
+
+def test_a_second_picture_in_a_jpeg_goes_with_a_warning() -> None:
+    output = io.BytesIO()
+    paint().save(output, "MPO", save_all=True, append_images=[paint()])
+    result = anonymize_photo(output.getvalue(), AnonymizeOptions(), FakeDetector(CORNER))
+    assert getattr(Image.open(io.BytesIO(result.content)), "n_frames", 1) == 1
+    assert result.warnings == ("of several pictures in the file, only the first is in the output",)
+    assert anonymize_photo(encode(paint(), "JPEG"), AnonymizeOptions(), FakeDetector()).warnings == ()
 
 
 def test_the_thumbnail_in_a_jpeg_goes() -> None:

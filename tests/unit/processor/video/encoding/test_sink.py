@@ -204,9 +204,11 @@ def test_odd_sides_are_made_even_and_nothing_moves(tmp_path: Path, size: tuple[i
     scene = Scene(frames=20, size=size, place=resting)
     source = write_video(tmp_path / "in.mkv", scene, Storage(codec="ffv1", pixels="yuv420p"))
 
-    anonymize(source, tmp_path / "out.mp4")
+    result = anonymize(source, tmp_path / "out.mp4")
 
     width, height = size
+    even = f"{width + width % 2} x {height + height % 2}"
+    assert result.warnings == (f"the frames of {width} x {height} pixels became {even}: their sides must be even",)
     for before, after in zip(pictures(source), pictures(tmp_path / "out.mp4"), strict=True):
         assert after.shape == (height + height % 2, width + width % 2, 3)
         difference = after[:height, :width].astype(np.int16) - before
