@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -42,6 +42,28 @@ def cover_regions(options: AnonymizeOptions, moment: Moment | None = None) -> li
     boxes = [region.box_in(moment) for region in options.regions]
     look = Shape.BOX, options.mode, options.feather, options.color
     return [Cover(box, *look) for box in boxes if box is not None]
+
+
+def idle_regions(options: AnonymizeOptions, pictures: Iterable[tuple[int, int, Moment | None]]) -> list[str]:
+    """A sentence for each region that covers no pixel of these pictures: their widths, heights and moments."""
+    idle = dict(enumerate(options.regions))
+    outside: dict[int, str] = {}
+    for width, height, moment in pictures:
+        if not idle:
+            break
+        for number, region in list(idle.items()):
+            box = region.box_in(moment)
+            if box is None:
+                continue
+            if box.clipped(width, height).area > 0:
+                del idle[number]
+            elif number not in outside:
+                sides = f"left {box.left:g}, top {box.top:g}, right {box.right:g}, bottom {box.bottom:g}"
+                outside[number] = f"its box ({sides}) lies outside the picture of {width} x {height} pixels"
+    return [
+        f"anonymize.regions[{number}] covers nothing: {outside.get(number, 'no frame is shown in its span of time')}"
+        for number in idle
+    ]
 
 
 def exempt_boxes(options: AnonymizeOptions, moment: Moment | None = None) -> list[Box]:

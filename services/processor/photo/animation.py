@@ -12,6 +12,7 @@ import numpy as np
 
 from services.processor.anonymize.options import AnonymizeOptions
 from services.processor.anonymize.paint import paint_covers
+from services.processor.anonymize.plan import idle_regions
 from services.processor.images.frames import Frame, PictureSource
 from services.processor.photo.result import FoundObject, PhotoResult
 from services.processor.vision.detections import Detector, Picture
@@ -94,7 +95,8 @@ def anonymize_animation(
         )
         for track in describe_paths(tracked, covered, width, height)
     )
-    warnings = tuple(source.warnings)
+    moments = ((width, height, timeline.moment(frame)) for frame in range(frames))
+    warnings = (*source.warnings, *idle_regions(options, moments))
     limited = detector.limited_sizes(width, height, options.object_classes, is_frame=True)
     return PhotoResult(content, source.media_type, width, height, frames, objects, warnings, watch.timings, limited)
 

@@ -14,7 +14,7 @@ from services.common.media.types import JPEG, MediaType
 from services.common.media.vocabulary import ObjectClass
 from services.processor.anonymize.options import AnonymizeOptions
 from services.processor.anonymize.paint import paint_covers
-from services.processor.anonymize.plan import choose_covered, cover_object, cover_regions
+from services.processor.anonymize.plan import choose_covered, cover_object, cover_regions, idle_regions
 from services.processor.images.codecs.pillow import to_image
 from services.processor.images.frames import Frame, PictureSource
 from services.processor.images.limits import ImageLimits
@@ -111,23 +111,22 @@ def _anonymize_pages(
 ) -> PhotoResult:
     objects: list[FoundObject] = []
     limited: dict[ObjectClass, float] = {}
-    size = (0, 0)
+    sizes: list[tuple[int, int]] = []
     touched = False
 
     def pages() -> Iterator[Frame]:
-        nonlocal size, touched
+        nonlocal touched
         for number, frame in enumerate(watch.each("decode", source.frames())):
             with watch.step("detect"):
                 picture = frame.raster.picture()
                 found = detector.detect(picture, options.object_classes, options.thresholds)
             height, width = picture.shape[:2]
+            sizes.append((width, height))
             for name, smallest in detector.limited_sizes(width, height, options.object_classes).items():
                 limited[name] = max(smallest, limited.get(name, smallest))
-            if number == 0:
-                size = width, height
-                if look is not None:
-                    with watch.step("classify"):
-                        look(picture)
+            if number == 0 and look is not None:
+                with watch.step("classify"):
+                    look(picture)
             chosen = choose_covered(found, options)
             objects.extend(_number(found, chosen, len(objects)))
             with watch.step("cover"):
@@ -151,10 +150,10 @@ def _anonymize_pages(
     return PhotoResult(
         content,
         source.media_type,
-        *size,
+        *sizes[0],
         source.frame_count,
         tuple(objects),
-        tuple(source.warnings),
+        (*source.warnings, *idle_regions(options, ((*one, None) for one in sizes))),
         watch.timings,
         limited,
     )

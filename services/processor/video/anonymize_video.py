@@ -20,6 +20,7 @@ import av
 from services.common.media.refusals import DamagedMedia
 from services.common.media.vocabulary import ObjectClass
 from services.processor.anonymize.options import AnonymizeOptions
+from services.processor.anonymize.plan import idle_regions
 from services.processor.video.encoding.encoders import bits_of_result
 from services.processor.video.errors import VideoCancelled
 from services.processor.video.limits import VideoLimits
@@ -143,6 +144,8 @@ def _anonymize(
             f"the frames of {header.width} x {header.height} pixels became {even}: their sides must be even"
         )
     width, height = tracked.orientation.upright_size(header.width, header.height)
+    moments = ((width, height, tracked.timeline.moment(frame)) for frame in range(frames))
+    warnings.extend(idle_regions(options, moments))
     return VideoResult(
         tracks=describe_paths(tracked, covered, header.width, header.height),
         counts=Counter(path.object_class for path in tracked.paths),

@@ -263,7 +263,9 @@ class MediaWarning(_message.Message):
         METADATA_UNREADABLE: MediaWarning._Reason.ValueType  # 1
         """Some metadata of the original cannot be read, for example a damaged EXIF block."""
         CONTENT_CHANGED: MediaWarning._Reason.ValueType  # 2
-        """The anonymized content lacks or changes something of the original beside what is covered, for example damaged frames."""
+        """The anonymized content lacks or changes something of the original beside what is covered, for example damaged frames.
+        Or one of the regions covers nothing, because it lies outside the picture.
+        """
         WEAK_MODEL: MediaWarning._Reason.ValueType  # 3
         """A class was searched with a model that misses many objects of it: some may not be covered."""
         NO_MODEL: MediaWarning._Reason.ValueType  # 4
@@ -279,7 +281,9 @@ class MediaWarning(_message.Message):
     METADATA_UNREADABLE: MediaWarning.Reason.ValueType  # 1
     """Some metadata of the original cannot be read, for example a damaged EXIF block."""
     CONTENT_CHANGED: MediaWarning.Reason.ValueType  # 2
-    """The anonymized content lacks or changes something of the original beside what is covered, for example damaged frames."""
+    """The anonymized content lacks or changes something of the original beside what is covered, for example damaged frames.
+    Or one of the regions covers nothing, because it lies outside the picture.
+    """
     WEAK_MODEL: MediaWarning.Reason.ValueType  # 3
     """A class was searched with a model that misses many objects of it: some may not be covered."""
     NO_MODEL: MediaWarning.Reason.ValueType  # 4

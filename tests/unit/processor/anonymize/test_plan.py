@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-from services.common.media.anonymize.regions import Region
-from services.common.media.vocabulary import Box, CoverStyle, Mode, ObjectClass, Shape
+from services.common.media.anonymize.regions import Moment, Region
+from services.common.media.vocabulary import Box, CoverStyle, Mode, ObjectClass, Shape, TrackPoint
 from services.processor.anonymize.options import AnonymizeOptions, ExcludedObject
-from services.processor.anonymize.plan import Cover, choose_covered, cover_object, cover_regions
+from services.processor.anonymize.plan import Cover, choose_covered, cover_object, cover_regions, idle_regions
 from services.processor.vision.detections import Detection
 
 FACE = Detection(ObjectClass.FACE, 0.9, Box(100, 100, 140, 160))
@@ -62,3 +62,29 @@ def test_regions_are_covered_exactly_and_always() -> None:
 
 def _excluding(object_class: ObjectClass, box: Box) -> AnonymizeOptions:
     return AnonymizeOptions(excluded=(ExcludedObject(object_class, box),))
+
+
+def test_a_region_outside_the_picture_is_named_with_its_box() -> None:
+    inside, outside = Region.resting(Box(190, 90, 1050, 500)), Region.resting(Box(1000, 10, 1050.5, 50))
+    options = AnonymizeOptions(regions=(inside, outside, Region.resting(Box(-20, -20, 0, 50))))
+    assert idle_regions(options, [(200, 100, None)]) == [
+        "anonymize.regions[1] covers nothing: its box (left 1000, top 10, right 1050.5, bottom 50) lies outside the "
+        "picture of 200 x 100 pixels",
+        "anonymize.regions[2] covers nothing: its box (left -20, top -20, right 0, bottom 50) lies outside the "
+        "picture of 200 x 100 pixels",
+    ]
+    # One page is large enough.
+    assert len(idle_regions(options, [(200, 100, None), (1200, 100, None)])) == 1
+
+
+def test_a_region_of_a_video_counts_by_its_keyframes_and_its_span() -> None:
+    second = 10**9
+    passing = (TrackPoint(0, Box(-100, 0, -50, 50)), TrackPoint(4 * second, Box(300, 0, 350, 50)))
+    frames = [(200, 100, Moment(at * second, (at + 1) * second)) for at in range(5)]
+    assert idle_regions(AnonymizeOptions(regions=(Region(passing),)), frames) == []
+    (gone,) = idle_regions(AnonymizeOptions(regions=(Region(passing, 4 * second),)), frames)
+    assert "left 300" in gone
+    late = Region(passing, 60 * second)
+    assert idle_regions(AnonymizeOptions(regions=(late,)), frames) == [
+        "anonymize.regions[0] covers nothing: no frame is shown in its span of time"
+    ]

@@ -167,3 +167,9 @@ def test_the_work_on_an_animation_can_be_ended_between_frames() -> None:
     with pytest.raises(InterruptedError):
         anonymize_photo(ANIMATIONS["gif"], AnonymizeOptions(), FakeDetector(FACE), advance=advance)
     assert len(done) == 3
+
+
+def test_a_region_outside_an_animation_has_a_warning() -> None:
+    options = AnonymizeOptions(regions=(Region.resting(Box(1000, 10, 1050, 50)),))
+    (warning,) = anonymize_photo(ANIMATIONS["gif"], options, FakeDetector()).warnings
+    assert warning.startswith("anonymize.regions[0] covers nothing: its box (left 1000,")

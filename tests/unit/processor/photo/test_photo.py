@@ -141,3 +141,9 @@ def test_the_sizes_that_a_picture_is_too_large_for_are_reported() -> None:
     detector.limited = {ObjectClass.FACE: 71.5}
     result = anonymize_photo(PNG, AnonymizeOptions(), detector)
     assert result.limited_sizes == {ObjectClass.FACE: 71.5}
+
+
+def test_a_region_outside_the_picture_has_a_warning() -> None:
+    options = AnonymizeOptions(regions=(Region.resting(Box(1000, 10, 1050, 50)),))
+    (warning,) = anonymize_photo(PNG, options, FakeDetector()).warnings
+    assert warning.startswith("anonymize.regions[0] covers nothing: its box (left 1000,")

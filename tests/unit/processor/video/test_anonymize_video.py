@@ -336,3 +336,14 @@ def test_can_be_cancelled_in_either_pass_and_leaves_nothing(tmp_path: Path, ques
 
 def _difference(one: np.ndarray, other: np.ndarray) -> float:
     return float(np.abs(one.astype(np.int16) - other).mean())
+
+
+def test_a_region_outside_the_upright_picture_has_a_warning(tmp_path: Path) -> None:
+    source = write_video(tmp_path / "in.mp4", Scene(frames=5), Storage(clockwise=90))
+    inside, outside = Region.resting(Box(100, 130, 110, 150)), Region.resting(Box(130, 100, 150, 110))
+
+    result = anonymize(source, tmp_path / "out.mp4", options=replace(SOLID_FACES, regions=(inside, outside)))
+
+    (warning,) = result.warnings
+    assert warning.startswith("anonymize.regions[1] covers nothing")
+    assert warning.endswith("outside the picture of 120 x 160 pixels")
