@@ -9,11 +9,13 @@ import secrets
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from weakref import WeakValueDictionary
 
 from dropmesh.v1 import error_reason_pb2 as reasons
 
 from services.common.base.errors import PermissionDenied, ResourceExhausted
 from services.common.base.instants import SECOND_NS
+from services.common.invites.pin import StoredPin
 from services.common.invites.store import Download, Invite, Invites
 
 PIN = "x-invite-pin"
@@ -29,6 +31,8 @@ class Holders:
         # PINs that were right, by a hash with a key of this process, so that each costs the slow hash once.
         self._key = secrets.token_bytes(32)
         self._right: set[bytes] = set()
+        # By invite id, while it has tries: they are taken one after the other.
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def admit(self, link: str, pin: str | None) -> Invite:
         """The invite of a link; INVITE_NOT_FOUND, or an error about the PIN."""
@@ -69,23 +73,35 @@ class Holders:
                 f"the invite has a PIN; send it in the header {PIN}, or as the form field pin before the files",
             )
         digest = hmac.digest(self._key, invite.pin.salt + pin.encode(), "sha256")
-        if digest in self._right:
-            return
+        # What came before is counted before this try is judged, and the right PIN many times at once costs one hash.
+        turn = self._turns.setdefault(invite.id, asyncio.Lock())
+        async with turn:
+            if digest not in self._right:
+                await self._try_pin(invite.id, invite.pin, pin)
+                if len(self._right) >= REMEMBERED_MOST:
+                    self._right.clear()
+                self._right.add(digest)
+                return
+        # A lock would not hide the right PIN if this one passed it. The invite may have been read long ago.
         now_ns = self._now_ns()
-        locked_until_ns = await self._invites.begin_pin_attempt(invite.id, now_ns=now_ns)
-        if locked_until_ns is not None:
-            wait = timedelta(seconds=-(-(locked_until_ns - now_ns) // SECOND_NS))
-            raise ResourceExhausted(
-                reasons.INVITE_PIN_LOCKED,
-                f"too many wrong PINs; retry after {wait.total_seconds():.0f} s",
-                retry_after=wait,
-            )
-        if not await asyncio.to_thread(invite.pin.matches, pin):
+        _check_unlocked(await self._invites.pin_lock_end(invite.id, now_ns=now_ns), now_ns)
+
+    async def _try_pin(self, invite_id: str, stored: StoredPin, pin: str) -> None:
+        now_ns = self._now_ns()
+        _check_unlocked(await self._invites.begin_pin_attempt(invite_id, now_ns=now_ns), now_ns)
+        if not await asyncio.to_thread(stored.matches, pin):
             raise PermissionDenied(reasons.INVITE_PIN_WRONG, "the PIN is wrong")
-        await self._invites.forget_pin_attempts(invite.id)
-        if len(self._right) >= REMEMBERED_MOST:
-            self._right.clear()
-        self._right.add(digest)
+        await self._invites.forget_pin_attempts(invite_id)
+
+
+def _check_unlocked(lock_end_ns: int | None, now_ns: int) -> None:
+    if lock_end_ns is not None:
+        wait = timedelta(seconds=-(-(lock_end_ns - now_ns) // SECOND_NS))
+        raise ResourceExhausted(
+            reasons.INVITE_PIN_LOCKED,
+            f"too many wrong PINs; retry after {wait.total_seconds():.0f} s",
+            retry_after=wait,
+        )
 
 
 def download_token(invite: Invite, media_id: str) -> str:

@@ -101,6 +101,11 @@ class Invite:
             return InviteState.USED_UP
         return InviteState.EXPIRED if self.expire_time_ns <= now_ns else InviteState.ACTIVE
 
+    def pin_lock_end(self, now_ns: int) -> int | None:
+        """Until when no try of the PIN is taken; None where one is."""
+        until_ns = self.pin_locked_until_ns
+        return until_ns if until_ns is not None and until_ns > now_ns else None
+
     def check_not_revoked(self) -> None:
         """Refuses where the invite was revoked."""
         if self.revoke_time_ns is not None:
@@ -182,19 +187,25 @@ class Invites:
 
     async def begin_pin_attempt(self, invite_id: str, *, now_ns: int) -> int | None:
         """Counts a try of the PIN; returns until when no further one is taken, None where this one is."""
-        locked_until_ns: int | None = None
+        lock_end_ns: int | None = None
 
         def edit(invite: Invite) -> Invite | None:
-            nonlocal locked_until_ns
-            locked_until_ns = None
-            if invite.pin_locked_until_ns is not None and invite.pin_locked_until_ns > now_ns:
-                locked_until_ns = invite.pin_locked_until_ns
+            nonlocal lock_end_ns
+            lock_end_ns = invite.pin_lock_end(now_ns)
+            if lock_end_ns is not None:
                 return None
             attempts = invite.pin_attempts + 1
             return replace(invite, pin_attempts=attempts, pin_locked_until_ns=_locked_until(attempts, now_ns))
 
         await self._change(invite_id, edit)
-        return locked_until_ns
+        return lock_end_ns
+
+    async def pin_lock_end(self, invite_id: str, *, now_ns: int) -> int | None:
+        """Until when no try of the PIN is taken, as it is stored now; None where one is."""
+        document = await self._catalog.get(INVITES, invite_id)
+        if document is None:
+            raise invite_not_found()
+        return from_document(Invite, document).pin_lock_end(now_ns)
 
     async def forget_pin_attempts(self, invite_id: str) -> None:
         """The PIN was right."""

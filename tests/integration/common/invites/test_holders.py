@@ -54,13 +54,36 @@ async def test_wrong_pins_are_bounded_also_at_once_and_by_several_processes(each
     assert await answer(processes[0], link, "0001") == "INVITE_PIN_WRONG"
 
 
-async def test_a_right_pin_is_let_in_while_another_holder_guesses(mesh: MediaMesh) -> None:
-    link, holders = await link_with_pin(mesh), Holders(mesh.invites, mesh.clock)
+async def test_a_lock_holds_for_a_pin_that_was_right_before_too(each_mesh: MediaMesh) -> None:
+    mesh = each_mesh
+    link = await link_with_pin(mesh)
+    processes = [Holders(mesh.invites, mesh.clock) for _ in range(2)]
+    for process in processes:
+        assert await answer(process, link, "4711") == "admitted"
+    for number in range(5):
+        assert await answer(processes[0], link, f"{number:04}") == "INVITE_PIN_WRONG"
+    for process in processes:
+        assert await answer(process, link, "0009") == "INVITE_PIN_LOCKED"
+        assert await answer(process, link, "4711") == "INVITE_PIN_LOCKED"
+    mesh.clock.advance(61)
+    for process in processes:
+        assert await answer(process, link, "4711") == "admitted"
+
+
+async def test_wrong_pins_at_once_lock_before_a_later_right_one_is_let_in(each_mesh: MediaMesh) -> None:
+    link, holders = await link_with_pin(each_mesh), Holders(each_mesh.invites, each_mesh.clock)
     assert await answer(holders, link, "4711") == "admitted"
-    for number in range(6):
-        await answer(holders, link, f"{number:04}")
-    assert await answer(holders, link, "0009") == "INVITE_PIN_LOCKED"
-    assert await answer(holders, link, "4711") == "admitted"
+    tries = [holders.admit(link, f"{number:04}") for number in range(10)]
+    *_, last = await asyncio.gather(*tries, holders.admit(link, "4711"), return_exceptions=True)
+    assert isinstance(last, DropmeshError)
+    assert last.reason == reasons.INVITE_PIN_LOCKED
+
+
+async def test_the_right_pin_many_times_at_once_locks_nothing(each_mesh: MediaMesh) -> None:
+    link, holders = await link_with_pin(each_mesh), Holders(each_mesh.invites, each_mesh.clock)
+    for _ in range(2):
+        answers = await asyncio.gather(*(answer(holders, link, "4711") for _ in range(20)))
+        assert answers == ["admitted"] * 20
 
 
 @pytest.mark.parametrize("pin", ["4711", "x"])
