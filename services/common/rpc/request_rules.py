@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from dropmesh.buf.validate import validate_pb2
 from dropmesh.v1 import error_reason_pb2 as reasons
+from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 
 from services.common.base.errors import FieldViolation, InvalidArgument
@@ -50,6 +52,7 @@ PATTERNS = {
 }
 ID = re.compile(r"\[[^\]]+\]\{\d+,\d+\}")
 KEY_SHOWN = 100
+MASK_RULE = "field_mask.in"
 
 
 class Rules:
@@ -84,7 +87,9 @@ class Rules:
                 violation.proto.rule_id.upper().replace(".", "_"),
             )
             for violation in self._validator.collect_violations(message)
+            if violation.proto.rule_id != MASK_RULE
         ]
+        violations += _mask_violations(message)
         if violations:
             first = violations[0]
             raise InvalidArgument(
@@ -127,6 +132,23 @@ def _is_ruled_as_a_whole(descriptor: Any) -> bool:
 
 def _has(descriptor: Any, rules: Any) -> bool:
     return bool(descriptor.GetOptions().HasExtension(rules))
+
+
+def _mask_violations(message: Message) -> Iterator[FieldViolation]:
+    """The masks with a path that is not exactly an allowed one.
+
+    The validator also takes a path below an allowed one (`labels.a`), and an update, which changes whole fields, would
+    change nothing.
+    """
+    field: Any
+    for field, mask in message.ListFields():
+        if field.message_type is not FieldMask.DESCRIPTOR:
+            continue
+        allowed = getattr(field.GetOptions().Extensions[validate_pb2.field].field_mask, "in")
+        wrong = next((path for path in mask.paths if path not in allowed), None)
+        if wrong is not None:
+            words = f'has the path "{wrong[:KEY_SHOWN]}"; name only {", ".join(allowed)}, each as a whole'
+            yield FieldViolation(field.name, words, MASK_RULE.upper().replace(".", "_"))
 
 
 def _path(violation: protovalidate.Violation) -> str:

@@ -68,11 +68,10 @@ class InviteWrites:
     async def UpdateInvite(self, request: ingest_service_pb2.UpdateInviteRequest, call: Call) -> invite_pb2.Invite:
         """Changes an invite; its link stays the same."""
         now_ns = self._now_ns()
-        named = set(request.update_mask.paths)
-        if not request.HasField("update_mask"):
-            named = {field.name for field, _ in request.ListFields()} & UPDATED
-            if request.WhichOneof("expiration"):
-                named.add("expire_time")
+        given = {field.name for field, _ in request.ListFields()} & UPDATED
+        if request.WhichOneof("expiration"):
+            given.add("expire_time")
+        named = set(request.update_mask.paths) or given
         changes: dict[str, Any] = {}
         for name in ("display_name", "max_uploads", "require_sender_name"):
             if name in named:

@@ -85,9 +85,8 @@ class MediaChanges:
 
     async def UpdateMedia(self, request: ingest_service_pb2.UpdateMediaRequest, call: Call) -> media_pb2.Media:
         """Changes a media's file name and labels."""
-        named = set(request.update_mask.paths)
-        if not request.HasField("update_mask"):
-            named = {name for name in ("filename", "labels") if getattr(request, name)}
+        given = {name for name in ("filename", "labels") if getattr(request, name)}
+        named = set(request.update_mask.paths) or given
 
         def edit(found: Media) -> Media | None:
             filename = plain_name(request.filename) if "filename" in named else None

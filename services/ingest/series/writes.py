@@ -111,9 +111,8 @@ class SeriesWrites:
 
     async def UpdateSeries(self, request: ingest_service_pb2.UpdateSeriesRequest, call: Call) -> series_pb2.Series:
         """Changes a series' display name and labels."""
-        named = set(request.update_mask.paths)
-        if not request.HasField("update_mask"):
-            named = {name for name in ("display_name", "labels") if getattr(request, name)}
+        given = {name for name in ("display_name", "labels") if getattr(request, name)}
+        named = set(request.update_mask.paths) or given
 
         def edit(series: Series) -> Series:
             check_etag(series, request.etag)

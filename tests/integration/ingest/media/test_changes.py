@@ -216,6 +216,8 @@ async def test_an_update_changes_what_its_mask_names(mesh: MediaMesh, changes: M
     only.update_mask.paths.append("labels")
     cleared = await changes.UpdateMedia(only, call_of())
     assert (cleared.filename, dict(cleared.labels)) == ("pump.jpg", {})
+    empty = UpdateMediaRequest(name=name, filename="other.jpg", update_mask={})
+    assert (await changes.UpdateMedia(empty, call_of())).filename == "other.jpg"
 
 
 async def test_an_update_with_an_etag_may_be_repeated_but_not_another(mesh: MediaMesh, changes: MediaChanges) -> None:

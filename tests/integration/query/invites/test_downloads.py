@@ -194,6 +194,8 @@ async def test_an_update_changes_what_its_mask_names_and_the_link_stays(wedding:
     changed = await wedding.writes.UpdateInvite(cleared, call_of())
     assert (changed.pin_required, changed.max_uploads, changed.display_name) == (False, 0, "Wedding")
     assert (await wedding.upload(link, "one")).media.name
+    empty = UpdateInviteRequest(name=invite.name, display_name="Party", update_mask={})
+    assert (await wedding.writes.UpdateInvite(empty, call_of())).display_name == "Party"
     longer = UpdateInviteRequest(name=invite.name)
     longer.ttl.FromSeconds(7200)
     changed = await wedding.writes.UpdateInvite(longer, call_of())

@@ -119,6 +119,18 @@ def test_every_pattern_has_words() -> None:
             "must be one of BLUR, MOSAIC, SOLID, GRADIENT",
             "ENUM_DEFINED_ONLY",
         ),
+        (
+            ingest_service_pb2.UpdateMediaRequest(name="media/a", update_mask={"paths": ["filename", "labels.a"]}),
+            "update_mask",
+            'has the path "labels.a"; name only filename, labels, each as a whole',
+            "FIELD_MASK_IN",
+        ),
+        (
+            ingest_service_pb2.UpdateSeriesRequest(name="series/a", update_mask={"paths": ["nonsense"]}),
+            "update_mask",
+            'has the path "nonsense"; name only display_name, labels, each as a whole',
+            "FIELD_MASK_IN",
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -129,6 +141,17 @@ def test_a_violation_has_its_place_words_and_a_reason(
         Rules().check(request_)
     assert raised.value.violations == (FieldViolation(field, description, reason),)
     assert raised.value.message == f"{field}: {description}"
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, kind in REQUESTS.items() if "update_mask" in kind.DESCRIPTOR.fields_by_name]
+)
+def test_a_mask_has_whole_fields_only(name: str) -> None:
+    kind = REQUESTS[name]
+    rules = kind.DESCRIPTOR.fields_by_name["update_mask"].GetOptions().Extensions[validate_pb2.field]
+    for path in getattr(rules.field_mask, "in"):
+        assert "FIELD_MASK_IN" not in _refused(Rules(), kind(update_mask={"paths": [path]}))
+        assert "FIELD_MASK_IN" in _refused(Rules(), kind(update_mask={"paths": [f"{path}.x"]}))
 
 
 def _fields(descriptor: Any, around: frozenset[str]) -> Iterator[Any]:
