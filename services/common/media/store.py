@@ -125,9 +125,10 @@ class MediaStore:
         return from_document(Media, documents[0]) if documents else None
 
     async def newest_with(self, owner: str, sha256: str) -> Media | None:
-        """The newest media of an owner with these bytes that is not deleted."""
-        documents = await self._catalog.find(MEDIA, "by_owner_sha256", (owner, sha256), descending=True, limit=1)
-        return from_document(Media, documents[0]) if documents else None
+        """The newest media of an owner whose original, with these bytes, is kept; of very many, one of them."""
+        documents = await self._catalog.find(MEDIA, "by_content", (owner, sha256))
+        found = [from_document(Media, document) for document in documents]
+        return max(found, key=lambda media: media.create_time_ns, default=None)
 
     async def change(
         self, media_id: str, edit: Callable[[Media], Media | None], *, durable: bool = True

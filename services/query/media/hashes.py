@@ -22,7 +22,7 @@ class HashReads:
     async def CheckHashes(
         self, request: query_service_pb2.CheckHashesRequest, call: Call
     ) -> query_service_pb2.CheckHashesResponse:
-        """Returns which of these contents the caller has uploaded already."""
+        """Returns which of these contents the caller has uploaded already, and are kept."""
         wanted = list(dict.fromkeys(sha256.lower() for sha256 in request.sha256))
         response = query_service_pb2.CheckHashesResponse()
         for start in range(0, len(wanted), AT_ONCE):

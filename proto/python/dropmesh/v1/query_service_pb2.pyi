@@ -700,7 +700,7 @@ class KnownHash(_message.Message):
     sha256: _builtins.str
     """The sha256 of the content, in hexadecimal."""
     media: _builtins.str
-    """The newest media with this content, as media/{media}."""
+    """The newest media whose original has this content, as media/{media}."""
     def __init__(
         self,
         *,

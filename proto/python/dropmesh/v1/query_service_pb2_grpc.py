@@ -404,6 +404,7 @@ class QueryServiceServicer:
     def CheckHashes(self, request, context):
         """CheckHashes returns which of up to 1,000 contents the caller has uploaded already, so that they need not be sent.
 
+        A content whose original is deleted, also by retention, is not among them.
         Retry: safe.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

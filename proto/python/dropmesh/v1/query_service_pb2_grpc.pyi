@@ -133,6 +133,7 @@ class QueryServiceStub:
     CheckHashes: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.CheckHashesRequest, _query_service_pb2.CheckHashesResponse]
     """CheckHashes returns which of up to 1,000 contents the caller has uploaded already, so that they need not be sent.
 
+    A content whose original is deleted, also by retention, is not among them.
     Retry: safe.
     """
     GetUpload: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.GetUploadRequest, _upload_pb2.Upload]
@@ -429,6 +430,7 @@ class QueryServiceAsyncStub(QueryServiceStub):
     CheckHashes: _aio.UnaryUnaryMultiCallable[_query_service_pb2.CheckHashesRequest, _query_service_pb2.CheckHashesResponse]  # type: ignore[assignment]
     """CheckHashes returns which of up to 1,000 contents the caller has uploaded already, so that they need not be sent.
 
+    A content whose original is deleted, also by retention, is not among them.
     Retry: safe.
     """
     GetUpload: _aio.UnaryUnaryMultiCallable[_query_service_pb2.GetUploadRequest, _upload_pb2.Upload]  # type: ignore[assignment]
@@ -800,6 +802,7 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_query_service_pb2.CheckHashesResponse, _abc.Awaitable[_query_service_pb2.CheckHashesResponse]]:
         """CheckHashes returns which of up to 1,000 contents the caller has uploaded already, so that they need not be sent.
 
+        A content whose original is deleted, also by retention, is not among them.
         Retry: safe.
         """
 

@@ -10,7 +10,12 @@ from typing import Any
 import pytest
 from dropmesh.v1 import error_reason_pb2 as reasons
 from dropmesh.v1.ingest_service_pb2 import ProcessMediaRequest, UpdateRetentionRequest
-from dropmesh.v1.query_service_pb2 import DownloadAnonymizedRequest, DownloadOriginalRequest, GetRetentionRequest
+from dropmesh.v1.query_service_pb2 import (
+    CheckHashesRequest,
+    DownloadAnonymizedRequest,
+    DownloadOriginalRequest,
+    GetRetentionRequest,
+)
 from dropmesh.v1.retention_pb2 import Retention as Message
 
 from services.common.base.errors import DropmeshError
@@ -32,6 +37,7 @@ from services.ingest.retention.writes import RetentionWrites
 from services.ingest.series.point_deletion import PointDeletion
 from services.processor.statistics.recounting import Recounting
 from services.query.media.downloads import Downloads
+from services.query.media.hashes import HashReads
 from services.query.retention.reads import RetentionReads
 from tests.support.calls import ANN, BOB, call_of
 from tests.support.media_mesh import Clock, photo
@@ -153,9 +159,14 @@ async def test_originals_go_when_their_time_is_over_and_the_media_says_so(keepin
     # Bytes that bob's media share are kept, and ann's own are gone.
     keys = {info.key for info in await keeping.mesh.objects.list("contents/")}
     assert sorted(media.original.object_key in keys for media in gone) == [False, True]
-    # The same bytes make a new media.
+    # The same bytes make a new media, and no answer says that they need not be sent.
+    asked = CheckHashesRequest(sha256=[media.original.sha256 for media in gone])
+    hashes = HashReads(keeping.mesh.media)
+    assert list((await hashes.CheckHashes(asked, call_of())).known) == []
     again = await keeping.mesh.upload(photo("processed of ann"), "ann")
     assert not again.duplicate
+    known = (await hashes.CheckHashes(asked, call_of())).known
+    assert [found.media for found in known] == [f"media/{again.media.id}"]
     await _agrees(keeping)
 
 
