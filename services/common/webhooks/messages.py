@@ -48,7 +48,7 @@ def delivery_message(delivery: Delivery) -> webhook_pb2.WebhookDelivery:
         last_error=delivery.last_error,
     )
     set_timestamp(message.event_time, delivery.time_ns)
-    if delivery.state is DeliveryState.WAITING:
+    if delivery.state is DeliveryState.WAITING and delivery.retry_time_ns:
         set_timestamp(message.retry_time, delivery.retry_time_ns)
     return message
 

@@ -73,6 +73,7 @@ class Delivery:
     state: DeliveryState = DeliveryState.WAITING
     attempts: int = 0
     retry_time_ns: int = 0
+    """When it is tried again; 0 where that is as soon as the earlier ones of its resource have arrived."""
     last_error: str = ""
     version: int = 0
 

@@ -189,7 +189,7 @@ class WebhookDelivery(_message.Message):
 
     @_builtins.property
     def retry_time(self) -> _timestamp_pb2.Timestamp:
-        """When it is tried again; unset if it is FAILED."""
+        """When it is tried again; unset if it is FAILED, or is tried as soon as earlier events of the same resource have arrived."""
 
     def __init__(
         self,
