@@ -230,8 +230,8 @@ class ProcessorServiceServicer:
     def ForecastSeries(self, request, context):
         """ForecastSeries forecasts the next points of a channel.
 
-        A backtest on the last points, which are held back, selects the method: seasonal naive, exponential smoothing or theta. The
-        response has the error of each method, and says whether the selected one beats the naive one. The season is detected,
+        A backtest on the last points, which are held back, selects the method: seasonal naive, linear trend, exponential smoothing or
+        theta. The response has the error of each method, and says whether the selected one beats the naive one. The season is detected,
         unless it is given. The result is kept for the series' revision. The computation runs in a child process for at most 10 s.
         Errors: SERIES_NOT_FOUND, SOURCE_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_TOO_SHORT, CONTENT_MISSING,
         PROCESSING_TIMED_OUT, PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.

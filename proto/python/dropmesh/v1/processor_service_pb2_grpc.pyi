@@ -117,8 +117,8 @@ class ProcessorServiceStub:
     ForecastSeries: _grpc.UnaryUnaryMultiCallable[_processor_service_pb2.ForecastSeriesRequest, _series_pb2.SeriesForecast]
     """ForecastSeries forecasts the next points of a channel.
 
-    A backtest on the last points, which are held back, selects the method: seasonal naive, exponential smoothing or theta. The
-    response has the error of each method, and says whether the selected one beats the naive one. The season is detected,
+    A backtest on the last points, which are held back, selects the method: seasonal naive, linear trend, exponential smoothing or
+    theta. The response has the error of each method, and says whether the selected one beats the naive one. The season is detected,
     unless it is given. The result is kept for the series' revision. The computation runs in a child process for at most 10 s.
     Errors: SERIES_NOT_FOUND, SOURCE_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_TOO_SHORT, CONTENT_MISSING,
     PROCESSING_TIMED_OUT, PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
@@ -232,8 +232,8 @@ class ProcessorServiceAsyncStub(ProcessorServiceStub):
     ForecastSeries: _aio.UnaryUnaryMultiCallable[_processor_service_pb2.ForecastSeriesRequest, _series_pb2.SeriesForecast]  # type: ignore[assignment]
     """ForecastSeries forecasts the next points of a channel.
 
-    A backtest on the last points, which are held back, selects the method: seasonal naive, exponential smoothing or theta. The
-    response has the error of each method, and says whether the selected one beats the naive one. The season is detected,
+    A backtest on the last points, which are held back, selects the method: seasonal naive, linear trend, exponential smoothing or
+    theta. The response has the error of each method, and says whether the selected one beats the naive one. The season is detected,
     unless it is given. The result is kept for the series' revision. The computation runs in a child process for at most 10 s.
     Errors: SERIES_NOT_FOUND, SOURCE_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_TOO_SHORT, CONTENT_MISSING,
     PROCESSING_TIMED_OUT, PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.
@@ -410,8 +410,8 @@ class ProcessorServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_series_pb2.SeriesForecast, _abc.Awaitable[_series_pb2.SeriesForecast]]:
         """ForecastSeries forecasts the next points of a channel.
 
-        A backtest on the last points, which are held back, selects the method: seasonal naive, exponential smoothing or theta. The
-        response has the error of each method, and says whether the selected one beats the naive one. The season is detected,
+        A backtest on the last points, which are held back, selects the method: seasonal naive, linear trend, exponential smoothing or
+        theta. The response has the error of each method, and says whether the selected one beats the naive one. The season is detected,
         unless it is given. The result is kept for the series' revision. The computation runs in a child process for at most 10 s.
         Errors: SERIES_NOT_FOUND, SOURCE_NOT_FOUND, SERIES_CHANNEL_NOT_FOUND, SERIES_TOO_SHORT, CONTENT_MISSING,
         PROCESSING_TIMED_OUT, PROCESSING_CRASHED, PROCESSING_OUT_OF_MEMORY.

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from services.processor.series.forecasting.seasonality import season_length
 from services.processor.series.forecasting.smoothing import Smoothing
 from services.processor.series.forecasting.theta import Theta
+from services.processor.series.forecasting.trend import LinearTrend
 
 Points = NDArray[np.float64]
 FEWEST_POINTS = 12
@@ -131,6 +132,7 @@ def _methods(points: Points, season: int) -> dict[str, _Method]:
     methods: dict[str, _Method] = {NAIVE: lambda known: _SeasonalNaive(known, season)}
     if float(np.ptp(points)) == 0:
         return methods
+    methods["linear_trend"] = LinearTrend
     methods["ets"] = lambda known: Smoothing(known, 1, "plain")
     methods["theta"] = lambda known: Theta(known, season)
     if season > 1:

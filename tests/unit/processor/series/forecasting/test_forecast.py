@@ -56,6 +56,25 @@ def test_a_random_walk_says_when_nothing_beats_the_last_season():
     assert all(walk.beats_naive == (walk.backtests[0].method != NAIVE) for walk in walks)
 
 
+@pytest.mark.parametrize(("count", "horizon"), [(12, 12), (20, 12), (50, 12), (100, 24)])
+@pytest.mark.parametrize("season", [None, 4])
+def test_a_line_goes_on(count, horizon, season):
+    line = 3 + 7.0 * np.arange(count + horizon)
+    predicted = forecast(line[:count], horizon, season=season)
+    np.testing.assert_allclose(predicted.points, line[count:])
+    assert np.all((predicted.lower <= line[count:]) & (line[count:] <= predicted.upper))
+
+
+@pytest.mark.parametrize(("count", "horizon"), [(20, 12), (100, 24)])
+def test_intervals_hold_what_follows_lines_with_noise(count, horizon):
+    inside = []
+    for seed in range(20):
+        points = 5 + 0.7 * np.arange(count + horizon) + np.random.default_rng(seed).normal(size=count + horizon)
+        predicted = forecast(points[:count], horizon)
+        inside.append((predicted.lower <= points[count:]) & (points[count:] <= predicted.upper))
+    assert 0.9 <= np.mean(inside) <= 0.99
+
+
 def test_a_constant_series_goes_on():
     predicted = forecast(np.full(40, 7.0), 3)
     assert predicted.points.tolist() == predicted.lower.tolist() == predicted.upper.tolist() == [7.0, 7.0, 7.0]
