@@ -6,12 +6,14 @@ metrics of a mesh would wait.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
+
+from services.processor.series.scaling import enlarged, scaled
 
 Points = NDArray[np.float64]
 FEWEST_POINTS = 8
@@ -75,6 +77,16 @@ class Envelope:
 
 def power_spectrum(points: Points, sample_rate_hz: float, segment_points: int = SEGMENT_POINTS) -> Spectrum:
     """Returns Welch's estimate: Hann window, half overlap, the mean of each segment removed."""
+    small, exponent = scaled(points)
+    return _enlarged(_power_spectrum(small, sample_rate_hz, segment_points), exponent)
+
+
+def _enlarged(spectrum: Spectrum, exponent: int) -> Spectrum:
+    density, amplitudes = enlarged(spectrum.density, 2 * exponent), enlarged(spectrum.amplitudes, exponent)
+    return Spectrum(spectrum.frequencies_hz, density, amplitudes)
+
+
+def _power_spectrum(points: Points, sample_rate_hz: float, segment_points: int = SEGMENT_POINTS) -> Spectrum:
     length = min(len(points), segment_points)
     window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)
     frequencies, density = _welch(points, sample_rate_hz, window)
@@ -104,15 +116,19 @@ def _welch(points: Points, sample_rate_hz: float, window: Points) -> tuple[Point
 
 def spectral_metrics(points: Points, sample_rate_hz: float, unit: str = "", peaks: int = 5) -> SpectralMetrics:
     """Returns the highest peaks, the centroid, the power in quarters of the spectrum, and the velocity."""
-    spectrum = power_spectrum(points, sample_rate_hz)
+    small, exponent = scaled(points)
+    spectrum = _power_spectrum(small, sample_rate_hz)
     total = float(np.sum(spectrum.density))
     edges = np.linspace(0, sample_rate_hz / 2, 5)
     scale = ACCELERATION_UNITS.get(unit.strip())
+    velocity = None if scale is None else _velocity_rms(spectrum, scale)
+    bands = [band_power(spectrum, low, high) for low, high in pairwise(edges)]
+    powers = enlarged(np.array([band.power for band in bands]), 2 * exponent).tolist()
     return SpectralMetrics(
-        dominant=dominant_frequencies(spectrum, peaks),
+        dominant=dominant_frequencies(_enlarged(spectrum, exponent), peaks),
         centroid_hz=float(np.dot(spectrum.frequencies_hz, spectrum.density)) / total if total > 0 else None,
-        bands=tuple(band_power(spectrum, low, high) for low, high in pairwise(edges)),
-        velocity_rms_mm_s=None if scale is None else _velocity_rms(spectrum, scale),
+        bands=tuple(replace(band, power=power) for band, power in zip(bands, powers, strict=True)),
+        velocity_rms_mm_s=None if velocity is None else float(enlarged(np.array(velocity), exponent)),
     )
 
 
@@ -158,10 +174,11 @@ def envelope_spectrum(
 
     A damaged bearing rings at a resonance with each impact: the envelope shows how often it is hit.
     """
+    small, exponent = scaled(points)
     if low_hz is None or high_hz is None:
-        low_hz, high_hz = _most_impulsive_band(points[:BAND_CHOICE_POINTS], sample_rate_hz)
-    envelope = _envelope(np.fft.fft(points), sample_rate_hz, low_hz, high_hz)
-    return Envelope(power_spectrum(envelope, sample_rate_hz), low_hz, high_hz)
+        low_hz, high_hz = _most_impulsive_band(small[:BAND_CHOICE_POINTS], sample_rate_hz)
+    envelope = _envelope(np.fft.fft(small), sample_rate_hz, low_hz, high_hz)
+    return Envelope(_enlarged(_power_spectrum(envelope, sample_rate_hz), exponent), low_hz, high_hz)
 
 
 def _envelope(transform: NDArray[np.complex128], sample_rate_hz: float, low_hz: float, high_hz: float) -> Points:

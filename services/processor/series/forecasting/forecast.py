@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import NormalDist
@@ -15,6 +14,7 @@ from services.processor.series.forecasting.seasonality import season_length
 from services.processor.series.forecasting.smoothing import Smoothing
 from services.processor.series.forecasting.theta import Theta
 from services.processor.series.forecasting.trend import LinearTrend
+from services.processor.series.scaling import enlarged, scaled
 
 Points = NDArray[np.float64]
 FEWEST_POINTS = 12
@@ -78,12 +78,10 @@ _Method = Callable[[Points], _Fitted]
 
 def forecast(values: Points, horizon: int, level: float = 0.95, season: int | None = None) -> Forecast:
     """Forecasts `horizon` points. A gap counts as the line between its neighbours. Raises TooShort."""
-    points = without_gaps(values)
+    small, exponent = scaled(values)
+    points = without_gaps(small)
     if len(points) < FEWEST_POINTS:
         raise TooShort(len(points), FEWEST_POINTS)
-    # In units of a power of two, which changes no digit, squares stay within the range of numbers.
-    exponent = int(np.frexp(np.max(np.abs(points)))[1])
-    points = np.ldexp(points, -exponent)
     length = season_length(points) if season is None else max(1, season)
     if len(points) < FEWEST_SEASONS * length:
         raise TooShort(len(points), FEWEST_SEASONS * length)
@@ -104,9 +102,9 @@ def forecast(values: Points, horizon: int, level: float = 0.95, season: int | No
         best.method,
         length,
         level,
-        np.ldexp(expected, exponent),
-        np.ldexp(expected - margin, exponent),
-        np.ldexp(expected + margin, exponent),
+        enlarged(expected, exponent),
+        enlarged(expected - margin, exponent),
+        enlarged(expected + margin, exponent),
         tuple(_enlarged(tried, exponent) for tried in backtests),
         held_back,
     )
@@ -164,8 +162,8 @@ def _predicted(fit: _Method, known: Points, count: int) -> tuple[Points, Points]
 
 
 def _enlarged(tried: Backtest, exponent: int) -> Backtest:
-    errors = tried.mean_absolute_error, tried.root_mean_square_error
-    return Backtest(tried.method, *(math.ldexp(error, exponent) for error in errors))
+    errors = np.array([tried.mean_absolute_error, tried.root_mean_square_error])
+    return Backtest(tried.method, *enlarged(errors, exponent).tolist())
 
 
 class _SeasonalNaive:

@@ -76,6 +76,19 @@ def test_silence_has_no_centroid_and_no_peaks():
     assert metrics.dominant == ()
 
 
+@pytest.mark.parametrize("factor", [1e-300, 1e307])
+def test_amplitudes_follow_the_unit_and_no_number_leaves_its_range(factor):
+    of_points, of_envelope = power_spectrum(TONES, RATE), envelope_spectrum(TONES, RATE, 40, 130).spectrum
+    metrics, expected = spectral_metrics(TONES * factor, RATE), spectral_metrics(TONES, RATE)
+    found = power_spectrum(TONES * factor, RATE), envelope_spectrum(TONES * factor, RATE, 40, 130).spectrum
+    for spectrum, usual in zip(found, (of_points, of_envelope), strict=True):
+        np.testing.assert_allclose(spectrum.amplitudes / factor, usual.amplitudes, atol=1e-9)
+        assert np.isfinite(spectrum.density).all()
+    assert metrics.centroid_hz == pytest.approx(expected.centroid_hz)
+    assert metrics.dominant[0].amplitude / factor == pytest.approx(expected.dominant[0].amplitude)
+    assert np.isfinite([band.power for band in metrics.bands]).all()
+
+
 @pytest.mark.parametrize("seed", range(100))
 def test_the_envelope_shows_how_often_a_damaged_bearing_is_hit(seed):
     random = np.random.default_rng(seed)

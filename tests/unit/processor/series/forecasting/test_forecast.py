@@ -103,6 +103,20 @@ def test_points_of_any_size_have_a_forecast(points, last):
     assert np.isfinite(forecast(points, 7, season=3).points).all()
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_forecast_beyond_the_largest_number_is_the_largest_number(sign):
+    predicted = forecast(sign * np.linspace(1e308, 1.7e308, 20), 12)
+    assert np.isfinite([predicted.points, predicted.lower, predicted.upper]).all()
+    assert predicted.points[-1] == sign * np.finfo(np.float64).max
+    assert np.all((predicted.lower <= predicted.points) & (predicted.points <= predicted.upper))
+    assert all(np.isfinite(tried.root_mean_square_error) for tried in predicted.backtests)
+
+
+def test_a_gap_between_the_largest_numbers_is_bridged():
+    predicted = forecast(np.resize([1.7e308, np.nan, -1.7e308], 30), 12)
+    assert np.isfinite([predicted.points, predicted.lower, predicted.upper]).all()
+
+
 def test_gaps_are_bridged():
     points = seasonal(4)
     points[[5, 100, 101, -1]] = np.nan
