@@ -10,6 +10,7 @@ from pathlib import Path
 
 import yaml
 
+from scripts.lib.kubernetes.network import unreachable_peers
 from scripts.lib.kubernetes.overlays import Overlay, workloads
 from scripts.lib.kubernetes.pod_security import insecure, unsafe_to_run
 from scripts.lib.kubernetes.settings import edge_fault, refused_settings
@@ -25,7 +26,7 @@ def overlay_faults(overlay: Overlay) -> list[str]:
         folder = Path(name)
         found = [*_schema_faults(overlay, folder), *_references(overlay), *_rule_faults(overlay, folder)]
         found += [fault for workload in workloads(overlay) for fault in insecure(workload)]
-        found += [*unsafe_to_run(overlay), *refused_settings(overlay, folder)]
+        found += [*unsafe_to_run(overlay), *unreachable_peers(overlay), *refused_settings(overlay, folder)]
         if not found and (fault := edge_fault(overlay, folder)):
             found.append(fault)
     return [f"{overlay.name}: {fault}" for fault in found]
