@@ -39,19 +39,21 @@ def _file_variables(path: str) -> dict[str, str]:
     if not path:
         return {}
     try:
-        lines = Path(path).read_text().splitlines()
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
     except OSError as error:
         raise SettingsError(f"{PREFIX}SETTINGS is {path!r}: the file cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{PREFIX}SETTINGS is {path!r}: the file is not UTF-8; save it as UTF-8") from None
     variables = {}
     for number, line in enumerate(lines, 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         name, equals, value = line.partition("=")
-        if not equals or name.strip().removeprefix(PREFIX).lower() not in Settings.model_fields:
-            raise SettingsError(
-                f"{path}, line {number}: {name.strip()!r} is not a setting; write lines as {PREFIX}NAME=value"
-            )
-        variables[name.strip()] = value.strip()
+        name = name.strip()
+        is_setting = name.startswith(PREFIX) and name.removeprefix(PREFIX).lower() in Settings.model_fields
+        if not (equals and is_setting):
+            raise SettingsError(f"{path}, line {number}: {name!r} is not a setting; write lines as {PREFIX}NAME=value")
+        variables[name] = value.strip()
     return variables
 
 

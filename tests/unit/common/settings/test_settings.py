@@ -82,10 +82,18 @@ def test_the_environment_wins_over_the_file(tmp_path):
     assert (settings.edge_port, settings.log_level) == (9001, "ERROR")
 
 
-def test_a_line_that_is_no_setting_is_named(tmp_path):
+@pytest.mark.parametrize("name", ["DROPMESH_EDGE_PROT", "MODE", "mode", "dropmesh_MODE"])
+def test_a_line_that_is_no_setting_is_named(tmp_path, name):
     file = tmp_path / "settings"
-    file.write_text("DROPMESH_EDGE_PROT=9000\n")
-    with pytest.raises(SettingsError, match="line 1: 'DROPMESH_EDGE_PROT' is not a setting"):
+    file.write_text(f"# where\n{name}=tokens\n")
+    with pytest.raises(SettingsError, match=f"line 2: '{name}' is not a setting; write lines as DROPMESH_NAME=value"):
+        load_settings({"DROPMESH_SETTINGS": str(file)})
+
+
+def test_a_file_that_is_not_utf_8_is_named(tmp_path):
+    file = tmp_path / "settings"
+    file.write_text("DROPMESH_DATA=/var/lib/ü\n", encoding="latin-1")
+    with pytest.raises(SettingsError, match=f"DROPMESH_SETTINGS is '{file}': the file is not UTF-8; save it as UTF-8"):
         load_settings({"DROPMESH_SETTINGS": str(file)})
 
 
