@@ -62,12 +62,15 @@ Bootstrap = Callable[[Service], AbstractAsyncContextManager[Wiring]]
 
 
 def run(name: str, descriptor: ServiceDescriptor, bootstrap: Bootstrap) -> None:
-    """Runs a service on the fast event loop until it is stopped; a store that cannot be opened exits with one line."""
+    """Runs a service on the fast event loop until it is stopped.
+
+    An invalid setting, or a store that cannot be opened, ends it with one line.
+    """
     import uvloop
 
-    settings = load_settings()
-    start_logging(name, settings.log_level)
     try:
+        settings = load_settings()
+        start_logging(name, settings.log_level)
         allow_open_files(settings)
         uvloop.run(_open_and_serve(name, descriptor, bootstrap, settings))
     except SettingsError as error:

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from services.common.rpc.operations import clear_socket
 from services.common.settings import SettingsError
+from services.common.settings.addresses import host_and_port
 
 # Connections that the edge may make at once: over a unix socket one more fails instead of waiting.
 BACKLOG = 4096
@@ -20,8 +21,7 @@ async def listen(address: str, connection: Callable[[], asyncio.Protocol]) -> as
         clear_socket(address)
         if address.startswith("unix:"):
             return await loop.create_unix_server(connection, address.removeprefix("unix:"), backlog=BACKLOG)
-        host, _, port = address.rpartition(":")
-        return await loop.create_server(connection, host or None, int(port), backlog=BACKLOG)
+        return await loop.create_server(connection, *host_and_port(address), backlog=BACKLOG)
     except OSError as error:
         raise SettingsError(f"cannot listen at {address} (DROPMESH_HTTP): {error}") from error
 

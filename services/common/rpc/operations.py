@@ -16,6 +16,7 @@ from services.common.base.errors import DropmeshError, Unauthenticated
 from services.common.base.probes import DAMAGED
 from services.common.base.telemetry import Metrics
 from services.common.rpc.status import error_status
+from services.common.settings.addresses import host_and_port
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +72,7 @@ async def serve_operations(
     clear_socket(address)
     if address.startswith("unix:"):
         return await asyncio.start_unix_server(converse, address.removeprefix("unix:"))
-    host, _, port = address.rpartition(":")
-    return await asyncio.start_server(converse, host or None, int(port))
+    return await asyncio.start_server(converse, *host_and_port(address))
 
 
 def clear_socket(address: str) -> None:

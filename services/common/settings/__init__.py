@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from services.common.settings.addresses import host_and_port, listening_fault, url_fault
 from services.common.settings.store_addresses import address_fault
 
 MIB = 1024 * 1024
@@ -196,6 +197,20 @@ class Settings(BaseModel):
                 raise ValueError(f"{origin} is not a site such as https://app.example.com, without a path")
         return value
 
+    @field_validator("listen", "metrics", "http", mode="after")
+    @classmethod
+    def _listens(cls, value: str) -> str:
+        if value and (fault := listening_fault(value)):
+            raise ValueError(fault)
+        return value
+
+    @field_validator("public_url", "otlp_endpoint", mode="after")
+    @classmethod
+    def _url(cls, value: str) -> str:
+        if value and (fault := url_fault(value)):
+            raise ValueError(fault)
+        return value
+
     @field_validator("catalog", "objects", "queue", "classify_amqp", mode="after")
     @classmethod
     def _known_store(cls, value: str, info: ValidationInfo) -> str:
@@ -306,4 +321,4 @@ def is_loopback(host: str) -> bool:
 
 
 def _is_local(address: str) -> bool:
-    return address.startswith("unix:") or is_loopback(address.rpartition(":")[0])
+    return address.startswith("unix:") or is_loopback(host_and_port(address)[0])

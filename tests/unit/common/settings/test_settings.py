@@ -31,6 +31,15 @@ def test_nothing_given_means_everything_embedded():
         ("TLS_CERTIFICATE", "/never/was.pem", "the file does not exist"),
         ("ORIGINS", "https://app.example.com/page", "without a path"),
         ("MAX_DROP_BYTES", "0", "greater than or equal to 1"),
+        ("PUBLIC_URL", "ftp://x", "not a URL such as https://"),
+        ("PUBLIC_URL", "https://drop mesh.example", "not a URL such as https://"),
+        ("PUBLIC_URL", "http://example.com:99999", "from 1 to 65535 (URL at which clients reach the edge"),
+        ("OTLP_ENDPOINT", "http://collector:99999", "from 1 to 65535"),
+        ("LISTEN", "127.0.0.1:99999", "from 1 to 65535 (host:port or unix:/path of a single service;"),
+        ("LISTEN", "127.0.0.1:abc", "from 1 to 65535"),
+        ("METRICS", "foo", "neither host:port nor unix:/path"),
+        ("METRICS", "0.0.0.0:99999", "from 1 to 65535"),
+        ("HTTP", "127.0.0.1:foo", "from 1 to 65535"),
     ],
 )
 def test_an_error_names_the_variable_what_it_held_and_what_it_takes(name, value, told):
