@@ -17,6 +17,7 @@ from services.common.media.anonymize.messages import class_number, count_message
 from services.common.media.anonymize.region_messages import box_message, point_message
 from services.common.media.detected_objects import DetectedObject
 from services.common.media.model import Content, Failure, Media, MediaWarning, Metadata, Processing
+from services.common.media.types import MEDIA_TYPE_BY_FORMAT
 from services.common.media.vocabulary import UNFINISHED
 from services.common.rpc.status import error_status
 
@@ -58,7 +59,8 @@ def media_message(media: Media) -> media_pb2.Media:
         class_labels=[object_pb2.Label(label=label.label, score=label.score) for label in media.class_labels],
         labels=media.labels,
     )
-    if media.invites:
+    # Where its owner had it first, no later invite is the one through which it came.
+    if media.invites and media.sent_filename != "":
         message.invite = resource_name("invites", media.invites[0])
     if media.anonymized is not None:
         message.anonymized.CopyFrom(content_message(media.anonymized))
@@ -78,6 +80,13 @@ def holder_message(media: Media) -> media_pb2.Media:
     return media_pb2.Media(
         name=media_name(media.id), state=state_number(media.state), anonymize=options_message(media.anonymize)
     )
+
+
+def holder_filename(media: Media, invite_id: str) -> str:
+    """The file name for the holders of an invite's link: the one that came through it, never another's."""
+    if media.sent_filename and media.invites[0] == invite_id:
+        return media.sent_filename
+    return f"{media.id}.{MEDIA_TYPE_BY_FORMAT[media.original.format].extension}"
 
 
 def media_etag(media: Media) -> str:

@@ -191,6 +191,9 @@ class Media:
     """The owner's own, by name."""
     sender_name: str = ""
     """As the holder of an invite's link gave it."""
+    sent_filename: str | None = None
+    """Its file name as it came through the first of `invites`, which the owner's changes leave as it is; "" where the
+    owner had the media before. None in media that were stored without it."""
     delete_time_ns: int | None = None
     purge_time_ns: int | None = None
     original_delete_time_ns: int | None = None

@@ -190,12 +190,13 @@ class MediaStoring:
             media_type.content_type,
             written.size_bytes,
         )
+        filename = sanitize_file_name(options.filename, media_type.extension)
         media = Media(
             id=media_id,
             owner=destination.owner,
             state=MediaState.NEW,
             kind=media_type.kind,
-            filename=sanitize_file_name(options.filename, media_type.extension),
+            filename=filename,
             create_time_ns=now_ns,
             update_time_ns=now_ns,
             original=content,
@@ -203,6 +204,7 @@ class MediaStoring:
             anonymize=options.anonymize,
             labels=options.labels,
             sender_name="" if destination.invite is None else options.sender_name,
+            sent_filename="" if destination.invite is None else filename,
             invites=() if destination.invite is None else (destination.invite.id,),
             warnings=tuple(MediaWarning(WarningReason.METADATA_UNREADABLE, text) for text in reading.warnings),
             traceparent=traceparent.get(),

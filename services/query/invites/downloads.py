@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 
 from dropmesh.v1 import query_service_pb2
 from google.api.httpbody_pb2 import HttpBody
@@ -14,7 +15,7 @@ from services.common.invites.holders import PIN, Holders, download_refused
 from services.common.invites.pages import HEADERS, HTML, refused_page
 from services.common.invites.store import Download
 from services.common.media.listing.pages import MediaLists
-from services.common.media.messages import holder_message
+from services.common.media.messages import holder_filename, holder_message
 from services.common.media.model import Media
 from services.common.media.refusals import MediaDeleted
 from services.common.media.store import MediaStore, media_not_found
@@ -55,7 +56,7 @@ class InviteDownloads:
         response = query_service_pb2.ListInviteMediaResponse()
         for media in found:
             message = holder_message(media)
-            message.filename = media.filename
+            message.filename = holder_filename(media, invite.id)
             response.media.append(message)
         if end is not None:
             response.next_page_token = page_token(request, invite.id, end)
@@ -83,4 +84,4 @@ class InviteDownloads:
             raise media_not_found(media_id)
         if media.is_deleted:
             raise MediaDeleted(media_id)
-        return media
+        return replace(media, filename=holder_filename(media, invite.id))

@@ -23,6 +23,7 @@ from services.common.invites.pages import HEADERS, HTML, SentMedia, form_page, r
 from services.common.invites.store import Download, Invite, Invites
 from services.common.media.listing.filters import MediaFilter
 from services.common.media.listing.pages import MediaLists
+from services.common.media.messages import holder_filename
 from services.common.media.model import Media
 from services.common.media.vocabulary import MediaState
 from services.common.rpc.call import Call
@@ -74,7 +75,9 @@ class InvitePages:
     async def _with_downloads(self, invite: Invite, request: query_service_pb2.GetInvitePageRequest) -> bytes:
         start = page_start(request, invite.id)
         found, end = await processed_media(self._media_lists, invite, start, LISTED)
-        files = tuple((media.id, media.filename, download_token(invite, media.id)) for media in found)
+        files = tuple(
+            (media.id, holder_filename(media, invite.id), download_token(invite, media.id)) for media in found
+        )
         next_page = "" if end is None else page_token(request, invite.id, end)
         return form_page(invite, SentMedia(files, next_page, list_proof(invite)))
 

@@ -146,7 +146,7 @@ class Media(_message.Message):
     filename: _builtins.str
     """The file name that the uploader gave, without a path."""
     invite: _builtins.str
-    """The invite through which it was uploaded, as invites/{invite}; empty if none."""
+    """The invite through which it was first uploaded, as invites/{invite}; empty if its owner uploaded it first."""
     owner: _builtins.str
     """The owner: the subject of the token that it was uploaded with, or that made the invite; "local" in mode `open`."""
     sender_name: _builtins.str

@@ -971,7 +971,7 @@ class ListInviteMediaResponse(_message.Message):
     """Give it as page_token to get the next page; empty on the last page. A page may be short and still not be the last."""
     @_builtins.property
     def media(self) -> _containers.RepeatedCompositeFieldContainer[_media_pb2.Media]:
-        """The media, each with its name, state and file name."""
+        """The media, each with its name, state and file name (its id, if it was uploaded elsewhere first)."""
 
     def __init__(
         self,

@@ -466,7 +466,8 @@ class QueryServiceServicer:
     def ListInviteMedia(self, request, context):
         """ListInviteMedia lists what the holder of a link may download, newest first, if the invite's `download` is ALL.
 
-        Only PROCESSED media are listed, with their name and file name.
+        Only PROCESSED media are listed, with their name and the file name that came through the invite; what was uploaded elsewhere
+        first has its id as file name.
         Errors: INVITE_NOT_FOUND, INVITE_EXPIRED, INVITE_REVOKED, INVITE_PIN_MISSING, INVITE_PIN_WRONG, INVITE_PIN_LOCKED,
         INVITE_DOWNLOAD_REFUSED, PAGE_TOKEN_INVALID.
         Retry: safe.

@@ -171,7 +171,8 @@ class QueryServiceStub:
     ListInviteMedia: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.ListInviteMediaRequest, _query_service_pb2.ListInviteMediaResponse]
     """ListInviteMedia lists what the holder of a link may download, newest first, if the invite's `download` is ALL.
 
-    Only PROCESSED media are listed, with their name and file name.
+    Only PROCESSED media are listed, with their name and the file name that came through the invite; what was uploaded elsewhere
+    first has its id as file name.
     Errors: INVITE_NOT_FOUND, INVITE_EXPIRED, INVITE_REVOKED, INVITE_PIN_MISSING, INVITE_PIN_WRONG, INVITE_PIN_LOCKED,
     INVITE_DOWNLOAD_REFUSED, PAGE_TOKEN_INVALID.
     Retry: safe.
@@ -468,7 +469,8 @@ class QueryServiceAsyncStub(QueryServiceStub):
     ListInviteMedia: _aio.UnaryUnaryMultiCallable[_query_service_pb2.ListInviteMediaRequest, _query_service_pb2.ListInviteMediaResponse]  # type: ignore[assignment]
     """ListInviteMedia lists what the holder of a link may download, newest first, if the invite's `download` is ALL.
 
-    Only PROCESSED media are listed, with their name and file name.
+    Only PROCESSED media are listed, with their name and the file name that came through the invite; what was uploaded elsewhere
+    first has its id as file name.
     Errors: INVITE_NOT_FOUND, INVITE_EXPIRED, INVITE_REVOKED, INVITE_PIN_MISSING, INVITE_PIN_WRONG, INVITE_PIN_LOCKED,
     INVITE_DOWNLOAD_REFUSED, PAGE_TOKEN_INVALID.
     Retry: safe.
@@ -876,7 +878,8 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_query_service_pb2.ListInviteMediaResponse, _abc.Awaitable[_query_service_pb2.ListInviteMediaResponse]]:
         """ListInviteMedia lists what the holder of a link may download, newest first, if the invite's `download` is ALL.
 
-        Only PROCESSED media are listed, with their name and file name.
+        Only PROCESSED media are listed, with their name and the file name that came through the invite; what was uploaded elsewhere
+        first has its id as file name.
         Errors: INVITE_NOT_FOUND, INVITE_EXPIRED, INVITE_REVOKED, INVITE_PIN_MISSING, INVITE_PIN_WRONG, INVITE_PIN_LOCKED,
         INVITE_DOWNLOAD_REFUSED, PAGE_TOKEN_INVALID.
         Retry: safe.

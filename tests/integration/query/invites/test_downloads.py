@@ -10,14 +10,16 @@ from dropmesh.v1.ingest_service_pb2 import (
     UploadInviteMediaRequest,
     UploadResult,
 )
-from dropmesh.v1.query_service_pb2 import DownloadInviteMediaRequest, ListInviteMediaRequest
+from dropmesh.v1.query_service_pb2 import DownloadInviteMediaRequest, GetInvitePageRequest, ListInviteMediaRequest
 from google.api.httpbody_pb2 import HttpBody
 
 from services.common.base.errors import DropmeshError
 from services.common.invites.holders import Holders
 from services.ingest.invites.writes import InviteWrites
+from services.ingest.media.files import FileOptions
 from services.ingest.media.uploads import MediaUploads
 from services.query.invites.downloads import InviteDownloads
+from services.query.invites.page import InvitePages
 from services.query.media.downloads import Downloads
 from tests.integration.common.media.test_work import begun, finish
 from tests.support.calls import call_of, stream
@@ -34,6 +36,7 @@ class Wedding:
         downloads = Downloads(mesh.media, mesh.objects, presigned=None)
         holders = Holders(mesh.invites, mesh.clock)
         self.downloads = InviteDownloads(holders, mesh.media, mesh.lists, downloads, mesh.clock)
+        self.pages = InvitePages(mesh.invites, holders, mesh.lists, mesh.clock)
 
     async def invite(self, **fields: object) -> invite_pb2.Invite:
         request = CreateInviteRequest(invite=invite_pb2.Invite(**fields))  # type: ignore[arg-type]
@@ -110,6 +113,30 @@ async def test_with_all_the_holder_lists_and_downloads_everything_of_the_invite(
     assert await refused(wedding.download(link, f"media/{beside.id}")) == "MEDIA_NOT_FOUND"
     await wedding.writes.RevokeInvite(RevokeInviteRequest(name=invite.name), call_of())
     assert await refused(wedding.download(link, names[0])) == "INVITE_REVOKED"
+
+
+async def test_holders_see_only_file_names_that_came_through_their_invite(wedding: Wedding) -> None:
+    link, other = [link_of(await wedding.invite(download=invite_pb2.Invite.ALL)) for _ in range(2)]
+    mine = (await wedding.mesh.upload(photo("mine"), options=FileOptions(filename="Mr Smith.jpg"))).media
+    assert (await wedding.upload(link, "mine")).media.name == f"media/{mine.id}"
+    theirs = (await wedding.upload(link, "theirs")).media.name
+    assert (await wedding.upload(other, "theirs")).duplicate
+    for name in (f"media/{mine.id}", theirs):
+        await wedding.process(name)
+    own, sent = f"{mine.id}.jpg", "a.jpg"
+    elsewhere = f"{theirs.removeprefix('media/')}.jpg"
+
+    for of, names in ((link, {own, sent}), (other, {elsewhere})):
+        listed = (await wedding.downloads.ListInviteMedia(ListInviteMediaRequest(link=of), call_of())).media
+        assert {media.filename for media in listed} == names
+        page = await wedding.pages.GetInvitePage(GetInvitePageRequest(link=of), call_of())
+        assert all(name in page.data.decode() for name in names)
+        assert b"Smith" not in page.data
+        for media in listed:
+            call = call_of()
+            request = DownloadInviteMediaRequest(link=of, name=media.name)
+            assert [body async for body in wedding.downloads.DownloadInviteMedia(request, call)]
+            assert media.filename.removesuffix(".jpg") + "-anonymized" in call.answer_headers["content-disposition"]
 
 
 async def test_without_a_word_nothing_can_be_downloaded(wedding: Wedding) -> None:
