@@ -33,7 +33,6 @@ NO_BROKER = 3
 NO_CLASSIFIER = 4
 STOPPED = 130
 DRAW_SECONDS = 0.2
-COMMON_LABELS = 5
 
 EXIT_CODES = f"""exit codes:
   {ALL_CLASSIFIED}    every image has its labels (with --follow: until it was stopped)
@@ -119,14 +118,14 @@ async def _run(options: Options, profile: Profile, results: Results, journal: Jo
     seconds = time.monotonic() - started
     terminal.draw(progress, seconds)
     terminal.end()
-    failed = len(results.failed_paths() & platform.names)
-    if code == ALL_CLASSIFIED and failed:
+    outcomes = results.outcomes(platform.found)
+    if code == ALL_CLASSIFIED and outcomes.failed + outcomes.failed_before:
         code = SOME_FAILED
-    table = progress.table(seconds, results.common_labels(COMMON_LABELS))
-    journal.write("ended", f"exit code {code}", f"{progress.done} classified, {failed} failed")
+    failures = f"{outcomes.failed} failed, {outcomes.failed_before} failed before"
+    journal.write("ended", f"exit code {code}", f"{outcomes.done} classified, {failures}")
     await results.close(f"exit code {code}")
     journal.close()
-    print(f"{table}\nresults in {options.results}, log in {options.log}")
+    print(f"{progress.table(seconds, outcomes)}\nresults in {options.results}, log in {options.log}")
     return code
 
 

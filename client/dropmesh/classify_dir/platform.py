@@ -67,8 +67,8 @@ class Platform:
         self._room = asyncio.Event()
         self._storing = asyncio.Lock()
         self._replied_at = float("-inf")
-        self.names: set[str] = set()
-        """The files that were found."""
+        self.found: dict[str, tuple[int, int]] = {}
+        """The files that were found: sizes and times of change, by path."""
 
     async def run(self) -> None:
         """Returns when every image has its labels or an error; with --follow it goes on until cancelled.
@@ -106,10 +106,10 @@ class Platform:
         while True:
             for found in await asyncio.to_thread(lambda: list(find_images(self._options.dir))):
                 state = (found.size_bytes, found.modified_ns)
-                is_new = found.name not in self.names
+                is_new = found.name not in self.found
                 if self._known.get(found.name) == state:
                     if is_new:
-                        self.names.add(found.name)
+                        self.found[found.name] = state
                         self._progress.found += 1
                         self._progress.before += not any(w.found.name == found.name for w in self._waiting.values())
                     continue
@@ -118,8 +118,7 @@ class Platform:
                     unsettled[found.name] = state
                     continue
                 unsettled.pop(found.name, None)
-                self.names.add(found.name)
-                self._known[found.name] = state
+                self.found[found.name] = self._known[found.name] = state
                 self._progress.found += 1
                 await self._files.put(found)
             if not self._options.follow:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
+from dropmesh.classify_dir.results import Outcomes
+
 WIDTH = 30
+LABELS_SHOWN = 5
 
 
 @dataclass(slots=True)
@@ -35,20 +37,25 @@ class Progress:
             f"waiting {self.waiting}  failed {self.failed}"
         )
 
-    def table(self, seconds: float, labels: Sequence[tuple[str, int]]) -> str:
+    def table(self, seconds: float, outcomes: Outcomes) -> str:
         """The end of a run."""
         rows = [
-            ("images found", self.found),
-            ("classified before", self.before),
-            ("classified", self.done),
-            ("failed", self.failed),
+            ("images found", outcomes.found),
+            ("classified before", outcomes.done_before),
+            ("failed before", outcomes.failed_before),
+            ("classified", outcomes.done),
+            ("failed", outcomes.failed),
+            ("not answered", outcomes.unanswered),
             ("sent", self.sent),
             ("sent again", self.retried),
             ("replies ignored", self.duplicates),
         ]
         lines = [f"{name:<20} {count:>8}" for name, count in rows]
         lines += [f"{'seconds':<20} {seconds:>8.1f}"]
-        lines += [f"  {label:<18.18} {count:>8}" for label, count in labels]
+        commonest = sorted(outcomes.labels.items(), key=lambda item: (-item[1], item[0]))[:LABELS_SHOWN]
+        lines += [f"  {label:<18.18} {count:>8}" for label, count in commonest]
+        if outcomes.failed_before:
+            lines.append("images that failed before are not sent again; --retry-failed sends them")
         return "\n".join(lines)
 
 

@@ -6,7 +6,8 @@ import asyncio
 import fcntl
 import os
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -53,6 +54,24 @@ class Unanswered:
     path: str
     attempts: int
     sent_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """How many of the files that a run found have labels or an error, from it or from an earlier run."""
+
+    found: int
+    done_before: int
+    failed_before: int
+    done: int
+    failed: int
+    labels: Counter[str]
+    """How many have a label as their most certain one."""
+
+    @property
+    def unanswered(self) -> int:
+        """Those that have neither, since the run was stopped."""
+        return self.found - self.done_before - self.failed_before - self.done - self.failed
 
 
 class Results:
@@ -111,21 +130,28 @@ class Results:
                 "UPDATE images SET state = 'FOUND', attempts = 0 WHERE state = 'FAILED'"
             ).rowcount
 
-    def failed_paths(self) -> set[str]:
-        """The files whose present content, as far as it was read, has an error."""
+    def outcomes(self, files: Mapping[str, tuple[int, int]]) -> Outcomes:
+        """The outcomes of files of these sizes and times of change, by path."""
         rows = self._connection.execute(
-            "SELECT path FROM images WHERE state = 'FAILED' AND NOT EXISTS "
-            "(SELECT 1 FROM images newer WHERE newer.path = images.path AND newer.rowid > images.rowid)"
+            "SELECT path, size_bytes, modified_ns, state, "
+            "ended_at < (SELECT started_at FROM runs WHERE id = ?), label "
+            "FROM images LEFT JOIN results ON image = id AND rank = 1 WHERE state IN ('DONE', 'FAILED')",
+            (self._run,),
         )
-        return {path for (path,) in rows}
-
-    def common_labels(self, limit: int) -> list[tuple[str, int]]:
-        """The labels that are most often the most certain one."""
-        return self._connection.execute(
-            "SELECT label, count(*) FROM results WHERE rank = 1 AND label IS NOT NULL "
-            "GROUP BY label ORDER BY 2 DESC, 1 LIMIT ?",
-            (limit,),
-        ).fetchall()
+        ends, labels = Counter[tuple[str, int]](), Counter[str]()
+        for path, size, modified, state, is_earlier, label in rows:
+            if files.get(path) == (size, modified):
+                ends[state, is_earlier] += 1
+                if state == "DONE":
+                    labels[label] += 1
+        return Outcomes(
+            found=len(files),
+            done_before=ends["DONE", 1],
+            failed_before=ends["FAILED", 1],
+            done=ends["DONE", 0],
+            failed=ends["FAILED", 0],
+            labels=labels,
+        )
 
     async def add(self, found: Found, picture: Picture | Broken) -> str:
         """Stores a found image, a broken one with its error; returns its state, which may be an earlier run's."""
@@ -134,7 +160,9 @@ class Results:
             now = self._text_now()
             connection.execute(
                 "INSERT INTO images (id, path, sha256, size_bytes, modified_ns, state, run, found_at) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET modified_ns = excluded.modified_ns",
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE "
+                # A file that cannot be read has one id at any size.
+                "SET size_bytes = excluded.size_bytes, modified_ns = excluded.modified_ns",
                 (
                     picture.id,
                     picture.name,
