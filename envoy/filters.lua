@@ -116,8 +116,9 @@ function envoy_on_request(handle)
       end)
       if in_path[name] then
         local problem = "is a part of the path; the query cannot set it"
-        handle:streamInfo():dynamicMetadata():set("dropmesh", "unknown_field", name)
+        handle:streamInfo():dynamicMetadata():set("dropmesh", "wrong_field", name)
         handle:streamInfo():dynamicMetadata():set("dropmesh", "problem", problem)
+        handle:streamInfo():dynamicMetadata():set("dropmesh", "reason", "UNKNOWN_FIELD")
         handle:respond({ [":status"] = "400" }, name .. ": " .. problem)
         return
       end

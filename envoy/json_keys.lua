@@ -1,11 +1,16 @@
 -- Refuses a JSON body that names a field which its message does not have: the transcoder would drop it without a word. Refuses
 -- also what the transcoder takes although it is no JSON: keys without quotes, and single quotes. Other text that is no JSON
--- passes, since the transcoder says what is wrong with it.
+-- passes, since the transcoder says what is wrong with it; but of a wrong value it does not name the field, so that values of
+-- an enumeration, durations and times are checked here.
 
-local FIELDS = dofile("./json_fields.lua")
+local FIELDS, VALUES = dofile("./json_fields.lua")
 -- The transcoder refuses what is deeper.
 local DEEPEST = 100
 local MOST_SHOWN = 100
+local FORMS = {
+  ["google.protobuf.Duration"] = { pattern = "^%s*[+-]?%d*%.?%d*s$", fault = 'a valid Duration, such as "3600s"' },
+  ["google.protobuf.Timestamp"] = { pattern = "^%s*%d+%-%d+%-%d+", fault = 'a valid Timestamp, such as "2026-01-31T12:00:00Z"' },
+}
 
 -- Returns where a string ends whose text begins at a position.
 local function end_of_string(text, position)
@@ -39,9 +44,27 @@ local function path_of(frames)
   return path
 end
 
--- Returns the path of the first key that its message does not have, or nil and what is no JSON, or nothing.
-local function unknown_field(text, message)
-  -- A frame for each open object and array; `expected` is the message that the next value is.
+-- Returns why a text cannot be a value of a type, or nothing.
+local function fault_of(value, type)
+  local names, form, fault = VALUES[type], FORMS[type], nil
+  -- A text with an escape is left to the transcoder.
+  if (names == nil and form == nil) or value:find("[\\\128-\255]") then
+    return nil
+  elseif form ~= nil then
+    fault = not value:find(form.pattern) and form.fault
+  else
+    -- As the transcoder takes them; it knows numbers too.
+    local name = value:upper():gsub("-", "_")
+    local is_known = name:find("^%+?%d") or name:find("_UNSPECIFIED$") or (", " .. names .. ","):find(", " .. name .. ",", 1, true)
+    fault = not is_known and "one of " .. names
+  end
+  return fault and '"' .. value:sub(1, MOST_SHOWN) .. '" is not ' .. fault
+end
+
+-- Returns the path of the first field that is wrong, its problem and the violation's reason; or nil and why this is no body;
+-- or nothing.
+local function wrong_field(text, message)
+  -- A frame for each open object and array; `expected` is the type of the next value.
   local frames, frame, expected, position = {}, nil, message, 1
   local key_comes = false
   while true do
@@ -51,10 +74,12 @@ local function unknown_field(text, message)
     end
     local found = text:sub(position, position)
     if found == "'" then
-      return nil, "single quotes at byte " .. position
+      return nil, "the body is no JSON: single quotes at byte " .. position
     elseif found == "{" or found == "[" then
       if #frames == DEEPEST then
         return nil
+      elseif frame == nil and found == "[" then
+        return nil, "the body is an array; it must be an object"
       end
       key_comes = found == "{"
       frame = key_comes and { fields = FIELDS[expected], key = "" } or { expected = expected, index = 0 }
@@ -85,8 +110,13 @@ local function unknown_field(text, message)
         else
           expected = frame.fields[frame.key] or frame.fields["*"]
           if expected == nil then
-            return path_of(frames)
+            return path_of(frames), "the body of this method has no such field", "UNKNOWN_FIELD"
           end
+        end
+      elseif frame ~= nil then
+        local fault = fault_of(text:sub(position + 1, ends - 1), expected)
+        if fault then
+          return path_of(frames), fault, "INVALID_VALUE"
         end
       end
       position = ends
@@ -96,7 +126,7 @@ local function unknown_field(text, message)
       local next = text:find("%S", position)
       local begins = next ~= nil and text:sub(next, next)
       if begins and begins ~= '"' and begins ~= "'" and not (begins == "}" and found == "{") then
-        return nil, "a key without double quotes at byte " .. next
+        return nil, "the body is no JSON: a key without double quotes at byte " .. next
       end
     end
   end
@@ -107,13 +137,13 @@ function envoy_on_request(handle)
   if body == nil or body:length() == 0 then
     return
   end
-  local field, fault = unknown_field(body:getBytes(0, body:length()), handle:filterContext():get("message"))
+  local field, problem, reason = wrong_field(body:getBytes(0, body:length()), handle:filterContext():get("message"))
   if field ~= nil then
-    local problem = "the body of this method has no such field"
-    handle:streamInfo():dynamicMetadata():set("dropmesh", "unknown_field", field)
+    handle:streamInfo():dynamicMetadata():set("dropmesh", "wrong_field", field)
     handle:streamInfo():dynamicMetadata():set("dropmesh", "problem", problem)
+    handle:streamInfo():dynamicMetadata():set("dropmesh", "reason", reason)
     handle:respond({ [":status"] = "400" }, field .. ": " .. problem)
-  elseif fault ~= nil then
-    handle:respond({ [":status"] = "400" }, "the body is no JSON: " .. fault)
+  elseif problem ~= nil then
+    handle:respond({ [":status"] = "400" }, problem)
   end
 end

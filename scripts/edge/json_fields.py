@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from google.api import annotations_pb2
-from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor
+from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor, MethodDescriptor
 
 PACKAGE = "dropmesh."
 HEAD = """\
 -- Generated from the contract by scripts/generate; do not edit.
--- The fields of each message in a JSON body, with the message that a field's value is: "" where anything may be.
+-- The fields of each message in a JSON body, with the type of a field's value: "" where anything may be. Then the
+-- values of each enumeration.
 """
+# What google.protobuf has is text in JSON, or has any keys. The filter knows the form of these.
+FORMS = frozenset({"google.protobuf.Duration", "google.protobuf.Timestamp"})
 # The keys of a map are the caller's own.
 ANY_KEY = "*"
 
@@ -34,7 +37,19 @@ def json_fields(messages: Iterable[Descriptor]) -> str:
             known[message.full_name] = message
             waiting += [field.message_type for field in message.fields]
     lines = (line for _, message in sorted(known.items()) for line in _table(message))
-    return "\n".join([f"{HEAD}return {{", *lines, "}", ""])
+    enums = {
+        field.enum_type.full_name: field.enum_type
+        for message in known.values()
+        for field in message.fields
+        if field.enum_type
+    }
+    values = (f'  ["{name}"] = "{value_names(enum)}",' for name, enum in sorted(enums.items()))
+    return "\n".join([f"{HEAD}return {{", *lines, "}, {", *values, "}", ""])
+
+
+def value_names(enum: EnumDescriptor) -> str:
+    """The values that a caller may choose, as an error lists them."""
+    return ", ".join(value.name for value in enum.values if value.number)
 
 
 def _table(message: Descriptor) -> Iterator[str]:
@@ -50,10 +65,9 @@ def _table(message: Descriptor) -> Iterator[str]:
 
 
 def _value(field: FieldDescriptor) -> str:
-    message = field.message_type
-    return message.full_name if message is not None and _is_ours(message) else ""
+    kind = field.enum_type or field.message_type
+    return kind.full_name if kind is not None and (_is_ours(kind) or kind.full_name in FORMS) else ""
 
 
-def _is_ours(message: Descriptor) -> bool:
-    # What google.protobuf has is text in JSON, or has any keys.
-    return message.full_name.startswith(PACKAGE)
+def _is_ours(kind: Descriptor | EnumDescriptor) -> bool:
+    return kind.full_name.startswith(PACKAGE)

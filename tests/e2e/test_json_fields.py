@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -129,3 +130,68 @@ def test_what_only_javascript_reads_is_no_json(client, body, fault):
 def test_what_is_no_json_is_refused_as_before(client, body):
     answer = client.post("/v1/uploads", content=body)
     assert (answer.status_code, reason_of(answer)) == (400, "REQUEST_MALFORMED"), answer.text
+
+
+MODES = "BLUR, MOSAIC, SOLID, GRADIENT"
+CLASSES = "FACE, PERSON, LICENSE_PLATE, VEHICLE"
+BOX = {"left": 0.1, "top": 0.1, "right": 0.2, "bottom": 0.2}
+SPAN = {"regions": [{}, {"keyframes": [{"time": "1 s"}]}]}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field", "problem"),
+    [
+        ("invites", {"download": "EVERYTHING"}, "download", '"EVERYTHING" is not one of NONE, OWN, ALL'),
+        ("invites", {"download": ""}, "download", '"" is not one of NONE, OWN, ALL'),
+        ("invites", {"ttl": "1h"}, "ttl", '"1h" is not a valid Duration, such as "3600s"'),
+        (
+            "invites",
+            {"expireTime": "tomorrow"},
+            "expireTime",
+            '"tomorrow" is not a valid Timestamp, such as "2026-01-31T12:00:00Z"',
+        ),
+        ("media/x:process", {"anonymize": {"mode": "NOISE"}}, "anonymize.mode", f'"NOISE" is not one of {MODES}'),
+        (
+            "media/x:process",
+            {"anonymize": {"objects": ["FACE", "CAR"]}},
+            "anonymize.objects[1]",
+            f'"CAR" is not one of {CLASSES}',
+        ),
+        (
+            "media/x:process",
+            {"anonymize": SPAN},
+            "anonymize.regions[1].keyframes[0].time",
+            '"1 s" is not a valid Duration, such as "3600s"',
+        ),
+    ],
+)
+def test_a_value_that_its_field_does_not_take_is_refused_with_its_path(client, path, body, field, problem):
+    answer = client.post(f"/v1/{path}", json=body)
+    assert (answer.status_code, reason_of(answer)) == (400, "REQUEST_MALFORMED"), answer.text
+    assert answer.json()["message"] == f"{field}: {problem}"
+    info, bad_request = answer.json()["details"]
+    assert info["metadata"] == {"field": field}
+    violation = {"field": field, "description": problem, "reason": "INVALID_VALUE"}
+    assert bad_request["field_violations"] == [violation]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"state": "active", "expire_time": "2126-01-31T12:00:00.5+01:00"},
+        {"state": "+2", "anonymize": {"mode": "Solid", "objects": ["license-plate", 1]}},
+        {"state": 2, "anonymize": {"mode": "MODE_UNSPECIFIED", "keepMetadata": ["capture_Time"]}},
+        {"state": None, "anonymize": {"mode": "SOLID", "regions": [{"box": BOX, "start": "+1s", "end": "60.5s"}]}},
+    ],
+)
+def test_every_way_to_write_a_value_passes(client, body):
+    # With an escape in it, as not every library writes it.
+    text = json.dumps({"filename": "a.jpg", **body}).replace("SOLID", "\\u0053OLID")
+    answer = client.post("/v1/uploads", content=text)
+    assert answer.status_code == 201, answer.text
+
+
+def test_a_body_that_is_an_array_is_refused(client):
+    answer = client.post("/v1/invites", content=" [{}]")
+    assert (answer.status_code, reason_of(answer)) == (400, "REQUEST_MALFORMED")
+    assert "the body is an array; it must be an object" in answer.json()["message"]

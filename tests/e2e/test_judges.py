@@ -61,6 +61,7 @@ MALFORMED = (
     "escaped slash",
     "invalid value",
     "is not a valid Duration",
+    "is not a valid Timestamp",
 )
 # JSON's mapping of protobuf: null is unset, an enum may be its number, and what is empty is unset.
 # In a form a class may be given twice, and a long file name is cut.
