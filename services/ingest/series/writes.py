@@ -18,6 +18,7 @@ from services.common.base.instants import from_timestamp
 from services.common.base.labels import read_labels
 from services.common.base.names import resource_id
 from services.common.base.requests import request_key
+from services.common.media.refusals import BodyInterrupted
 from services.common.objects import Objects
 from services.common.rpc.call import Call
 from services.common.series.computed.store import ComputedStore
@@ -178,6 +179,8 @@ async def _body(first: Any, rest: AsyncIterator[Any], call: Call, channels: tupl
     yield await asyncio.to_thread(typed.written, leading.points)
     async for message in carriers:
         yield await asyncio.to_thread(typed.written, message.points)
+    if call.is_cancelled():
+        raise BodyInterrupted
     yield typed.finished()
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from dropmesh.v1 import error_reason_pb2 as reasons
 from dropmesh.v1 import series_pb2
 from dropmesh.v1.ingest_service_pb2 import AppendSeriesRequest, CreateSeriesRequest
 from google.api.httpbody_pb2 import HttpBody
 
+from services.common.base.errors import DropmeshError
 from services.common.series.computed.store import ComputedStore
 from services.common.stores.open import Stores
 from services.ingest.series.formats.refusals import SeriesRefused
@@ -80,3 +83,11 @@ async def test_points_beside_a_body_in_any_message_are_refused(
         await writes.AppendSeries(stream(*named), call_of())
     assert await writer.keys() == keys
     assert await writer.values("s") == [1]
+
+
+async def test_points_of_a_caller_that_hung_up_are_not_stored(writes: SeriesWrites, writer: SeriesWriter) -> None:
+    messages = stream(CreateSeriesRequest(points=points(1, 2)), CreateSeriesRequest(points=points(3)))
+    with pytest.raises(DropmeshError) as caught:
+        await writes.CreateSeries(messages, replace(call_of(), is_cancelled=lambda: True))
+    assert caught.value.reason == reasons.BODY_INTERRUPTED
+    assert await writer.keys() == []
