@@ -40,11 +40,12 @@ def uploaded_again(
 ) -> Media | None:
     """The same bytes came again with the same options, maybe with labels to add.
 
-    None where this resumable upload was counted already.
+    A label that the media has stays: it may be newer than an upload that is tried again. None where this resumable
+    upload was counted already.
     """
     if media.is_deleted or (upload is not None and upload in media.duplicate_uploads):
         return None
-    if (merged := {**media.labels, **(labels or {})}) != media.labels:
+    if (merged := {**(labels or {}), **media.labels}) != media.labels:
         if len(merged) > LABELS_MOST:
             raise TooManyLabels(LABELS_MOST)
         media = update(media, filename=None, labels=merged, now_ns=now_ns) or media

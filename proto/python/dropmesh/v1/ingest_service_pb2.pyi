@@ -125,7 +125,9 @@ class UploadMediaRequest(_message.Message):
 
     @_builtins.property
     def labels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The labels of the media, each as name=value, for example labels=site=berlin; at most 64."""
+        """The labels of the media, each as name=value, for example labels=site=berlin; at most 64. A duplicate gets those whose names it
+        lacks.
+        """
 
     def __init__(
         self,

@@ -15,6 +15,13 @@ def test_the_same_bytes_again_count_once_for_an_upload() -> None:
     assert bookkeeping.uploaded_again(media(DELETED), invite=None, upload=None) is None
 
 
+def test_a_duplicate_adds_labels_and_changes_none() -> None:
+    edited = media(NEW, labels={"site": "paris"})
+    again = bookkeeping.uploaded_again(edited, invite=None, upload=None, labels={"site": "berlin", "line": "3"})
+    assert again is not None
+    assert again.labels == {"site": "paris", "line": "3"}
+
+
 def test_a_marker_that_was_set_anew_stays() -> None:
     marked = media(NEW, unqueued_since_ns=4)
     assert bookkeeping.queued(marked, 3) is None
