@@ -9,7 +9,7 @@ local DEEPEST = 100
 local MOST_SHOWN = 100
 local FORMS = {
   ["google.protobuf.Duration"] = { pattern = "^%s*[+-]?%d*%.?%d*s$", fault = 'a valid Duration, such as "3600s"' },
-  ["google.protobuf.Timestamp"] = { pattern = "^%s*%d+%-%d+%-%d+", fault = 'a valid Timestamp, such as "2026-01-31T12:00:00Z"' },
+  ["google.protobuf.Timestamp"] = { pattern = "^%s*%d+%-%d+%-%d+[Tt]%d+:%d+:%d+", fault = 'a valid Timestamp, such as "2026-01-31T12:00:00Z"' },
 }
 
 -- Returns where a string ends whose text begins at a position.

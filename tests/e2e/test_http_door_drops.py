@@ -162,8 +162,10 @@ def reason_in(answer: Answer) -> str:
 
 
 @pytest.mark.parametrize("path", ["/v1/measurements", "/v1/measurements:stream", "/v1/media", "/v1/series"])
-def test_a_packed_body_is_refused_before_anything_is_stored(client, path):
-    answer = client.post(path, content=gzip.compress(DROP), headers={"content-encoding": "GZIP"})
+@pytest.mark.parametrize("encodings", [["GZIP"], ["identity, gzip"], ["identity", "gzip"], ["lz4"]])
+def test_a_packed_body_is_refused_before_anything_is_stored(client, path, encodings):
+    headers = [("content-encoding", encoding) for encoding in encodings]
+    answer = client.post(path, content=gzip.compress(DROP), headers=headers)
     assert (answer.status_code, reason_of(answer)) == (415, "REQUEST_MALFORMED"), answer.text
     assert answer.json()["message"].startswith("content-encoding: ")
     assert answer.json()["details"][0]["metadata"] == {"field": "content-encoding"}

@@ -83,8 +83,11 @@ class Holders:
                 self._right.add(digest)
                 return
         # A lock would not hide the right PIN if this one passed it. The invite may have been read long ago.
-        now_ns = self._now_ns()
-        _check_unlocked(await self._invites.pin_lock_end(invite.id, now_ns=now_ns), now_ns)
+        locked_until_ns = await self._invites.pin_locked_until(invite.id)
+        if locked_until_ns is not None:
+            _check_unlocked(locked_until_ns, self._now_ns())
+            # As after any right PIN: else one wrong try would begin the next lock, a longer one.
+            await self._invites.forget_pin_attempts(invite.id)
 
     async def _try_pin(self, invite_id: str, stored: StoredPin, pin: str) -> None:
         now_ns = self._now_ns()
@@ -95,7 +98,7 @@ class Holders:
 
 
 def _check_unlocked(lock_end_ns: int | None, now_ns: int) -> None:
-    if lock_end_ns is not None:
+    if lock_end_ns is not None and lock_end_ns > now_ns:
         wait = timedelta(seconds=-(-(lock_end_ns - now_ns) // SECOND_NS))
         raise ResourceExhausted(
             reasons.INVITE_PIN_LOCKED,

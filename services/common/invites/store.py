@@ -200,12 +200,12 @@ class Invites:
         await self._change(invite_id, edit)
         return lock_end_ns
 
-    async def pin_lock_end(self, invite_id: str, *, now_ns: int) -> int | None:
-        """Until when no try of the PIN is taken, as it is stored now; None where one is."""
+    async def pin_locked_until(self, invite_id: str) -> int | None:
+        """Until when tries of the PIN are locked, or were, as it is stored now; None since the PIN was right."""
         document = await self._catalog.get(INVITES, invite_id)
         if document is None:
             raise invite_not_found()
-        return from_document(Invite, document).pin_lock_end(now_ns)
+        return from_document(Invite, document).pin_locked_until_ns
 
     async def forget_pin_attempts(self, invite_id: str) -> None:
         """The PIN was right."""

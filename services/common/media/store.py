@@ -127,8 +127,8 @@ class MediaStore:
     async def newest_with(self, owner: str, sha256: str) -> Media | None:
         """The newest media of an owner whose original, with these bytes, is kept; of very many, one of them."""
         documents = await self._catalog.find(MEDIA, "by_content", (owner, sha256))
-        found = [from_document(Media, document) for document in documents]
-        return max(found, key=lambda media: media.create_time_ns, default=None)
+        newest = max(documents, key=lambda document: int(document["create_time_ns"]), default=None)
+        return None if newest is None else from_document(Media, newest)
 
     async def change(
         self, media_id: str, edit: Callable[[Media], Media | None], *, durable: bool = True

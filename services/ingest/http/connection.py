@@ -106,7 +106,7 @@ class HttpConnection(EdgeConnection):
         path, _, query = incoming.url.decode("latin-1").partition("?")
         try:
             route = self._find(self._parser.get_method(), path)
-            route.check_encoding(incoming.header("content-encoding"))
+            route.check_encoding(",".join([value for name, value in incoming.headers if name == "content-encoding"]))
             incoming.first = route.first_message(path, query, incoming.header("content-type"))
         except DropmeshError as refusal:
             self._begin(self._refuse_at_end(incoming, refusal))

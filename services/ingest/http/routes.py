@@ -20,7 +20,9 @@ from services.common.rpc.request_rules import Rules
 
 _RULES = Rules()
 # Bytes are stored as they come, and a compressed drop would be quarantined after its answer.
-COMPRESSIONS = frozenset({"gzip", "x-gzip", "deflate", "br", "zstd", "compress"})
+COMPRESSIONS = frozenset(
+    {"gzip", "x-gzip", "deflate", "br", "zstd", "compress", "x-compress", "lz4", "snappy", "bzip2", "xz"}
+)
 # Its method unpacks the body.
 UNPACKING = "WriteLines"
 
@@ -43,7 +45,9 @@ class Route:
 
     def check_encoding(self, encoding: str) -> None:
         """Raises InvalidArgument for a compressed body."""
-        if encoding.strip().lower() in COMPRESSIONS and self.method.name != UNPACKING:
+        if not encoding or self.method.name == UNPACKING:
+            return
+        if not COMPRESSIONS.isdisjoint(one.strip() for one in encoding.lower().split(",")):
             raise InvalidArgument(
                 reasons.REQUEST_MALFORMED,
                 f"content-encoding: a body that is packed as {encoding} is not unpacked here; send it as it is",

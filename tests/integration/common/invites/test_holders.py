@@ -70,6 +70,17 @@ async def test_a_lock_holds_for_a_pin_that_was_right_before_too(each_mesh: Media
         assert await answer(process, link, "4711") == "admitted"
 
 
+async def test_a_pin_that_was_right_before_ends_the_count_of_wrong_ones_after_a_lock(each_mesh: MediaMesh) -> None:
+    link, holders = await link_with_pin(each_mesh), Holders(each_mesh.invites, each_mesh.clock)
+    assert await answer(holders, link, "4711") == "admitted"
+    for _ in range(2):
+        for number in range(5):
+            assert await answer(holders, link, f"{number:04}") == "INVITE_PIN_WRONG"
+        assert await answer(holders, link, "4711") == "INVITE_PIN_LOCKED"
+        each_mesh.clock.advance(61)
+        assert await answer(holders, link, "4711") == "admitted"
+
+
 async def test_wrong_pins_at_once_lock_before_a_later_right_one_is_let_in(each_mesh: MediaMesh) -> None:
     link, holders = await link_with_pin(each_mesh), Holders(each_mesh.invites, each_mesh.clock)
     assert await answer(holders, link, "4711") == "admitted"
