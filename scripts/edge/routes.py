@@ -18,6 +18,7 @@ from scripts.edge.direct_reads import direct_read
 from scripts.edge.json_fields import body_message
 from scripts.edge.tokens import AUTHORIZED, needs_token
 from services.common.rest.direct_reads import is_direct_read
+from services.common.rest.paths import path_pattern
 
 Config = dict[str, Any]
 
@@ -44,7 +45,6 @@ ARRIVAL_SECONDS = 30
 ARRIVAL_SECONDS_RAW = 300
 RETRIES = 2
 VARIABLE = re.compile(r"\{\w+(?:=([\w/*]+))?\}")
-NAME_OF_VARIABLE = re.compile(r"\{(\w+)")
 BUFFER = "envoy.filters.http.buffer"
 TRANSCODER = "envoy.filters.http.grpc_json_transcoder"
 JSON_KEYS = "json_keys"
@@ -329,7 +329,7 @@ def rest_paths() -> tuple[RestPath, ...]:
 
 def _variables(template: str, method: MethodDescriptor) -> list[str]:
     """The fields that a path names; in a query each may have either of two names."""
-    fields = (method.input_type.fields_by_name[name] for name in NAME_OF_VARIABLE.findall(template))
+    fields = (method.input_type.fields_by_name[name] for name in path_pattern(template).groupindex)
     return [name for field in fields for name in dict.fromkeys((field.name, field.json_name))]
 
 
